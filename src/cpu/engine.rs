@@ -1,0 +1,339 @@
+//! The fast engine: the dense layers run only for cells that are alive and fire, in blocks.
+//!
+//! What it skips cannot change the result. A cell that does not fire keeps its values. A cell
+//! without a mature neighbour dies whatever it thinks; it can still keep a neighbour alive for this
+//! tick if the update takes it above the threshold. So such a cell is computed, but only where the
+//! fate of a neighbour hangs on it.
+
+use super::{
+    Isa, Tick,
+    dense::{BLOCK, Dense},
+    perceive::Perception,
+};
+use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, State, tick_key};
+
+/// A model made ready to step grids of any size. Share it among sprites and threads.
+pub struct Engine {
+    isa: Isa,
+    channels: usize,
+    firing: FireRate,
+    step_size: f32,
+    alive: Option<Alive>,
+    boundary: Boundary,
+    perception: Perception,
+    hidden: Dense,
+    output: Dense,
+}
+
+/// The cells of one sprite, as the [`Engine`] keeps them.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    state: State,
+    /// 1 where the alive channel is above the threshold.
+    mature: Vec<u8>,
+    /// 1 where a cell may be other than zeros.
+    occupied: Vec<u8>,
+}
+
+impl Grid {
+    /// The cells.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+/// Working memory of a thread; any engine and any grid may use it in turn.
+#[derive(Default)]
+pub struct Scratch {
+    /// 1 where the 3x3 neighbourhood was mature before the update, and after it.
+    before: Vec<u8>,
+    after: Vec<u8>,
+    /// 1 where a cell is mature after the update.
+    mature: Vec<u8>,
+    rows: Vec<u8>,
+    updates: Updates,
+    block: Block,
+}
+
+/// Cells whose update is computed, and their new values.
+#[derive(Default)]
+struct Updates {
+    cells: Vec<u32>,
+    values: Vec<f32>,
+}
+
+#[derive(Default)]
+struct Block {
+    features: Vec<f32>,
+    hidden: Vec<f32>,
+    delta: Vec<f32>,
+}
+
+impl Engine {
+    /// Packs a model's weights for the best instructions that this machine has.
+    pub fn new(model: &Model) -> Self {
+        Self::with_isa(model, Isa::best())
+    }
+
+    /// Packs a model's weights for instructions of choice; those that the machine lacks fall back
+    /// to [`Isa::Portable`].
+    pub fn with_isa(model: &Model, isa: Isa) -> Self {
+        let (rule, weights) = (model.rule(), model.weights());
+        Self {
+            isa: if isa.is_available() { isa } else { Isa::Portable },
+            channels: rule.channels,
+            firing: rule.firing(),
+            step_size: rule.step_size,
+            alive: rule.alive,
+            boundary: rule.boundary,
+            perception: Perception::new(rule),
+            hidden: Dense::new(&weights.hidden_weight, &weights.hidden_bias),
+            output: Dense::new(&weights.output_weight, &weights.output_bias),
+        }
+    }
+
+    /// The instructions in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Takes cells in. `None` if they have another number of channels than the model.
+    pub fn grid(&self, state: State) -> Option<Grid> {
+        (state.channels() == self.channels).then(|| {
+            let mature = match self.alive {
+                Some(alive) => state
+                    .values()
+                    .chunks_exact(self.channels)
+                    .map(|cell| u8::from(cell[alive.channel] > alive.threshold))
+                    .collect(),
+                None => Vec::new(),
+            };
+            Grid { occupied: vec![1; mature.len()], state, mature }
+        })
+    }
+
+    /// One tick: the wound, if any, then the rule. The mask must be made for the grid's size.
+    pub fn step(&self, grid: &mut Grid, scratch: &mut Scratch, tick: Tick, wound: Option<&CellMask>) {
+        if let Some(wound) = wound {
+            self.wound(grid, wound);
+        }
+        let key = tick_key(tick.tick, tick.seed);
+        let rotation = tick.rotation(self.perception.rotates());
+        match self.alive {
+            Some(alive) => self.step_masked(grid, scratch, alive, key, rotation),
+            None => self.step_unmasked(grid, scratch, key, rotation),
+        }
+    }
+
+    fn wound(&self, grid: &mut Grid, mask: &CellMask) {
+        for cell in mask.iter() {
+            if let Some(values) = grid.state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels) {
+                values.fill(0.0);
+            }
+            if let Some(mature) = grid.mature.get_mut(cell) {
+                *mature = 0;
+            }
+        }
+    }
+
+    /// Textures: every cell lives.
+    fn step_unmasked(&self, grid: &mut Grid, scratch: &mut Scratch, key: u32, rotation: Option<(f32, f32)>) {
+        let Scratch { updates, block, .. } = scratch;
+        let count = (grid.state.width() * grid.state.height()) as u32;
+        updates.cells.clear();
+        updates.cells.extend((0..count).filter(|&cell| self.firing.fires(cell, key)));
+        self.compute(&grid.state, rotation, block, updates, 0);
+        for (cell, values) in updates.iter(self.channels) {
+            grid.state.values_mut()[cell * self.channels..][..self.channels].copy_from_slice(values);
+        }
+    }
+
+    fn step_masked(
+        &self,
+        grid: &mut Grid,
+        scratch: &mut Scratch,
+        alive: Alive,
+        key: u32,
+        rotation: Option<(f32, f32)>,
+    ) {
+        let n = self.channels;
+        let size = (grid.state.width(), grid.state.height());
+        let Scratch { before, after, mature, rows, updates, block } = scratch;
+        let fires = |cell: usize| self.firing.fires(cell as u32, key);
+        let is_mature = |values: &[f32]| u8::from(values[alive.channel] > alive.threshold);
+
+        dilate(&grid.mature, size, self.boundary, rows, before);
+        updates.cells.clear();
+        for_each_set(before, |cell| updates.cells.extend(fires(cell).then_some(cell as u32)));
+        self.compute(&grid.state, rotation, block, updates, 0);
+        mature.clone_from(&grid.mature);
+        for (cell, values) in updates.iter(n) {
+            mature[cell] = is_mature(values);
+        }
+        dilate(mature, size, self.boundary, rows, after);
+
+        // Cells that only a doomed neighbour's update can still save.
+        let computed = updates.cells.len();
+        for cell in (0..before.len()).filter(|&cell| before[cell] > after[cell]) {
+            let doomed = neighbours(cell, size, self.boundary).filter(|&other| before[other] == 0 && fires(other));
+            updates.cells.extend(doomed.map(|other| other as u32));
+        }
+        if updates.cells.len() > computed {
+            updates.cells[computed..].sort_unstable();
+            updates.cells.dedup();
+            self.compute(&grid.state, rotation, block, updates, computed);
+            for (cell, values) in updates.iter(n).skip(computed) {
+                mature[cell] = is_mature(values);
+            }
+            dilate(mature, size, self.boundary, rows, after);
+            updates.cells.truncate(computed);
+        }
+
+        let values = grid.state.values_mut();
+        for (cell, update) in updates.iter(n).filter(|&(cell, _)| after[cell] != 0) {
+            values[cell * n..][..n].copy_from_slice(update);
+        }
+        // From here on, `before` says which cells live on, and `after` which ones have died.
+        for (((before, after), mature), occupied) in
+            before.iter_mut().zip(after.iter_mut()).zip(mature.iter_mut()).zip(&mut grid.occupied)
+        {
+            *before &= *after;
+            *mature &= *before;
+            *after = *occupied & !*before;
+            *occupied = *before;
+        }
+        for_each_set(after, |cell| values[cell * n..][..n].fill(0.0));
+        std::mem::swap(mature, &mut grid.mature);
+    }
+
+    /// The new values of `updates.cells`, from the one numbered `first` on.
+    fn compute(
+        &self,
+        state: &State,
+        rotation: Option<(f32, f32)>,
+        block: &mut Block,
+        updates: &mut Updates,
+        first: usize,
+    ) {
+        updates.values.resize(updates.cells.len() * self.channels, 0.0);
+        let (cells, values) = (&updates.cells[first..], &mut updates.values[first * self.channels..]);
+        match self.isa {
+            Isa::Portable => {
+                self.compute_with::<6, { cfg!(target_arch = "aarch64") }>(state, rotation, block, cells, values)
+            }
+            // SAFETY: `with_isa` checked that this machine has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { self.compute_avx2(state, rotation, block, cells, values) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => unsafe { self.compute_avx512(state, rotation, block, cells, values) },
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn compute_avx2(
+        &self,
+        state: &State,
+        rotation: Option<(f32, f32)>,
+        block: &mut Block,
+        cells: &[u32],
+        values: &mut [f32],
+    ) {
+        self.compute_with::<6, true>(state, rotation, block, cells, values);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    fn compute_avx512(
+        &self,
+        state: &State,
+        rotation: Option<(f32, f32)>,
+        block: &mut Block,
+        cells: &[u32],
+        values: &mut [f32],
+    ) {
+        self.compute_with::<12, true>(state, rotation, block, cells, values);
+    }
+
+    /// Perception, the two layers and the addition, in tiles of `ROWS` cells.
+    #[inline(always)]
+    fn compute_with<const ROWS: usize, const FMA: bool>(
+        &self,
+        state: &State,
+        rotation: Option<(f32, f32)>,
+        block: &mut Block,
+        cells: &[u32],
+        values: &mut [f32],
+    ) {
+        const { assert!(BLOCK.is_multiple_of(ROWS)) }
+        let n = self.channels;
+        let (inputs, hidden, outputs) = (self.hidden.inputs, self.hidden.padded_outputs, self.output.padded_outputs);
+        block.features.resize(BLOCK * inputs, 0.0);
+        block.hidden.resize(BLOCK * hidden, 0.0);
+        block.delta.resize(BLOCK * outputs, 0.0);
+        for (cells, values) in cells.chunks(BLOCK).zip(values.chunks_mut(BLOCK * n)) {
+            for (&cell, features) in cells.iter().zip(block.features.chunks_exact_mut(inputs)) {
+                self.perception.cell(state, cell as usize, rotation, features);
+            }
+            self.hidden.apply::<ROWS, FMA, true>(cells.len(), &block.features, inputs, &mut block.hidden);
+            self.output.apply::<ROWS, FMA, false>(cells.len(), &block.hidden, hidden, &mut block.delta);
+            for ((&cell, new), delta) in
+                cells.iter().zip(values.chunks_exact_mut(n)).zip(block.delta.chunks_exact(outputs))
+            {
+                let old = &state.values()[cell as usize * n..][..n];
+                let mut finite = true;
+                for ((new, old), delta) in new.iter_mut().zip(old).zip(delta) {
+                    *new = old + self.step_size * delta;
+                    finite &= new.is_finite();
+                }
+                if !finite {
+                    new.fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+impl Updates {
+    fn iter(&self, channels: usize) -> impl Iterator<Item = (usize, &[f32])> {
+        self.cells.iter().map(|&cell| cell as usize).zip(self.values.chunks_exact(channels))
+    }
+}
+
+/// Calls `f` with the index of each byte that is not 0.
+fn for_each_set(bytes: &[u8], mut f: impl FnMut(usize)) {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (word, eight) in words.iter().enumerate().filter(|(_, eight)| u64::from_ne_bytes(**eight) != 0) {
+        (0..8).filter(|&i| eight[i] != 0).for_each(|i| f(word * 8 + i));
+    }
+    let start = words.len() * 8;
+    (0..rest.len()).filter(|&i| rest[i] != 0).for_each(|i| f(start + i));
+}
+
+/// `out[cell]` is the or of the 3x3 neighbourhood of `cell`; `rows` is working memory.
+fn dilate(mask: &[u8], (w, h): (usize, usize), boundary: Boundary, rows: &mut Vec<u8>, out: &mut Vec<u8>) {
+    rows.clear();
+    for row in mask.chunks_exact(w) {
+        let end = |x, dx| boundary.shift(x, dx, w).map_or(0, |x| row[x]);
+        rows.push(end(0, -1) | row[0] | end(0, 1));
+        rows.extend(row.windows(3).map(|of| of[0] | of[1] | of[2]));
+        if w > 1 {
+            rows.push(end(w - 1, -1) | row[w - 1] | end(w - 1, 1));
+        }
+    }
+    out.clone_from(rows);
+    for (y, out) in out.chunks_exact_mut(w).enumerate() {
+        for dy in [-1, 1] {
+            if let Some(y) = boundary.shift(y, dy, h) {
+                out.iter_mut().zip(&rows[y * w..][..w]).for_each(|(out, row)| *out |= row);
+            }
+        }
+    }
+}
+
+/// The 3x3 neighbourhood of a cell.
+fn neighbours(cell: usize, (w, h): (usize, usize), boundary: Boundary) -> impl Iterator<Item = usize> {
+    let shifts = move |at, len| [-1, 0, 1].into_iter().filter_map(move |delta| boundary.shift(at, delta, len));
+    shifts(cell / w, h).flat_map(move |y| shifts(cell % w, w).map(move |x| y * w + x))
+}

@@ -1,0 +1,89 @@
+//! The rule as plainly as it can be said. Slow; every other engine is tested against it.
+
+use super::Tick;
+use crate::rule::{Alive, Boundary, Kernel, Model, State, tick_key};
+
+/// One tick of one grid. `state` must have the model's number of channels.
+pub fn step(model: &Model, state: &State, tick: Tick) -> State {
+    let (rule, weights) = (model.rule(), model.weights());
+    let (firing, key) = (rule.firing(), tick_key(tick.tick, tick.seed));
+    let mut new = state.clone();
+    for y in 0..state.height() {
+        for x in 0..state.width() {
+            let features = perceive(model, state, tick, x, y);
+            let hidden: Vec<f32> = (0..rule.hidden)
+                .map(|j| {
+                    let sum = (0..features.len()).map(|i| features[i] * weights.hidden_weight[i * rule.hidden + j]);
+                    (sum.sum::<f32>() + weights.hidden_bias[j]).max(0.0)
+                })
+                .collect();
+            let index = y * state.width() + x;
+            let fires = firing.fires(index as u32, key);
+            let cell = &mut new.values_mut()[index * rule.channels..][..rule.channels];
+            for (c, value) in cell.iter_mut().enumerate() {
+                let sum = (0..rule.hidden).map(|j| hidden[j] * weights.output_weight[j * rule.channels + c]);
+                let delta = sum.sum::<f32>() + weights.output_bias[c];
+                if fires {
+                    *value += rule.step_size * delta;
+                }
+            }
+            if cell.iter().any(|value| !value.is_finite()) {
+                cell.fill(0.0);
+            }
+        }
+    }
+    if let Some(alive) = rule.alive {
+        let (before, after) = (living(alive, rule.boundary, state), living(alive, rule.boundary, &new));
+        for (index, cell) in new.values_mut().chunks_exact_mut(rule.channels).enumerate() {
+            if !(before[index] && after[index]) {
+                cell.fill(0.0);
+            }
+        }
+    }
+    new
+}
+
+/// The cell at an offset of at most one cell, if the boundary has one there.
+fn neighbour(state: &State, boundary: Boundary, x: usize, y: usize, dx: isize, dy: isize) -> Option<&[f32]> {
+    state.cell(boundary.shift(x, dx, state.width())?, boundary.shift(y, dy, state.height())?)
+}
+
+const OFFSETS: [isize; 3] = [-1, 0, 1];
+
+fn perceive(model: &Model, state: &State, tick: Tick, x: usize, y: usize) -> Vec<f32> {
+    let rule = model.rule();
+    let mut features = vec![0.0; rule.features()];
+    for (k, kernel) in rule.perception.iter().enumerate() {
+        for (row, dy) in kernel.weights().into_iter().zip(OFFSETS) {
+            for (weight, dx) in row.into_iter().zip(OFFSETS) {
+                if let Some(cell) = neighbour(state, rule.boundary, x, y, dx, dy) {
+                    for c in 0..rule.channels {
+                        features[k * rule.channels + c] += weight * cell[c];
+                    }
+                }
+            }
+        }
+    }
+    let row = |kernel| rule.perception.iter().position(|k| *k == kernel).map(|k| k * rule.channels);
+    if let (Some((cos, sin)), Some(gx), Some(gy)) =
+        (tick.rotation(rule.rotates()), row(Kernel::SobelX), row(Kernel::SobelY))
+    {
+        for c in 0..rule.channels {
+            let (x, y) = (features[gx + c], features[gy + c]);
+            features[gx + c] = x * cos - y * sin;
+            features[gy + c] = x * sin + y * cos;
+        }
+    }
+    features
+}
+
+/// For each cell, whether some cell of its 3x3 neighbourhood is above the threshold.
+fn living(alive: Alive, boundary: Boundary, state: &State) -> Vec<bool> {
+    let mature = |x, y, dx, dy| {
+        neighbour(state, boundary, x, y, dx, dy).is_some_and(|cell| cell[alive.channel] > alive.threshold)
+    };
+    (0..state.width() * state.height())
+        .map(|index| (index % state.width(), index / state.width()))
+        .map(|(x, y)| OFFSETS.iter().any(|&dy| OFFSETS.iter().any(|&dx| mature(x, y, dx, dy))))
+        .collect()
+}

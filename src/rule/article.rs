@@ -1,0 +1,108 @@
+//! Models published with the article, as its web demo loads them.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::Deserialize;
+
+use super::{Model, ModelErrorKind, Rule, Weights, error::shorten};
+
+/// One dense layer: `(in_ch + 1) x out_ch` bytes, the last row being the bias.
+#[derive(Deserialize)]
+struct Layer {
+    data_b64: String,
+    in_ch: usize,
+    out_ch: usize,
+    weight_scale: f32,
+    bias_scale: f32,
+}
+
+/// Reads the JSON of a web-demo model of the Growing NCA article: two dense layers, quantised to
+/// bytes. `(byte / 255 - 0.5)` times the layer's scale is a weight.
+///
+/// The rule around them is the article's: identity and Sobel gradients, half of the cells firing,
+/// a 72x72 grid with a zero border (a 40 px picture and 16 px of padding).
+///
+/// # Errors
+/// [`ModelErrorKind::Article`] names the layer and the field that is not as it should be.
+pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> {
+    let bad = |layer, field, found: String, wanted: String| ModelErrorKind::Article {
+        layer,
+        field,
+        found: shorten(found),
+        wanted,
+    };
+    let layers: Vec<Layer> = serde_json::from_slice(json)
+        .map_err(|error| bad(0, "file", error.to_string(), "a JSON list of two layers".into()))?;
+    let [first, second] = layers.as_slice() else {
+        return Err(bad(0, "file", format!("{} layers", layers.len()), "two layers".into()));
+    };
+    let rule = Rule {
+        name: name.to_owned(),
+        grid: [72, 72],
+        channels: second.out_ch,
+        hidden: first.out_ch,
+        source: "Growing Neural Cellular Automata, Distill 2020".to_owned(),
+        license: "CC-BY-4.0".to_owned(),
+        ..Rule::default()
+    };
+    rule.validate()?;
+    for (index, layer, inputs) in [(0, first, rule.features()), (1, second, rule.hidden)] {
+        if layer.in_ch != inputs {
+            return Err(bad(index, "in_ch", layer.in_ch.to_string(), inputs.to_string()));
+        }
+    }
+    let dequantise = |index: usize, layer: &Layer| {
+        let bytes = BASE64_STANDARD
+            .decode(&layer.data_b64)
+            .map_err(|error| bad(index, "data_b64", error.to_string(), "base64".into()))?;
+        let wanted = (layer.in_ch + 1) * layer.out_ch;
+        if bytes.len() != wanted {
+            return Err(bad(index, "data_b64", format!("{} bytes", bytes.len()), format!("{wanted} bytes")));
+        }
+        let scaled = |bytes: &[u8], scale: f32| -> Vec<f32> {
+            bytes.iter().map(|&byte| (f32::from(byte) / 255.0 - 0.5) * scale).collect()
+        };
+        let (weight, bias) = bytes.split_at(layer.in_ch * layer.out_ch);
+        Ok((scaled(weight, layer.weight_scale), scaled(bias, layer.bias_scale)))
+    };
+    let (hidden_weight, hidden_bias) = dequantise(0, first)?;
+    let (output_weight, output_bias) = dequantise(1, second)?;
+    Model::new(rule, Weights { hidden_weight, hidden_bias, output_weight, output_bias }, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(inputs: usize, outputs: usize, bytes: usize) -> String {
+        let data = BASE64_STANDARD.encode((0..bytes).map(|i| i as u8).collect::<Vec<_>>());
+        format!(
+            r#"{{"data_b64":"{data}","in_ch":{inputs},"out_ch":{outputs},"weight_scale":2.0,"bias_scale":1.0,"type":"uint8"}}"#
+        )
+    }
+
+    #[test]
+    fn bytes_become_weights() {
+        let json = format!("[{},{}]", layer(24, 16, 25 * 16), layer(16, 8, 17 * 8));
+        let model = import_article(json.as_bytes(), "tiny").unwrap();
+        assert_eq!((model.rule().channels, model.rule().hidden), (8, 16));
+        assert_eq!(model.weights().hidden_weight[0], -1.0);
+        assert_eq!(model.weights().hidden_weight[255], 1.0);
+        assert_eq!(model.weights().output_bias[0], 128.0 / 255.0 - 0.5);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (json, wanted_field) in [
+            ("{}".to_owned(), "file"),
+            (format!("[{}]", layer(24, 16, 400)), "file"),
+            (format!("[{},{}]", layer(24, 16, 399), layer(16, 8, 136)), "data_b64"),
+            (format!("[{},{}]", layer(23, 16, 384), layer(16, 8, 136)), "in_ch"),
+            (format!("[{},{}]", layer(24, 16, 400), layer(usize::MAX, 8, 136)), "in_ch"),
+        ] {
+            match import_article(json.as_bytes(), "bad") {
+                Err(ModelErrorKind::Article { field, .. }) => assert_eq!(field, wanted_field),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

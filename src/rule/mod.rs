@@ -1,0 +1,26 @@
+//! The rule of a neural cellular automaton, its model file, and the noise it runs on.
+//!
+//! This is the part that every engine must agree on. It knows nothing of Bevy. The rule is the
+//! one of Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020, sections
+//! "Model" and "Experiment 4: Rotating the perceptive field".
+
+#[cfg(feature = "cli")]
+mod article;
+mod error;
+mod file;
+mod model;
+mod noise;
+mod picture;
+mod shape;
+mod spec;
+mod state;
+
+#[cfg(feature = "cli")]
+pub use article::import_article;
+pub use error::{ModelError, ModelErrorKind};
+pub use model::{Model, Target, Weights};
+pub use noise::{FireRate, mix, tick_key};
+pub use picture::{Rgba, picture};
+pub use shape::{CellMap, CellMask, Shape};
+pub use spec::{Alive, Boundary, Kernel, Output, Rule};
+pub use state::State;

@@ -1,0 +1,113 @@
+//! A rule with its weights: all that is needed to grow a sprite.
+
+use super::{ModelErrorKind, Rule};
+
+/// The weights of the two dense layers, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    /// `[features, hidden]`: feature `k * channels + c` is channel `c` under kernel `k`.
+    pub hidden_weight: Vec<f32>,
+    /// `[hidden]`
+    pub hidden_bias: Vec<f32>,
+    /// `[hidden, channels]`
+    pub output_weight: Vec<f32>,
+    /// `[channels]`
+    pub output_bias: Vec<f32>,
+}
+
+impl Weights {
+    pub(super) const NAMES: [&'static str; 4] = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
+
+    /// The shapes that a rule calls for, in the order of [`Self::NAMES`].
+    pub(super) fn shapes(rule: &Rule) -> [Vec<usize>; 4] {
+        [vec![rule.features(), rule.hidden], vec![rule.hidden], vec![rule.hidden, rule.channels], vec![rule.channels]]
+    }
+
+    pub(super) fn tensors(&self) -> [&[f32]; 4] {
+        [&self.hidden_weight, &self.hidden_bias, &self.output_weight, &self.output_bias]
+    }
+}
+
+/// The picture that a sprite should be: straight-alpha sRGB, 8 bits a channel, row-major.
+///
+/// It is centred in the grid; it may be smaller than the grid, not larger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Width in pixels, one a cell.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// `[height, width, 4]`
+    pub rgba: Vec<u8>,
+}
+
+/// A rule with its weights, checked: shapes fit the rule and every weight is finite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    rule: Rule,
+    weights: Weights,
+    target: Option<Target>,
+}
+
+impl Model {
+    /// Puts a model together.
+    ///
+    /// # Errors
+    /// A field of the rule out of range, a tensor of another shape than the rule calls for, or a
+    /// weight that is not finite.
+    pub fn new(rule: Rule, weights: Weights, target: Option<Target>) -> Result<Self, ModelErrorKind> {
+        rule.validate()?;
+        for ((tensor, data), shape) in Weights::NAMES.into_iter().zip(weights.tensors()).zip(Weights::shapes(&rule)) {
+            if data.len() != shape.iter().product::<usize>() {
+                return Err(ModelErrorKind::Shape { tensor, found: vec![data.len()], wanted: format!("{shape:?}") });
+            }
+            if let Some(index) = data.iter().position(|weight| !weight.is_finite()) {
+                return Err(ModelErrorKind::NonFinite { tensor, index, found: data[index] });
+            }
+        }
+        if let Some(target) = &target {
+            let [w, h] = rule.grid.map(|side| side as usize);
+            let sizes_fit = (1..=w).contains(&target.width) && (1..=h).contains(&target.height);
+            if !sizes_fit || target.rgba.len() != target.width * target.height * 4 {
+                return Err(ModelErrorKind::Shape {
+                    tensor: "target",
+                    found: vec![target.height, target.width, 4],
+                    wanted: format!("[1..={h}, 1..={w}, 4], to fit the grid"),
+                });
+            }
+        }
+        Ok(Self { rule, weights, target })
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// The weights.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The picture that the sprite should be, if the file says.
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
+    /// The same model with the descriptive fields of its rule changed by `edit`.
+    ///
+    /// # Errors
+    /// As [`Model::new`], if `edit` changed a size.
+    pub fn with_rule(mut self, edit: impl FnOnce(&mut Rule)) -> Result<Self, ModelErrorKind> {
+        edit(&mut self.rule);
+        Self::new(self.rule, self.weights, self.target)
+    }
+
+    /// The same model with another target.
+    ///
+    /// # Errors
+    /// As [`Model::new`], if the picture does not fit the grid.
+    pub fn with_target(self, target: Option<Target>) -> Result<Self, ModelErrorKind> {
+        Self::new(self.rule, self.weights, target)
+    }
+}

@@ -1,0 +1,82 @@
+//! The cells of one sprite.
+
+use super::{CellMask, Rule};
+
+/// The cells of one grid: `[height, width, channels]` f32, row-major, y down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    width: usize,
+    height: usize,
+    channels: usize,
+    values: Vec<f32>,
+}
+
+impl State {
+    /// All cells zero.
+    pub fn zeros(width: usize, height: usize, channels: usize) -> Self {
+        Self { width, height, channels, values: vec![0.0; width * height * channels] }
+    }
+
+    /// The seed that a sprite grows from: zeros, but the centre cell `(width / 2, height / 2)`
+    /// has its channels 3.. set to 1.
+    pub fn seed(rule: &Rule, width: usize, height: usize) -> Self {
+        let mut state = Self::zeros(width, height, rule.channels);
+        if let Some(centre) = state.cell_mut(width / 2, height / 2) {
+            centre[3..].fill(1.0);
+        }
+        state
+    }
+
+    /// Cells from their values, `[height, width, channels]`. `None` if the number of values is
+    /// another, or if one is not finite.
+    pub fn from_values(width: usize, height: usize, channels: usize, values: Vec<f32>) -> Option<Self> {
+        let fits = width.checked_mul(height)?.checked_mul(channels)? == values.len();
+        (fits && values.iter().all(|value| value.is_finite())).then_some(Self { width, height, channels, values })
+    }
+
+    /// Cells in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Values of a cell.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// All values, `[height, width, channels]`.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All values, `[height, width, channels]`.
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// The channels of a cell, if it lies in the grid.
+    pub fn cell(&self, x: usize, y: usize) -> Option<&[f32]> {
+        (x < self.width && y < self.height)
+            .then(|| &self.values[(y * self.width + x) * self.channels..][..self.channels])
+    }
+
+    /// The channels of a cell, if it lies in the grid.
+    pub(crate) fn cell_mut(&mut self, x: usize, y: usize) -> Option<&mut [f32]> {
+        (x < self.width && y < self.height)
+            .then(|| &mut self.values[(y * self.width + x) * self.channels..][..self.channels])
+    }
+
+    /// Zeroes every cell of a mask made for this grid.
+    pub fn wound(&mut self, mask: &CellMask) {
+        for (index, cell) in self.values.chunks_exact_mut(self.channels).enumerate() {
+            if mask.contains(index) {
+                cell.fill(0.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The fast CPU engine is held to the oracle on random rules.
+
+use bevy_nca::{
+    cpu::{Engine, Isa, Scratch, Tick, oracle_step},
+    rule::{Alive, Boundary, CellMask, Kernel, Model, Output, Rule, Shape, State, Weights},
+};
+use proptest::{prelude::*, sample::subsequence};
+
+use crate::support::distance;
+
+/// Numbers about zero, as large as `scale`; plain arithmetic, so that a failing case is small.
+fn numbers(seed: u32, count: usize, scale: f32) -> Vec<f32> {
+    (0..count as u32)
+        .map(|i| bevy_nca::rule::mix(i ^ bevy_nca::rule::mix(seed)) as f32 / u32::MAX as f32)
+        .map(|unit| (unit - 0.5) * 2.0 * scale)
+        .collect()
+}
+
+pub fn model(seed: u32, rule: Rule) -> Model {
+    let scale = 1.5 / (rule.features() as f32).sqrt();
+    let weights = Weights {
+        hidden_weight: numbers(seed, rule.features() * rule.hidden, scale),
+        hidden_bias: numbers(seed + 1, rule.hidden, 0.2),
+        output_weight: numbers(seed + 2, rule.hidden * rule.channels, 0.4 / (rule.hidden as f32).sqrt()),
+        output_bias: numbers(seed + 3, rule.channels, 0.05),
+    };
+    Model::new(rule, weights, None).unwrap()
+}
+
+fn rules() -> impl Strategy<Value = Rule> {
+    let kernels = vec![Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
+    (
+        (2usize..=8, 4usize..=20),
+        subsequence(kernels, 1..=4).prop_shuffle(),
+        any::<bool>(),
+        prop_oneof![Just(1.0), 0.05f64..1.0],
+        0.2f32..1.2,
+        prop_oneof![1 => Just(None), 4 => (0usize..8, 0.0f32..0.3).prop_map(Some)],
+    )
+        .prop_map(|((channels, hidden), perception, wrap, fire_rate, step_size, alive)| Rule {
+            channels: channels * 4,
+            hidden: hidden * 4,
+            perception,
+            boundary: if wrap { Boundary::Wrap } else { Boundary::Zero },
+            fire_rate,
+            step_size,
+            alive: alive.map(|(channel, threshold)| Alive { channel, threshold }),
+            output: Output::PremultipliedAlpha,
+            ..Rule::default()
+        })
+}
+
+/// Whether some cell's life hangs on less than rounding may decide.
+fn on_a_knifes_edge(rule: &Rule, state: &State) -> bool {
+    let Some(alive) = rule.alive else { return false };
+    state.values().chunks_exact(rule.channels).any(|cell| (cell[alive.channel] - alive.threshold).abs() < 1e-4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn the_fast_engine_keeps_to_the_oracle(
+        rule in rules(), seed: u32, angle in prop_oneof![Just(0.0f32), -4.0f32..4.0],
+        (width, height) in prop_oneof![(1usize..12, 1usize..12), (Just(1usize), 1usize..40), (20usize..40, 10usize..30)],
+        wound_x in 0.0f32..30.0, wound_y in 0.0f32..30.0, radius in 0.5f32..12.0, noise: bool,
+    ) {
+        let model = model(seed >> 2, rule.clone());
+        let start = if noise {
+            State::from_values(width, height, rule.channels, numbers(seed, width * height * rule.channels, 0.4)).unwrap()
+        } else {
+            State::seed(&rule, width, height)
+        };
+        let wound = CellMask::of(&Shape::circle(wound_x, wound_y, radius), width, height);
+        for isa in Isa::available() {
+            let engine = Engine::with_isa(&model, isa);
+            let mut grid = engine.grid(start.clone()).unwrap();
+            let mut scratch = Scratch::default();
+            for tick in 0..6 {
+                let tick = Tick { tick, seed, angle };
+                let wound = (tick.tick == 3).then_some(&wound);
+                // From the engine's own state, so that rounding does not add up.
+                let mut before = grid.state().clone();
+                if let Some(wound) = wound {
+                    before.wound(wound);
+                }
+                let expected = oracle_step(&model, &before, tick);
+                engine.step(&mut grid, &mut scratch, tick, wound);
+                let largest = expected.values().iter().fold(1.0f32, |most, value| most.max(value.abs()));
+                if largest > 1e6 {
+                    break;
+                }
+                if distance(grid.state(), &expected) < 2e-5 * largest {
+                    continue;
+                }
+                // A cell on the threshold may fall on either side; nothing else may differ.
+                let unmasked = Model::new(Rule { alive: None, ..rule.clone() }, model.weights().clone(), None).unwrap();
+                let update = oracle_step(&unmasked, &before, tick);
+                prop_assert!(
+                    on_a_knifes_edge(&rule, &before) || on_a_knifes_edge(&rule, &update),
+                    "{isa:?} differs by {} at tick {}", distance(grid.state(), &expected), tick.tick
+                );
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_grid_of_other_channels_is_refused() {
+    let engine = Engine::new(&model(1, Rule::default()));
+    assert!(engine.grid(State::zeros(4, 4, 8)).is_none());
+}
+
+#[test]
+fn a_cell_that_explodes_becomes_zeros() {
+    let rule = Rule { fire_rate: 1.0, step_size: 3e38, ..Rule::default() };
+    let model = model(5, rule.clone());
+    let start = State::seed(&rule, 9, 9);
+    let expected = oracle_step(&model, &start, Tick { tick: 0, seed: 1, angle: 0.0 });
+    let engine = Engine::new(&model);
+    let mut grid = engine.grid(start).unwrap();
+    engine.step(&mut grid, &mut Scratch::default(), Tick { tick: 0, seed: 1, angle: 0.0 }, None);
+    assert!(grid.state().values().iter().all(|value| value.is_finite()));
+    let zeros =
+        |state: &State| state.values().chunks(16).map(|cell| cell.iter().all(|v| *v == 0.0)).collect::<Vec<_>>();
+    assert_eq!(zeros(grid.state()), zeros(&expected));
+}

@@ -1,0 +1,6 @@
+//! All integration tests, in one binary to keep link time down.
+
+mod engines;
+mod golden;
+mod model_file;
+mod support;
