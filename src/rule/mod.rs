@@ -20,6 +20,7 @@ pub use article::import_article;
 pub use error::{ModelError, ModelErrorKind};
 pub use model::{Model, Target, Weights};
 pub use noise::{FireRate, mix, tick_key};
+pub(crate) use picture::pixel;
 pub use picture::{Rgba, picture};
 pub use shape::{CellMap, CellMask, Shape};
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};

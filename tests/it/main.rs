@@ -3,4 +3,5 @@
 mod engines;
 mod golden;
 mod model_file;
+mod plugin;
 mod support;

@@ -1,9 +1,14 @@
 //! What several tests share.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use bevy_nca::{
+    NcaBackend,
     cpu::Tick,
+    headless::find_gpu,
     rule::{CellMask, Model, Shape, State},
 };
 use safetensors::SafeTensors;
@@ -84,4 +89,25 @@ impl Golden {
 pub fn distance(a: &State, b: &State) -> f32 {
     assert_eq!((a.width(), a.height(), a.channels()), (b.width(), b.height(), b.channels()));
     a.values().iter().zip(b.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Runs a test on the CPU, and on the GPU where there is one.
+pub fn on_each_backend(test: impl Fn(NcaBackend)) {
+    test(NcaBackend::Cpu);
+    on_the_gpu(|| test(NcaBackend::Gpu));
+}
+
+/// Runs a test if there is a GPU. Without one it is skipped with a loud line, or fails where
+/// `NCA_REQUIRE_GPU` is set. One test at a time: software drivers share what they should not.
+pub fn on_the_gpu(test: impl FnOnce()) {
+    static ONE: Mutex<()> = Mutex::new(());
+    static GPU: OnceLock<Option<String>> = OnceLock::new();
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    match GPU.get_or_init(find_gpu) {
+        Some(_) => test(),
+        None if std::env::var_os("NCA_REQUIRE_GPU").is_some_and(|value| value == "1") => {
+            panic!("NCA_REQUIRE_GPU is set, but there is no GPU adapter")
+        }
+        None => eprintln!("##### NO GPU ADAPTER: A GPU TEST WAS SKIPPED #####"),
+    }
 }

@@ -1,0 +1,52 @@
+//! The compute pass: once a frame, before any camera.
+
+use bevy::{
+    prelude::*,
+    render::{
+        render_resource::{ComputePassDescriptor, PipelineCache},
+        renderer::RenderContext,
+    },
+};
+
+use super::population::{GpuPopulation, GpuPopulations};
+
+/// Cells of a side of the tile that a workgroup of `think` takes.
+const THINK_TILE: u32 = 16;
+/// The same of `edit` and `live`.
+const TILE: u32 = 8;
+
+/// Dispatches all work that is ready, and copies the cells that are wanted.
+pub(super) fn dispatch(mut populations: ResMut<GpuPopulations>, mut context: RenderContext, cache: Res<PipelineCache>) {
+    let GpuPopulations { populations, readbacks, .. } = &mut *populations;
+    for population in populations.values_mut().filter(|population| population.ready && !population.work.is_empty()) {
+        if !population.uploads.dispatches.is_empty() {
+            population.run(&mut context, &cache);
+        }
+        readbacks.copy(population, &mut context);
+        population.work.clear();
+        population.uploads.dispatches.clear();
+    }
+}
+
+impl GpuPopulation {
+    fn run(&self, context: &mut RenderContext, cache: &PipelineCache) {
+        let (Some(pipelines), Some(bind_group)) = (self.pipelines.get(cache), self.bind_group()) else { return };
+        let [width, height] = self.spec.grid;
+        let descriptor = ComputePassDescriptor { label: Some("nca"), timestamp_writes: None };
+        let mut pass = context.command_encoder().begin_compute_pass(&descriptor);
+        for dispatch in &self.uploads.dispatches {
+            if let Some((offset, sprites)) = dispatch.edits {
+                pass.set_bind_group(0, bind_group, &[offset]);
+                pass.set_pipeline(pipelines.edit);
+                pass.dispatch_workgroups(width.div_ceil(TILE), height.div_ceil(TILE), sprites);
+            }
+            if let Some((offset, sprites)) = dispatch.ticks {
+                pass.set_bind_group(0, bind_group, &[offset]);
+                pass.set_pipeline(pipelines.think);
+                pass.dispatch_workgroups(width.div_ceil(THINK_TILE), height.div_ceil(THINK_TILE), sprites);
+                pass.set_pipeline(pipelines.live);
+                pass.dispatch_workgroups(width.div_ceil(TILE), height.div_ceil(TILE), sprites);
+            }
+        }
+    }
+}

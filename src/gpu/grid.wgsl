@@ -1,0 +1,103 @@
+// What the three passes share: the bindings, and where a cell's values lie.
+#define_import_path bevy_nca::grid
+
+/// What holds for all sprites of a population in one tick.
+struct Params {
+    size: vec2<u32>,
+    /// The first of this dispatch's jobs.
+    first_job: u32,
+    /// A cell fires if its hash is below this.
+    fire_threshold: u32,
+    step_size: f32,
+    alive_threshold: f32,
+    /// Slots in a row of the atlas.
+    atlas_columns: u32,
+    _pad: u32,
+}
+
+/// What is to be done with one sprite in one tick.
+struct Job {
+    slot: u32,
+    /// `mix(tick ^ mix(seed))`
+    key: u32,
+    /// Cosine and sine of the angle.
+    rotation: vec2<f32>,
+    flags: u32,
+    /// Where the sprite's wound lies in `masks`, one bit a cell.
+    mask: u32,
+    _pad: vec2<u32>,
+}
+
+/// The sprite starts anew, from its seed.
+const SEED: u32 = 1u;
+/// Some cells are zeroed.
+const WOUND: u32 = 2u;
+/// The picture is wanted: this is the sprite's last tick of the frame.
+const PAINT: u32 = 4u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> jobs: array<Job>;
+/// For each hidden unit: its inputs' weights, then its outputs'. After all units, the hidden
+/// biases and the output biases.
+@group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
+/// `[slot][quad of channels][cell]`
+@group(0) @binding(3) var<storage, read_write> states: array<vec4<f32>>;
+/// The new values of cells that fire, before life and death; laid out as `states`.
+@group(0) @binding(4) var<storage, read_write> updates: array<vec4<f32>>;
+/// `[slot][cell]`: the alive channel before the update, and after it.
+@group(0) @binding(5) var<storage, read_write> vitality: array<vec2<f32>>;
+/// `[slot][cell]`: 1 where a cell may be other than zeros.
+@group(0) @binding(6) var<storage, read_write> occupied: array<u32>;
+/// The wounds of this frame.
+@group(0) @binding(7) var<storage, read> masks: array<u32>;
+@group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
+
+fn cells() -> u32 {
+    return params.size.x * params.size.y;
+}
+
+/// The index of a cell's quad of channels in `states` and `updates`.
+fn at(slot: u32, quad: u32, cell: u32) -> u32 {
+    return (slot * #{QUADS}u + quad) * cells() + cell;
+}
+
+/// The index of the cell at a position that may lie one beyond the edge, or -1 for none.
+fn cell_at(position: vec2<i32>) -> i32 {
+    let size = vec2<i32>(params.size);
+#ifdef WRAP
+    let inside = (position + 2 * size) % size;
+#else
+    let inside = position;
+    if any(position < vec2(0)) || any(position >= size) {
+        return -1;
+    }
+#endif
+    return inside.y * size.x + inside.x;
+}
+
+/// A pixel, straight alpha; the values are sRGB-encoded and written through a linear view.
+fn pixel(cell: vec4<f32>) -> vec4<f32> {
+#ifdef OPAQUE_CENTERED
+    return vec4(saturate(cell.rgb + 0.5), 1.0);
+#else
+    if !(cell.a > 0.0) {
+        return vec4(0.0);
+    }
+    let alpha = min(cell.a, 1.0);
+    return vec4(saturate(cell.rgb / alpha), alpha);
+#endif
+}
+
+/// Paints a cell into the slot's place in the atlas, and what borders on the edge into the gutter.
+fn paint(slot: u32, position: vec2<u32>, cell: vec4<f32>) {
+    let columns = params.atlas_columns;
+    let corner = vec2(slot % columns, slot / columns) * (params.size + 2u) + 1u;
+    let color = pixel(cell);
+    let first = vec2<i32>(position == vec2(0u));
+    let last = vec2<i32>(position + 1u == params.size);
+    for (var y = -first.y; y <= last.y; y++) {
+        for (var x = -first.x; x <= last.x; x++) {
+            textureStore(atlas, vec2<i32>(corner + position) + vec2(x, y), color);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The populations on the GPU: their buffers and bind groups, made once and kept.
+
+use std::sync::Arc;
+
+use bevy::{
+    asset::AssetId,
+    platform::collections::HashMap,
+    prelude::*,
+    render::{
+        render_asset::RenderAssets,
+        render_resource::{
+            BindGroup, BindGroupEntries, Buffer, PipelineCache, TextureFormat, TextureId, TextureUsages,
+            TextureViewDescriptor,
+        },
+        renderer::{RenderDevice, RenderQueue},
+        texture::GpuImage,
+    },
+};
+
+use super::{
+    Shaders, Work,
+    buffers::{CellBuffers, Uploads, weights},
+    pipelines::{Params, PipelineIds, PipelineSets, layout},
+    readback::Readbacks,
+};
+use crate::rule::Model;
+
+/// What the main world says of a population.
+#[derive(Clone, Debug)]
+pub(crate) struct PopulationSpec {
+    pub(crate) model: Arc<Model>,
+    /// Width and height in cells.
+    pub(crate) grid: [u32; 2],
+    /// Slots to have room for.
+    pub(crate) capacity: u32,
+    pub(crate) atlas: AssetId<Image>,
+    /// Slots in a row of the atlas.
+    pub(crate) atlas_columns: u32,
+}
+
+/// A population on the GPU.
+pub(super) struct GpuPopulation {
+    pub(super) spec: PopulationSpec,
+    /// What has not been dispatched yet.
+    pub(super) work: Work,
+    pub(super) uploads: Uploads,
+    pub(super) cells: CellBuffers,
+    weights: Buffer,
+    pub(super) pipelines: PipelineIds,
+    bind_group: Option<(BindGroupKey, BindGroup)>,
+    /// Everything is there to dispatch what `uploads` holds.
+    pub(super) ready: bool,
+    failed: bool,
+}
+
+/// What a bind group was made of, to know when it must be made anew.
+#[derive(PartialEq)]
+struct BindGroupKey {
+    atlas: TextureId,
+    buffers: [bevy::render::render_resource::BufferId; 4],
+}
+
+/// The populations on the GPU, by the number that the main world gave them.
+#[derive(Resource, Default)]
+pub(crate) struct GpuPopulations {
+    pub(super) populations: HashMap<u32, GpuPopulation>,
+    pub(super) readbacks: Readbacks,
+    pipelines: PipelineSets,
+    /// New ones, whose buffers the next frame makes.
+    arrived: HashMap<u32, (PopulationSpec, Work)>,
+}
+
+/// How a population stands, for the main world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Pipelines are being compiled: work is kept, but the clock should wait.
+    Preparing,
+    /// What is handed over is dispatched in the same frame.
+    Ready,
+}
+
+impl GpuPopulations {
+    /// Takes a population's work over. Call once a frame for each population that lives.
+    pub(crate) fn receive(&mut self, id: u32, spec: &PopulationSpec, work: &mut Work) -> Standing {
+        if let Some(population) = self.populations.get_mut(&id) {
+            population.spec = spec.clone();
+            population.work.append(work);
+            return if population.ready { Standing::Ready } else { Standing::Preparing };
+        }
+        let (known, pending) = self.arrived.entry(id).or_insert_with(|| (spec.clone(), Work::default()));
+        *known = spec.clone();
+        pending.append(work);
+        Standing::Preparing
+    }
+
+    /// Whether a population is known. One that was, and is not, was lost with its device.
+    pub(crate) fn knows(&self, id: u32) -> bool {
+        self.populations.contains_key(&id) || self.arrived.contains_key(&id)
+    }
+
+    /// Drops every population that the main world has no more.
+    pub(crate) fn retain(&mut self, lives: impl Fn(u32) -> bool) {
+        self.populations.retain(|id, _| lives(*id));
+        self.arrived.retain(|id, _| lives(*id));
+    }
+
+    /// Cells that have been read back since the last call.
+    pub(crate) fn take_cells(&mut self) -> Vec<super::CellsRead> {
+        self.readbacks.take()
+    }
+}
+
+/// Starts with nothing, also after a device was lost.
+pub(super) fn forget_populations(mut commands: Commands) {
+    commands.insert_resource(GpuPopulations::default());
+}
+
+/// Makes or grows buffers, uploads this frame's work, and makes bind groups where something changed.
+pub(super) fn prepare_populations(
+    mut populations: ResMut<GpuPopulations>,
+    shaders: Res<Shaders>,
+    images: Res<RenderAssets<GpuImage>>,
+    cache: Res<PipelineCache>,
+    device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
+) {
+    let GpuPopulations { populations, pipelines, arrived, .. } = &mut *populations;
+    for (id, (spec, work)) in arrived.drain() {
+        let rule = spec.model.rule();
+        let population = GpuPopulation {
+            cells: cell_buffers(&device, &spec),
+            weights: weights(&device, &spec.model),
+            pipelines: pipelines.get(rule, &shaders, &cache),
+            uploads: Uploads::new(),
+            bind_group: None,
+            ready: false,
+            failed: false,
+            work,
+            spec,
+        };
+        populations.insert(id, population);
+    }
+    for population in populations.values_mut() {
+        population.prepare(&images, &cache, &device, &queue);
+    }
+}
+
+fn cell_buffers(device: &RenderDevice, spec: &PopulationSpec) -> CellBuffers {
+    let [width, height] = spec.grid.map(u64::from);
+    CellBuffers::new(device, width * height, spec.model.rule().channels as u64, spec.capacity)
+}
+
+impl GpuPopulation {
+    fn prepare(
+        &mut self,
+        images: &RenderAssets<GpuImage>,
+        cache: &PipelineCache,
+        device: &RenderDevice,
+        queue: &RenderQueue,
+    ) {
+        if self.cells.capacity < self.spec.capacity {
+            let grown = cell_buffers(device, &self.spec);
+            grown.copy_from(&self.cells, device, queue);
+            self.cells = grown;
+        }
+        if let Some(error) = self.pipelines.failed(cache).filter(|_| !self.failed) {
+            error!("the model `{}` cannot run on the GPU: {error}", self.spec.model.rule().name);
+            self.failed = true;
+        }
+        let atlas = images.get(self.spec.atlas);
+        self.ready = self.pipelines.get(cache).is_some() && atlas.is_some();
+        if let Some(atlas) = atlas.filter(|_| self.ready && !self.work.is_empty()) {
+            let params = Params::new(self.spec.model.rule(), self.spec.grid, self.spec.atlas_columns);
+            self.uploads.write(&self.work, params, device, queue);
+            self.bind(atlas, cache, device);
+        }
+    }
+
+    fn bind(&mut self, atlas: &GpuImage, cache: &PipelineCache, device: &RenderDevice) {
+        let Uploads { params, jobs, masks, .. } = &self.uploads;
+        let (Some(params_buffer), Some(jobs), Some(masks)) = (params.buffer(), jobs.buffer(), masks.buffer()) else {
+            // Only cells are wanted: nothing to dispatch, so nothing to bind.
+            return;
+        };
+        let key = BindGroupKey {
+            atlas: atlas.texture.id(),
+            buffers: [params_buffer.id(), jobs.id(), masks.id(), self.cells.states.id()],
+        };
+        if self.bind_group.as_ref().is_some_and(|(made_of, _)| *made_of == key) {
+            return;
+        }
+        let Some(params) = params.binding() else { return };
+        // The texture is linear; sprites sample it through an sRGB view, this one writes bytes as they are.
+        let view = atlas.texture.create_view(&TextureViewDescriptor {
+            label: Some("nca_atlas"),
+            format: Some(TextureFormat::Rgba8Unorm),
+            usage: Some(TextureUsages::STORAGE_BINDING),
+            ..default()
+        });
+        let bind_group = device.create_bind_group(
+            "nca",
+            &cache.get_bind_group_layout(&layout()),
+            &BindGroupEntries::sequential((
+                params,
+                jobs.as_entire_binding(),
+                self.weights.as_entire_binding(),
+                self.cells.states.as_entire_binding(),
+                self.cells.updates.as_entire_binding(),
+                self.cells.vitality.as_entire_binding(),
+                self.cells.occupied.as_entire_binding(),
+                masks.as_entire_binding(),
+                &view,
+            )),
+        );
+        self.bind_group = Some((key, bind_group));
+    }
+
+    pub(super) fn bind_group(&self) -> Option<&BindGroup> {
+        self.bind_group.as_ref().map(|(_, bind_group)| bind_group)
+    }
+}

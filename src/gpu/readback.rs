@@ -1,0 +1,100 @@
+//! Reading a sprite's cells back, without waiting for the GPU.
+
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, Sender, channel},
+};
+
+use bevy::{
+    prelude::*,
+    render::{
+        render_resource::{Buffer, BufferDescriptor, BufferUsages, MapMode},
+        renderer::RenderContext,
+    },
+};
+
+use super::{population::GpuPopulation, work::Wish};
+use crate::rule::{Model, State};
+
+/// The cells of a sprite as they were after a tick.
+pub(crate) struct CellsRead {
+    pub(crate) entity: Entity,
+    pub(crate) tick: u32,
+    /// `None` if the GPU did not give them, or they are not finite.
+    pub(crate) state: Option<State>,
+}
+
+struct Pending {
+    wish: Wish,
+    model: Arc<Model>,
+    grid: [u32; 2],
+    buffer: Buffer,
+}
+
+/// Copies under way.
+pub(super) struct Readbacks {
+    copied: Vec<Pending>,
+    // `Receiver` alone is not `Sync`, which a resource must be.
+    receiver: std::sync::Mutex<Receiver<CellsRead>>,
+    sender: Sender<CellsRead>,
+}
+
+impl Default for Readbacks {
+    fn default() -> Self {
+        let (sender, receiver) = channel();
+        Self { copied: Vec::new(), receiver: receiver.into(), sender }
+    }
+}
+
+impl Readbacks {
+    /// Records copies of the cells that are wished for.
+    pub(super) fn copy(&mut self, population: &GpuPopulation, context: &mut RenderContext) {
+        let [width, height] = population.spec.grid;
+        let size = u64::from(width) * u64::from(height) * population.spec.model.rule().channels as u64 * 4;
+        for wish in &population.work.wishes {
+            let buffer = context.render_device().create_buffer(&BufferDescriptor {
+                label: Some("nca_readback"),
+                size,
+                usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
+                mapped_at_creation: false,
+            });
+            let first = u64::from(wish.slot) * size;
+            context.command_encoder().copy_buffer_to_buffer(&population.cells.states, first, &buffer, 0, size);
+            let (model, grid) = (population.spec.model.clone(), population.spec.grid);
+            self.copied.push(Pending { wish: *wish, model, grid, buffer });
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<CellsRead> {
+        self.receiver.get_mut().map(|receiver| receiver.try_iter().collect()).unwrap_or_default()
+    }
+}
+
+/// Asks for the copies, after they were submitted.
+pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
+    let Readbacks { copied, sender, .. } = &mut populations.readbacks;
+    for Pending { wish, model, grid, buffer } in copied.drain(..) {
+        let sender = sender.clone();
+        buffer.clone().slice(..).map_async(MapMode::Read, move |result| {
+            let state = result.ok().and_then(|()| {
+                let bytes = buffer.slice(..).get_mapped_range();
+                interleave(&model, grid, bytemuck::cast_slice(&bytes))
+            });
+            // Nobody listens any more once the device was lost or the app has gone.
+            let _ = sender.send(CellsRead { entity: wish.entity, tick: wish.tick, state });
+        });
+    }
+}
+
+/// From planes of four channels to cells.
+fn interleave(model: &Model, [width, height]: [u32; 2], planes: &[f32]) -> Option<State> {
+    let (width, height, channels) = (width as usize, height as usize, model.rule().channels);
+    let cells = width * height;
+    let mut values = vec![0.0; cells * channels];
+    for (quad, plane) in planes.chunks_exact(cells * 4).enumerate() {
+        for (cell, four) in plane.as_chunks::<4>().0.iter().enumerate() {
+            values[cell * channels + quad * 4..][..4].copy_from_slice(four);
+        }
+    }
+    State::from_values(width, height, channels, values)
+}

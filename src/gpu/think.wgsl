@@ -1,0 +1,184 @@
+// First half of a tick: perceive, think, fire.
+//
+// A workgroup takes a tile of one sprite, lists the cells whose update matters, and runs the dense
+// layers for those alone. A cell matters if it fires and lies within two cells of a mature one:
+// farther away, neither it nor any neighbour can live on. (Within one it may live itself; within
+// two, its update can keep a neighbour alive.)
+#import bevy_nca::noise::fires
+#import bevy_nca::grid::{params, jobs, weights, states, updates, vitality, at, cells, cell_at}
+
+const TILE: u32 = 16u;
+const THREADS: u32 = 64u;
+const REACH: u32 = 2u;
+const WIDE: u32 = TILE + 2u * REACH;
+
+const QUADS: u32 = #{QUADS}u;
+const FEATURE_QUADS: u32 = #{FEATURE_QUADS}u;
+const HIDDEN: u32 = #{HIDDEN}u;
+/// Quads of a hidden unit: its inputs and its outputs.
+const UNIT: u32 = FEATURE_QUADS + QUADS;
+
+#ifdef MASKED
+const ALIVE_QUAD: u32 = #{ALIVE_QUAD}u;
+const ALIVE_LANE: u32 = #{ALIVE_LANE}u;
+var<workgroup> mature: array<u32, WIDE * WIDE>;
+var<workgroup> any_mature: atomic<u32>;
+#endif
+var<workgroup> list: array<u32, TILE * TILE>;
+var<workgroup> listed: atomic<u32>;
+
+@compute @workgroup_size(THREADS)
+fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let job = jobs[params.first_job + group.z];
+    let corner = group.xy * TILE;
+    if thread == 0u {
+        atomicStore(&listed, 0u);
+#ifdef MASKED
+        atomicStore(&any_mature, 0u);
+#endif
+    }
+    workgroupBarrier();
+
+#ifdef MASKED
+    for (var i = thread; i < WIDE * WIDE; i += THREADS) {
+        let cell = cell_at(vec2<i32>(corner + vec2(i % WIDE, i / WIDE)) - i32(REACH));
+        var is_mature = 0u;
+        if cell >= 0 {
+            is_mature = u32(states[at(job.slot, ALIVE_QUAD, u32(cell))][ALIVE_LANE] > params.alive_threshold);
+        }
+        mature[i] = is_mature;
+        if is_mature != 0u {
+            atomicStore(&any_mature, 1u);
+        }
+    }
+    workgroupBarrier();
+    let tile_is_dead = atomicLoad(&any_mature) == 0u;
+#endif
+
+    for (var i = thread; i < TILE * TILE; i += THREADS) {
+        let position = corner + vec2(i % TILE, i / TILE);
+        if any(position >= params.size) {
+            continue;
+        }
+        let cell = position.y * params.size.x + position.x;
+        var matters = fires(cell, job.key, params.fire_threshold);
+#ifdef MASKED
+        if tile_is_dead {
+            matters = false;
+        }
+        if matters {
+            var near = 0u;
+            let first = (i / TILE) * WIDE + i % TILE;
+            for (var y = 0u; y <= 2u * REACH; y++) {
+                for (var x = 0u; x <= 2u * REACH; x++) {
+                    near |= mature[first + y * WIDE + x];
+                }
+            }
+            matters = near != 0u;
+        }
+        if !matters {
+            let before = states[at(job.slot, ALIVE_QUAD, cell)][ALIVE_LANE];
+            vitality[job.slot * cells() + cell] = vec2(before);
+        }
+#endif
+        if matters {
+            list[atomicAdd(&listed, 1u)] = i;
+        }
+    }
+    workgroupBarrier();
+
+    let count = atomicLoad(&listed);
+    for (var i = thread; i < count; i += THREADS) {
+        update(job.slot, job.rotation, corner + vec2(list[i] % TILE, list[i] / TILE));
+    }
+}
+
+/// A quad of a cell's channels, zeros beyond a zero boundary.
+fn load(slot: u32, quad: u32, cell: i32) -> vec4<f32> {
+    if cell < 0 {
+        return vec4(0.0);
+    }
+    return states[at(slot, quad, u32(cell))];
+}
+
+fn update(slot: u32, rotation: vec2<f32>, position: vec2<u32>) {
+    let here = vec2<i32>(position);
+    let cell = position.y * params.size.x + position.x;
+    var around: array<i32, 9>;
+    for (var i = 0; i < 9; i++) {
+        around[i] = cell_at(here + vec2(i % 3, i / 3) - 1);
+    }
+
+    var features: array<vec4<f32>, FEATURE_QUADS>;
+    for (var quad = 0u; quad < QUADS; quad++) {
+        let nw = load(slot, quad, around[0]);
+        let n = load(slot, quad, around[1]);
+        let ne = load(slot, quad, around[2]);
+        let w = load(slot, quad, around[3]);
+        let e = load(slot, quad, around[5]);
+        let sw = load(slot, quad, around[6]);
+        let s = load(slot, quad, around[7]);
+        let se = load(slot, quad, around[8]);
+        let center = states[at(slot, quad, cell)];
+        let gx = ((ne - nw) + 2.0 * (e - w) + (se - sw)) * 0.125;
+        let gy = ((sw - nw) + 2.0 * (s - n) + (se - ne)) * 0.125;
+#ifdef IDENTITY
+        features[#{IDENTITY}u * QUADS + quad] = center;
+#endif
+#ifdef SOBEL_X
+#ifdef SOBEL_Y
+        features[#{SOBEL_X}u * QUADS + quad] = gx * rotation.x - gy * rotation.y;
+        features[#{SOBEL_Y}u * QUADS + quad] = gx * rotation.y + gy * rotation.x;
+#else
+        features[#{SOBEL_X}u * QUADS + quad] = gx;
+#endif
+#else
+#ifdef SOBEL_Y
+        features[#{SOBEL_Y}u * QUADS + quad] = gy;
+#endif
+#endif
+#ifdef LAPLACIAN
+        features[#{LAPLACIAN}u * QUADS + quad] =
+            ((nw + ne) + (sw + se) + 2.0 * ((n + s) + (w + e)) - 12.0 * center) * 0.0625;
+#endif
+    }
+
+    const HIDDEN_BIAS: u32 = HIDDEN * UNIT;
+    const OUTPUT_BIAS: u32 = HIDDEN_BIAS + HIDDEN / 4u;
+    var delta: array<vec4<f32>, QUADS>;
+    for (var quad = 0u; quad < QUADS; quad++) {
+        delta[quad] = weights[OUTPUT_BIAS + quad];
+    }
+    for (var unit = 0u; unit < HIDDEN; unit++) {
+        let row = unit * UNIT;
+        var sum = vec4(0.0);
+        for (var i = 0u; i < FEATURE_QUADS; i++) {
+            sum += features[i] * weights[row + i];
+        }
+        let bias = weights[HIDDEN_BIAS + unit / 4u][unit % 4u];
+        let hidden = max(bias + ((sum.x + sum.y) + (sum.z + sum.w)), 0.0);
+        for (var quad = 0u; quad < QUADS; quad++) {
+            delta[quad] += hidden * weights[row + FEATURE_QUADS + quad];
+        }
+    }
+
+    // Infinities and NaNs have every exponent bit set; comparing floats could be optimised away.
+    var finite = true;
+    for (var quad = 0u; quad < QUADS; quad++) {
+        delta[quad] = states[at(slot, quad, cell)] + params.step_size * delta[quad];
+        let bits = bitcast<vec4<u32>>(delta[quad]) & vec4(0x7F800000u);
+        finite = finite && all(bits != vec4(0x7F800000u));
+    }
+#ifdef MASKED
+    let before = states[at(slot, ALIVE_QUAD, cell)][ALIVE_LANE];
+#endif
+    for (var quad = 0u; quad < QUADS; quad++) {
+        if !finite {
+            delta[quad] = vec4(0.0);
+        }
+        updates[at(slot, quad, cell)] = delta[quad];
+    }
+#ifdef MASKED
+    vitality[slot * cells() + cell] = vec2(before, delta[ALIVE_QUAD][ALIVE_LANE]);
+#endif
+}

@@ -1,0 +1,168 @@
+//! What is to be done with the sprites of a population, as the main world says it.
+
+use bevy::{math::Vec2, prelude::Entity, render::render_resource::ShaderType};
+use bytemuck::{Pod, Zeroable};
+
+use crate::rule::CellMask;
+
+const SEED: u32 = 1;
+const WOUND: u32 = 2;
+const PAINT: u32 = 4;
+
+/// What is to be done with one sprite in one dispatch; `Job` in `grid.wgsl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
+#[repr(C)]
+pub(super) struct Job {
+    slot: u32,
+    key: u32,
+    rotation: Vec2,
+    flags: u32,
+    /// The first of the wound's words.
+    mask: u32,
+    pad: [u32; 2],
+}
+
+/// One tick of a population: first the edits, then the ticks, as ranges of the job lists.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Step {
+    pub(super) edits: (u32, u32),
+    pub(super) ticks: (u32, u32),
+}
+
+/// A wish to have a sprite's cells, as they are once the work is done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) slot: u32,
+    pub(super) entity: Entity,
+    pub(super) tick: u32,
+}
+
+/// What is to be done with the sprites of a population, in order.
+///
+/// It is filled in the main world and handed over as a whole, so nothing is lost while the render
+/// world is not ready: lists are put one after another until they can be dispatched.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(super) steps: Vec<Step>,
+    pub(super) edits: Vec<Job>,
+    pub(super) ticks: Vec<Job>,
+    pub(super) masks: Vec<u32>,
+    pub(super) wishes: Vec<Wish>,
+}
+
+impl Work {
+    /// Starts the next tick. Edits made before the first one come before it.
+    pub(crate) fn next_step(&mut self) {
+        let (edits, ticks) = (self.edits.len() as u32, self.ticks.len() as u32);
+        self.steps.push(Step { edits: (edits, edits), ticks: (ticks, ticks) });
+    }
+
+    fn edit(&mut self, slot: u32, flags: u32, mask: u32) {
+        if self.steps.is_empty() {
+            self.next_step();
+        }
+        self.edits.push(Job { slot, flags, mask, ..Job::default() });
+        if let Some(step) = self.steps.last_mut() {
+            step.edits.1 += 1;
+        }
+    }
+
+    /// The sprite starts anew from its seed, and is painted so. This is a step of its own.
+    pub(crate) fn seed(&mut self, slot: u32) {
+        self.next_step();
+        self.edit(slot, SEED | PAINT, 0);
+    }
+
+    /// The sprite is painted as it is.
+    pub(crate) fn paint(&mut self, slot: u32) {
+        self.next_step();
+        self.edit(slot, PAINT, 0);
+    }
+
+    /// Zeroes cells before this step's tick. At most once a sprite and step.
+    pub(crate) fn wound(&mut self, slot: u32, mask: &CellMask) {
+        let first = self.masks.len() as u32;
+        self.masks.extend_from_slice(mask.words());
+        self.edit(slot, WOUND, first);
+    }
+
+    /// One tick. Returns its number, for [`Work::no_paint`].
+    pub(crate) fn tick(&mut self, slot: u32, key: u32, rotation: Vec2) -> usize {
+        if self.steps.is_empty() {
+            self.next_step();
+        }
+        self.ticks.push(Job { slot, key, rotation, flags: PAINT, ..Job::default() });
+        if let Some(step) = self.steps.last_mut() {
+            step.ticks.1 += 1;
+        }
+        self.ticks.len() - 1
+    }
+
+    /// Takes back the painting of a tick: the sprite has another one in this frame.
+    pub(crate) fn no_paint(&mut self, tick: usize) {
+        if let Some(job) = self.ticks.get_mut(tick) {
+            job.flags &= !PAINT;
+        }
+    }
+
+    /// Asks for a sprite's cells as they are after all of this.
+    pub(crate) fn read_cells(&mut self, slot: u32, entity: Entity, tick: u32) {
+        self.wishes.push(Wish { slot, entity, tick });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.wishes.is_empty()
+    }
+
+    /// Moves all of `later` behind this.
+    pub(super) fn append(&mut self, later: &mut Self) {
+        let (edits, ticks, masks) = (self.edits.len() as u32, self.ticks.len() as u32, self.masks.len() as u32);
+        self.steps.extend(later.steps.drain(..).map(|step| Step {
+            edits: (step.edits.0 + edits, step.edits.1 + edits),
+            ticks: (step.ticks.0 + ticks, step.ticks.1 + ticks),
+        }));
+        self.edits.extend(later.edits.drain(..).map(|job| Job { mask: job.mask + masks, ..job }));
+        self.ticks.append(&mut later.ticks);
+        self.masks.append(&mut later.masks);
+        self.wishes.append(&mut later.wishes);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.steps.clear();
+        self.edits.clear();
+        self.ticks.clear();
+        self.masks.clear();
+        self.wishes.clear();
+    }
+}
+
+/// Cosine and sine of an angle, as jobs carry them.
+pub(crate) fn rotation(angle: f32) -> Vec2 {
+    let angle = f64::from(angle);
+    Vec2::new(angle.cos() as f32, angle.sin() as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appended_work_keeps_its_jobs_and_masks() {
+        let mask = CellMask::of(&crate::rule::Shape::circle(2.0, 2.0, 1.5), 8, 8);
+        let frame = || {
+            let mut work = Work::default();
+            work.seed(3);
+            work.next_step();
+            work.wound(3, &mask);
+            work.tick(3, 7, Vec2::X);
+            work
+        };
+        let mut work = frame();
+        work.append(&mut frame());
+        assert_eq!(work.steps.len(), 4);
+        assert_eq!(work.steps[3].edits, (3, 4));
+        assert_eq!(work.steps[3].ticks, (1, 2));
+        assert_eq!(work.edits[3].mask as usize, mask.words().len());
+        assert_eq!(work.masks[mask.words().len()..], *mask.words());
+    }
+}

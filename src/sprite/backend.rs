@@ -1,0 +1,60 @@
+//! Which engine runs the cells.
+
+use bevy::{
+    prelude::*,
+    render::renderer::{RenderAdapter, RenderAdapterInfo, RenderDevice},
+};
+
+use super::population::{EngineChoice, Populations};
+use crate::gpu;
+
+/// Which engine runs the cells: what [`NcaPlugin`](super::NcaPlugin) was asked for, and, as a
+/// resource once the app has started, what is in use.
+#[derive(Resource, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Resource, Clone, Debug, Default, PartialEq)]
+pub enum NcaBackend {
+    /// The GPU where there are compute shaders, else the CPU. The log says which, once.
+    #[default]
+    Auto,
+    /// The GPU. Where it cannot be had, this is an error in the log, and the CPU is used.
+    Gpu,
+    /// The CPU, also where a GPU is at hand.
+    Cpu,
+}
+
+/// Settles on an engine, once the renderer is there or known not to be.
+pub(super) fn choose(
+    mut backend: ResMut<NcaBackend>,
+    mut populations: ResMut<Populations>,
+    adapter: Option<Res<RenderAdapter>>,
+    info: Option<Res<RenderAdapterInfo>>,
+    device: Option<Res<RenderDevice>>,
+) {
+    let gpu = match (&adapter, &device) {
+        (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device),
+        _ => Err("there is no renderer".to_owned()),
+    };
+    let name = info.map(|info| info.name.clone()).unwrap_or_default();
+    populations.choice = match (*backend, gpu) {
+        (NcaBackend::Auto | NcaBackend::Gpu, Ok(limits)) => {
+            info!("sprites are simulated on the GPU: {name}");
+            EngineChoice::Gpu(limits)
+        }
+        (NcaBackend::Gpu, Err(why)) => {
+            error!("sprites cannot be simulated on the GPU, as was asked for: {why}. They are simulated on the CPU");
+            EngineChoice::Cpu
+        }
+        (NcaBackend::Auto, Err(why)) => {
+            info!("sprites are simulated on the CPU: {why}");
+            EngineChoice::Cpu
+        }
+        (NcaBackend::Cpu, _) => {
+            info!("sprites are simulated on the CPU, as was asked for");
+            EngineChoice::Cpu
+        }
+    };
+    *backend = match populations.choice {
+        EngineChoice::Gpu(_) => NcaBackend::Gpu,
+        EngineChoice::Cpu => NcaBackend::Cpu,
+    };
+}

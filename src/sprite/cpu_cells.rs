@@ -1,0 +1,150 @@
+//! A population on the CPU: sprites spread over the cores, and painted into the atlas.
+
+use bevy::{prelude::*, tasks::ComputeTaskPool};
+
+use super::{atlas::Atlas, population::Occupant};
+use crate::{
+    cpu::{Engine, Grid, Scratch, Tick},
+    gpu::GUTTER,
+    rule::{Model, Output, State, pixel},
+};
+
+/// The cells of a population, by slot.
+pub(super) struct CpuCells {
+    engine: Engine,
+    slots: Vec<Slot>,
+    /// Working memory, one a task.
+    scratches: Vec<Scratch>,
+}
+
+#[derive(Default)]
+struct Slot {
+    grid: Option<Grid>,
+    /// The picture is not what the cells are.
+    stale: bool,
+}
+
+impl CpuCells {
+    pub(super) fn new(model: &Model) -> Self {
+        Self { engine: Engine::new(model), slots: Vec::new(), scratches: Vec::new() }
+    }
+
+    /// Puts cells into a slot.
+    pub(super) fn put(&mut self, slot: u32, state: State) {
+        let slot = slot as usize;
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, Slot::default);
+        }
+        self.slots[slot] = Slot { grid: self.engine.grid(state), stale: true };
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) {
+        if let Some(slot) = self.slots.get_mut(slot as usize) {
+            slot.grid = None;
+        }
+    }
+
+    pub(super) fn state(&self, slot: u32) -> Option<&State> {
+        self.slots.get(slot as usize)?.grid.as_ref().map(Grid::state)
+    }
+
+    pub(super) fn paint_again(&mut self, slot: u32) {
+        if let Some(slot) = self.slots.get_mut(slot as usize) {
+            slot.stale = true;
+        }
+    }
+
+    /// So many ticks of every sprite.
+    pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32) {
+        if ticks == 0 {
+            return;
+        }
+        let pool = ComputeTaskPool::try_get();
+        let tasks = pool.map_or(1, |pool| pool.thread_num()).clamp(1, self.slots.len().max(1));
+        self.scratches.resize_with(tasks, Scratch::default);
+        let share = self.slots.len().div_ceil(tasks).max(1);
+        let engine = &self.engine;
+        let shares = self.slots.chunks_mut(share).zip(occupants.chunks_mut(share)).zip(&mut self.scratches);
+        let run = |((slots, occupants), scratch): ((&mut [Slot], &mut [Option<Occupant>]), &mut Scratch)| {
+            for (slot, occupant) in slots.iter_mut().zip(occupants) {
+                if let (Some(grid), Some(occupant)) = (&mut slot.grid, occupant) {
+                    step(engine, grid, scratch, occupant, ticks);
+                    slot.stale = true;
+                }
+            }
+        };
+        match pool.filter(|_| tasks > 1) {
+            None => shares.for_each(run),
+            Some(pool) => {
+                pool.scope(|scope| shares.for_each(|share| scope.spawn(async move { run(share) })));
+            }
+        }
+    }
+
+    /// Brings the atlas up to date with the cells.
+    pub(super) fn paint(&mut self, atlas: &Atlas, output: Output, images: &mut Assets<Image>) {
+        if !self.slots.iter().any(|slot| slot.stale) {
+            return;
+        }
+        // This marks the image as changed, so that it is uploaded.
+        let Some(mut image) = images.get_mut(&atlas.image) else { return };
+        let width = image.width() as usize;
+        let Some(data) = image.data.as_mut() else { return };
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(grid) = slot.grid.as_ref().filter(|_| slot.stale) {
+                paint(grid.state(), output, atlas.corner(index as u32), data, width);
+            }
+            slot.stale = false;
+        }
+    }
+}
+
+fn step(engine: &Engine, grid: &mut Grid, scratch: &mut Scratch, occupant: &mut Occupant, ticks: u32) {
+    for _ in 0..ticks {
+        let tick = Tick { tick: occupant.tick, seed: occupant.seed, angle: occupant.angle };
+        engine.step(grid, scratch, tick, occupant.wound.take().as_ref());
+        occupant.tick = occupant.tick.wrapping_add(1);
+    }
+}
+
+/// Paints cells at a corner of an image `width` pixels wide; what borders on the edge also goes
+/// into the gutter.
+fn paint(state: &State, output: Output, corner: UVec2, data: &mut [u8], width: usize) {
+    const _: () = assert!(GUTTER == 1, "each edge is copied once");
+    let (corner_x, corner_y) = (corner.x as usize, corner.y as usize);
+    for y in 0..state.height() {
+        let first = ((corner_y + y) * width + corner_x) * 4;
+        let cells = state.values()[y * state.width() * state.channels()..].chunks_exact(state.channels());
+        let row = first..first + state.width() * 4;
+        for (pixel_bytes, cell) in data[row.clone()].as_chunks_mut::<4>().0.iter_mut().zip(cells) {
+            *pixel_bytes = pixel(output, cell);
+        }
+        data.copy_within(row.start..row.start + 4, row.start - 4);
+        data.copy_within(row.end - 4..row.end, row.end);
+        let wide = row.start - 4..row.end + 4;
+        if y == 0 {
+            data.copy_within(wide.clone(), wide.start - width * 4);
+        }
+        if y + 1 == state.height() {
+            data.copy_within(wide.clone(), wide.start + width * 4);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gutter_repeats_the_edge() {
+        let values: Vec<f32> =
+            (0..6).flat_map(|cell| [0.0, 0.0, 0.0, 0.1 + cell as f32 * 0.1, 0.0, 0.0, 0.0, 0.0]).collect();
+        let state = State::from_values(3, 2, 8, values).unwrap();
+        let mut data = vec![0; 5 * 4 * 4];
+        paint(&state, Output::PremultipliedAlpha, UVec2::ONE, &mut data, 5);
+        let alphas: Vec<u8> = data.chunks(4).map(|pixel| pixel[3]).collect();
+        let expected =
+            [0.1, 0.1, 0.2, 0.3, 0.3, 0.1, 0.1, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.4, 0.4, 0.5, 0.6, 0.6];
+        assert_eq!(alphas, expected.map(|a: f32| (a * 255.0 + 0.5) as u8));
+    }
+}

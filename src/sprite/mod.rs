@@ -1,0 +1,21 @@
+//! What a game sees: the components, events and resources, and the plugin that wires the engines.
+
+mod asset;
+mod atlas;
+mod backend;
+mod cells;
+mod clock;
+mod cpu_cells;
+mod damage;
+mod plugin;
+mod population;
+mod render;
+mod texture;
+
+pub use asset::{NcaModel, NcaModelLoader};
+pub use backend::NcaBackend;
+pub use cells::{NcaCells, NcaReadCells};
+pub use clock::NcaClock;
+pub use damage::{NcaDamage, NcaSpace};
+pub use plugin::{NcaPlugin, NcaSystems};
+pub use texture::NcaTexture;

@@ -1,0 +1,22 @@
+//! The one place where the main world and the render world meet.
+
+use bevy::{prelude::*, render::MainWorld};
+
+use super::{NcaCells, cells::CellsInbox, population::Populations};
+use crate::gpu::{CellsRead, GpuPopulations};
+
+/// Moves work to the render world, and cells that were read back to the main world.
+pub(super) fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulations>) {
+    if let Some(mut populations) = main.get_resource_mut::<Populations>() {
+        populations.bypass_change_detection().send(&mut gpu);
+    }
+    let read = gpu.take_cells();
+    if let Some(mut inbox) = main.get_resource_mut::<CellsInbox>().filter(|_| !read.is_empty()) {
+        for CellsRead { entity, tick, state } in read {
+            match state {
+                Some(state) => inbox.0.push(NcaCells { entity, tick, state }),
+                None => warn!("the cells of {entity} could not be read back"),
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The simulated texture as a component.
+
+use bevy::{
+    ecs::{lifecycle::HookContext, world::DeferredWorld},
+    prelude::*,
+};
+
+use super::{NcaModel, damage::Wound, population::Populations};
+
+/// A texture that is grown by a neural cellular automaton.
+///
+/// With a [`Sprite`] on the same entity it paints the sprite: it sets [`Sprite::image`] and
+/// [`Sprite::rect`]. A sprite without a custom size is as many world units wide as the grid has
+/// cells. Without a [`Sprite`] the cells are simulated all the same.
+///
+/// ```
+/// # use bevy::prelude::*;
+/// # use bevy_nca::prelude::*;
+/// fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+///     commands.spawn((
+///         NcaTexture::new(assets.load("models/slime.nca")).with_seed(7),
+///         Sprite { custom_size: Some(Vec2::splat(200.0)), ..default() },
+///     ));
+/// }
+/// ```
+#[derive(Component, Reflect, Clone, Debug, Default, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[require(NcaSlot)]
+pub struct NcaTexture {
+    /// The model. The sprite starts to grow when it is loaded; another model starts it anew.
+    pub model: Handle<NcaModel>,
+    /// The seed of the noise that decides which cells fire; default 0. The same seed and wounds
+    /// give the same cells; give sprites that stand side by side different ones.
+    pub seed: u32,
+    /// By how much the picture is turned as it grows, in radians; default 0. For models that were
+    /// trained upright this works as in the article's experiment 4.
+    pub angle: f32,
+    /// Width and height of the grid, 1..=1024 cells each; default: those of the model. Another
+    /// grid starts the sprite anew.
+    pub grid: Option<UVec2>,
+}
+
+impl NcaTexture {
+    /// A texture that grows on the model's own grid, with seed 0, upright.
+    pub fn new(model: Handle<NcaModel>) -> Self {
+        Self { model, ..default() }
+    }
+
+    /// With another seed.
+    pub fn with_seed(self, seed: u32) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Turned by an angle in radians.
+    pub fn with_angle(self, angle: f32) -> Self {
+        Self { angle, ..self }
+    }
+
+    /// On a grid of so many cells.
+    pub fn with_grid(self, width: u32, height: u32) -> Self {
+        Self { grid: Some(UVec2::new(width, height)), ..self }
+    }
+}
+
+/// Where a texture's cells are kept, and what waits until there is such a place.
+#[derive(Component, Default)]
+#[component(on_remove = leave)]
+pub(super) struct NcaSlot {
+    pub(super) place: Option<Place>,
+    /// Wounds that came before the model.
+    pub(super) wounds: Vec<Wound>,
+    /// Someone wants the cells.
+    pub(super) wanted: bool,
+}
+
+/// A slot of a population.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) population: u32,
+    pub(super) slot: u32,
+}
+
+/// Frees the slot when the texture or its entity goes.
+fn leave(mut world: DeferredWorld, context: HookContext) {
+    let place = world.get::<NcaSlot>(context.entity).and_then(|slot| slot.place);
+    if let (Some(place), Some(mut populations)) = (place, world.get_resource_mut::<Populations>()) {
+        populations.leave(place);
+    }
+}
