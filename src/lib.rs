@@ -1,6 +1,8 @@
 pub mod cpu;
 mod gpu;
 pub mod headless;
+#[cfg(feature = "record")]
+pub mod record;
 pub mod rule;
 mod sprite;
 
@@ -10,5 +12,6 @@ pub use sprite::*;
 pub mod prelude {
     pub use crate::sprite::{
         NcaBackend, NcaCells, NcaClock, NcaDamage, NcaModel, NcaPlugin, NcaReadCells, NcaSpace, NcaSystems, NcaTexture,
+        NcaWriteCells,
     };
 }

@@ -75,7 +75,7 @@ pub(super) fn weights(device: &RenderDevice, model: &Model) -> Buffer {
 pub(super) struct Uploads {
     pub(super) params: DynamicUniformBuffer<Params>,
     pub(super) jobs: RawBufferVec<Job>,
-    pub(super) masks: RawBufferVec<u32>,
+    pub(super) payload: RawBufferVec<u32>,
     /// What to dispatch, in order.
     pub(super) dispatches: Vec<Dispatch>,
 }
@@ -92,23 +92,23 @@ impl Uploads {
         let mut params = DynamicUniformBuffer::default();
         params.set_label(Some("nca_params"));
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
-        let (mut jobs, mut masks) = (RawBufferVec::new(storage), RawBufferVec::new(storage));
+        let (mut jobs, mut payload) = (RawBufferVec::new(storage), RawBufferVec::new(storage));
         jobs.set_label(Some("nca_jobs"));
-        masks.set_label(Some("nca_masks"));
-        Self { params, jobs, masks, dispatches: Vec::new() }
+        payload.set_label(Some("nca_payload"));
+        Self { params, jobs, payload, dispatches: Vec::new() }
     }
 
     /// Uploads a frame's work.
     pub(super) fn write(&mut self, work: &Work, params: Params, device: &RenderDevice, queue: &RenderQueue) {
         self.params.clear();
         self.jobs.clear();
-        self.masks.clear();
+        self.payload.clear();
         self.dispatches.clear();
         self.jobs.values_mut().extend_from_slice(&work.edits);
         self.jobs.values_mut().extend_from_slice(&work.ticks);
-        self.masks.values_mut().extend_from_slice(&work.masks);
+        self.payload.values_mut().extend_from_slice(&work.payload);
         // A binding must not be empty.
-        self.masks.push(0);
+        self.payload.push(0);
         let first_tick = work.edits.len() as u32;
         for Step { edits, ticks } in &work.steps {
             let mut part = |first: u32, count: u32| {
@@ -121,6 +121,6 @@ impl Uploads {
         }
         self.params.write_buffer(device, queue);
         self.jobs.write_buffer(device, queue);
-        self.masks.write_buffer(device, queue);
+        self.payload.write_buffer(device, queue);
     }
 }

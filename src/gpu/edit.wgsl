@@ -1,5 +1,5 @@
-// Before a tick: sprites that start anew get their seed, and wounds zero their cells.
-#import bevy_nca::grid::{params, jobs, states, occupied, masks, at, cells, paint, SEED, WOUND, PAINT}
+// Before a tick: sprites that start anew get their seed or given cells, and wounds zero cells.
+#import bevy_nca::grid::{params, jobs, states, occupied, payload, at, cells, paint, SEED, WOUND, PAINT, CELLS}
 
 @compute @workgroup_size(8, 8)
 fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -16,7 +16,15 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         occupied[job.slot * cells() + cell] = u32(center);
     }
-    if (job.flags & WOUND) != 0u && (masks[job.mask + cell / 32u] >> (cell % 32u) & 1u) != 0u {
+    if (job.flags & CELLS) != 0u {
+        for (var quad = 0u; quad < #{QUADS}u; quad++) {
+            let first = job.payload + at(0u, quad, cell) * 4u;
+            let bits = vec4(payload[first], payload[first + 1u], payload[first + 2u], payload[first + 3u]);
+            states[at(job.slot, quad, cell)] = bitcast<vec4<f32>>(bits);
+        }
+        occupied[job.slot * cells() + cell] = 1u;
+    }
+    if (job.flags & WOUND) != 0u && (payload[job.payload + cell / 32u] >> (cell % 32u) & 1u) != 0u {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
             states[at(job.slot, quad, cell)] = vec4(0.0);
         }

@@ -23,8 +23,8 @@ struct Job {
     /// Cosine and sine of the angle.
     rotation: vec2<f32>,
     flags: u32,
-    /// Where the sprite's wound lies in `masks`, one bit a cell.
-    mask: u32,
+    /// Where the wound (one bit a cell) or the new cells (laid out as `states`) lie in `payload`.
+    payload: u32,
     _pad: vec2<u32>,
 }
 
@@ -34,6 +34,8 @@ const SEED: u32 = 1u;
 const WOUND: u32 = 2u;
 /// The picture is wanted: this is the sprite's last tick of the frame.
 const PAINT: u32 = 4u;
+/// The sprite's cells are replaced.
+const CELLS: u32 = 8u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
@@ -48,8 +50,8 @@ const PAINT: u32 = 4u;
 @group(0) @binding(5) var<storage, read_write> vitality: array<vec2<f32>>;
 /// `[slot][cell]`: 1 where a cell may be other than zeros.
 @group(0) @binding(6) var<storage, read_write> occupied: array<u32>;
-/// The wounds of this frame.
-@group(0) @binding(7) var<storage, read> masks: array<u32>;
+/// The wounds and the new cells of this frame.
+@group(0) @binding(7) var<storage, read> payload: array<u32>;
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
 
 fn cells() -> u32 {

@@ -177,14 +177,15 @@ impl GpuPopulation {
     }
 
     fn bind(&mut self, atlas: &GpuImage, cache: &PipelineCache, device: &RenderDevice) {
-        let Uploads { params, jobs, masks, .. } = &self.uploads;
-        let (Some(params_buffer), Some(jobs), Some(masks)) = (params.buffer(), jobs.buffer(), masks.buffer()) else {
+        let Uploads { params, jobs, payload, .. } = &self.uploads;
+        let (Some(params_buffer), Some(jobs), Some(payload)) = (params.buffer(), jobs.buffer(), payload.buffer())
+        else {
             // Only cells are wanted: nothing to dispatch, so nothing to bind.
             return;
         };
         let key = BindGroupKey {
             atlas: atlas.texture.id(),
-            buffers: [params_buffer.id(), jobs.id(), masks.id(), self.cells.states.id()],
+            buffers: [params_buffer.id(), jobs.id(), payload.id(), self.cells.states.id()],
         };
         if self.bind_group.as_ref().is_some_and(|(made_of, _)| *made_of == key) {
             return;
@@ -208,7 +209,7 @@ impl GpuPopulation {
                 self.cells.updates.as_entire_binding(),
                 self.cells.vitality.as_entire_binding(),
                 self.cells.occupied.as_entire_binding(),
-                masks.as_entire_binding(),
+                payload.as_entire_binding(),
                 &view,
             )),
         );

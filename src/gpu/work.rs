@@ -3,11 +3,12 @@
 use bevy::{math::Vec2, prelude::Entity, render::render_resource::ShaderType};
 use bytemuck::{Pod, Zeroable};
 
-use crate::rule::CellMask;
+use crate::rule::{CellMask, State};
 
 const SEED: u32 = 1;
 const WOUND: u32 = 2;
 const PAINT: u32 = 4;
+const CELLS: u32 = 8;
 
 /// What is to be done with one sprite in one dispatch; `Job` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
@@ -17,8 +18,8 @@ pub(super) struct Job {
     key: u32,
     rotation: Vec2,
     flags: u32,
-    /// The first of the wound's words.
-    mask: u32,
+    /// The first of its words in the payload.
+    payload: u32,
     pad: [u32; 2],
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Work {
     pub(super) steps: Vec<Step>,
     pub(super) edits: Vec<Job>,
     pub(super) ticks: Vec<Job>,
-    pub(super) masks: Vec<u32>,
+    pub(super) payload: Vec<u32>,
     pub(super) wishes: Vec<Wish>,
 }
 
@@ -57,11 +58,11 @@ impl Work {
         self.steps.push(Step { edits: (edits, edits), ticks: (ticks, ticks) });
     }
 
-    fn edit(&mut self, slot: u32, flags: u32, mask: u32) {
+    fn edit(&mut self, slot: u32, flags: u32, payload: u32) {
         if self.steps.is_empty() {
             self.next_step();
         }
-        self.edits.push(Job { slot, flags, mask, ..Job::default() });
+        self.edits.push(Job { slot, flags, payload, ..Job::default() });
         if let Some(step) = self.steps.last_mut() {
             step.edits.1 += 1;
         }
@@ -73,6 +74,17 @@ impl Work {
         self.edit(slot, SEED | PAINT, 0);
     }
 
+    /// The sprite's cells are replaced, and painted. This is a step of its own.
+    pub(crate) fn put(&mut self, slot: u32, state: &State) {
+        let first = self.payload.len() as u32;
+        let cells = || state.values().chunks_exact(state.channels());
+        for quad in 0..state.channels() / 4 {
+            self.payload.extend(cells().flat_map(|cell| cell[quad * 4..][..4].iter().map(|value| value.to_bits())));
+        }
+        self.next_step();
+        self.edit(slot, CELLS | PAINT, first);
+    }
+
     /// The sprite is painted as it is.
     pub(crate) fn paint(&mut self, slot: u32) {
         self.next_step();
@@ -81,8 +93,8 @@ impl Work {
 
     /// Zeroes cells before this step's tick. At most once a sprite and step.
     pub(crate) fn wound(&mut self, slot: u32, mask: &CellMask) {
-        let first = self.masks.len() as u32;
-        self.masks.extend_from_slice(mask.words());
+        let first = self.payload.len() as u32;
+        self.payload.extend_from_slice(mask.words());
         self.edit(slot, WOUND, first);
     }
 
@@ -116,14 +128,14 @@ impl Work {
 
     /// Moves all of `later` behind this.
     pub(super) fn append(&mut self, later: &mut Self) {
-        let (edits, ticks, masks) = (self.edits.len() as u32, self.ticks.len() as u32, self.masks.len() as u32);
+        let (edits, ticks, payload) = (self.edits.len() as u32, self.ticks.len() as u32, self.payload.len() as u32);
         self.steps.extend(later.steps.drain(..).map(|step| Step {
             edits: (step.edits.0 + edits, step.edits.1 + edits),
             ticks: (step.ticks.0 + ticks, step.ticks.1 + ticks),
         }));
-        self.edits.extend(later.edits.drain(..).map(|job| Job { mask: job.mask + masks, ..job }));
+        self.edits.extend(later.edits.drain(..).map(|job| Job { payload: job.payload + payload, ..job }));
         self.ticks.append(&mut later.ticks);
-        self.masks.append(&mut later.masks);
+        self.payload.append(&mut later.payload);
         self.wishes.append(&mut later.wishes);
     }
 
@@ -131,7 +143,7 @@ impl Work {
         self.steps.clear();
         self.edits.clear();
         self.ticks.clear();
-        self.masks.clear();
+        self.payload.clear();
         self.wishes.clear();
     }
 }
@@ -147,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn appended_work_keeps_its_jobs_and_masks() {
+    fn appended_work_keeps_its_jobs_and_payload() {
         let mask = CellMask::of(&crate::rule::Shape::circle(2.0, 2.0, 1.5), 8, 8);
         let frame = || {
             let mut work = Work::default();
@@ -162,7 +174,7 @@ mod tests {
         assert_eq!(work.steps.len(), 4);
         assert_eq!(work.steps[3].edits, (3, 4));
         assert_eq!(work.steps[3].ticks, (1, 2));
-        assert_eq!(work.edits[3].mask as usize, mask.words().len());
-        assert_eq!(work.masks[mask.words().len()..], *mask.words());
+        assert_eq!(work.edits[3].payload as usize, mask.words().len());
+        assert_eq!(work.payload[mask.words().len()..], *mask.words());
     }
 }

@@ -1,11 +1,16 @@
 //! The `.nca` file: safetensors with the rule as JSON in its metadata.
 
-use std::{collections::HashMap, fs, io::Write, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde_json::{Map, Value};
 
-use super::{Model, ModelError, ModelErrorKind, Rule, Target, Weights, error::shorten};
+use super::{Model, ModelError, ModelErrorKind, Rule, State, Target, Weights, error::shorten};
 
 /// More than the largest weights (640 KiB), target (4 MiB) and a generous header need.
 const MOST_BYTES: u64 = 16 << 20;
@@ -86,37 +91,45 @@ impl Model {
     /// [`ModelErrorKind::Io`], naming the file.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ModelError> {
         let path = path.as_ref();
+        let write = || Ok(write_atomic(path, &self.to_bytes()?)?);
+        write().map_err(|kind: ModelErrorKind| kind.in_file(path))
+    }
+}
+
+impl State {
+    /// Writes the cells to a safetensors file, atomically: the tensor `state`, `[height, width, channels]` f32.
+    ///
+    /// # Errors
+    /// [`ModelErrorKind::Io`], naming the file.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ModelError> {
+        let path = path.as_ref();
         let write = || {
-            let bytes = self.to_bytes()?;
-            let folder = match path.parent() {
-                Some(folder) if !folder.as_os_str().is_empty() => folder,
-                _ => Path::new("."),
-            };
-            // In the same folder, so that the rename stays within one file system.
-            let mut file = tempfile::Builder::new().permissions_like_new_files().tempfile_in(folder)?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
+            let shape = vec![self.height(), self.width(), self.channels()];
+            let view = TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(self.values()))
+                .map_err(ModelErrorKind::Header)?;
+            let bytes = safetensors::serialize([("state", view)], None).map_err(ModelErrorKind::Header)?;
+            Ok(write_atomic(path, &bytes)?)
         };
         write().map_err(|kind: ModelErrorKind| kind.in_file(path))
     }
 }
 
-trait Permissions {
-    fn permissions_like_new_files(&mut self) -> &mut Self;
-}
-
-impl Permissions for tempfile::Builder<'_, '_> {
-    /// Temporary files are private by default; a model is an ordinary file, subject to the umask.
-    fn permissions_like_new_files(&mut self) -> &mut Self {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            self.permissions(fs::Permissions::from_mode(0o666));
-        }
-        self
-    }
+/// Writes a file so that a reader sees the old one or the new one, whole.
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private by default; this is an ordinary one, subject to the umask.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    // In the same folder, so that the rename stays within one file system.
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 fn rule(metadata: Option<&HashMap<String, String>>) -> Result<Rule, ModelErrorKind> {

@@ -18,6 +18,8 @@ mod state;
 #[cfg(feature = "cli")]
 pub use article::import_article;
 pub use error::{ModelError, ModelErrorKind};
+#[cfg(feature = "record")]
+pub(crate) use file::write_atomic;
 pub use model::{Model, Target, Weights};
 pub use noise::{FireRate, mix, tick_key};
 pub(crate) use picture::pixel;

@@ -1,10 +1,10 @@
-//! Reading a sprite's cells.
+//! Reading a sprite's cells, and writing them.
 
 use bevy::prelude::*;
 
 use super::{
     population::Populations,
-    texture::{NcaSlot, NcaTexture},
+    texture::{NcaSlot, NcaTexture, Place},
 };
 use crate::rule::State;
 
@@ -27,6 +27,20 @@ pub struct NcaCells {
     pub state: State,
 }
 
+/// Replaces the cells of a sprite at once, and how many ticks it has lived; wounds that wait for its
+/// next tick are forgotten. Ticks go on from there.
+///
+/// Cells of another size or number of channels than the sprite's are ignored with a warning.
+#[derive(EntityEvent, Clone, Debug, PartialEq)]
+pub struct NcaWriteCells {
+    /// The sprite.
+    pub entity: Entity,
+    /// How many ticks it has lived.
+    pub tick: u32,
+    /// Its new cells.
+    pub state: State,
+}
+
 /// Cells that have arrived from the GPU.
 #[derive(Resource, Default)]
 pub(super) struct CellsInbox(pub(super) Vec<NcaCells>);
@@ -35,6 +49,29 @@ pub(super) fn on_read_cells(request: On<NcaReadCells>, mut sprites: Query<&mut N
     match sprites.get_mut(request.entity) {
         Ok(mut slot) => slot.wanted = true,
         Err(_) => warn_once!("cells were asked for, but {} has no NcaTexture", request.entity),
+    }
+}
+
+pub(super) fn on_write_cells(
+    written: On<NcaWriteCells>,
+    mut sprites: Query<&mut NcaSlot, With<NcaTexture>>,
+    mut populations: ResMut<Populations>,
+) {
+    let NcaWriteCells { entity, tick, state } = written.event().clone();
+    match sprites.get_mut(entity) {
+        Ok(mut slot) => match slot.place {
+            Some(place) => write(&mut populations, place, entity, tick, state),
+            None => slot.cells = Some((tick, state)),
+        },
+        Err(_) => warn_once!("cells were written, but {entity} has no NcaTexture"),
+    }
+}
+
+/// Replaces the cells of a sprite that has its place.
+pub(super) fn write(populations: &mut Populations, place: Place, entity: Entity, tick: u32, state: State) {
+    let found = (state.width(), state.height(), state.channels());
+    if !populations.write_cells(place, tick, state) {
+        warn!("cells of width, height and channels {found:?} were not written: {entity} has others");
     }
 }
 

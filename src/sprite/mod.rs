@@ -14,7 +14,7 @@ mod texture;
 
 pub use asset::{NcaModel, NcaModelLoader};
 pub use backend::NcaBackend;
-pub use cells::{NcaCells, NcaReadCells};
+pub use cells::{NcaCells, NcaReadCells, NcaWriteCells};
 pub use clock::NcaClock;
 pub use damage::{NcaDamage, NcaSpace};
 pub use plugin::{NcaPlugin, NcaSystems};

@@ -75,6 +75,7 @@ impl Plugin for NcaPlugin {
             .init_resource::<CellsInbox>()
             .add_observer(damage::on_damage)
             .add_observer(cells::on_read_cells)
+            .add_observer(cells::on_write_cells)
             .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain())
             .add_systems(PreStartup, backend::choose)
             .add_systems(First, (NcaClock::begin_frame, cells::deliver))
@@ -153,6 +154,9 @@ fn assign(
             continue;
         };
         slot.place = Some(place);
+        if let Some((tick, state)) = slot.cells.take() {
+            cells::write(populations, place, entity, tick, state);
+        }
         for wound in std::mem::take(&mut slot.wounds) {
             let sprite = sprite.as_deref();
             populations.wound(place, |mask, grid| placement.hit(mask, wound, entity, sprite, grid));

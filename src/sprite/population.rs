@@ -121,6 +121,23 @@ impl Populations {
         self.list.get(&id)
     }
 
+    /// Replaces a sprite's cells, which are then as old as `tick`. False if they do not fit.
+    pub(super) fn write_cells(&mut self, place: Place, tick: u32, state: State) -> bool {
+        let Some(population) = self.list.get_mut(&place.population) else { return false };
+        let (grid, channels) = (population.grid.map(|side| side as usize), population.model.rule().channels);
+        if ([state.width(), state.height()], state.channels()) != (grid, channels) {
+            return false;
+        }
+        let Some(occupant) = population.occupant_mut(place.slot) else { return false };
+        occupant.tick = tick;
+        occupant.wound = None;
+        match &mut population.engine {
+            Engine::Cpu(cells) => cells.put(place.slot, state),
+            Engine::Gpu(feed) => feed.work.put(place.slot, &state),
+        }
+        true
+    }
+
     /// Adds to the cells that the sprite's next tick zeroes.
     pub(super) fn wound(&mut self, place: Place, add: impl FnOnce(&mut CellMask, [u32; 2])) {
         let Some(population) = self.list.get_mut(&place.population) else { return };

@@ -6,6 +6,7 @@ use bevy::{
 };
 
 use super::{NcaModel, damage::Wound, population::Populations};
+use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
 ///
@@ -67,6 +68,8 @@ impl NcaTexture {
 #[component(on_remove = leave)]
 pub(super) struct NcaSlot {
     pub(super) place: Option<Place>,
+    /// Cells that came before the model, and how old they are.
+    pub(super) cells: Option<(u32, State)>,
     /// Wounds that came before the model.
     pub(super) wounds: Vec<Wound>,
     /// Someone wants the cells.

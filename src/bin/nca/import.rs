@@ -1,0 +1,28 @@
+use std::path::PathBuf;
+
+use bevy_nca::rule::{ModelErrorKind, import_article};
+use clap::Args;
+
+use crate::Result;
+
+#[derive(Args)]
+pub struct Import {
+    /// The JSON file of the web demo.
+    file: PathBuf,
+    /// The `.nca` file to write.
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+}
+
+impl Import {
+    pub fn run(&self) -> Result {
+        let in_file = |kind: ModelErrorKind| kind.in_file(&self.file);
+        let json = std::fs::read(&self.file).map_err(|error| in_file(error.into()))?;
+        let name = self.output.file_stem().unwrap_or_default().to_string_lossy();
+        let model = import_article(&json, &name).map_err(in_file)?;
+        model.write(&self.output)?;
+        let rule = model.rule();
+        println!("{}: {} channels, {} hidden units", self.output.display(), rule.channels, rule.hidden);
+        Ok(())
+    }
+}

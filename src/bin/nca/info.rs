@@ -1,0 +1,64 @@
+use std::path::PathBuf;
+
+use bevy_nca::rule::Model;
+use clap::Args;
+
+use crate::Result;
+
+#[derive(Args)]
+pub struct Info {
+    /// A `.nca` file.
+    model: PathBuf,
+}
+
+impl Info {
+    pub fn run(&self) -> Result {
+        let model = Model::read(&self.model)?;
+        let (rule, weights) = (model.rule(), model.weights());
+        let count = weights.hidden_weight.len()
+            + weights.hidden_bias.len()
+            + weights.output_weight.len()
+            + weights.output_bias.len();
+        let line = |name: &str, value: String| println!("{name:<14}{value}");
+        line("name", rule.name.clone());
+        line("grid", format!("{} x {} cells", rule.grid[0], rule.grid[1]));
+        line("channels", rule.channels.to_string());
+        line("hidden", rule.hidden.to_string());
+        line(
+            "parameters",
+            format!("{count} ({} multiply-adds a fired cell)", (rule.features() + rule.channels) * rule.hidden),
+        );
+        line("perception", rule.perception.iter().map(|kernel| word(kernel)).collect::<Vec<_>>().join(", "));
+        line("boundary", word(&rule.boundary));
+        line("fire rate", rule.fire_rate.to_string());
+        line("step size", rule.step_size.to_string());
+        line(
+            "alive",
+            rule.alive
+                .map_or("always".to_owned(), |alive| format!("channel {} above {}", alive.channel, alive.threshold)),
+        );
+        line("output", word(&rule.output));
+        line("mature", format!("after {} ticks", rule.mature_ticks));
+        line(
+            "target",
+            model.target().map_or("none".to_owned(), |target| format!("{} x {} pixels", target.width, target.height)),
+        );
+        for (name, value) in [("author", &rule.author), ("license", &rule.license), ("source", &rule.source)] {
+            if !value.is_empty() {
+                line(name, value.clone());
+            }
+        }
+        for (key, value) in &rule.extra {
+            line(key, value.to_string());
+        }
+        Ok(())
+    }
+}
+
+/// The word that stands for a value in the file.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => format!("{other:?}"),
+    }
+}

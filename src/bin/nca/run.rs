@@ -1,0 +1,177 @@
+use std::{path::PathBuf, str::FromStr};
+
+use bevy_nca::{
+    record::{PictureFormat, Recording},
+    rule::{Model, Shape},
+};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{Result, simulation::Simulation};
+
+#[derive(Args)]
+pub struct Run {
+    /// A `.nca` file.
+    model: PathBuf,
+    /// How many ticks to run; 0 writes the seed [default: twice what the model takes to mature].
+    #[arg(long, value_name = "N")]
+    ticks: Option<u32>,
+    /// The seed of the noise.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u32,
+    /// Width and height in cells, 1 to 1024 each [default: the model's].
+    #[arg(long, value_name = "WxH")]
+    grid: Option<Grid>,
+    /// By how much the picture is turned as it grows, in degrees.
+    #[arg(long, value_name = "DEG", default_value_t = 0.0, allow_negative_numbers = true)]
+    angle: f32,
+    /// Which engine runs the cells.
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    backend: Backend,
+    /// Zeroes cells before a tick: circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK, in cells. May be repeated.
+    #[arg(long = "wound", value_name = "SHAPE@TICK")]
+    wounds: Vec<Wound>,
+    /// .png (the last frame), .gif or .apng (an animation), .safetensors (tensor `state`, [H, W, C] f32).
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Ticks between the frames of an animation.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    every: u32,
+    /// Pixels of a cell, on each side [default: 4 for animations, else 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    scale: Option<u32>,
+    /// The colour behind the sprite, as RRGGBB [default: none; for GIF, which has no half-transparent pixels, 16181d].
+    #[arg(long, value_name = "RRGGBB", value_parser = color)]
+    background: Option<[u8; 3]>,
+}
+
+#[derive(Clone, Copy, ValueEnum, PartialEq)]
+enum Backend {
+    Cpu,
+    Gpu,
+}
+
+#[derive(Clone, Copy)]
+struct Grid([u32; 2]);
+
+impl FromStr for Grid {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let wanted = || format!("found `{text}`; wanted WxH with sizes of 1 to 1024, as 72x72");
+        let (width, height) = text.split_once('x').ok_or_else(wanted)?;
+        let side = |text: &str| text.parse().ok().filter(|side| (1..=1024).contains(side)).ok_or_else(wanted);
+        Ok(Self([side(width)?, side(height)?]))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Wound {
+    shape: Shape,
+    tick: u32,
+}
+
+impl FromStr for Wound {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let wanted = || format!("found `{text}`; wanted circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK");
+        let (shape, tick) = text.split_once('@').ok_or_else(wanted)?;
+        let (kind, numbers) = shape.split_once(':').ok_or_else(wanted)?;
+        let numbers =
+            numbers.split(',').map(|number| number.trim().parse()).collect::<std::result::Result<Vec<f32>, _>>();
+        let shape = match (kind, numbers.map_err(|_| wanted())?.as_slice()) {
+            ("circle", &[x, y, radius]) => Shape::circle(x, y, radius),
+            ("rect", &[x0, y0, x1, y1]) => Shape::rect(x0, y0, x1, y1),
+            _ => return Err(wanted()),
+        };
+        if !shape.is_valid() {
+            return Err(format!("found `{text}`; wanted finite numbers, a radius above 0, x0 < x1 and y0 < y1"));
+        }
+        Ok(Self { shape, tick: tick.parse().map_err(|_| wanted())? })
+    }
+}
+
+fn color(text: &str) -> std::result::Result<[u8; 3], String> {
+    let number = u32::from_str_radix(text.trim_start_matches('#'), 16).ok().filter(|_| text.is_ascii());
+    match number {
+        Some(rgb) if text.trim_start_matches('#').len() == 6 => Ok([(rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8]),
+        _ => Err(format!("found `{text}`; wanted six hexadecimal digits")),
+    }
+}
+
+/// What the output's extension asks for.
+enum Output {
+    Picture(PictureFormat),
+    Cells,
+}
+
+impl Run {
+    fn wanted(&self) -> Result<Output> {
+        if self.output.extension().is_some_and(|extension| extension == "safetensors") {
+            return Ok(Output::Cells);
+        }
+        let wrong =
+            || format!("{}: found another extension; wanted .png, .gif, .apng or .safetensors", self.output.display());
+        Ok(Output::Picture(PictureFormat::of(&self.output).ok_or_else(wrong)?))
+    }
+
+    pub fn run(&self) -> Result {
+        let wanted = self.wanted()?;
+        let model = Model::read(&self.model)?;
+        let rule = model.rule();
+        let ticks = self.ticks.unwrap_or(rule.mature_ticks.saturating_mul(2));
+        let grid = self.grid.map_or(rule.grid, |grid| grid.0);
+        for wound in self.wounds.iter().filter(|wound| wound.tick >= ticks) {
+            eprintln!("nca: a wound at tick {} never comes: the run ends before tick {ticks}", wound.tick);
+        }
+        let animated = matches!(wanted, Output::Picture(PictureFormat::Gif | PictureFormat::Apng));
+        let mut recording = Recording::default()
+            .with_scale(self.scale.unwrap_or(if animated { 4 } else { 1 }))
+            // The default clock has 60 ticks a second.
+            .with_frame_millis((self.every.saturating_mul(1000) / 60).clamp(20, 10_000) as u16);
+        let gif = matches!(wanted, Output::Picture(PictureFormat::Gif));
+        if let Some(color) = self.background.or(gif.then_some([0x16, 0x18, 0x1D])) {
+            recording = recording.with_background(color);
+        }
+
+        let bar = ProgressBar::new(u64::from(ticks));
+        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} ticks, {per_sec}, {eta} left") {
+            bar.set_style(style);
+        }
+        let on_gpu = self.backend == Backend::Gpu;
+        let mut simulation = Simulation::new(&model, grid, self.seed, self.angle.to_radians(), on_gpu)?;
+        let mut tick = 0;
+        loop {
+            if animated && (tick == ticks || tick % self.every == 0) {
+                recording.push(rule.output, &simulation.state()?);
+            }
+            if tick == ticks {
+                break;
+            }
+            for wound in self.wounds.iter().filter(|wound| wound.tick == tick) {
+                simulation.wound(wound.shape);
+            }
+            // On to the next wound, frame or end.
+            let wounds = self.wounds.iter().map(|wound| wound.tick).filter(|at| *at > tick);
+            let frame = animated.then(|| (tick / self.every + 1) * self.every);
+            let next = wounds.chain(frame).chain([tick + 64, ticks]).min().unwrap_or(ticks);
+            simulation.advance(next - tick);
+            tick = next;
+            bar.set_position(u64::from(tick));
+        }
+        bar.finish_and_clear();
+
+        match wanted {
+            Output::Cells => simulation.state()?.write(&self.output)?,
+            Output::Picture(_) => {
+                if !animated {
+                    recording.push(rule.output, &simulation.state()?);
+                }
+                recording.write(&self.output)?;
+            }
+        }
+        println!("{}: tick {ticks}", self.output.display());
+        Ok(())
+    }
+}

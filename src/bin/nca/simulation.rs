@@ -1,0 +1,89 @@
+//! One sprite, on either backend.
+
+use bevy::prelude::*;
+use bevy_nca::{
+    cpu::{Engine, Grid, Scratch, Tick},
+    headless,
+    prelude::*,
+    rule::{CellMask, Model, Shape, State},
+};
+
+use crate::Result;
+
+/// How many updates the cells may take to come back; each takes a fraction of a millisecond.
+const PATIENCE: u32 = 100_000;
+
+/// A sprite that grows from its seed.
+pub enum Simulation {
+    /// The CPU engine alone.
+    Cpu(Box<CpuSimulation>),
+    /// An app without a window, through the plugin.
+    Gpu(Box<App>, Entity),
+}
+
+pub struct CpuSimulation {
+    engine: Engine,
+    grid: Grid,
+    scratch: Scratch,
+    tick: Tick,
+    wound: Option<CellMask>,
+}
+
+impl Simulation {
+    pub fn new(model: &Model, [width, height]: [u32; 2], seed: u32, angle: f32, on_gpu: bool) -> Result<Self> {
+        if on_gpu {
+            let mut app = headless::app(NcaBackend::Gpu)?;
+            app.world_mut().resource_mut::<NcaClock>().paused = true;
+            let model = app.world_mut().resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model.clone()));
+            let texture = NcaTexture::new(model).with_seed(seed).with_angle(angle).with_grid(width, height);
+            let entity = app.world_mut().spawn(texture).id();
+            let mut simulation = Self::Gpu(Box::new(app), entity);
+            // Ticks only count once the pipelines are there; the first answer says so.
+            simulation.state()?;
+            return Ok(simulation);
+        }
+        let engine = Engine::new(model);
+        let seed_state = State::seed(model.rule(), width as usize, height as usize);
+        let grid = engine.grid(seed_state).ok_or("the seed does not fit the model")?;
+        let tick = Tick { tick: 0, seed, angle };
+        Ok(Self::Cpu(Box::new(CpuSimulation { engine, grid, scratch: Scratch::default(), tick, wound: None })))
+    }
+
+    /// Zeroes cells before the next tick.
+    pub fn wound(&mut self, shape: Shape) {
+        match self {
+            Self::Cpu(cpu) => {
+                let state = cpu.grid.state();
+                let (width, height) = (state.width(), state.height());
+                cpu.wound
+                    .get_or_insert_with(|| CellMask::new(width, height))
+                    .add(&shape, bevy_nca::rule::CellMap::IDENTITY);
+            }
+            Self::Gpu(app, entity) => {
+                app.world_mut().trigger(NcaDamage { entity: *entity, shape, space: NcaSpace::Cells });
+            }
+        }
+    }
+
+    pub fn advance(&mut self, ticks: u32) {
+        match self {
+            Self::Cpu(cpu) => {
+                for _ in 0..ticks {
+                    cpu.engine.step(&mut cpu.grid, &mut cpu.scratch, cpu.tick, cpu.wound.take().as_ref());
+                    cpu.tick.tick += 1;
+                }
+            }
+            Self::Gpu(app, _) => headless::step(app, ticks),
+        }
+    }
+
+    pub fn state(&mut self) -> Result<State> {
+        match self {
+            Self::Cpu(cpu) => Ok(cpu.grid.state().clone()),
+            Self::Gpu(app, entity) => {
+                let cells = headless::read_cells(app, *entity, PATIENCE);
+                Ok(cells.ok_or("the GPU did not give the cells back; the log may say why")?.1)
+            }
+        }
+    }
+}
