@@ -186,3 +186,57 @@ impl PipelineSets {
         ids
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue};
+
+    use super::*;
+    use crate::rule::Alive;
+
+    fn shader_defs(key: &PipelineKey) -> impl Iterator<Item = (String, ShaderDefValue)> {
+        key.shader_defs().into_iter().map(|def| match def {
+            ShaderDefVal::Bool(name, value) => (name, ShaderDefValue::Bool(value)),
+            ShaderDefVal::Int(name, value) => (name, ShaderDefValue::Int(value)),
+            ShaderDefVal::UInt(name, value) => (name, ShaderDefValue::UInt(value)),
+        })
+    }
+
+    /// Puts the shaders together as Bevy does, and has naga check them, without any GPU.
+    #[test]
+    fn the_shaders_are_valid_for_every_kind_of_rule() {
+        let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
+        for variant in (1..64).filter(|variant| variant % 16 != 0) {
+            let rule = Rule {
+                channels: [8, 12, 16, 32][variant % 4],
+                hidden: [16, 128, 256][variant % 3],
+                perception: (0..4).filter(|k| variant & (1 << k) != 0).map(|k| kernels[k]).collect(),
+                boundary: if variant & 16 != 0 { Boundary::Wrap } else { Boundary::Zero },
+                fire_rate: if variant & 32 != 0 { 1.0 } else { 0.5 },
+                alive: (variant % 5 != 0).then_some(Alive { channel: variant % 8, threshold: 0.1 }),
+                output: if variant % 2 == 0 { Output::OpaqueCentered } else { Output::PremultipliedAlpha },
+                ..Rule::default()
+            };
+            let key = PipelineKey::new(&rule);
+            for (path, source) in [
+                ("edit.wgsl", include_str!("edit.wgsl")),
+                ("think.wgsl", include_str!("think.wgsl")),
+                ("live.wgsl", include_str!("live.wgsl")),
+            ] {
+                let mut composer = Composer::default();
+                for (file_path, source) in
+                    [("noise.wgsl", include_str!("noise.wgsl")), ("grid.wgsl", include_str!("grid.wgsl"))]
+                {
+                    let module = ComposableModuleDescriptor { source, file_path, ..default() };
+                    composer.add_composable_module(module).unwrap();
+                }
+                let shader_defs = shader_defs(&key).collect();
+                let descriptor = NagaModuleDescriptor { source, file_path: path, shader_defs, ..default() };
+                let module = composer.make_naga_module(descriptor).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+                let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+                validator.validate(&module).unwrap_or_else(|error| panic!("{path}, {key:?}: {error:?}"));
+            }
+        }
+    }
+}

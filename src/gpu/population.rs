@@ -48,6 +48,8 @@ pub(super) struct GpuPopulation {
     weights: Buffer,
     pub(super) pipelines: PipelineIds,
     bind_group: Option<(BindGroupKey, BindGroup)>,
+    /// The texture that holds the picture. Another one, as after the atlas has grown, is painted anew.
+    painted: Option<TextureId>,
     /// Everything is there to dispatch what `uploads` holds.
     pub(super) ready: bool,
     failed: bool,
@@ -133,6 +135,7 @@ pub(super) fn prepare_populations(
             pipelines: pipelines.get(rule, &shaders, &cache),
             uploads: Uploads::new(),
             bind_group: None,
+            painted: None,
             ready: false,
             failed: false,
             work,
@@ -169,7 +172,11 @@ impl GpuPopulation {
         }
         let atlas = images.get(self.spec.atlas);
         self.ready = self.pipelines.get(cache).is_some() && atlas.is_some();
-        if let Some(atlas) = atlas.filter(|_| self.ready && !self.work.is_empty()) {
+        let Some(atlas) = atlas.filter(|_| self.ready) else { return };
+        if self.painted.replace(atlas.texture.id()) != Some(atlas.texture.id()) {
+            self.work.paint_all(self.spec.capacity);
+        }
+        if !self.work.is_empty() {
             let params = Params::new(self.spec.model.rule(), self.spec.grid, self.spec.atlas_columns);
             self.uploads.write(&self.work, params, device, queue);
             self.bind(atlas, cache, device);

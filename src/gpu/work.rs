@@ -85,10 +85,10 @@ impl Work {
         self.edit(slot, CELLS | PAINT, first);
     }
 
-    /// The sprite is painted as it is.
-    pub(crate) fn paint(&mut self, slot: u32) {
+    /// So many slots are painted as they are, after all else.
+    pub(super) fn paint_all(&mut self, slots: u32) {
         self.next_step();
-        self.edit(slot, PAINT, 0);
+        (0..slots).for_each(|slot| self.edit(slot, PAINT, 0));
     }
 
     /// Zeroes cells before this step's tick. At most once a sprite and step.

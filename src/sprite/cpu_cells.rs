@@ -48,10 +48,8 @@ impl CpuCells {
         self.slots.get(slot as usize)?.grid.as_ref().map(Grid::state)
     }
 
-    pub(super) fn paint_again(&mut self, slot: u32) {
-        if let Some(slot) = self.slots.get_mut(slot as usize) {
-            slot.stale = true;
-        }
+    pub(super) fn paint_all_again(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.stale = true);
     }
 
     /// So many ticks of every sprite.

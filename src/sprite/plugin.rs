@@ -1,7 +1,7 @@
 //! The plugin: which systems run when.
 
 use bevy::{
-    asset::AssetServer,
+    asset::{AssetEventSystems, AssetServer},
     ecs::{intern::Interned, schedule::ScheduleLabel},
     image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
@@ -76,7 +76,8 @@ impl Plugin for NcaPlugin {
             .add_observer(damage::on_damage)
             .add_observer(cells::on_read_cells)
             .add_observer(cells::on_write_cells)
-            .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain())
+            // New and changed images are to reach the renderer in the same frame.
+            .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain().before(AssetEventSystems))
             .add_systems(PreStartup, backend::choose)
             .add_systems(First, (NcaClock::begin_frame, cells::deliver))
             .add_systems(self.schedule, tick.in_set(NcaSystems::Tick))

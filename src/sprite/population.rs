@@ -286,18 +286,16 @@ impl Population {
         }
     }
 
-    /// Doubles the room. The atlas is laid out anew, so every sprite is painted again.
+    /// Doubles the room. The atlas is laid out anew, so every sprite is painted again: on the GPU, the
+    /// engine sees to that itself when it meets the new texture.
     fn grow(&mut self, images: Option<&mut Assets<Image>>) {
         self.capacity = (self.capacity * 2).min(self.most_slots);
         let on_gpu = matches!(self.engine, Engine::Gpu(_));
         if let (Some(atlas), Some(images)) = (&mut self.atlas, images) {
             atlas.grow(images, self.capacity, self.most_columns, on_gpu);
         }
-        for slot in self.occupants.iter().enumerate().filter(|(_, o)| o.is_some()).map(|(slot, _)| slot as u32) {
-            match &mut self.engine {
-                Engine::Gpu(feed) => feed.work.paint(slot),
-                Engine::Cpu(cells) => cells.paint_again(slot),
-            }
+        if let Engine::Cpu(cells) = &mut self.engine {
+            cells.paint_all_again();
         }
     }
 

@@ -1,7 +1,9 @@
 //! All integration tests, in one binary to keep link time down.
 
+mod cli;
 mod engines;
 mod golden;
 mod model_file;
+mod noise;
 mod plugin;
 mod support;

@@ -1,29 +1,70 @@
 //! The plugin in headless apps, on both backends.
 
-use bevy::prelude::*;
+use bevy::{
+    asset::RenderAssetUsages,
+    image::TRANSPARENT_IMAGE_HANDLE,
+    prelude::*,
+    render::gpu_readback::{Readback, ReadbackComplete},
+    sprite::Anchor,
+};
 use bevy_nca::{
+    cpu::{Engine, Scratch, Tick},
     headless,
     prelude::*,
-    rule::{CellMask, Model, Shape, State},
+    rule::{CellMask, Model, Rule, Shape, State, Weights, picture},
 };
 
-use crate::support::{GOLDEN, Golden, WOUND_TICK, distance, on_each_backend, on_the_gpu};
+use crate::{
+    engines::model,
+    support::{GOLDEN, Golden, WOUND_TICK, distance, on_each_backend, on_the_gpu},
+};
+
+/// The tolerance of the golden frames: lavapipe does not contract multiply-adds.
+const TOLERANCE: f32 = 1e-5;
+
+/// An app whose clock is paused.
+fn paused_app(backend: NcaBackend) -> App {
+    let mut app = headless::app(backend).unwrap();
+    app.world_mut().resource_mut::<NcaClock>().paused = true;
+    app
+}
+
+fn add_model(app: &mut App, model: &Model) -> Handle<NcaModel> {
+    app.world_mut().resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model.clone()))
+}
 
 /// A paused app with one sprite of a model.
 fn app_with(backend: NcaBackend, model: &Model, texture: impl FnOnce(NcaTexture) -> NcaTexture) -> (App, Entity) {
-    let mut app = headless::app(backend).unwrap();
-    app.world_mut().resource_mut::<NcaClock>().paused = true;
-    let handle = app.world_mut().resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model.clone()));
+    let mut app = paused_app(backend);
+    let handle = add_model(&mut app, model);
     let entity = app.world_mut().spawn((texture(NcaTexture::new(handle)), Sprite::default())).id();
     (app, entity)
 }
 
 fn cells(app: &mut App, entity: Entity) -> (u32, State) {
-    headless::read_cells(app, entity, 2000).expect("cells come back")
+    headless::read_cells(app, entity, 100_000).expect("cells come back")
 }
 
-/// The tolerance of the golden frames on a GPU: lavapipe does not contract multiply-adds.
-const TOLERANCE: f32 = 1e-5;
+/// A model whose cells never change, but for wounds.
+fn still_model(width: u32, height: u32) -> Model {
+    let rule = Rule { grid: [width, height], channels: 8, hidden: 16, ..Rule::default() };
+    let weights = Weights {
+        hidden_weight: vec![0.0; rule.features() * rule.hidden],
+        hidden_bias: vec![0.0; rule.hidden],
+        output_weight: vec![0.0; rule.hidden * rule.channels],
+        output_bias: vec![0.0; rule.channels],
+    };
+    Model::new(rule, weights, None).unwrap()
+}
+
+fn full(width: usize, height: usize) -> State {
+    State::from_values(width, height, 8, vec![0.75; width * height * 8]).unwrap()
+}
+
+fn dead(state: &State) -> Vec<usize> {
+    let cells = state.values().chunks_exact(state.channels()).enumerate();
+    cells.filter(|(_, cell)| cell.iter().all(|value| *value == 0.0)).map(|(index, _)| index).collect()
+}
 
 #[test]
 fn the_plugin_gives_the_golden_frames() {
@@ -39,9 +80,9 @@ fn the_plugin_gives_the_golden_frames() {
             let mut at = 0;
             for (tick, frame) in &golden.frames {
                 if at == WOUND_TICK {
-                    let damage = NcaDamage { entity, shape: golden.wound, space: NcaSpace::Cells };
-                    app.world_mut().trigger(damage);
+                    app.world_mut().trigger(NcaDamage { entity, shape: golden.wound, space: NcaSpace::Cells });
                 }
+                // Up to eight ticks in a frame.
                 headless::step(&mut app, tick - at);
                 at = *tick;
                 let (read_at, state) = cells(&mut app, entity);
@@ -51,4 +92,338 @@ fn the_plugin_gives_the_golden_frames() {
             }
         }
     });
+}
+
+/// Random rules on the GPU, on grids that are no multiple of a tile, against the CPU engine.
+#[test]
+fn the_gpu_keeps_to_the_cpu() {
+    on_the_gpu(|| {
+        let wide = Rule { grid: [37, 19], channels: 32, hidden: 256, ..Rule::default() };
+        let line = Rule { grid: [1, 40], channels: 8, hidden: 20, fire_rate: 0.7, ..Rule::default() };
+        let torus = Rule { grid: [5, 3], boundary: bevy_nca::rule::Boundary::Wrap, ..line.clone() };
+        let odd = Rule {
+            grid: [33, 34],
+            perception: vec![bevy_nca::rule::Kernel::Laplacian, bevy_nca::rule::Kernel::SobelY],
+            alive: Some(bevy_nca::rule::Alive { channel: 6, threshold: 0.05 }),
+            ..line.clone()
+        };
+        for (seed, rule) in [wide, line, torus, odd].into_iter().enumerate() {
+            let seed = seed as u32 + 11;
+            let model = model(seed, rule);
+            let read = |backend| {
+                let (mut app, entity) = app_with(backend, &model, |texture| texture.with_seed(seed));
+                cells(&mut app, entity);
+                headless::step(&mut app, 8);
+                app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(2.0, 2.0), 2.5).in_cells());
+                headless::step(&mut app, 4);
+                cells(&mut app, entity)
+            };
+            let (expected, got) = (read(NcaBackend::Cpu), read(NcaBackend::Gpu));
+            assert_eq!(expected.0, got.0);
+            let distance = distance(&expected.1, &got.1);
+            assert!(distance < 1e-4, "{:?}: {distance}", model.rule());
+        }
+    });
+}
+
+/// Each of many sprites has its own seed and wounds, whatever slot it is in and however the
+/// population grew.
+#[test]
+fn many_sprites_keep_apart() {
+    on_each_backend(|backend| {
+        let golden = Golden::read("small");
+        let mut app = paused_app(backend);
+        let handle = add_model(&mut app, &golden.model);
+        let mut sprites = Vec::new();
+        for seed in 0..21 {
+            sprites.push(app.world_mut().spawn(NcaTexture::new(handle.clone()).with_seed(seed)).id());
+            if seed % 5 == 4 {
+                // Ticks between arrivals, so that the population grows while it lives.
+                cells(&mut app, sprites[0]);
+                headless::step(&mut app, 3);
+            }
+        }
+        cells(&mut app, sprites[20]);
+        for (seed, sprite) in sprites.iter().enumerate().filter(|(seed, _)| seed % 2 == 1) {
+            let damage = NcaDamage::circle(*sprite, Vec2::new(seed as f32, 6.0), 3.0).in_cells();
+            app.world_mut().trigger(damage);
+        }
+        headless::step(&mut app, 9);
+        for (seed, sprite) in sprites.iter().enumerate() {
+            let (tick, got) = cells(&mut app, *sprite);
+            let engine = Engine::new(&golden.model);
+            let mut grid = engine.grid(State::seed(golden.model.rule(), 17, 13)).unwrap();
+            let wound = CellMask::of(&Shape::circle(seed as f32, 6.0, 3.0), 17, 13);
+            for at in 0..tick {
+                let wound = (seed % 2 == 1 && at == tick - 9).then_some(&wound);
+                let seed = seed as u32;
+                engine.step(&mut grid, &mut Scratch::default(), Tick { tick: at, seed, angle: 0.0 }, wound);
+            }
+            let distance = distance(&got, grid.state());
+            assert!(distance < TOLERANCE, "{backend:?}: sprite {seed} differs by {distance} at tick {tick}");
+        }
+    });
+}
+
+#[test]
+fn wounds_in_the_world_hit_the_cell_that_is_drawn_there() {
+    let (width, height) = (12, 7);
+    let placements = [
+        (Transform::default(), Anchor::CENTER, false, false, None),
+        (Transform::from_xyz(30.0, -12.0, 5.0), Anchor::BOTTOM_LEFT, true, false, None),
+        (
+            Transform::from_rotation(Quat::from_rotation_z(0.7)),
+            Anchor::TOP_RIGHT,
+            false,
+            true,
+            Some(Vec2::new(50.0, 90.0)),
+        ),
+        (
+            Transform::from_xyz(-3.0, 8.0, 0.0)
+                .with_rotation(Quat::from_rotation_z(-2.0))
+                .with_scale(Vec3::new(-2.0, 0.5, 1.0)),
+            Anchor(Vec2::new(0.2, -0.4)),
+            true,
+            true,
+            Some(Vec2::new(200.0, 100.0)),
+        ),
+    ];
+    for (transform, anchor, flip_x, flip_y, custom_size) in placements {
+        let mut app = paused_app(NcaBackend::Cpu);
+        let handle = add_model(&mut app, &still_model(width, height));
+        let parent = app.world_mut().spawn(Transform::from_xyz(11.0, 0.0, 0.0).with_scale(Vec3::splat(3.0))).id();
+        let sprite = Sprite { flip_x, flip_y, custom_size, ..default() };
+        let entity = app.world_mut().spawn((NcaTexture::new(handle), sprite, anchor, transform, ChildOf(parent))).id();
+        app.update();
+        for (cell, (x, y)) in [(3, 2), (0, 0), (11, 6), (6, 5)].into_iter().enumerate().map(|(i, at)| (i, at)) {
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(12, 7) });
+            // Where Bevy itself draws the centre of that cell: the inverse of its own picking.
+            let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
+            let rect = sprite.rect.unwrap();
+            let wanted = rect.min + Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
+            let images = app.world().resource::<Assets<Image>>();
+            let pixel = |local: Vec2| match sprite.compute_pixel_space_point(local, anchor, images, &Assets::default())
+            {
+                Ok(pixel) | Err(pixel) => pixel,
+            };
+            let origin = pixel(Vec2::ZERO);
+            let (dx, dy) = (pixel(Vec2::X) - origin, pixel(Vec2::Y) - origin);
+            let local = Mat2::from_cols(dx, dy).inverse() * (wanted - origin);
+            let to_world =
+                GlobalTransform::from(Transform::from_xyz(11.0, 0.0, 0.0).with_scale(Vec3::splat(3.0))) * transform;
+            let point = to_world.transform_point(local.extend(0.0)).truncate();
+            app.world_mut().trigger(NcaDamage::circle(entity, point, 0.4));
+            headless::step(&mut app, 1);
+            let (_, state) = cells(&mut app, entity);
+            assert_eq!(dead(&state), [y * 12 + x], "wound {cell} through {transform:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wound_that_comes_at_once_waits_for_the_model_and_the_pipelines() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
+        app.world_mut().trigger(NcaWriteCells { entity, tick: 40, state: full(9, 9) });
+        app.world_mut().trigger(NcaDamage::rect(entity, Rect::new(0.0, 0.0, 9.0, 2.0)).in_cells());
+        app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(0.0, -3.0), 1.0));
+        assert_eq!(cells(&mut app, entity).0, 40, "no tick has passed yet");
+        headless::step(&mut app, 2);
+        let (tick, state) = cells(&mut app, entity);
+        assert_eq!(tick, 42);
+        // The first two rows; and in the world, y grows upwards from the sprite's middle.
+        assert_eq!(dead(&state), (0..18).chain([7 * 9 + 4]).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn nonsense_is_ignored() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
+        let bare = app.world_mut().spawn_empty().id();
+        let gone = app.world_mut().spawn_empty().id();
+        app.world_mut().despawn(gone);
+        app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(9, 9) });
+        app.update();
+        for damage in [
+            NcaDamage::circle(entity, Vec2::NAN, 3.0),
+            NcaDamage::circle(entity, Vec2::ZERO, -3.0),
+            NcaDamage::circle(entity, Vec2::ZERO, f32::INFINITY),
+            NcaDamage::rect(entity, Rect { min: Vec2::ONE, max: Vec2::ZERO }),
+            NcaDamage::circle(bare, Vec2::ZERO, 3.0),
+            NcaDamage::circle(gone, Vec2::ZERO, 3.0),
+        ] {
+            app.world_mut().trigger(damage);
+        }
+        app.world_mut().trigger(NcaWriteCells { entity, tick: 9, state: full(8, 9) });
+        headless::step(&mut app, 1);
+        assert_eq!(cells(&mut app, entity).1, full(9, 9));
+    });
+}
+
+/// The pixels of a sprite's slot, as the GPU has them.
+fn pixels(app: &mut App, entity: Entity) -> Vec<[u8; 4]> {
+    let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
+    let image = app.world().resource::<Assets<Image>>().get(&sprite.image).unwrap();
+    let (width, data) = match &image.data {
+        Some(data) => (image.width() as usize, data.clone()),
+        None => {
+            #[derive(Resource, Default)]
+            struct Bytes(Vec<u8>);
+            let row = (image.width() as usize * 4).next_multiple_of(256) / 4;
+            app.init_resource::<Bytes>();
+            let readback = app.world_mut().spawn(Readback::texture(sprite.image.clone())).id();
+            app.world_mut().entity_mut(readback).observe(|read: On<ReadbackComplete>, mut bytes: ResMut<Bytes>| {
+                bytes.0.clone_from(&read.data);
+            });
+            // The first frames may still be under way.
+            (0..20).for_each(|_| app.update());
+            app.world_mut().despawn(readback);
+            (row, app.world().resource::<Bytes>().0.clone())
+        }
+    };
+    let rect = sprite.rect.unwrap().as_urect();
+    let at = |x: u32, y: u32| data.as_chunks::<4>().0[y as usize * width + x as usize];
+    (rect.min.y..rect.max.y)
+        .flat_map(|y| (rect.min.x..rect.max.x).map(move |x| (x, y)))
+        .map(|(x, y)| at(x, y))
+        .collect()
+}
+
+#[test]
+fn the_picture_is_that_of_the_cells() {
+    on_each_backend(|backend| {
+        for name in ["standard", "texture"] {
+            let golden = Golden::read(name);
+            let mut app = paused_app(backend);
+            let handle = add_model(&mut app, &golden.model);
+            let spawn = |app: &mut App, seed| {
+                app.world_mut().spawn((NcaTexture::new(handle.clone()).with_seed(seed), Sprite::default())).id()
+            };
+            let sprites: Vec<Entity> = (0..4).map(|seed| spawn(&mut app, seed)).collect();
+            cells(&mut app, sprites[3]);
+            headless::step(&mut app, 20);
+            // A fifth sprite needs a larger atlas, in which the others are painted again.
+            let fifth = spawn(&mut app, 4);
+            for sprite in sprites.into_iter().chain([fifth]) {
+                let (_, state) = cells(&mut app, sprite);
+                let expected = picture(golden.model.rule().output, &state);
+                let got = pixels(&mut app, sprite);
+                assert_eq!(got.len(), expected.len());
+                for (got, expected) in got.iter().zip(&expected) {
+                    // A value on the edge between two bytes may be rounded to either.
+                    let close = got.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= 1);
+                    assert!(close, "{backend:?}, {name}: {got:?} instead of {expected:?}");
+                }
+                assert!(expected.iter().any(|pixel| pixel[3] > 0));
+            }
+        }
+    });
+}
+
+#[test]
+fn spawns_and_despawns_leak_nothing() {
+    on_each_backend(|backend| {
+        let mut app = paused_app(backend);
+        let handle = add_model(&mut app, &Golden::read("small").model);
+        app.update();
+        let images = |app: &App| {
+            app.world().resource::<Assets<Image>>().iter().map(|(_, image)| image.size()).collect::<Vec<_>>()
+        };
+        let before = images(&app);
+        let stays = app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default())).id();
+        for round in 0..100 {
+            let sprites: Vec<Entity> = (0..10)
+                .map(|seed| {
+                    app.world_mut().spawn((NcaTexture::new(handle.clone()).with_seed(seed), Sprite::default())).id()
+                })
+                .collect();
+            app.world_mut().resource_mut::<NcaClock>().step(1);
+            app.update();
+            for sprite in sprites {
+                if round % 2 == 0 {
+                    app.world_mut().despawn(sprite);
+                } else {
+                    app.world_mut().entity_mut(sprite).remove::<NcaTexture>();
+                    app.world_mut().despawn(sprite);
+                }
+            }
+        }
+        let sprite = app.world().get::<Sprite>(stays).unwrap().image.clone();
+        let atlas = app.world().resource::<Assets<Image>>().get(&sprite).unwrap().size();
+        // Eleven sprites at once fit sixteen slots, four by four.
+        assert_eq!(atlas, UVec2::new(4 * 19, 4 * 15), "{backend:?}");
+        drop(sprite);
+        app.world_mut().despawn(stays);
+        (0..5).for_each(|_| app.update());
+        assert_eq!(images(&app), before, "{backend:?}");
+    });
+}
+
+#[test]
+fn a_changed_model_grows_anew() {
+    on_each_backend(|backend| {
+        let golden = Golden::read("small");
+        let (mut app, entity) = app_with(backend, &golden.model, |texture| texture);
+        cells(&mut app, entity);
+        headless::step(&mut app, 5);
+        assert_eq!(cells(&mut app, entity).0, 5);
+        let handle = app.world().get::<NcaTexture>(entity).unwrap().model.clone();
+        let other = still_model(6, 4);
+        app.world_mut().resource_mut::<Assets<NcaModel>>().insert(&handle, NcaModel::from(other.clone())).unwrap();
+        (0..3).for_each(|_| app.update());
+        assert_eq!(cells(&mut app, entity), (0, State::seed(other.rule(), 6, 4)));
+        assert_eq!(app.world().get::<Sprite>(entity).unwrap().rect.unwrap().size(), Vec2::new(6.0, 4.0));
+
+        // So does a texture that gets another grid; another angle or seed does not.
+        app.world_mut().get_mut::<NcaTexture>(entity).unwrap().grid = Some(UVec2::new(10, 11));
+        assert_eq!(cells(&mut app, entity), (0, State::seed(other.rule(), 10, 11)));
+        headless::step(&mut app, 2);
+        app.world_mut().get_mut::<NcaTexture>(entity).unwrap().seed = 5;
+        headless::step(&mut app, 2);
+        assert_eq!(cells(&mut app, entity).0, 4);
+    });
+}
+
+#[test]
+fn models_are_loaded_as_assets_and_bad_ones_are_no_panic() {
+    let mut app = App::new();
+    let file_path = "tests/golden".to_owned();
+    app.add_plugins((MinimalPlugins, AssetPlugin { file_path, ..default() }, NcaPlugin::default()));
+    let assets = app.world().resource::<AssetServer>().clone();
+    let entity = app.world_mut().spawn(NcaTexture::new(assets.load("small.nca"))).id();
+    app.world_mut().spawn((NcaTexture::new(assets.load("small.frames.safetensors")), Sprite::default()));
+    app.world_mut().spawn(NcaTexture::new(assets.load("small.nca")).with_grid(0, 5000));
+    // There is no renderer and there are no images: a server.
+    app.world_mut().resource_mut::<NcaClock>().paused = true;
+    let (tick, state) = cells(&mut app, entity);
+    assert_eq!((tick, state.width(), state.height()), (0, 17, 13));
+    assert_eq!(*app.world().resource::<NcaBackend>(), NcaBackend::Cpu);
+}
+
+/// Sprites without cells are not drawn as the white pixel of a missing image.
+#[test]
+fn a_sprite_without_its_model_is_transparent() {
+    let mut app = paused_app(NcaBackend::Cpu);
+    let entity = app.world_mut().spawn((NcaTexture::default(), Sprite::default())).id();
+    app.update();
+    assert_eq!(app.world().get::<Sprite>(entity).unwrap().image, TRANSPARENT_IMAGE_HANDLE);
+    let own = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
+    let entity = app.world_mut().spawn((NcaTexture::default(), Sprite::from_image(own.clone()))).id();
+    app.update();
+    assert_eq!(app.world().get::<Sprite>(entity).unwrap().image, own, "a placeholder of the game's own stays");
+    assert_eq!(app.world().resource::<Assets<Image>>().get(&own).unwrap().asset_usage, RenderAssetUsages::default());
+}
+
+#[test]
+fn time_passes_at_the_clock_s_rate() {
+    let (mut app, entity) = app_with(NcaBackend::Cpu, &Golden::read("small").model, |texture| texture);
+    cells(&mut app, entity);
+    app.world_mut().resource_mut::<NcaClock>().paused = false;
+    (0..60).for_each(|_| app.update());
+    app.world_mut().resource_mut::<NcaClock>().speed = 2.0;
+    (0..30).for_each(|_| app.update());
+    app.world_mut().resource_mut::<NcaClock>().paused = true;
+    let (tick, _) = cells(&mut app, entity);
+    assert!((119..=121).contains(&tick), "{tick}");
 }
