@@ -8,14 +8,14 @@ use bevy::{
     sprite::Anchor,
 };
 use bevy_nca::{
-    cpu::{Engine, Scratch, Tick},
+    cpu::{Engine, Scratch, Tick, oracle_step},
     headless,
     prelude::*,
     rule::{CellMask, Model, Rule, Shape, State, Weights, picture},
 };
 
 use crate::{
-    engines::model,
+    engines::{model, rim_model, sparse_state},
     support::{GOLDEN, Golden, WOUND_TICK, distance, on_each_backend, on_the_gpu},
 };
 
@@ -122,6 +122,29 @@ fn the_gpu_keeps_to_the_cpu() {
             assert_eq!(expected.0, got.0);
             let distance = distance(&expected.1, &got.1);
             assert!(distance < 1e-4, "{:?}: {distance}", model.rule());
+        }
+    });
+}
+
+#[test]
+fn a_doomed_neighbour_still_saves_a_cell() {
+    on_each_backend(|backend| {
+        let model = rim_model();
+        let (mut app, entity) = app_with(backend, &model, |texture| texture);
+        cells(&mut app, entity);
+        for seed in 0..20 {
+            let mut state = sparse_state(seed, 21, 18, 8, 15);
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: state.clone() });
+            app.world_mut().get_mut::<NcaTexture>(entity).unwrap().seed = seed;
+            app.update();
+            for tick in 0..4 {
+                headless::step(&mut app, 1);
+                state = oracle_step(&model, &state, Tick { tick, seed, angle: 0.0 });
+                let (ticks, got) = cells(&mut app, entity);
+                assert_eq!(ticks, tick + 1);
+                let distance = distance(&got, &state);
+                assert!(distance < 1e-6, "{backend:?}, seed {seed}: {distance} at tick {ticks}");
+            }
         }
     });
 }
