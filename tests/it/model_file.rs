@@ -56,14 +56,16 @@ fn half_precision_weights_are_read() {
     }
 }
 
+type Tensor = (&'static str, Dtype, Vec<usize>, Vec<u8>);
+
 /// A file around any metadata and tensors.
-fn file(json: &str, tensors: &[(&'static str, Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
+fn file(json: &str, tensors: &[Tensor]) -> Vec<u8> {
     let views =
         tensors.iter().map(|(name, dtype, shape, data)| (*name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
     safetensors::serialize(views, Some([("nca".to_owned(), json.to_owned())].into())).unwrap()
 }
 
-fn parts() -> (String, Vec<(&'static str, Dtype, Vec<usize>, Vec<u8>)>) {
+fn parts() -> (String, Vec<Tensor>) {
     let model = tiny();
     let bytes = |data: &[f32]| bytemuck::cast_slice(data).to_vec();
     let weights = model.weights();

@@ -218,7 +218,7 @@ fn wounds_in_the_world_hit_the_cell_that_is_drawn_there() {
         let sprite = Sprite { flip_x, flip_y, custom_size, ..default() };
         let entity = app.world_mut().spawn((NcaTexture::new(handle), sprite, anchor, transform, ChildOf(parent))).id();
         app.update();
-        for (cell, (x, y)) in [(3, 2), (0, 0), (11, 6), (6, 5)].into_iter().enumerate().map(|(i, at)| (i, at)) {
+        for (cell, (x, y)) in [(3, 2), (0, 0), (11, 6), (6, 5)].into_iter().enumerate() {
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(12, 7) });
             // Where Bevy itself draws the centre of that cell: the inverse of its own picking.
             let sprite = app.world().get::<Sprite>(entity).unwrap().clone();

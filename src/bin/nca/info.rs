@@ -28,7 +28,7 @@ impl Info {
             "parameters",
             format!("{count} ({} multiply-adds a fired cell)", (rule.features() + rule.channels) * rule.hidden),
         );
-        line("perception", rule.perception.iter().map(|kernel| word(kernel)).collect::<Vec<_>>().join(", "));
+        line("perception", rule.perception.iter().map(word).collect::<Vec<_>>().join(", "));
         line("boundary", word(&rule.boundary));
         line("fire rate", rule.fire_rate.to_string());
         line("step size", rule.step_size.to_string());

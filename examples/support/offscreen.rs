@@ -1,0 +1,53 @@
+//! What an example does on a machine without a display or a GPU driver.
+
+use bevy::prelude::*;
+use bevy_nca::{headless, prelude::*, record::Recording};
+
+/// Why no window can be shown, if so.
+pub fn no_window() -> Option<&'static str> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(target_os = "linux") && !set("DISPLAY") && !set("WAYLAND_DISPLAY") {
+        return Some("no display was found");
+    }
+    headless::find_gpu().is_none().then_some("no GPU driver was found")
+}
+
+/// Grows a sprite on the CPU, wounds it, lets it heal, and writes all that as a GIF.
+pub fn show(model: &'static str, path: &str, why: &str) -> AppExit {
+    println!("{why}: the sprite grows and heals on the CPU, into {path}");
+    match record(model, path) {
+        Ok(()) => AppExit::Success,
+        Err(error) => {
+            eprintln!("{error}");
+            AppExit::error()
+        }
+    }
+}
+
+fn record(model: &'static str, path: &str) -> Result<(), Box<dyn std::error::Error>> {
+    const TICKS_A_FRAME: u32 = 2;
+    let mut app = headless::app(NcaBackend::Cpu)?;
+    app.world_mut().resource_mut::<NcaClock>().paused = true;
+    let handle: Handle<NcaModel> = app.world().resource::<AssetServer>().load(model);
+    let entity = app.world_mut().spawn(NcaTexture::new(handle.clone())).id();
+    // A model is read in a moment; a missing one never is.
+    let missing = || format!("{model} could not be loaded; is the program run with cargo, or its assets beside it?");
+    let (_, seed) = headless::read_cells(&mut app, entity, 1_000_000).ok_or_else(missing)?;
+    let rule = app.world().resource::<Assets<NcaModel>>().get(&handle).ok_or_else(missing)?.rule().clone();
+
+    let [width, height] = rule.grid.map(|side| side as f32);
+    let mut recording = Recording::default().with_scale(8).with_background([0x16, 0x18, 0x1D]);
+    recording.push(rule.output, &seed);
+    for tick in (0..rule.mature_ticks * 5).step_by(TICKS_A_FRAME as usize) {
+        for (at, [x, y]) in [(2, [0.3, 0.4]), (3, [0.7, 0.65])] {
+            if tick / TICKS_A_FRAME == rule.mature_ticks * at / TICKS_A_FRAME {
+                let wound = NcaDamage::circle(entity, Vec2::new(width * x, height * y), width / 6.0);
+                app.world_mut().trigger(wound.in_cells());
+            }
+        }
+        headless::step(&mut app, TICKS_A_FRAME);
+        let (_, state) = headless::read_cells(&mut app, entity, 1).ok_or_else(missing)?;
+        recording.push(rule.output, &state);
+    }
+    Ok(recording.write(path)?)
+}
