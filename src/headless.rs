@@ -18,7 +18,7 @@ use bevy::{
 
 use crate::{
     rule::State,
-    sprite::{NcaBackend, NcaCells, NcaClock, NcaPlugin, NcaReadCells},
+    sprite::{NcaBackend, NcaCells, NcaClock, NcaPlugin, NcaReadCells, NcaTexture},
 };
 
 /// There is no adapter that can run compute shaders.
@@ -77,31 +77,50 @@ pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
     Ok(app)
 }
 
+/// Why the cells of a texture could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoCells {
+    /// The entity has no [`NcaTexture`].
+    #[error("{0} has no NcaTexture")]
+    NoTexture(Entity),
+    /// Its model could not be loaded.
+    #[error("the model could not be loaded: is the path right, and the folder of assets the one that Bevy looks in?")]
+    NoModel,
+    /// They did not come in time.
+    #[error("the cells did not come within {0} updates")]
+    TooLate(u32),
+}
+
 /// Cells that were asked for, by [`read_cells`].
 #[derive(Resource, Default)]
 struct Arrived(Vec<NcaCells>);
 
-/// Updates the app until the cells of a texture have been read. `None` if they do not come within
-/// `frames` updates; a model that does not load is the likeliest reason.
+/// Updates the app until the cells of a texture have been read, and says how many ticks they had
+/// lived. The clock runs on meanwhile, unless it is [paused](NcaClock::paused).
 ///
-/// The clock runs on meanwhile, unless it is [paused](NcaClock::paused).
-pub fn read_cells(app: &mut App, entity: Entity, frames: u32) -> Option<(u32, State)> {
+/// # Errors
+/// [`NoCells`]; `TooLate` after so many updates.
+pub fn read_cells(app: &mut App, entity: Entity, updates: u32) -> Result<(u32, State), NoCells> {
     if !app.world().contains_resource::<Arrived>() {
         app.init_resource::<Arrived>();
         app.add_observer(|cells: On<NcaCells>, mut arrived: ResMut<Arrived>| arrived.0.push(cells.clone()));
     }
     app.world_mut().trigger(NcaReadCells { entity });
-    for _ in 0..frames {
+    for _ in 0..updates {
         app.update();
         let mut arrived = app.world_mut().resource_mut::<Arrived>();
         if let Some(index) = arrived.0.iter().position(|cells| cells.entity == entity) {
             let cells = arrived.0.swap_remove(index);
-            return Some((cells.tick, cells.state));
+            return Ok((cells.tick, cells.state));
         }
-        // The driver needs a moment to itself.
-        std::thread::yield_now();
+        let texture = app.world().get::<NcaTexture>(entity).ok_or(NoCells::NoTexture(entity))?;
+        if app.world().resource::<AssetServer>().load_state(&texture.model).is_failed() {
+            return Err(NoCells::NoModel);
+        }
+        // A file is being read, or the driver is at work; neither is helped by haste.
+        std::thread::sleep(Duration::from_micros(50));
     }
-    None
+    Err(NoCells::TooLate(updates))
 }
 
 /// Steps the paused clock so many ticks, and updates the app until they are done.

@@ -30,10 +30,9 @@ fn record(model: &'static str, path: &str) -> Result<(), Box<dyn std::error::Err
     app.world_mut().resource_mut::<NcaClock>().paused = true;
     let handle: Handle<NcaModel> = app.world().resource::<AssetServer>().load(model);
     let entity = app.world_mut().spawn(NcaTexture::new(handle.clone())).id();
-    // A model is read in a moment; a missing one never is.
-    let missing = || format!("{model} could not be loaded; is the program run with cargo, or its assets beside it?");
-    let (_, seed) = headless::read_cells(&mut app, entity, 1_000_000).ok_or_else(missing)?;
-    let rule = app.world().resource::<Assets<NcaModel>>().get(&handle).ok_or_else(missing)?.rule().clone();
+    let (_, seed) = headless::read_cells(&mut app, entity, 100_000)?;
+    let models = app.world().resource::<Assets<NcaModel>>();
+    let rule = models.get(&handle).ok_or("the model went away")?.rule().clone();
 
     let [width, height] = rule.grid.map(|side| side as f32);
     let mut recording = Recording::default().with_scale(8).with_background([0x16, 0x18, 0x1D]);
@@ -46,7 +45,7 @@ fn record(model: &'static str, path: &str) -> Result<(), Box<dyn std::error::Err
             }
         }
         headless::step(&mut app, TICKS_A_FRAME);
-        let (_, state) = headless::read_cells(&mut app, entity, 1).ok_or_else(missing)?;
+        let (_, state) = headless::read_cells(&mut app, entity, 1)?;
         recording.push(rule.output, &state);
     }
     Ok(recording.write(path)?)

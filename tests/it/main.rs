@@ -6,4 +6,5 @@ mod golden;
 mod model_file;
 mod noise;
 mod plugin;
+mod readme;
 mod support;

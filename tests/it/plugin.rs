@@ -9,7 +9,7 @@ use bevy::{
 };
 use bevy_nca::{
     cpu::{Engine, Scratch, Tick, oracle_step},
-    headless,
+    headless::{self, NoCells},
     prelude::*,
     rule::{CellMask, Model, Rule, Shape, State, Weights, picture},
 };
@@ -42,7 +42,7 @@ fn app_with(backend: NcaBackend, model: &Model, texture: impl FnOnce(NcaTexture)
 }
 
 fn cells(app: &mut App, entity: Entity) -> (u32, State) {
-    headless::read_cells(app, entity, 100_000).expect("cells come back")
+    headless::read_cells(app, entity, 100_000).unwrap()
 }
 
 /// A model whose cells never change, but for wounds.
@@ -415,12 +415,15 @@ fn models_are_loaded_as_assets_and_bad_ones_are_no_panic() {
     app.add_plugins((MinimalPlugins, AssetPlugin { file_path, ..default() }, NcaPlugin::default()));
     let assets = app.world().resource::<AssetServer>().clone();
     let entity = app.world_mut().spawn(NcaTexture::new(assets.load("small.nca"))).id();
-    app.world_mut().spawn((NcaTexture::new(assets.load("small.frames.safetensors")), Sprite::default()));
+    let bad = NcaTexture::new(assets.load("standard.frames.safetensors"));
+    let bad = app.world_mut().spawn((bad, Sprite::default())).id();
     app.world_mut().spawn(NcaTexture::new(assets.load("small.nca")).with_grid(0, 5000));
     // There is no renderer and there are no images: a server.
     app.world_mut().resource_mut::<NcaClock>().paused = true;
     let (tick, state) = cells(&mut app, entity);
     assert_eq!((tick, state.width(), state.height()), (0, 17, 13));
+    assert_eq!(headless::read_cells(&mut app, bad, 100_000), Err(NoCells::NoModel));
+    assert_eq!(headless::read_cells(&mut app, Entity::PLACEHOLDER, 9), Err(NoCells::NoTexture(Entity::PLACEHOLDER)));
     assert_eq!(*app.world().resource::<NcaBackend>(), NcaBackend::Cpu);
 }
 
