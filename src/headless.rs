@@ -3,41 +3,45 @@
 use std::time::Duration;
 
 use bevy::{
-    app::TaskPoolPlugin,
+    app::{PluginsState, TaskPoolPlugin},
     camera::CameraPlugin,
     core_pipeline::CorePipelinePlugin,
     diagnostic::FrameCountPlugin,
     image::ImagePlugin,
     mesh::MeshPlugin,
     prelude::*,
-    render::{RenderPlugin, settings::WgpuSettings},
-    tasks::block_on,
+    render::{
+        RenderPlugin,
+        render_resource::PollType,
+        renderer::{RenderAdapter, RenderDevice},
+        settings::WgpuSettings,
+    },
+    tasks::{block_on, tick_global_task_pools_on_main_thread},
     time::{TimePlugin, TimeUpdateStrategy},
     window::{ExitCondition, WindowPlugin},
 };
 
 use crate::{
+    gpu,
     rule::State,
     sprite::{NcaBackend, NcaCells, NcaClock, NcaPlugin, NcaReadCells, NcaTexture},
 };
 
-/// There is no adapter that can run compute shaders.
+/// There is no GPU that can run the cells.
 #[derive(Debug, thiserror::Error)]
-#[error("no GPU adapter with compute shaders was found; is a driver installed (on Debian: mesa-vulkan-drivers)?")]
-pub struct NoGpu;
+#[error("{0}; is a GPU driver installed (on Debian: mesa-vulkan-drivers)?")]
+pub struct NoGpu(String);
 
-/// The name of an adapter that can run compute shaders, if there is one.
+/// The name of an adapter that can run the cells, if there is one.
 ///
-/// Bevy's `RenderPlugin` panics where there is none; ask first in an app that should go on.
+/// Bevy's `RenderPlugin` panics where there is no adapter at all; ask first in an app that should go on.
 pub fn find_gpu() -> Option<String> {
     let settings = WgpuSettings::default();
     let backends = settings.backends?;
     let descriptor = wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
     let adapters = block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
-    let computes = |adapter: &&wgpu::Adapter| {
-        adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-    };
-    adapters.iter().find(computes).map(|adapter| adapter.get_info().name)
+    let can = |adapter: &&wgpu::Adapter| gpu::check(&adapter.get_downlevel_capabilities(), &adapter.limits()).is_ok();
+    adapters.iter().find(can).map(|adapter| adapter.get_info().name)
 }
 
 /// An app with [`NcaPlugin`] and all that it needs, but no window, no log and no runner: call
@@ -46,17 +50,29 @@ pub fn find_gpu() -> Option<String> {
 /// # Errors
 /// [`NoGpu`], if the GPU is asked for and there is none. [`NcaBackend::Auto`] takes the CPU then.
 pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
-    let gpu = match backend {
-        NcaBackend::Cpu => false,
-        NcaBackend::Auto => find_gpu().is_some(),
-        NcaBackend::Gpu => find_gpu().map(|_| true).ok_or(NoGpu)?,
-    };
+    match backend {
+        NcaBackend::Cpu => Ok(build(NcaBackend::Cpu)),
+        NcaBackend::Auto => app(NcaBackend::Gpu).or_else(|_| app(NcaBackend::Cpu)),
+        NcaBackend::Gpu => {
+            find_gpu().ok_or_else(|| NoGpu("no adapter with compute shaders was found".to_owned()))?;
+            let app = build(NcaBackend::Gpu);
+            let world = app.world();
+            match (world.get_resource::<RenderAdapter>(), world.get_resource::<RenderDevice>()) {
+                (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device).map_err(NoGpu)?,
+                _ => return Err(NoGpu("the renderer did not start".to_owned())),
+            };
+            Ok(app)
+        }
+    }
+}
+
+fn build(backend: NcaBackend) -> App {
     let frame = Duration::from_secs(1) / 60;
     let mut app = App::new();
     app.add_plugins((TaskPoolPlugin::default(), FrameCountPlugin, TimePlugin, TransformPlugin, AssetPlugin::default()))
         .insert_resource(TimeUpdateStrategy::ManualDuration(frame))
         .insert_resource(Time::<Fixed>::from_duration(frame));
-    if gpu {
+    if backend == NcaBackend::Gpu {
         app.add_plugins((
             WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() },
             RenderPlugin { synchronous_pipeline_compilation: true, ..default() },
@@ -68,13 +84,13 @@ pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
     } else {
         app.add_plugins(ImagePlugin::default());
     }
-    app.add_plugins(NcaPlugin { backend: if gpu { NcaBackend::Gpu } else { NcaBackend::Cpu }, ..default() });
-    while app.plugins_state() == bevy::app::PluginsState::Adding {
-        bevy::tasks::tick_global_task_pools_on_main_thread();
+    app.add_plugins(NcaPlugin { backend, ..default() });
+    while app.plugins_state() == PluginsState::Adding {
+        tick_global_task_pools_on_main_thread();
     }
     app.finish();
     app.cleanup();
-    Ok(app)
+    app
 }
 
 /// Why the cells of a texture could not be read.
@@ -91,9 +107,9 @@ pub enum NoCells {
     TooLate(u32),
 }
 
-/// Cells that were asked for, by [`read_cells`].
+/// The answer that [`read_cells`] waits for.
 #[derive(Resource, Default)]
-struct Arrived(Vec<NcaCells>);
+struct Answer(Option<NcaCells>);
 
 /// Updates the app until the cells of a texture have been read, and says how many ticks they had
 /// lived. The clock runs on meanwhile, unless it is [paused](NcaClock::paused).
@@ -101,33 +117,50 @@ struct Arrived(Vec<NcaCells>);
 /// # Errors
 /// [`NoCells`]; `TooLate` after so many updates.
 pub fn read_cells(app: &mut App, entity: Entity, updates: u32) -> Result<(u32, State), NoCells> {
-    if !app.world().contains_resource::<Arrived>() {
-        app.init_resource::<Arrived>();
-        app.add_observer(|cells: On<NcaCells>, mut arrived: ResMut<Arrived>| arrived.0.push(cells.clone()));
+    if app.world().get::<NcaTexture>(entity).is_none() {
+        return Err(NoCells::NoTexture(entity));
     }
+    app.insert_resource(Answer::default());
+    let listener = Observer::new(|cells: On<NcaCells>, mut answer: ResMut<Answer>| answer.0 = Some(cells.clone()));
+    let listener = app.world_mut().spawn(listener.with_entity(entity)).id();
     app.world_mut().trigger(NcaReadCells { entity });
+    let mut result = Err(NoCells::TooLate(updates));
     for _ in 0..updates {
-        app.update();
-        let mut arrived = app.world_mut().resource_mut::<Arrived>();
-        if let Some(index) = arrived.0.iter().position(|cells| cells.entity == entity) {
-            let cells = arrived.0.swap_remove(index);
-            return Ok((cells.tick, cells.state));
+        update(app);
+        let world = app.world_mut();
+        if let Some(cells) = world.resource_mut::<Answer>().0.take() {
+            result = Ok((cells.tick, cells.state));
+            break;
         }
-        let texture = app.world().get::<NcaTexture>(entity).ok_or(NoCells::NoTexture(entity))?;
-        if app.world().resource::<AssetServer>().load_state(&texture.model).is_failed() {
-            return Err(NoCells::NoModel);
+        let model = world.get::<NcaTexture>(entity).map(|texture| texture.model.clone());
+        if model.is_none_or(|model| world.resource::<AssetServer>().load_state(&model).is_failed()) {
+            result = Err(NoCells::NoModel);
+            break;
         }
-        // A file is being read, or the driver is at work; neither is helped by haste.
-        std::thread::sleep(Duration::from_micros(50));
     }
-    Err(NoCells::TooLate(updates))
+    app.world_mut().despawn(listener);
+    result
 }
 
-/// Steps the paused clock so many ticks, and updates the app until they are done.
+/// Steps the clock so many ticks, and updates the app until they are done, or have not begun
+/// within 100,000 updates.
 pub fn step(app: &mut App, ticks: u32) {
-    app.world_mut().resource_mut::<NcaClock>().step(ticks);
-    let frames = ticks.div_ceil(app.world().resource::<NcaClock>().max_ticks_per_frame.max(1));
-    for _ in 0..frames {
-        app.update();
+    app.world_mut().resource_mut::<NcaClock>().steps += ticks;
+    for _ in 0..100_000 {
+        if app.world().resource::<NcaClock>().steps == 0 {
+            return;
+        }
+        update(app);
     }
+}
+
+/// One update, after which the GPU has done all that it was asked to do.
+fn update(app: &mut App) {
+    app.update();
+    if let Some(device) = app.world().get_resource::<RenderDevice>() {
+        // An error here means a lost device, which the next update reports.
+        let _ = device.poll(PollType::wait_indefinitely());
+    }
+    // Files are read on other threads; let them.
+    std::thread::yield_now();
 }

@@ -5,11 +5,24 @@ use bevy_nca::{headless, prelude::*, record::Recording};
 
 /// Why no window can be shown, if so.
 pub fn no_window() -> Option<&'static str> {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if cfg!(target_os = "linux") && !set("DISPLAY") && !set("WAYLAND_DISPLAY") {
+    #[cfg(target_os = "linux")]
+    if !x11_answers() {
         return Some("no display was found");
     }
     headless::find_gpu().is_none().then_some("no GPU driver was found")
+}
+
+/// Whether an X server listens where `DISPLAY` says: these examples are built for X11.
+#[cfg(target_os = "linux")]
+fn x11_answers() -> bool {
+    let Ok(display) = std::env::var("DISPLAY") else { return false };
+    let Some((host, number)) = display.rsplit_once(':') else { return false };
+    let number = number.split('.').next().unwrap_or_default();
+    match host {
+        "" | "unix" => std::os::unix::net::UnixStream::connect(format!("/tmp/.X11-unix/X{number}")).is_ok(),
+        // Forwarded from elsewhere.
+        host => number.parse().is_ok_and(|n: u16| std::net::TcpStream::connect((host, n.saturating_add(6000))).is_ok()),
+    }
 }
 
 /// Grows a sprite on the CPU, wounds it, lets it heal, and writes all that as a GIF.

@@ -44,6 +44,14 @@ impl Dense {
         }
     }
 
+    /// From the transpose of a row-major `[outputs, inputs]` weight, without a bias.
+    #[cfg(feature = "train")]
+    pub(super) fn transposed(weight: &[f32], inputs: usize) -> Self {
+        let outputs = weight.len() / inputs;
+        let transposed: Vec<f32> = (0..inputs).flat_map(|i| weight.iter().skip(i).step_by(inputs).copied()).collect();
+        Self::new(&transposed, &vec![0.0; outputs])
+    }
+
     /// `output = input W + b` for `rows` cells, rounded up to whole tiles; `RELU` clips below at 0.
     ///
     /// `input` rows are `stride` long and may have more values than the layer has inputs;
@@ -74,9 +82,48 @@ impl Dense {
                 for (r, sums) in sums.iter().enumerate() {
                     let out = &mut output[(first + r) * width + p * LANES..][..LANES];
                     for (out, sum) in out.iter_mut().zip(sums) {
-                        *out = if RELU { sum.max(0.0) } else { *sum };
+                        // Not `max`, which would lose a NaN.
+                        *out = if RELU && *sum < 0.0 { 0.0 } else { *sum };
                     }
                 }
+            }
+        }
+    }
+}
+
+/// `sums += x^T y` over `rows` rows: the gradient of a layer's weight from its inputs and the
+/// gradient of its outputs. `sums` has a row of `y_width` for each of the `inputs` columns of `x`;
+/// `y_width` is a multiple of [`LANES`].
+#[cfg(feature = "train")]
+#[inline(always)]
+pub(super) fn add_products<const ROWS: usize, const FMA: bool>(
+    rows: usize,
+    (x, x_stride, inputs): (&[f32], usize, usize),
+    (y, y_width): (&[f32], usize),
+    sums: &mut [f32],
+) {
+    assert!(inputs <= x_stride && x.len() >= rows * x_stride && y.len() >= rows * y_width);
+    assert!(y_width.is_multiple_of(LANES) && sums.len() >= inputs * y_width);
+    for lane in (0..y_width).step_by(LANES) {
+        for first in (0..inputs).step_by(ROWS) {
+            let count = ROWS.min(inputs - first);
+            let mut tile = [[0.0; LANES]; ROWS];
+            for row in 0..rows {
+                // SAFETY: `row < rows`, and a row of `y` is `y_width` long, of which `lane..` has LANES.
+                let y = unsafe { &*y.as_ptr().add(row * y_width + lane).cast::<[f32; LANES]>() };
+                for (r, tile) in tile.iter_mut().enumerate() {
+                    // The last tile may be cut short: what it computes beyond is not stored.
+                    let column = if first + r < inputs { first + r } else { first };
+                    // SAFETY: `column < inputs <= x_stride` and `row < rows`.
+                    let x = unsafe { *x.get_unchecked(row * x_stride + column) };
+                    for (sum, y) in tile.iter_mut().zip(y) {
+                        *sum = if FMA { x.mul_add(*y, *sum) } else { x * y + *sum };
+                    }
+                }
+            }
+            for (r, tile) in tile.iter().enumerate().take(count) {
+                let out = &mut sums[(first + r) * y_width + lane..][..LANES];
+                out.iter_mut().zip(tile).for_each(|(out, sum)| *out += sum);
             }
         }
     }

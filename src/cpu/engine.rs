@@ -14,14 +14,14 @@ use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, State, tick_key};
 
 /// A model made ready to step grids of any size. Share it among sprites and threads.
 pub struct Engine {
-    isa: Isa,
-    channels: usize,
+    pub(super) isa: Isa,
+    pub(super) channels: usize,
     firing: FireRate,
-    step_size: f32,
+    pub(super) step_size: f32,
     alive: Option<Alive>,
     boundary: Boundary,
-    perception: Perception,
-    hidden: Dense,
+    pub(super) perception: Perception,
+    pub(super) hidden: Dense,
     output: Dense,
 }
 
@@ -53,6 +53,27 @@ pub struct Scratch {
     rows: Vec<u8>,
     updates: Updates,
     block: Block,
+}
+
+/// Hears of every cell that a tick changes, with its values until then.
+pub(crate) trait Record {
+    /// A wound zeroes the cell, before all else.
+    fn wounds(&mut self, cell: usize, old: &[f32]);
+    /// The cell fires, and lives on with new values.
+    fn updates(&mut self, cell: usize, old: &[f32], new: &[f32]);
+    /// The cell dies, and becomes zeros.
+    fn dies(&mut self, cell: usize, old: &[f32]);
+    /// The tick is done; `live` has a 1 for each cell that lives on. Not called for rules without
+    /// a life mask.
+    fn lives(&mut self, live: &[u8]);
+}
+
+/// Nobody listens.
+impl Record for () {
+    fn wounds(&mut self, _: usize, _: &[f32]) {}
+    fn updates(&mut self, _: usize, _: &[f32], _: &[f32]) {}
+    fn dies(&mut self, _: usize, _: &[f32]) {}
+    fn lives(&mut self, _: &[u8]) {}
 }
 
 /// Cells whose update is computed, and their new values.
@@ -97,6 +118,12 @@ impl Engine {
         self.isa
     }
 
+    /// Values of a row of the output layer, padded.
+    #[cfg(feature = "train")]
+    pub(super) fn output_width(&self) -> usize {
+        self.output.padded_outputs
+    }
+
     /// Takes cells in. `None` if they have another number of channels than the model.
     pub fn grid(&self, state: State) -> Option<Grid> {
         (state.channels() == self.channels).then(|| {
@@ -114,20 +141,33 @@ impl Engine {
 
     /// One tick: the wound, if any, then the rule. The mask must be made for the grid's size.
     pub fn step(&self, grid: &mut Grid, scratch: &mut Scratch, tick: Tick, wound: Option<&CellMask>) {
+        self.step_recorded(grid, scratch, tick, wound, &mut ());
+    }
+
+    /// As [`Engine::step`]; the record hears of every cell that changes.
+    pub(crate) fn step_recorded(
+        &self,
+        grid: &mut Grid,
+        scratch: &mut Scratch,
+        tick: Tick,
+        wound: Option<&CellMask>,
+        record: &mut impl Record,
+    ) {
         if let Some(wound) = wound {
-            self.wound(grid, wound);
+            self.wound(grid, wound, record);
         }
         let key = tick_key(tick.tick, tick.seed);
-        let rotation = tick.rotation(self.perception.rotates());
+        let rotation = tick.rotation();
         match self.alive {
-            Some(alive) => self.step_masked(grid, scratch, alive, key, rotation),
-            None => self.step_unmasked(grid, scratch, key, rotation),
+            Some(alive) => self.step_masked(grid, scratch, alive, key, rotation, record),
+            None => self.step_unmasked(grid, scratch, key, rotation, record),
         }
     }
 
-    fn wound(&self, grid: &mut Grid, mask: &CellMask) {
+    fn wound(&self, grid: &mut Grid, mask: &CellMask, record: &mut impl Record) {
         for cell in mask.iter() {
             if let Some(values) = grid.state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels) {
+                record.wounds(cell, values);
                 values.fill(0.0);
             }
             if let Some(mature) = grid.mature.get_mut(cell) {
@@ -137,14 +177,23 @@ impl Engine {
     }
 
     /// Textures: every cell lives.
-    fn step_unmasked(&self, grid: &mut Grid, scratch: &mut Scratch, key: u32, rotation: Option<(f32, f32)>) {
+    fn step_unmasked(
+        &self,
+        grid: &mut Grid,
+        scratch: &mut Scratch,
+        key: u32,
+        rotation: Option<(f32, f32)>,
+        record: &mut impl Record,
+    ) {
         let Scratch { updates, block, .. } = scratch;
         let count = (grid.state.width() * grid.state.height()) as u32;
         updates.cells.clear();
         updates.cells.extend((0..count).filter(|&cell| self.firing.fires(cell, key)));
         self.compute(&grid.state, rotation, block, updates, 0);
-        for (cell, values) in updates.iter(self.channels) {
-            grid.state.values_mut()[cell * self.channels..][..self.channels].copy_from_slice(values);
+        for (cell, new) in updates.iter(self.channels) {
+            let values = &mut grid.state.values_mut()[cell * self.channels..][..self.channels];
+            record.updates(cell, values, new);
+            values.copy_from_slice(new);
         }
     }
 
@@ -155,6 +204,7 @@ impl Engine {
         alive: Alive,
         key: u32,
         rotation: Option<(f32, f32)>,
+        record: &mut impl Record,
     ) {
         let n = self.channels;
         let size = (grid.state.width(), grid.state.height());
@@ -190,8 +240,10 @@ impl Engine {
         }
 
         let values = grid.state.values_mut();
-        for (cell, update) in updates.iter(n).filter(|&(cell, _)| after[cell] != 0) {
-            values[cell * n..][..n].copy_from_slice(update);
+        for (cell, new) in updates.iter(n).filter(|&(cell, _)| after[cell] != 0) {
+            let values = &mut values[cell * n..][..n];
+            record.updates(cell, values, new);
+            values.copy_from_slice(new);
         }
         // From here on, `before` says which cells live on, and `after` which ones have died.
         for (((before, after), mature), occupied) in
@@ -202,8 +254,13 @@ impl Engine {
             *after = *occupied & !*before;
             *occupied = *before;
         }
-        for_each_set(after, |cell| values[cell * n..][..n].fill(0.0));
+        for_each_set(after, |cell| {
+            let values = &mut values[cell * n..][..n];
+            record.dies(cell, values);
+            values.fill(0.0);
+        });
         std::mem::swap(mature, &mut grid.mature);
+        record.lives(&grid.occupied);
     }
 
     /// The new values of `updates.cells`, from the one numbered `first` on.

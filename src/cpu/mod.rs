@@ -2,11 +2,15 @@
 
 mod dense;
 mod engine;
+#[cfg(feature = "train")]
+mod gradient;
 mod isa;
 mod oracle;
 mod perceive;
 
 pub use engine::{Engine, Grid, Scratch};
+#[cfg(feature = "train")]
+pub use gradient::{Gradients, Tape, WeightGradients};
 pub use isa::Isa;
 pub use oracle::step as oracle_step;
 
@@ -23,9 +27,9 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// Cosine and sine of the angle, if there is anything to rotate.
-    fn rotation(&self, rotates: bool) -> Option<(f32, f32)> {
+    /// Cosine and sine of the angle, if there is anything to rotate by.
+    fn rotation(&self) -> Option<(f32, f32)> {
         let angle = f64::from(self.angle);
-        (rotates && self.angle != 0.0).then(|| (angle.cos() as f32, angle.sin() as f32))
+        (self.angle != 0.0).then(|| (angle.cos() as f32, angle.sin() as f32))
     }
 }

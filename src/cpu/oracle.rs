@@ -14,7 +14,9 @@ pub fn step(model: &Model, state: &State, tick: Tick) -> State {
             let hidden: Vec<f32> = (0..rule.hidden)
                 .map(|j| {
                     let sum = (0..features.len()).map(|i| features[i] * weights.hidden_weight[i * rule.hidden + j]);
-                    (sum.sum::<f32>() + weights.hidden_bias[j]).max(0.0)
+                    let sum = sum.sum::<f32>() + weights.hidden_bias[j];
+                    // Not `max`, which would lose a NaN.
+                    if sum < 0.0 { 0.0 } else { sum }
                 })
                 .collect();
             let index = y * state.width() + x;
@@ -65,9 +67,7 @@ fn perceive(model: &Model, state: &State, tick: Tick, x: usize, y: usize) -> Vec
         }
     }
     let row = |kernel| rule.perception.iter().position(|k| *k == kernel).map(|k| k * rule.channels);
-    if let (Some((cos, sin)), Some(gx), Some(gy)) =
-        (tick.rotation(rule.rotates()), row(Kernel::SobelX), row(Kernel::SobelY))
-    {
+    if let (Some((cos, sin)), Some(gx), Some(gy)) = (tick.rotation(), row(Kernel::SobelX), row(Kernel::SobelY)) {
         for c in 0..rule.channels {
             let (x, y) = (features[gx + c], features[gy + c]);
             features[gx + c] = x * cos - y * sin;

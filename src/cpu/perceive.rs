@@ -22,10 +22,6 @@ impl Perception {
         }
     }
 
-    pub(super) fn rotates(&self) -> bool {
-        self.gradients.is_some()
-    }
-
     /// Writes the features of one cell.
     #[inline(always)]
     pub(super) fn cell(&self, state: &State, index: usize, rotation: Option<(f32, f32)>, features: &mut [f32]) {
@@ -39,13 +35,52 @@ impl Perception {
                 Kernel::Laplacian => laplacian(out, around),
             }
         }
-        if let (Some((cos, sin)), Some((gx, gy))) = (rotation, self.gradients) {
-            let (first, second) = features.split_at_mut(gx.max(gy));
-            let (low, high) = (&mut first[gx.min(gy)..][..n], &mut second[..n]);
-            // `high` is the y gradient, unless the kernels come the other way round.
-            let sin = if gx < gy { sin } else { -sin };
-            for (a, b) in low.iter_mut().zip(high) {
-                (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
+        if let Some((cos, sin)) = rotation {
+            self.rotate(features, cos, sin);
+        }
+    }
+
+    /// Rotates the two gradients, if both are perceived.
+    #[inline(always)]
+    fn rotate(&self, features: &mut [f32], cos: f32, sin: f32) {
+        let (n, Some((gx, gy))) = (self.channels, self.gradients) else { return };
+        let (first, second) = features.split_at_mut(gx.max(gy));
+        let (low, high) = (&mut first[gx.min(gy)..][..n], &mut second[..n]);
+        // `high` is the y gradient, unless the kernels come the other way round.
+        let sin = if gx < gy { sin } else { -sin };
+        for (a, b) in low.iter_mut().zip(high) {
+            (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
+        }
+    }
+
+    /// The transpose of [`Self::cell`]: adds what a cell's features owe to the cells around it.
+    /// `features` is used up.
+    #[cfg(feature = "train")]
+    #[inline(always)]
+    pub(super) fn spread(
+        &self,
+        gradient: &mut [f32],
+        (w, h): (usize, usize),
+        index: usize,
+        rotation: Option<(f32, f32)>,
+        features: &mut [f32],
+    ) {
+        let n = self.channels;
+        if let Some((cos, sin)) = rotation {
+            self.rotate(features, cos, -sin);
+        }
+        let (x, y) = (index % w, index / w);
+        for dy in 0..3 {
+            for dx in 0..3 {
+                let at = (self.boundary.shift(x, dx as isize - 1, w), self.boundary.shift(y, dy as isize - 1, h));
+                let (Some(x), Some(y)) = at else { continue };
+                let out = &mut gradient[(y * w + x) * n..][..n];
+                for (kernel, features) in self.kernels.iter().zip(features.chunks_exact(n)) {
+                    let weight = kernel.weights()[dy][dx];
+                    if weight != 0.0 {
+                        out.iter_mut().zip(features).for_each(|(out, feature)| *out += weight * feature);
+                    }
+                }
             }
         }
     }

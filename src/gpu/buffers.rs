@@ -107,8 +107,10 @@ impl Uploads {
         self.jobs.values_mut().extend_from_slice(&work.edits);
         self.jobs.values_mut().extend_from_slice(&work.ticks);
         self.payload.values_mut().extend_from_slice(&work.payload);
-        // A binding must not be empty.
-        self.payload.push(0);
+        if work.payload.is_empty() {
+            // A binding must not be empty.
+            self.payload.push(0);
+        }
         let first_tick = work.edits.len() as u32;
         for Step { edits, ticks } in &work.steps {
             let mut part = |first: u32, count: u32| {

@@ -4,20 +4,22 @@ use bevy::render::{
     render_resource::{DownlevelFlags, WgpuLimits},
     renderer::{RenderAdapter, RenderDevice},
 };
+use wgpu::DownlevelCapabilities;
 
-use super::GUTTER;
 use crate::rule::Rule;
 
 /// The limits of the device that decide how many sprites a population may have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    binding_bytes: u64,
-    texture_side: u32,
+    /// The largest storage buffer that a shader can be given.
+    pub(crate) binding_bytes: u64,
+    /// The widest and highest texture.
+    pub(crate) texture_side: u32,
     dispatch: u32,
 }
 
 impl Limits {
-    pub(crate) fn of(limits: &WgpuLimits) -> Self {
+    fn of(limits: &WgpuLimits) -> Self {
         Self {
             binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             texture_side: limits.max_texture_dimension_2d,
@@ -25,27 +27,27 @@ impl Limits {
         }
     }
 
-    /// The most sprites of one population, and slots in a row of its atlas.
-    pub(crate) fn slots(&self, rule: &Rule, [width, height]: [u32; 2]) -> (u32, u32) {
+    /// The most sprites of one population, as far as its cells go.
+    pub(crate) fn most_sprites(&self, rule: &Rule, [width, height]: [u32; 2]) -> u32 {
         let sprite_bytes = u64::from(width) * u64::from(height) * rule.channels as u64 * 4;
-        let by_bytes = (self.binding_bytes / sprite_bytes).min(u64::from(self.dispatch)) as u32;
-        let columns = self.texture_side / (width + 2 * GUTTER);
-        let rows = self.texture_side / (height + 2 * GUTTER);
-        (by_bytes.min(columns * rows), columns)
+        (self.binding_bytes / sprite_bytes).min(u64::from(self.dispatch)) as u32
     }
 }
 
 /// Whether the adapter can run the compute passes; if not, what it lacks.
 pub(crate) fn check_adapter(adapter: &RenderAdapter, device: &RenderDevice) -> Result<Limits, String> {
-    let flags = adapter.get_downlevel_capabilities().flags;
+    check(&adapter.get_downlevel_capabilities(), &device.limits())
+}
+
+/// As [`check_adapter`].
+pub(crate) fn check(downlevel: &DownlevelCapabilities, limits: &WgpuLimits) -> Result<Limits, String> {
     for (flag, name) in
         [(DownlevelFlags::COMPUTE_SHADERS, "compute shaders"), (DownlevelFlags::VIEW_FORMATS, "texture view formats")]
     {
-        if !flags.contains(flag) {
+        if !downlevel.flags.contains(flag) {
             return Err(format!("the adapter has no {name}"));
         }
     }
-    let limits = device.limits();
     for (name, found, wanted) in [
         ("storage buffers a shader stage", limits.max_storage_buffers_per_shader_stage, 7),
         ("storage textures a shader stage", limits.max_storage_textures_per_shader_stage, 1),
@@ -56,5 +58,5 @@ pub(crate) fn check_adapter(adapter: &RenderAdapter, device: &RenderDevice) -> R
             return Err(format!("the device allows {found} {name}; wanted {wanted}"));
         }
     }
-    Ok(Limits::of(&limits))
+    Ok(Limits::of(limits))
 }

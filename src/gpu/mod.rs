@@ -29,7 +29,7 @@ use bevy::{
     shader::load_shader_library,
 };
 
-pub(crate) use limits::{Limits, check_adapter};
+pub(crate) use limits::{Limits, check, check_adapter};
 pub(crate) use population::{GpuPopulations, PopulationSpec, Standing};
 pub(crate) use readback::CellsRead;
 pub(crate) use work::{Work, rotation};
@@ -45,7 +45,7 @@ struct Shaders {
     live: Handle<Shader>,
 }
 
-/// Embeds the shaders. Call while plugins are built.
+/// Embeds the shaders.
 pub(crate) fn add_shaders(app: &mut App) {
     load_shader_library!(app, "noise.wgsl");
     load_shader_library!(app, "grid.wgsl");

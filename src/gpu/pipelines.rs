@@ -9,7 +9,7 @@ use bevy::{
         TextureFormat,
         binding_types::{storage_buffer_read_only_sized, storage_buffer_sized, texture_storage_2d, uniform_buffer},
     },
-    shader::ShaderDefVal,
+    shader::{ShaderCacheError, ShaderDefVal},
 };
 
 use super::Shaders;
@@ -146,9 +146,12 @@ impl PipelineIds {
         })
     }
 
-    /// Whether one cannot be compiled. (While it only waits for an import, Bevy tries again.)
+    /// Why one cannot be compiled, if so. (While one only waits for a file, Bevy tries again.)
     pub(super) fn failed(&self, cache: &PipelineCache) -> Option<String> {
         [self.edit, self.think, self.live].into_iter().find_map(|id| match cache.get_compute_pipeline_state(id) {
+            CachedPipelineState::Err(
+                ShaderCacheError::ShaderNotLoaded(_) | ShaderCacheError::ShaderImportNotYetAvailable,
+            ) => None,
             CachedPipelineState::Err(error) => Some(error.to_string()),
             _ => None,
         })

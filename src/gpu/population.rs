@@ -87,7 +87,8 @@ impl GpuPopulations {
         if let Some(population) = self.populations.get_mut(&id) {
             population.spec = spec.clone();
             population.work.append(work);
-            return if population.ready { Standing::Ready } else { Standing::Preparing };
+            // Taken, so that a renderer that has stopped is not thought ready for ever.
+            return if std::mem::take(&mut population.ready) { Standing::Ready } else { Standing::Preparing };
         }
         let (known, pending) = self.arrived.entry(id).or_insert_with(|| (spec.clone(), Work::default()));
         *known = spec.clone();

@@ -156,7 +156,9 @@ fn update(slot: u32, rotation: vec2<f32>, position: vec2<u32>) {
             sum += features[i] * weights[row + i];
         }
         let bias = weights[HIDDEN_BIAS + unit / 4u][unit % 4u];
-        let hidden = max(bias + ((sum.x + sum.y) + (sum.z + sum.w)), 0.0);
+        let total = bias + ((sum.x + sum.y) + (sum.z + sum.w));
+        // Not `max`, which may lose a NaN.
+        let hidden = select(total, 0.0, total < 0.0);
         for (var quad = 0u; quad < QUADS; quad++) {
             delta[quad] += hidden * weights[row + FEATURE_QUADS + quad];
         }

@@ -68,21 +68,24 @@ impl Work {
         }
     }
 
-    /// The sprite starts anew from its seed, and is painted so. This is a step of its own.
+    /// The sprite starts anew from its seed, and is painted so. At most once a sprite and step.
     pub(crate) fn seed(&mut self, slot: u32) {
-        self.next_step();
         self.edit(slot, SEED | PAINT, 0);
     }
 
-    /// The sprite's cells are replaced, and painted. This is a step of its own.
+    /// The sprite's cells are replaced, and painted. At most once a sprite and step.
     pub(crate) fn put(&mut self, slot: u32, state: &State) {
         let first = self.payload.len() as u32;
         let cells = || state.values().chunks_exact(state.channels());
         for quad in 0..state.channels() / 4 {
             self.payload.extend(cells().flat_map(|cell| cell[quad * 4..][..4].iter().map(|value| value.to_bits())));
         }
-        self.next_step();
         self.edit(slot, CELLS | PAINT, first);
+    }
+
+    /// Bytes of wounds and cells so far.
+    pub(crate) fn payload_bytes(&self) -> u64 {
+        self.payload.len() as u64 * 4
     }
 
     /// So many slots are painted as they are, after all else.
@@ -91,7 +94,7 @@ impl Work {
         (0..slots).for_each(|slot| self.edit(slot, PAINT, 0));
     }
 
-    /// Zeroes cells before this step's tick. At most once a sprite and step.
+    /// Zeroes cells before this step's tick. At most once a sprite and step, and not with another edit.
     pub(crate) fn wound(&mut self, slot: u32, mask: &CellMask) {
         let first = self.payload.len() as u32;
         self.payload.extend_from_slice(mask.words());

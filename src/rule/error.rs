@@ -20,15 +20,13 @@ pub enum ModelErrorKind {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// The file is larger than any model can be.
-    #[error("the file has {found} bytes; a model has at most {limit}")]
+    #[error("found more than {limit} bytes; a model has fewer")]
     TooLarge {
-        /// Bytes found.
-        found: u64,
         /// The most bytes wanted.
         limit: u64,
     },
     /// The safetensors header does not parse, or does not fit the file's length.
-    #[error("not a whole safetensors file ({0}); is it truncated?")]
+    #[error("not a whole safetensors file ({}); is it truncated?", shorten(.0.to_string()))]
     Header(#[source] safetensors::SafeTensorError),
     /// The header has no metadata key `nca`, or it is no JSON object.
     #[error("metadata key `nca`: found {found}; wanted the rule as a JSON object")]

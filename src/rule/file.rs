@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -26,11 +26,10 @@ impl Model {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
         let read = || {
-            let found = fs::metadata(path)?.len();
-            if found > MOST_BYTES {
-                return Err(ModelErrorKind::TooLarge { found, limit: MOST_BYTES });
-            }
-            Self::from_bytes(&fs::read(path)?)
+            // A length is only believed as far as bytes follow: a device or pipe has none.
+            let mut bytes = Vec::new();
+            fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+            Self::from_bytes(&bytes)
         };
         read().map_err(|kind| kind.in_file(path))
     }
@@ -41,7 +40,7 @@ impl Model {
     /// See [`ModelErrorKind`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelErrorKind> {
         if bytes.len() as u64 > MOST_BYTES {
-            return Err(ModelErrorKind::TooLarge { found: bytes.len() as u64, limit: MOST_BYTES });
+            return Err(ModelErrorKind::TooLarge { limit: MOST_BYTES });
         }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelErrorKind::Header)?;
         let rule = rule(header.metadata().as_ref())?;
@@ -146,7 +145,8 @@ fn floats(tensors: &SafeTensors, tensor: &'static str, wanted: Vec<usize>) -> Re
         return Err(ModelErrorKind::MissingTensor { tensor, wanted });
     };
     if view.shape() != wanted {
-        let found = view.shape().to_vec();
+        // A hostile one may have millions of dimensions.
+        let found = view.shape().iter().copied().take(8).collect();
         return Err(ModelErrorKind::Shape { tensor, found, wanted: format!("{wanted:?}") });
     }
     match view.dtype() {
@@ -165,6 +165,10 @@ fn target(view: &TensorView) -> Result<Target, ModelErrorKind> {
     }
     match *view.shape() {
         [height, width, 4] => Ok(Target { width, height, rgba: view.data().to_vec() }),
-        _ => Err(ModelErrorKind::Shape { tensor, found: view.shape().to_vec(), wanted: "[height, width, 4]".into() }),
+        _ => Err(ModelErrorKind::Shape {
+            tensor,
+            found: view.shape().iter().copied().take(8).collect(),
+            wanted: "[height, width, 4]".into(),
+        }),
     }
 }

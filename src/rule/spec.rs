@@ -159,11 +159,6 @@ impl Rule {
         FireRate::new(self.fire_rate)
     }
 
-    /// Whether both gradients are perceived, so that an angle can rotate them.
-    pub(crate) fn rotates(&self) -> bool {
-        self.perception.contains(&Kernel::SobelX) && self.perception.contains(&Kernel::SobelY)
-    }
-
     /// Checks every range stated above.
     ///
     /// # Errors

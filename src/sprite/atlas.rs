@@ -17,17 +17,23 @@ pub(super) struct Atlas {
     grid: [u32; 2],
 }
 
+/// The most slots of an atlas of at most so many pixels on a side.
+pub(super) fn most_slots(grid: [u32; 2], side: u32) -> u32 {
+    let [columns, rows] = grid.map(|cells| side / (cells + 2 * GUTTER));
+    columns * rows
+}
+
 impl Atlas {
-    /// An atlas with room for so many slots, about square, at most `most_columns` wide.
-    pub(super) fn new(images: &mut Assets<Image>, grid: [u32; 2], slots: u32, most_columns: u32, on_gpu: bool) -> Self {
-        let columns = square(slots).min(most_columns);
+    /// An atlas with room for so many slots, at most [`most_slots`].
+    pub(super) fn new(images: &mut Assets<Image>, grid: [u32; 2], slots: u32, side: u32, on_gpu: bool) -> Self {
+        let columns = columns(grid, slots, side);
         let image = images.add(blank(grid, columns, slots, on_gpu));
         Self { image, columns, grid }
     }
 
     /// The same image with room for more. Its pixels are lost, and slots lie elsewhere.
-    pub(super) fn grow(&mut self, images: &mut Assets<Image>, slots: u32, most_columns: u32, on_gpu: bool) {
-        self.columns = square(slots).min(most_columns);
+    pub(super) fn grow(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
+        self.columns = columns(self.grid, slots, side);
         if let Err(error) = images.insert(&self.image, blank(self.grid, self.columns, slots, on_gpu)) {
             error!("an atlas of sprites cannot grow: {error}");
         }
@@ -45,8 +51,11 @@ impl Atlas {
     }
 }
 
-fn square(slots: u32) -> u32 {
-    (f64::from(slots).sqrt().ceil() as u32).max(1)
+/// Slots in a row: about as many as there are rows, within so many pixels on either side.
+fn columns(grid: [u32; 2], slots: u32, side: u32) -> u32 {
+    let [most_columns, most_rows] = grid.map(|cells| (side / (cells + 2 * GUTTER)).max(1));
+    let square = f64::from(slots).sqrt().ceil() as u32;
+    square.max(slots.div_ceil(most_rows)).clamp(1, most_columns)
 }
 
 /// A transparent image. On the GPU it is written by compute through a linear view, since sRGB
@@ -79,13 +88,19 @@ mod tests {
 
     #[test]
     fn slots_do_not_touch_and_lie_inside() {
-        let mut images = Assets::<Image>::default();
-        let atlas = Atlas::new(&mut images, [7, 5], 11, 100, true);
-        let size = images.get(&atlas.image).unwrap().size().as_vec2();
-        let rects: Vec<Rect> = (0..11).map(|slot| atlas.rect(slot).inflate(GUTTER as f32)).collect();
-        for (i, a) in rects.iter().enumerate() {
-            assert!(a.min.cmpge(Vec2::ZERO).all() && a.max.cmple(size).all(), "{a:?} in {size}");
-            assert!(rects[..i].iter().all(|b| a.intersect(*b).is_empty()), "{a:?}");
+        for (grid, slots, side) in
+            [([7, 5], 11, 1000), ([24, 300], 30, 1000), ([1, 90], 400, 1000), ([90, 1], 400, 1000)]
+        {
+            let mut images = Assets::<Image>::default();
+            assert!(slots <= most_slots(grid, side));
+            let atlas = Atlas::new(&mut images, grid, slots, side, true);
+            let size = images.get(&atlas.image).unwrap().size();
+            assert!(size.max_element() <= side, "{size} for {slots} slots of {grid:?}");
+            let rects: Vec<Rect> = (0..slots).map(|slot| atlas.rect(slot).inflate(GUTTER as f32)).collect();
+            for (i, a) in rects.iter().enumerate() {
+                assert!(a.min.cmpge(Vec2::ZERO).all() && a.max.cmple(size.as_vec2()).all(), "{a:?} in {size}");
+                assert!(rects[..i].iter().all(|b| a.intersect(*b).is_empty()), "{a:?}");
+            }
         }
     }
 }

@@ -22,6 +22,9 @@ pub enum NcaBackend {
     Cpu,
 }
 
+/// The widest and highest picture where there is no renderer to say.
+const ANY_TEXTURE_SIDE: u32 = 8192;
+
 /// Settles on an engine, once the renderer is there or known not to be.
 pub(super) fn choose(
     mut backend: ResMut<NcaBackend>,
@@ -34,6 +37,9 @@ pub(super) fn choose(
         (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device),
         _ => Err("there is no renderer".to_owned()),
     };
+    let on_cpu = EngineChoice::Cpu {
+        texture_side: device.as_ref().map_or(ANY_TEXTURE_SIDE, |device| device.limits().max_texture_dimension_2d),
+    };
     let name = info.map(|info| info.name.clone()).unwrap_or_default();
     populations.choice = match (*backend, gpu) {
         (NcaBackend::Auto | NcaBackend::Gpu, Ok(limits)) => {
@@ -42,19 +48,19 @@ pub(super) fn choose(
         }
         (NcaBackend::Gpu, Err(why)) => {
             error!("sprites cannot be simulated on the GPU, as was asked for: {why}. They are simulated on the CPU");
-            EngineChoice::Cpu
+            on_cpu
         }
         (NcaBackend::Auto, Err(why)) => {
             info!("sprites are simulated on the CPU: {why}");
-            EngineChoice::Cpu
+            on_cpu
         }
         (NcaBackend::Cpu, _) => {
             info!("sprites are simulated on the CPU, as was asked for");
-            EngineChoice::Cpu
+            on_cpu
         }
     };
     *backend = match populations.choice {
         EngineChoice::Gpu(_) => NcaBackend::Gpu,
-        EngineChoice::Cpu => NcaBackend::Cpu,
+        EngineChoice::Cpu { .. } => NcaBackend::Cpu,
     };
 }

@@ -61,7 +61,10 @@ pub(super) fn on_write_cells(
     match sprites.get_mut(entity) {
         Ok(mut slot) => match slot.place {
             Some(place) => write(&mut populations, place, entity, tick, state),
-            None => slot.cells = Some((tick, state)),
+            None => {
+                slot.cells = Some((tick, state));
+                slot.wounds.clear();
+            }
         },
         Err(_) => warn_once!("cells were written, but {entity} has no NcaTexture"),
     }
@@ -84,7 +87,7 @@ pub(super) fn request(
     for (entity, mut slot) in &mut sprites {
         let Some(place) = slot.place.filter(|_| slot.wanted) else { continue };
         slot.wanted = false;
-        if let Some((tick, state)) = populations.read_cells(place, entity) {
+        if let Some((tick, state)) = populations.read_cells(place) {
             commands.trigger(NcaCells { entity, tick, state });
         }
     }

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 /// The clock of all sprites.
 ///
 /// Ticks are counted in the main world from fixed time, so that the same inputs give the same cells
-/// at any frame rate.
+/// at any frame rate. A population whose shaders are still being compiled does not tick.
 #[derive(Resource, Reflect, Clone, Debug, PartialEq)]
 #[reflect(Resource, Clone, Debug, Default, PartialEq)]
 pub struct NcaClock {
@@ -13,52 +13,47 @@ pub struct NcaClock {
     pub ticks_per_second: f32,
     /// Multiplies the rate; default 1.
     pub speed: f32,
-    /// No ticks but those of [`NcaClock::step`]; default false. Wounds wait for the next tick.
+    /// No ticks but those of [`NcaClock::steps`]; default false. Wounds wait for the next tick.
     pub paused: bool,
     /// The most ticks in a frame; default 8. A machine that is too slow for its ticks slows the
     /// sprites down rather than the game.
     pub max_ticks_per_frame: u32,
-    owed: f64,
-    steps: u32,
-    this_frame: u32,
+    /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite is
+    /// ready; default 0. The clock counts it down.
+    pub steps: u32,
 }
 
 impl Default for NcaClock {
     fn default() -> Self {
-        Self {
-            ticks_per_second: 60.0,
-            speed: 1.0,
-            paused: false,
-            max_ticks_per_frame: 8,
-            owed: 0.0,
-            steps: 0,
-            this_frame: 0,
-        }
+        Self { ticks_per_second: 60.0, speed: 1.0, paused: false, max_ticks_per_frame: 8, steps: 0 }
     }
 }
 
-impl NcaClock {
-    /// Ticks so many times as soon as the frames' cap allows, paused or not.
-    pub fn step(&mut self, ticks: u32) {
-        self.steps = self.steps.saturating_add(ticks);
+/// Where the clock stands between its ticks.
+#[derive(Resource, Default)]
+pub(super) struct ClockHand {
+    /// The part of a tick that has passed.
+    owed: f64,
+    this_frame: u32,
+}
+
+impl ClockHand {
+    pub(super) fn begin_frame(mut hand: ResMut<Self>) {
+        hand.this_frame = 0;
     }
 
-    pub(super) fn begin_frame(mut clock: ResMut<Self>) {
-        clock.bypass_change_detection().this_frame = 0;
-    }
-
-    /// Lets so many seconds pass, and says how many ticks are due.
-    pub(super) fn advance(&mut self, seconds: f64) -> u32 {
-        let rate = f64::from(self.ticks_per_second) * f64::from(self.speed);
-        if !self.paused && rate.is_finite() && rate > 0.0 {
+    /// Lets so many seconds pass, and says how many ticks are due. Steps wait unless `all_ready`.
+    pub(super) fn advance(&mut self, clock: &mut NcaClock, seconds: f64, all_ready: bool) -> u32 {
+        let rate = f64::from(clock.ticks_per_second) * f64::from(clock.speed);
+        if !clock.paused && rate.is_finite() && rate > 0.0 {
             self.owed += seconds * rate;
         }
         let due = self.owed.floor();
         self.owed -= due;
-        let room = self.max_ticks_per_frame.saturating_sub(self.this_frame);
+        let room = clock.max_ticks_per_frame.saturating_sub(self.this_frame);
         let running = (due as u32).min(room);
-        let stepped = self.steps.min(room - running);
-        self.steps -= stepped;
+        let stepped = if all_ready { clock.steps.min(room - running) } else { 0 };
+        clock.steps -= stepped;
         self.this_frame += running + stepped;
         running + stepped
     }
@@ -68,26 +63,28 @@ impl NcaClock {
 mod tests {
     use super::*;
 
-    fn frame(clock: &mut NcaClock, seconds: f64) -> u32 {
-        clock.this_frame = 0;
-        clock.advance(seconds)
+    fn frame(hand: &mut ClockHand, clock: &mut NcaClock, seconds: f64) -> u32 {
+        hand.this_frame = 0;
+        hand.advance(clock, seconds, true)
     }
 
     #[test]
     fn the_rate_is_kept_and_capped() {
-        let mut clock = NcaClock::default();
-        let ticks: u32 = (0..64).map(|_| frame(&mut clock, 1.0 / 64.0)).sum();
+        let (mut hand, mut clock) = (ClockHand::default(), NcaClock::default());
+        let ticks: u32 = (0..64).map(|_| frame(&mut hand, &mut clock, 1.0 / 64.0)).sum();
         assert_eq!(ticks, 60);
-        assert_eq!(frame(&mut clock, 1.0), 8, "what is beyond the cap is dropped");
-        assert_eq!(frame(&mut clock, 0.0), 0);
+        assert_eq!(frame(&mut hand, &mut clock, 1.0), 8, "what is beyond the cap is dropped");
+        assert_eq!(frame(&mut hand, &mut clock, 0.0), 0);
         clock.speed = f32::NAN;
-        assert_eq!(frame(&mut clock, 1.0), 0);
+        assert_eq!(frame(&mut hand, &mut clock, 1.0), 0);
     }
 
     #[test]
     fn steps_are_never_dropped() {
-        let mut clock = NcaClock { paused: true, ..default() };
-        clock.step(11);
-        assert_eq!([1.0; 3].map(|seconds| frame(&mut clock, seconds)), [8, 3, 0]);
+        let mut hand = ClockHand::default();
+        let mut clock = NcaClock { paused: true, steps: 11, ..default() };
+        assert_eq!(hand.advance(&mut clock, 1.0, false), 0, "not everyone is ready");
+        assert_eq!([1.0; 3].map(|seconds| frame(&mut hand, &mut clock, seconds)), [8, 3, 0]);
+        assert_eq!(clock.steps, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Wounds: where a shape in the world or in cells hits a sprite.
 
-use bevy::{ecs::system::SystemParam, prelude::*, sprite::Anchor};
+use bevy::{ecs::system::SystemParam, math::Affine2, prelude::*, sprite::Anchor};
 
 use super::{
     population::Populations,
@@ -59,66 +59,74 @@ impl NcaDamage {
     }
 }
 
-/// A wound that waits for its sprite's model.
+/// A shape, and where the sprite stood when it was hit. Only the grid is missing to know the cells.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wound {
+pub(super) struct PlacedWound {
     shape: Shape,
-    space: NcaSpace,
+    /// `None` for a shape in cells.
+    stand: Option<Stand>,
 }
 
-/// What it takes to know where a sprite's cells lie in the world.
-#[derive(SystemParam)]
-pub(super) struct Placement<'w, 's> {
-    transforms: TransformHelper<'w, 's>,
-    anchors: Query<'w, 's, &'static Anchor>,
+/// Where a sprite stands in the world.
+#[derive(Clone, Copy, Debug)]
+struct Stand {
+    to_world: Affine2,
+    custom_size: Option<Vec2>,
+    anchor: Vec2,
+    /// -1 on the axes along which cells and the sprite's own space run against each other.
+    flip: Vec2,
 }
 
-impl Placement<'_, '_> {
-    /// Adds the cells that a wound hits. Transforms are taken as they are now, not as they were
-    /// when Bevy last propagated them.
-    pub(super) fn hit(
-        &self,
-        mask: &mut CellMask,
-        wound: Wound,
-        entity: Entity,
-        sprite: Option<&Sprite>,
-        grid: [u32; 2],
-    ) {
-        let map = match wound.space {
-            NcaSpace::Cells => Some(CellMap::IDENTITY),
-            NcaSpace::World => sprite.and_then(|sprite| self.world(entity, sprite, grid)),
-        };
-        match map {
-            Some(map) => mask.add(&wound.shape, map),
-            None => warn_once!("{entity} was wounded in world space, but it has no Sprite with a Transform"),
-        }
+impl PlacedWound {
+    /// Adds the cells that it hits.
+    pub(super) fn hit(&self, mask: &mut CellMask, grid: [u32; 2]) {
+        let map = self.stand.map_or(CellMap::IDENTITY, |stand| stand.cells_to_world(grid));
+        mask.add(&self.shape, map);
     }
+}
 
-    /// From cells to the world.
-    fn world(&self, entity: Entity, sprite: &Sprite, grid: [u32; 2]) -> Option<CellMap> {
+impl Stand {
+    fn cells_to_world(&self, grid: [u32; 2]) -> CellMap {
         let cells = UVec2::from_array(grid).as_vec2();
-        let size = sprite.custom_size.unwrap_or(cells);
-        let anchor = self.anchors.get(entity).copied().unwrap_or_default().as_vec();
-        let flip = Vec2::new(if sprite.flip_x { -1.0 } else { 1.0 }, if sprite.flip_y { 1.0 } else { -1.0 });
-        let world = self.transforms.compute_global_transform(entity).ok()?.affine();
-        let to_world = bevy::math::Affine2::from_cols(
-            world.matrix3.x_axis.truncate(),
-            world.matrix3.y_axis.truncate(),
-            world.translation.truncate(),
-        );
-        let to_sprite = bevy::math::Affine2::from_scale_angle_translation(
-            size / cells * flip,
-            0.0,
-            -size / 2.0 * flip - anchor * size,
-        );
-        Some(CellMap((to_world * to_sprite).to_cols_array()))
+        let size = self.custom_size.unwrap_or(cells);
+        let corner = -size / 2.0 * self.flip - self.anchor * size;
+        let to_sprite = Affine2::from_scale_angle_translation(size / cells * self.flip, 0.0, corner);
+        CellMap((self.to_world * to_sprite).to_cols_array())
     }
 }
+
+/// What it takes to know where a sprite stands. Transforms are taken as they are now, not as they
+/// were when Bevy last propagated them.
+#[derive(SystemParam)]
+pub(super) struct Stands<'w, 's> {
+    transforms: TransformHelper<'w, 's>,
+    sprites: Query<'w, 's, (&'static Sprite, &'static Anchor)>,
+}
+
+impl Stands<'_, '_> {
+    fn get(&self, entity: Entity) -> Option<Stand> {
+        let (sprite, anchor) = self.sprites.get(entity).ok()?;
+        let world = self.transforms.compute_global_transform(entity).ok()?.affine();
+        Some(Stand {
+            to_world: Affine2::from_cols(
+                world.matrix3.x_axis.truncate(),
+                world.matrix3.y_axis.truncate(),
+                world.translation.truncate(),
+            ),
+            custom_size: sprite.custom_size,
+            anchor: anchor.as_vec(),
+            flip: Vec2::new(if sprite.flip_x { -1.0 } else { 1.0 }, if sprite.flip_y { 1.0 } else { -1.0 }),
+        })
+    }
+}
+
+/// Wounds that a sprite without its model remembers; what comes beyond is lost, with a warning.
+const MOST_WAITING: usize = 4096;
 
 pub(super) fn on_damage(
     damage: On<NcaDamage>,
-    mut sprites: Query<(&mut NcaSlot, Option<&Sprite>), With<NcaTexture>>,
-    placement: Placement,
+    mut slots: Query<&mut NcaSlot, With<NcaTexture>>,
+    stands: Stands,
     mut populations: ResMut<Populations>,
 ) {
     let NcaDamage { entity, shape, space } = *damage;
@@ -126,13 +134,23 @@ pub(super) fn on_damage(
         warn_once!("a wound was ignored: found {shape:?}; wanted finite numbers and sizes above zero");
         return;
     }
-    let Ok((mut slot, sprite)) = sprites.get_mut(entity) else {
+    let Ok(mut slot) = slots.get_mut(entity) else {
         warn_once!("a wound was ignored: {entity} has no NcaTexture");
         return;
     };
-    let wound = Wound { shape, space };
+    let wound = match space {
+        NcaSpace::Cells => PlacedWound { shape, stand: None },
+        NcaSpace::World => match stands.get(entity) {
+            Some(stand) => PlacedWound { shape, stand: Some(stand) },
+            None => {
+                warn_once!("a wound was ignored: it is in world space, and {entity} has no Sprite with a Transform");
+                return;
+            }
+        },
+    };
     match slot.place {
-        Some(place) => populations.wound(place, |mask, grid| placement.hit(mask, wound, entity, sprite, grid)),
-        None => slot.wounds.push(wound),
+        Some(place) => populations.wound(place, |mask, grid| wound.hit(mask, grid)),
+        None if slot.wounds.len() < MOST_WAITING => slot.wounds.push(wound),
+        None => warn_once!("a wound was ignored: {entity} has no model yet, and {MOST_WAITING} wounds wait for it"),
     }
 }

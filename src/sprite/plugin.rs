@@ -9,12 +9,8 @@ use bevy::{
 };
 
 use super::{
-    NcaBackend, NcaClock, NcaModel, NcaModelLoader, NcaSpace, NcaTexture, backend, cells,
-    cells::CellsInbox,
-    damage::{self, Placement},
-    population::Populations,
-    render,
-    texture::NcaSlot,
+    NcaBackend, NcaClock, NcaModel, NcaModelLoader, NcaSpace, NcaTexture, backend, cells, cells::CellsInbox,
+    clock::ClockHand, damage, population::Populations, render, texture::NcaSlot,
 };
 use crate::gpu;
 
@@ -71,6 +67,7 @@ impl Plugin for NcaPlugin {
             .register_type::<NcaSpace>()
             .insert_resource(self.backend)
             .init_resource::<NcaClock>()
+            .init_resource::<ClockHand>()
             .init_resource::<Populations>()
             .init_resource::<CellsInbox>()
             .add_observer(damage::on_damage)
@@ -79,9 +76,9 @@ impl Plugin for NcaPlugin {
             // New and changed images are to reach the renderer in the same frame.
             .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain().before(AssetEventSystems))
             .add_systems(PreStartup, backend::choose)
-            .add_systems(First, (NcaClock::begin_frame, cells::deliver))
+            .add_systems(First, (ClockHand::begin_frame, cells::deliver))
             .add_systems(self.schedule, tick.in_set(NcaSystems::Tick))
-            .add_systems(PostUpdate, (reload, assign).chain().in_set(NcaSystems::Assign))
+            .add_systems(PostUpdate, (reload, assign, show).chain().in_set(NcaSystems::Assign))
             .add_systems(PostUpdate, (cells::request, paint).in_set(NcaSystems::Finish));
     }
 
@@ -98,8 +95,14 @@ impl Plugin for NcaPlugin {
     }
 }
 
-fn tick(time: Res<Time>, mut clock: ResMut<NcaClock>, mut populations: ResMut<Populations>) {
-    let ticks = clock.bypass_change_detection().advance(time.delta_secs_f64());
+fn tick(
+    time: Res<Time>,
+    mut clock: ResMut<NcaClock>,
+    mut hand: ResMut<ClockHand>,
+    mut populations: ResMut<Populations>,
+) {
+    let all_ready = populations.all_ready();
+    let ticks = hand.advance(clock.bypass_change_detection(), time.delta_secs_f64(), all_ready);
     populations.bypass_change_detection().tick(ticks);
 }
 
@@ -121,17 +124,15 @@ fn reload(
     }
 }
 
-/// Gives textures their cells, follows what was changed, and tells sprites where their picture is.
+/// Gives textures their cells, and follows what was changed.
 fn assign(
-    mut textures: Query<(Entity, Ref<NcaTexture>, &mut NcaSlot, Option<&mut Sprite>)>,
+    mut textures: Query<(Entity, Ref<NcaTexture>, &mut NcaSlot)>,
     models: Res<Assets<NcaModel>>,
     mut images: Option<ResMut<Assets<Image>>>,
     mut populations: ResMut<Populations>,
-    placement: Placement,
 ) {
     let populations = populations.bypass_change_detection();
-    let mut grown = Vec::new();
-    for (entity, texture, mut slot, sprite) in &mut textures {
+    for (entity, texture, mut slot) in &mut textures {
         if let Some(place) = slot.place {
             if !texture.is_changed() {
                 continue;
@@ -143,42 +144,37 @@ fn assign(
             slot.place = None;
             populations.leave(place);
         }
-        let place = models.get(&texture.model).and_then(|model| {
-            let images = images.as_deref_mut();
-            populations.enter(entity, &texture, model, images)
-        });
-        let Some(place) = place else {
-            if let Some(mut sprite) = sprite.filter(|sprite| sprite.image == Handle::default()) {
-                // Rather nothing than the white pixel that a sprite without an image shows.
-                sprite.image = TRANSPARENT_IMAGE_HANDLE;
-            }
-            continue;
-        };
+        let Some(model) = models.get(&texture.model) else { continue };
+        let images = images.as_mut().map(|images| images.bypass_change_detection());
+        let Some(place) = populations.enter(entity, &texture, model, images) else { continue };
         slot.place = Some(place);
         if let Some((tick, state)) = slot.cells.take() {
             cells::write(populations, place, entity, tick, state);
         }
         for wound in std::mem::take(&mut slot.wounds) {
-            let sprite = sprite.as_deref();
-            populations.wound(place, |mask, grid| placement.hit(mask, wound, entity, sprite, grid));
-        }
-        if !grown.contains(&place.population) {
-            grown.push(place.population);
+            populations.wound(place, |mask, grid| wound.hit(mask, grid));
         }
     }
-    // A population that took someone in may have moved everyone.
-    let moved = grown.into_iter().filter_map(|id| populations.get(id));
-    for (population, slot, entity) in
-        moved.flat_map(|population| population.occupants().map(move |(slot, entity)| (population, slot, entity)))
-    {
-        let (Ok((_, _, _, Some(mut sprite))), Some((image, rect))) =
-            (textures.get_mut(entity), population.picture(slot))
-        else {
-            continue;
-        };
-        if sprite.image != *image || sprite.rect != Some(rect) {
-            sprite.image = image.clone();
-            sprite.rect = Some(rect);
+}
+
+/// Tells sprites where their picture is. An atlas that has grown has moved everyone.
+fn show(mut sprites: Query<(&mut Sprite, &mut NcaSlot), With<NcaTexture>>, populations: Res<Populations>) {
+    for (mut sprite, mut slot) in &mut sprites {
+        let picture = slot.place.and_then(|place| populations.get(place.population)?.picture(place.slot));
+        match picture {
+            Some((image, rect)) if sprite.image != *image || sprite.rect != Some(rect) => {
+                sprite.image = image.clone();
+                sprite.rect = Some(rect);
+                slot.shown = true;
+            }
+            Some(_) => {}
+            // Rather nothing than another sprite's slot, or the white pixel of a missing image.
+            None if slot.shown || sprite.image == Handle::default() => {
+                sprite.image = TRANSPARENT_IMAGE_HANDLE;
+                sprite.rect = None;
+                slot.shown = false;
+            }
+            None => {}
         }
     }
 }

@@ -4,14 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bevy::{asset::AssetId, prelude::*};
 
-use super::{NcaModel, NcaTexture, atlas::Atlas, cpu_cells::CpuCells, texture::Place};
+use super::{
+    NcaModel, NcaTexture,
+    atlas::{Atlas, most_slots},
+    cpu_cells::CpuCells,
+    texture::Place,
+};
 use crate::{
     gpu::{self, Limits, PopulationSpec, Standing, Work},
     rule::{CellMask, Model, State, tick_key},
 };
 
-/// The widest and tallest an atlas may be where no GPU says.
-const CPU_TEXTURE_SIDE: u32 = 4096;
 /// Slots that a population starts with; it doubles from there.
 const FIRST_SLOTS: u32 = 4;
 
@@ -19,7 +22,10 @@ const FIRST_SLOTS: u32 = 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum EngineChoice {
     Gpu(Limits),
-    Cpu,
+    Cpu {
+        /// The widest and highest picture.
+        texture_side: u32,
+    },
 }
 
 /// All populations, by number. Numbers are never used again.
@@ -32,7 +38,7 @@ pub(super) struct Populations {
 
 impl Default for Populations {
     fn default() -> Self {
-        Self { choice: EngineChoice::Cpu, list: BTreeMap::new(), next: 0 }
+        Self { choice: EngineChoice::Cpu { texture_side: 0 }, list: BTreeMap::new(), next: 0 }
     }
 }
 
@@ -43,8 +49,8 @@ pub(super) struct Population {
     grid: [u32; 2],
     /// `None` in an app without images.
     atlas: Option<Atlas>,
+    choice: EngineChoice,
     most_slots: u32,
-    most_columns: u32,
     capacity: u32,
     occupants: Vec<Option<Occupant>>,
     free: Vec<u32>,
@@ -53,15 +59,24 @@ pub(super) struct Population {
 
 /// The sprite in a slot.
 pub(super) struct Occupant {
-    pub(super) entity: Entity,
+    entity: Entity,
     pub(super) seed: u32,
     pub(super) angle: f32,
     /// Ticks lived so far.
     pub(super) tick: u32,
     /// Cells to be zeroed at the next tick.
     pub(super) wound: Option<CellMask>,
+    /// What the GPU has yet to be told of the sprite's cells.
+    start: Option<Start>,
+    /// Someone wants the cells.
+    wanted: bool,
     /// The last tick that this frame's work holds for it.
     last_tick: Option<usize>,
+}
+
+enum Start {
+    Seed,
+    Cells(State),
 }
 
 enum Engine {
@@ -75,6 +90,7 @@ struct GpuFeed {
     standing: Standing,
     /// The render world has heard of this population.
     sent: bool,
+    most_payload: u64,
 }
 
 impl Populations {
@@ -86,7 +102,7 @@ impl Populations {
         model: &NcaModel,
         mut images: Option<&mut Assets<Image>>,
     ) -> Option<Place> {
-        let grid = texture.grid.map_or(model.rule().grid, |grid| grid.to_array());
+        let grid = grid(texture, model);
         if grid.iter().any(|side| !(1..=1024).contains(side)) {
             warn_once!("{entity} does not grow: found a grid of {grid:?} cells; wanted 1..=1024 each");
             return None;
@@ -121,6 +137,10 @@ impl Populations {
         self.list.get(&id)
     }
 
+    fn occupant_mut(&mut self, place: Place) -> Option<&mut Occupant> {
+        self.list.get_mut(&place.population)?.occupant_mut(place.slot)
+    }
+
     /// Replaces a sprite's cells, which are then as old as `tick`. False if they do not fit.
     pub(super) fn write_cells(&mut self, place: Place, tick: u32, state: State) -> bool {
         let Some(population) = self.list.get_mut(&place.population) else { return false };
@@ -128,12 +148,10 @@ impl Populations {
         if ([state.width(), state.height()], state.channels()) != (grid, channels) {
             return false;
         }
-        let Some(occupant) = population.occupant_mut(place.slot) else { return false };
-        occupant.tick = tick;
-        occupant.wound = None;
-        match &mut population.engine {
-            Engine::Cpu(cells) => cells.put(place.slot, state),
-            Engine::Gpu(feed) => feed.work.put(place.slot, &state),
+        if let Some(occupant) = population.occupant_mut(place.slot) {
+            occupant.tick = tick;
+            occupant.wound = None;
+            population.start(place.slot, Start::Cells(state));
         }
         true
     }
@@ -150,7 +168,7 @@ impl Populations {
 
     /// Follows a texture's seed and angle.
     pub(super) fn follow(&mut self, place: Place, texture: &NcaTexture) {
-        if let Some(occupant) = self.list.get_mut(&place.population).and_then(|list| list.occupant_mut(place.slot)) {
+        if let Some(occupant) = self.occupant_mut(place) {
             occupant.seed = texture.seed;
             occupant.angle = texture.angle;
         }
@@ -159,9 +177,14 @@ impl Populations {
     /// Whether a texture belongs where it is.
     pub(super) fn suits(&self, place: Place, texture: &NcaTexture) -> bool {
         self.get(place.population).is_some_and(|population| {
-            let grid = texture.grid.map_or(population.model.rule().grid, |grid| grid.to_array());
-            population.model_id == texture.model.id() && population.grid == grid
+            population.model_id == texture.model.id() && population.grid == grid(texture, &population.model)
         })
+    }
+
+    /// Whether every population can tick.
+    pub(super) fn all_ready(&self) -> bool {
+        let preparing = |population: &Population| matches!(&population.engine, Engine::Gpu(feed) if feed.standing == Standing::Preparing);
+        !self.list.values().any(preparing)
     }
 
     /// So many ticks of every sprite that can tick.
@@ -172,13 +195,13 @@ impl Populations {
     }
 
     /// The cells at once, or, from the GPU, later.
-    pub(super) fn read_cells(&mut self, place: Place, entity: Entity) -> Option<(u32, State)> {
+    pub(super) fn read_cells(&mut self, place: Place) -> Option<(u32, State)> {
         let population = self.list.get_mut(&place.population)?;
-        let tick = population.occupant_mut(place.slot)?.tick;
-        match &mut population.engine {
-            Engine::Cpu(cells) => Some((tick, cells.state(place.slot)?.clone())),
-            Engine::Gpu(feed) => {
-                feed.work.read_cells(place.slot, entity, tick);
+        let occupant = population.occupants.get_mut(place.slot as usize)?.as_mut()?;
+        match &population.engine {
+            Engine::Cpu(cells) => Some((occupant.tick, cells.state(place.slot)?.clone())),
+            Engine::Gpu(_) => {
+                occupant.wanted = true;
                 None
             }
         }
@@ -202,6 +225,20 @@ impl Populations {
     }
 }
 
+/// Width and height of a texture's grid.
+fn grid(texture: &NcaTexture, model: &Model) -> [u32; 2] {
+    texture.grid.map_or(model.rule().grid, |grid| grid.to_array())
+}
+
+impl EngineChoice {
+    fn texture_side(self) -> u32 {
+        match self {
+            Self::Gpu(limits) => limits.texture_side,
+            Self::Cpu { texture_side } => texture_side,
+        }
+    }
+}
+
 impl Population {
     fn new(
         choice: EngineChoice,
@@ -210,32 +247,34 @@ impl Population {
         grid: [u32; 2],
         images: Option<&mut Assets<Image>>,
     ) -> Option<Self> {
-        let on_gpu = matches!(choice, EngineChoice::Gpu(_));
-        let (most_slots, most_columns) = match choice {
-            EngineChoice::Gpu(limits) => limits.slots(model.rule(), grid),
-            EngineChoice::Cpu => {
-                let fit = |side: u32| CPU_TEXTURE_SIDE / (side + 2 * gpu::GUTTER);
-                (fit(grid[0]) * fit(grid[1]), fit(grid[0]))
-            }
+        let by_cells = match choice {
+            EngineChoice::Gpu(limits) => limits.most_sprites(model.rule(), grid),
+            EngineChoice::Cpu { .. } => u32::MAX,
         };
+        let by_picture = images.as_ref().map_or(u32::MAX, |_| most_slots(grid, choice.texture_side()));
+        let most_slots = by_cells.min(by_picture);
         if most_slots == 0 {
             error_once!("a sprite of {grid:?} cells and {} channels does not fit this GPU", model.rule().channels);
             return None;
         }
         let capacity = FIRST_SLOTS.min(most_slots);
+        let on_gpu = matches!(choice, EngineChoice::Gpu(_));
         Some(Self {
-            atlas: images.map(|images| Atlas::new(images, grid, capacity, most_columns, on_gpu)),
+            atlas: images.map(|images| Atlas::new(images, grid, capacity, choice.texture_side(), on_gpu)),
             engine: match choice {
-                EngineChoice::Cpu => Engine::Cpu(CpuCells::new(&model)),
-                EngineChoice::Gpu(_) => {
-                    Engine::Gpu(GpuFeed { work: Work::default(), standing: Standing::Preparing, sent: false })
-                }
+                EngineChoice::Cpu { .. } => Engine::Cpu(CpuCells::new(&model)),
+                EngineChoice::Gpu(limits) => Engine::Gpu(GpuFeed {
+                    work: Work::default(),
+                    standing: Standing::Preparing,
+                    sent: false,
+                    most_payload: limits.binding_bytes,
+                }),
             },
             model_id,
             model,
             grid,
+            choice,
             most_slots,
-            most_columns,
             capacity,
             occupants: Vec::new(),
             free: Vec::new(),
@@ -251,12 +290,6 @@ impl Population {
         self.atlas.as_ref().map(|atlas| (&atlas.image, atlas.rect(slot)))
     }
 
-    /// The sprites and their slots.
-    pub(super) fn occupants(&self) -> impl Iterator<Item = (u32, Entity)> {
-        let slots = self.occupants.iter().enumerate();
-        slots.filter_map(|(slot, occupant)| Some((slot as u32, occupant.as_ref()?.entity)))
-    }
-
     fn occupant_mut(&mut self, slot: u32) -> Option<&mut Occupant> {
         self.occupants.get_mut(slot as usize)?.as_mut()
     }
@@ -270,18 +303,22 @@ impl Population {
             self.grow(images);
         }
         let (seed, angle) = (texture.seed, texture.angle);
-        self.occupants[slot as usize] = Some(Occupant { entity, seed, angle, tick: 0, wound: None, last_tick: None });
-        self.seed(slot);
+        self.occupants[slot as usize] =
+            Some(Occupant { entity, seed, angle, tick: 0, wound: None, start: None, wanted: false, last_tick: None });
+        self.start(slot, Start::Seed);
         slot
     }
 
-    /// Starts a slot's sprite from its seed.
-    fn seed(&mut self, slot: u32) {
-        match &mut self.engine {
-            Engine::Gpu(feed) => feed.work.seed(slot),
-            Engine::Cpu(cells) => {
-                let [width, height] = self.grid.map(|side| side as usize);
-                cells.put(slot, State::seed(self.model.rule(), width, height));
+    /// Gives a slot's sprite new cells: the CPU at once, the GPU as soon as it is ready.
+    fn start(&mut self, slot: u32, start: Start) {
+        let [width, height] = self.grid.map(|side| side as usize);
+        match (&mut self.engine, start) {
+            (Engine::Cpu(cells), Start::Cells(state)) => cells.put(slot, state),
+            (Engine::Cpu(cells), Start::Seed) => cells.put(slot, State::seed(self.model.rule(), width, height)),
+            (Engine::Gpu(_), start) => {
+                if let Some(occupant) = self.occupant_mut(slot) {
+                    occupant.start = Some(start);
+                }
             }
         }
     }
@@ -289,10 +326,10 @@ impl Population {
     /// Doubles the room. The atlas is laid out anew, so every sprite is painted again: on the GPU, the
     /// engine sees to that itself when it meets the new texture.
     fn grow(&mut self, images: Option<&mut Assets<Image>>) {
-        self.capacity = (self.capacity * 2).min(self.most_slots);
+        self.capacity = self.capacity.saturating_mul(2).min(self.most_slots);
         let on_gpu = matches!(self.engine, Engine::Gpu(_));
         if let (Some(atlas), Some(images)) = (&mut self.atlas, images) {
-            atlas.grow(images, self.capacity, self.most_columns, on_gpu);
+            atlas.grow(images, self.capacity, self.choice.texture_side(), on_gpu);
         }
         if let Engine::Cpu(cells) = &mut self.engine {
             cells.paint_all_again();
@@ -309,16 +346,12 @@ impl Population {
     }
 
     fn tick(&mut self, ticks: u32) {
-        let rule = self.model.rule();
         match &mut self.engine {
             Engine::Cpu(cells) => cells.tick(&mut self.occupants, ticks),
             Engine::Gpu(feed) if feed.standing == Standing::Ready => {
+                feed.start(&mut self.occupants);
                 for _ in 0..ticks {
-                    feed.work.next_step();
-                    for (slot, occupant) in self.occupants.iter_mut().enumerate() {
-                        let Some(occupant) = occupant else { continue };
-                        feed.tick(slot as u32, occupant, rule.rotates());
-                    }
+                    feed.tick(&mut self.occupants);
                 }
             }
             Engine::Gpu(_) => {}
@@ -328,17 +361,16 @@ impl Population {
     fn send(&mut self, id: u32, gpu: &mut gpu::GpuPopulations) {
         let Engine::Gpu(feed) = &mut self.engine else { return };
         if feed.sent && !gpu.knows(id) {
-            warn!(
-                "the GPU's device was lost, and with it the cells of `{}`: its sprites grow anew",
-                self.model.rule().name
-            );
+            let name = &self.model.rule().name;
+            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
             feed.work = Work::default();
-            for (slot, occupant) in self.occupants.iter_mut().enumerate() {
-                if let Some(occupant) = occupant {
-                    occupant.tick = 0;
-                    feed.work.seed(slot as u32);
-                }
+            for occupant in self.occupants.iter_mut().flatten() {
+                occupant.tick = 0;
+                occupant.start = Some(Start::Seed);
             }
+        } else if feed.standing == Standing::Ready {
+            feed.start(&mut self.occupants);
+            feed.read_cells(&mut self.occupants);
         }
         let spec = PopulationSpec {
             model: self.model.clone(),
@@ -356,16 +388,52 @@ impl Population {
 }
 
 impl GpuFeed {
-    fn tick(&mut self, slot: u32, occupant: &mut Occupant, rotates: bool) {
-        if let Some(mask) = occupant.wound.take() {
-            self.work.wound(slot, &mask);
+    /// Tells of new cells, all in one step, as far as a buffer can hold them.
+    fn start(&mut self, occupants: &mut [Option<Occupant>]) {
+        let mut begun = false;
+        for (slot, occupant) in occupants.iter_mut().enumerate() {
+            let Some(Occupant { start, .. }) = occupant else { continue };
+            if let Some(Start::Cells(state)) = start {
+                let bytes = size_of_val(state.values()) as u64;
+                if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > self.most_payload {
+                    continue;
+                }
+            }
+            let Some(start) = start.take() else { continue };
+            if !std::mem::replace(&mut begun, true) {
+                self.work.next_step();
+            }
+            match start {
+                Start::Seed => self.work.seed(slot as u32),
+                Start::Cells(state) => self.work.put(slot as u32, &state),
+            }
         }
-        if let Some(earlier) = occupant.last_tick {
-            self.work.no_paint(earlier);
+    }
+
+    /// One tick of every sprite that has its cells.
+    fn tick(&mut self, occupants: &mut [Option<Occupant>]) {
+        self.work.next_step();
+        for (slot, occupant) in occupants.iter_mut().enumerate() {
+            let Some(occupant) = occupant.as_mut().filter(|occupant| occupant.start.is_none()) else { continue };
+            let slot = slot as u32;
+            if let Some(mask) = occupant.wound.take() {
+                self.work.wound(slot, &mask);
+            }
+            if let Some(earlier) = occupant.last_tick {
+                self.work.no_paint(earlier);
+            }
+            let key = tick_key(occupant.tick, occupant.seed);
+            occupant.last_tick = Some(self.work.tick(slot, key, gpu::rotation(occupant.angle)));
+            occupant.tick = occupant.tick.wrapping_add(1);
         }
-        let rotation = if rotates { gpu::rotation(occupant.angle) } else { Vec2::X };
-        let key = tick_key(occupant.tick, occupant.seed);
-        occupant.last_tick = Some(self.work.tick(slot, key, rotation));
-        occupant.tick = occupant.tick.wrapping_add(1);
+    }
+
+    /// Asks for the cells that are wanted, as they are after all of this frame's ticks.
+    fn read_cells(&mut self, occupants: &mut [Option<Occupant>]) {
+        for (slot, occupant) in occupants.iter_mut().enumerate() {
+            let Some(occupant) = occupant.as_mut().filter(|o| o.wanted && o.start.is_none()) else { continue };
+            occupant.wanted = false;
+            self.work.read_cells(slot as u32, occupant.entity, occupant.tick);
+        }
     }
 }

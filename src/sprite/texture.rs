@@ -2,16 +2,17 @@
 
 use bevy::{
     ecs::{lifecycle::HookContext, world::DeferredWorld},
+    image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
 };
 
-use super::{NcaModel, damage::Wound, population::Populations};
+use super::{NcaModel, damage::PlacedWound, population::Populations};
 use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
 ///
 /// With a [`Sprite`] on the same entity it paints the sprite: it sets [`Sprite::image`] and
-/// [`Sprite::rect`]. A sprite without a custom size is as many world units wide as the grid has
+/// [`Sprite::rect`], and takes them back when it is removed. A sprite without a custom size is as many world units wide as the grid has
 /// cells. Without a [`Sprite`] the cells are simulated all the same.
 ///
 /// ```
@@ -27,6 +28,7 @@ use crate::rule::State;
 #[derive(Component, Reflect, Clone, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 #[require(NcaSlot)]
+#[component(on_remove = leave)]
 pub struct NcaTexture {
     /// The model. The sprite starts to grow when it is loaded; another model starts it anew.
     pub model: Handle<NcaModel>,
@@ -65,13 +67,14 @@ impl NcaTexture {
 
 /// Where a texture's cells are kept, and what waits until there is such a place.
 #[derive(Component, Default)]
-#[component(on_remove = leave)]
 pub(super) struct NcaSlot {
     pub(super) place: Option<Place>,
+    /// The sprite shows the cells' picture.
+    pub(super) shown: bool,
     /// Cells that came before the model, and how old they are.
     pub(super) cells: Option<(u32, State)>,
     /// Wounds that came before the model.
-    pub(super) wounds: Vec<Wound>,
+    pub(super) wounds: Vec<PlacedWound>,
     /// Someone wants the cells.
     pub(super) wanted: bool,
 }
@@ -83,9 +86,14 @@ pub(super) struct Place {
     pub(super) slot: u32,
 }
 
-/// Frees the slot when the texture or its entity goes.
+/// Frees the slot when the texture or its entity goes. Others will be painted there.
 fn leave(mut world: DeferredWorld, context: HookContext) {
-    let place = world.get::<NcaSlot>(context.entity).and_then(|slot| slot.place);
+    let Some(mut slot) = world.get_mut::<NcaSlot>(context.entity) else { return };
+    let NcaSlot { place, shown, .. } = std::mem::take(&mut *slot);
+    if let Some(mut sprite) = world.get_mut::<Sprite>(context.entity).filter(|_| shown) {
+        sprite.image = TRANSPARENT_IMAGE_HANDLE;
+        sprite.rect = None;
+    }
     if let (Some(place), Some(mut populations)) = (place, world.get_resource_mut::<Populations>()) {
         populations.leave(place);
     }

@@ -3,6 +3,8 @@
 mod cli;
 mod engines;
 mod golden;
+#[cfg(feature = "train")]
+mod gradient;
 mod model_file;
 mod noise;
 mod plugin;

@@ -361,14 +361,12 @@ fn spawns_and_despawns_leak_nothing() {
                     app.world_mut().spawn((NcaTexture::new(handle.clone()).with_seed(seed), Sprite::default())).id()
                 })
                 .collect();
-            app.world_mut().resource_mut::<NcaClock>().step(1);
-            app.update();
+            headless::step(&mut app, 1);
             for sprite in sprites {
                 if round % 2 == 0 {
                     app.world_mut().despawn(sprite);
                 } else {
                     app.world_mut().entity_mut(sprite).remove::<NcaTexture>();
-                    app.world_mut().despawn(sprite);
                 }
             }
         }
@@ -439,6 +437,39 @@ fn a_sprite_without_its_model_is_transparent() {
     app.update();
     assert_eq!(app.world().get::<Sprite>(entity).unwrap().image, own, "a placeholder of the game's own stays");
     assert_eq!(app.world().resource::<Assets<Image>>().get(&own).unwrap().asset_usage, RenderAssetUsages::default());
+}
+
+/// Whatever comes and goes, a sprite shows its own slot or nothing.
+#[test]
+fn a_sprite_shows_its_own_cells_and_nothing_else() {
+    let mut app = paused_app(NcaBackend::Cpu);
+    let handle = add_model(&mut app, &Golden::read("small").model);
+    let first = app.world_mut().spawn(NcaTexture::new(handle.clone())).id();
+    app.update();
+    app.world_mut().entity_mut(first).insert(Sprite { flip_x: true, ..default() });
+    app.update();
+    let shown = |app: &App, entity| {
+        app.world().get::<Sprite>(entity).map(|sprite| (sprite.image.clone(), sprite.rect)).unwrap()
+    };
+    let (image, rect) = shown(&app, first);
+    assert!(image != Handle::default() && rect.is_some(), "a sprite that comes later is painted");
+
+    // Its model goes away, and another sprite takes its slot.
+    app.world_mut().get_mut::<NcaTexture>(first).unwrap().model = Handle::default();
+    let second = app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default())).id();
+    app.update();
+    app.update();
+    assert_eq!(shown(&app, first), (TRANSPARENT_IMAGE_HANDLE, None));
+    assert!(shown(&app, second).1.is_some());
+
+    // Without the component, the cells go; with it again, they start anew.
+    headless::step(&mut app, 3);
+    assert_eq!(cells(&mut app, second).0, 3);
+    app.world_mut().entity_mut(second).remove::<NcaTexture>();
+    app.update();
+    assert_eq!(headless::read_cells(&mut app, second, 3), Err(NoCells::NoTexture(second)));
+    app.world_mut().entity_mut(second).insert(NcaTexture::new(handle));
+    assert_eq!(cells(&mut app, second).0, 0);
 }
 
 #[test]

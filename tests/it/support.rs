@@ -1,8 +1,9 @@
 //! What several tests share.
 
 use std::{
+    io::Write,
     path::PathBuf,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, Once, OnceLock, PoisonError},
 };
 
 use bevy_nca::{
@@ -108,6 +109,13 @@ pub fn on_the_gpu(test: impl FnOnce()) {
         None if std::env::var_os("NCA_REQUIRE_GPU").is_some_and(|value| value == "1") => {
             panic!("NCA_REQUIRE_GPU is set, but there is no GPU adapter")
         }
-        None => eprintln!("##### NO GPU ADAPTER: A GPU TEST WAS SKIPPED #####"),
+        None => {
+            static LOUD: Once = Once::new();
+            // Past the test harness, which keeps what a passing test prints to itself.
+            LOUD.call_once(|| {
+                let line = "##### NO GPU ADAPTER: ALL GPU TESTS ARE SKIPPED (NCA_REQUIRE_GPU=1 makes them fail) #####";
+                writeln!(std::io::stderr(), "{line}").unwrap();
+            });
+        }
     }
 }

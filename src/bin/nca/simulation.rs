@@ -10,8 +10,8 @@ use bevy_nca::{
 
 use crate::Result;
 
-/// How many updates the cells may take to come back; each takes less than a millisecond.
-const PATIENCE: u32 = 100_000;
+/// How many updates the cells may take to come back; a few are enough once shaders are compiled.
+const PATIENCE: u32 = 10_000;
 
 /// A sprite that grows from its seed.
 pub enum Simulation {

@@ -1,0 +1,173 @@
+//! The engine's gradients, against finite differences of the rule in double precision.
+
+use bevy_nca::{
+    cpu::{Engine, Gradients, Isa, Scratch, Tape, Tick},
+    rule::{Alive, Boundary, CellMask, Kernel, Model, Rule, Shape, Weights, tick_key},
+};
+
+use crate::{engines::model, support::distance};
+
+/// The rule in f64: what the oracle says, with weights and cells that can be nudged.
+struct Precise {
+    rule: Rule,
+    /// In the order of [`Weights`].
+    weights: [Vec<f64>; 4],
+    width: usize,
+    height: usize,
+}
+
+impl Precise {
+    fn new(model: &Model, width: usize, height: usize) -> Self {
+        let Weights { hidden_weight, hidden_bias, output_weight, output_bias } = model.weights();
+        let weights = [hidden_weight, hidden_bias, output_weight, output_bias];
+        let weights = weights.map(|tensor| tensor.iter().map(|&value| f64::from(value)).collect());
+        Self { rule: model.rule().clone(), weights, width, height }
+    }
+
+    fn neighbour(&self, cell: usize, dx: isize, dy: isize) -> Option<usize> {
+        let shift = |at: usize, delta: isize, len: usize| match (at as isize + delta, self.rule.boundary) {
+            (to, Boundary::Wrap) => Some(to.rem_euclid(len as isize) as usize),
+            (to, Boundary::Zero) => (0..len as isize).contains(&to).then_some(to as usize),
+        };
+        let x = shift(cell % self.width, dx, self.width)?;
+        Some(shift(cell / self.width, dy, self.height)? * self.width + x)
+    }
+
+    fn around(&self, cell: usize) -> impl Iterator<Item = (isize, isize, usize)> {
+        let offsets = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy)));
+        offsets.filter_map(move |(dx, dy)| Some((dx, dy, self.neighbour(cell, dx, dy)?)))
+    }
+
+    fn step(&self, state: &[f64], tick: Tick) -> Vec<f64> {
+        let (c, hidden) = (self.rule.channels, self.rule.hidden);
+        let [w1, b1, w2, b2] = &self.weights;
+        let key = tick_key(tick.tick, tick.seed);
+        let mut new = state.to_vec();
+        for cell in (0..self.width * self.height).filter(|&cell| self.rule.firing().fires(cell as u32, key)) {
+            let mut features = vec![0.0; self.rule.features()];
+            for (dx, dy, other) in self.around(cell) {
+                for (k, kernel) in self.rule.perception.iter().enumerate() {
+                    let weight = f64::from(kernel.weights()[(dy + 1) as usize][(dx + 1) as usize]);
+                    (0..c).for_each(|i| features[k * c + i] += weight * state[other * c + i]);
+                }
+            }
+            let row = |kernel| self.rule.perception.iter().position(|k| *k == kernel).map(|k| k * c);
+            if let (Some(gx), Some(gy)) = (row(Kernel::SobelX), row(Kernel::SobelY)) {
+                let (sin, cos) = f64::from(tick.angle).sin_cos();
+                for i in 0..c {
+                    let (x, y) = (features[gx + i], features[gy + i]);
+                    (features[gx + i], features[gy + i]) = (x * cos - y * sin, x * sin + y * cos);
+                }
+            }
+            let thought: Vec<f64> = (0..hidden)
+                .map(|j| (b1[j] + (0..features.len()).map(|i| features[i] * w1[i * hidden + j]).sum::<f64>()).max(0.0))
+                .collect();
+            for i in 0..c {
+                let delta = b2[i] + (0..hidden).map(|j| thought[j] * w2[j * c + i]).sum::<f64>();
+                new[cell * c + i] += f64::from(self.rule.step_size) * delta;
+            }
+        }
+        if let Some(Alive { channel, threshold }) = self.rule.alive {
+            let lives = |of: &[f64], cell| {
+                self.around(cell).any(|(_, _, other)| of[other * c + channel] > f64::from(threshold))
+            };
+            let updated = new.clone();
+            for cell in 0..self.width * self.height {
+                if !(lives(state, cell) && lives(&updated, cell)) {
+                    new[cell * c..][..c].fill(0.0);
+                }
+            }
+        }
+        new
+    }
+
+    /// The loss at the end: the sum of the cells, each value times its coefficient.
+    fn loss(&self, start: &[f64], ticks: &[Tick], wound: &CellMask, coefficients: &[f32]) -> f64 {
+        let mut state = start.to_vec();
+        for (index, tick) in ticks.iter().enumerate() {
+            if index == 2 {
+                wound.iter().for_each(|cell| state[cell * self.rule.channels..][..self.rule.channels].fill(0.0));
+            }
+            state = self.step(&state, *tick);
+        }
+        state.iter().zip(coefficients).map(|(value, coefficient)| value * f64::from(*coefficient)).sum()
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
+    let mut checked = 0;
+    for case in 0..12u32 {
+        let rule = Rule {
+            channels: [8, 12, 16][case as usize % 3],
+            hidden: [16, 20, 36][case as usize % 3],
+            perception: kernels.into_iter().cycle().skip(case as usize).take(2 + case as usize % 3).collect(),
+            boundary: if case % 2 == 0 { Boundary::Zero } else { Boundary::Wrap },
+            fire_rate: if case % 4 == 3 { 1.0 } else { 0.6 },
+            step_size: 0.7,
+            alive: (case % 3 != 2).then_some(Alive { channel: 3, threshold: 0.1 }),
+            ..Rule::default()
+        };
+        let (width, height) = (9, 7);
+        let model = model(2 * case, rule.clone());
+        let start = crate::engines::sparse_state(case + 1, width, height, rule.channels, 2);
+        let coefficients = crate::engines::sparse_state(case + 99, width, height, rule.channels, 1);
+        let ticks: Vec<Tick> = (0..5).map(|tick| Tick { tick, seed: case, angle: case as f32 * 0.3 }).collect();
+        let wound = CellMask::of(&Shape::circle(5.0, 3.0, 1.6), width, height);
+
+        for isa in Isa::available() {
+            let engine = Engine::with_isa(&model, isa);
+            let (mut grid, mut scratch, mut tape) =
+                (engine.grid(start.clone()).unwrap(), Scratch::default(), Tape::default());
+            for (index, tick) in ticks.iter().enumerate() {
+                engine.step_on_tape(&mut grid, &mut scratch, *tick, (index == 2).then_some(&wound), &mut tape);
+            }
+            let (mut state, mut gradient) = (grid.state().clone(), coefficients.values().to_vec());
+            let weights = Gradients::new(&engine, &model).backward(&tape, &mut state, &mut gradient);
+            assert!(distance(&state, &start) == 0.0, "the way back ends where the run began");
+
+            let mut precise = Precise::new(&model, width, height);
+            let mut cells: Vec<f64> = start.values().iter().map(|&value| f64::from(value)).collect();
+            const NUDGE: f64 = 1e-6;
+            let got = [&weights.hidden_weight, &weights.hidden_bias, &weights.output_weight, &weights.output_bias];
+            for (tensor, got) in got.into_iter().enumerate() {
+                let largest = got.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+                for index in (0..got.len()).step_by(1 + got.len() / 23) {
+                    let value = precise.weights[tensor][index];
+                    let mut at = |nudge: f64| {
+                        precise.weights[tensor][index] = value + nudge;
+                        precise.loss(&cells, &ticks, &wound, coefficients.values())
+                    };
+                    let expected = (at(NUDGE) - at(-NUDGE)) / (2.0 * NUDGE);
+                    at(0.0);
+                    let error = (f64::from(got[index]) - expected).abs();
+                    assert!(
+                        error < 1e-4 * f64::from(largest.max(1.0)),
+                        "case {case}, {isa:?}, tensor {tensor}[{index}]: {} instead of {expected}",
+                        got[index]
+                    );
+                    checked += 1;
+                }
+            }
+            let largest = gradient.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+            for index in (0..gradient.len()).step_by(7) {
+                let value = cells[index];
+                let mut at = |nudge: f64| {
+                    cells[index] = value + nudge;
+                    precise.loss(&cells, &ticks, &wound, coefficients.values())
+                };
+                let expected = (at(NUDGE) - at(-NUDGE)) / (2.0 * NUDGE);
+                at(0.0);
+                let error = (f64::from(gradient[index]) - expected).abs();
+                assert!(
+                    error < 1e-4 * f64::from(largest),
+                    "case {case}, {isa:?}, cell value {index}: {} instead of {expected}",
+                    gradient[index]
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 1000);
+}
