@@ -1,4 +1,28 @@
 //! The rule on the CPU: a plain oracle, and a fast engine that is held to it.
+//!
+//! It can be used without Bevy:
+//!
+//! ```
+//! use bevy_nca::{
+//!     cpu::{Engine, Scratch, Tick},
+//!     rule::{CellMask, Model, Shape, State, picture},
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = Model::read("assets/models/slime.nca")?;
+//! let [width, height] = model.rule().grid.map(|side| side as usize);
+//! let engine = Engine::new(&model);
+//! let mut grid = engine.grid(State::seed(model.rule(), width, height)).ok_or("other channels")?;
+//! let mut scratch = Scratch::default();
+//! let wound = CellMask::of(&Shape::circle(9.0, 9.0, 5.0), width, height);
+//! for tick in 0..200 {
+//!     let wound = (tick == 150).then_some(&wound);
+//!     engine.step(&mut grid, &mut scratch, Tick { tick, seed: 7, angle: 0.0 }, wound);
+//! }
+//! assert_eq!(picture(model.rule().output, grid.state()).len(), width * height);
+//! # Ok(())
+//! # }
+//! ```
 
 mod dense;
 mod engine;
