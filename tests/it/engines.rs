@@ -4,7 +4,7 @@ use bevy_nca::{
     cpu::{Engine, Isa, Scratch, Tick, oracle_step},
     rule::{Alive, Boundary, CellMask, Kernel, Model, Output, Rule, Shape, State, Weights},
 };
-use proptest::{prelude::*, sample::subsequence};
+use proptest::{prelude::*, sample::subsequence, test_runner::TestRunner};
 
 use crate::support::distance;
 
@@ -106,22 +106,29 @@ fn on_a_knifes_edge(rule: &Rule, state: &State) -> bool {
     state.values().chunks_exact(rule.channels).any(|cell| (cell[alive.channel] - alive.threshold).abs() < 1e-4)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
-
-    #[test]
-    fn the_fast_engine_keeps_to_the_oracle(
-        rule in rules(), seed: u32, angle in prop_oneof![Just(0.0f32), -4.0f32..4.0],
-        (width, height) in prop_oneof![(1usize..12, 1usize..12), (Just(1usize), 1usize..40), (20usize..40, 10usize..30)],
-        wound_x in 0.0f32..30.0, wound_y in 0.0f32..30.0, radius in 0.5f32..12.0, start in 0u32..4,
-    ) {
-        let model = model(seed >> 2, rule.clone());
+/// What a run of the property test draws.
+fn runs() -> impl Strategy<Value = (Rule, u32, f32, (usize, usize), Shape, State)> {
+    let size = prop_oneof![(1usize..12, 1usize..12), (Just(1usize), 1usize..40), (20usize..40, 10usize..30)];
+    let angle = prop_oneof![Just(0.0f32), -4.0f32..4.0];
+    let wound = (0.0f32..30.0, 0.0f32..30.0, 0.5f32..12.0).prop_map(|(x, y, radius)| Shape::circle(x, y, radius));
+    (rules(), any::<u32>(), angle, size, wound, 0u32..4).prop_map(|(rule, seed, angle, size, wound, start)| {
+        let (width, height) = size;
         let start = match start {
             0 => State::seed(&rule, width, height),
             1 => sparse_state(seed, width, height, rule.channels, 1),
             apart => sparse_state(seed, width, height, rule.channels, apart * 8),
         };
-        let wound = CellMask::of(&Shape::circle(wound_x, wound_y, radius), width, height);
+        (rule, seed, angle, size, wound, start)
+    })
+}
+
+#[test]
+fn the_fast_engine_keeps_to_the_oracle() {
+    let compared = std::cell::Cell::new(0);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(192));
+    let result = runner.run(&runs(), |(rule, seed, angle, (width, height), wound, start)| {
+        let model = model(seed >> 2, rule.clone());
+        let wound = CellMask::of(&wound, width, height);
         for isa in Isa::available() {
             let engine = Engine::with_isa(&model, isa);
             let mut grid = engine.grid(start.clone()).unwrap();
@@ -141,6 +148,7 @@ proptest! {
                     break;
                 }
                 if distance(grid.state(), &expected) < 2e-5 * largest {
+                    compared.set(compared.get() + usize::from(expected.values().iter().any(|value| *value != 0.0)));
                     continue;
                 }
                 // A cell on the threshold may fall on either side; nothing else may differ.
@@ -148,12 +156,19 @@ proptest! {
                 let update = oracle_step(&unmasked, &before, tick);
                 prop_assert!(
                     on_a_knifes_edge(&rule, &before) || on_a_knifes_edge(&rule, &update),
-                    "{isa:?} differs by {} at tick {}", distance(grid.state(), &expected), tick.tick
+                    "{isa:?} differs by {} at tick {}",
+                    distance(grid.state(), &expected),
+                    tick.tick
                 );
                 break;
             }
         }
-    }
+        Ok(())
+    });
+    result.unwrap();
+    // Most of 192 runs of 6 ticks, for each set of instructions: dead and doubtful ones are few.
+    let most = 192 * 6 * Isa::available().len();
+    assert!(compared.get() > most / 2, "only {} of {most} ticks were compared", compared.get());
 }
 
 #[test]

@@ -3,7 +3,6 @@
 mod cli;
 mod engines;
 mod golden;
-#[cfg(feature = "train")]
 mod gradient;
 mod model_file;
 mod noise;

@@ -11,7 +11,7 @@ fn the_code_is_that_of_the_example() {
 #[test]
 fn every_feature_and_file_it_names_is_there() {
     let manifest = include_str!("../../Cargo.toml");
-    for feature in ["record", "cli"] {
+    for feature in ["record", "train", "cli"] {
         assert!(README.contains(&format!("| `{feature}` |")) && manifest.contains(&format!("\n{feature} = [")));
     }
     for (_, rest) in README.match_indices("assets/").map(|(at, _)| README.split_at(at)) {

@@ -114,7 +114,7 @@ pub fn on_the_gpu(test: impl FnOnce()) {
             // Past the test harness, which keeps what a passing test prints to itself.
             LOUD.call_once(|| {
                 let line = "##### NO GPU ADAPTER: ALL GPU TESTS ARE SKIPPED (NCA_REQUIRE_GPU=1 makes them fail) #####";
-                writeln!(std::io::stderr(), "{line}").unwrap();
+                std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
             });
         }
     }
