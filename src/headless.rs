@@ -115,7 +115,7 @@ struct Answer(Option<NcaCells>);
 /// lived. The clock runs on meanwhile, unless it is [paused](NcaClock::paused).
 ///
 /// # Errors
-/// [`NoCells`]; `TooLate` after so many updates.
+/// [`NoCells`]; `TooLate` after so many updates. The answer may then come to the next call.
 pub fn read_cells(app: &mut App, entity: Entity, updates: u32) -> Result<(u32, State), NoCells> {
     if app.world().get::<NcaTexture>(entity).is_none() {
         return Err(NoCells::NoTexture(entity));
@@ -142,16 +142,18 @@ pub fn read_cells(app: &mut App, entity: Entity, updates: u32) -> Result<(u32, S
     result
 }
 
-/// Steps the clock so many ticks, and updates the app until they are done, or have not begun
-/// within 100,000 updates.
+/// Steps the clock so many ticks, and updates the app until they are done. It gives up, and takes
+/// the rest back, when none is done within 100,000 updates.
 pub fn step(app: &mut App, ticks: u32) {
-    app.world_mut().resource_mut::<NcaClock>().steps += ticks;
-    for _ in 0..100_000 {
-        if app.world().resource::<NcaClock>().steps == 0 {
-            return;
-        }
+    let steps = |app: &App| app.world().resource::<NcaClock>().steps;
+    app.world_mut().resource_mut::<NcaClock>().steps = steps(app).saturating_add(ticks);
+    let mut idle = 0;
+    while steps(app) > 0 && idle < 100_000 {
+        let before = steps(app);
         update(app);
+        idle = if steps(app) < before { 0 } else { idle + 1 };
     }
+    app.world_mut().resource_mut::<NcaClock>().steps = 0;
 }
 
 /// One update, after which the GPU has done all that it was asked to do.

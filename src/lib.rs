@@ -2,7 +2,7 @@
 //!
 //! A sprite grows out of one cell by a trained neural cellular automaton (NCA). Shoot a hole in it,
 //! and its cells grow back. The automaton runs in compute shaders in Bevy's render graph, or on the
-//! CPU where there are none, with the same cells on both.
+//! CPU where there are none; the same cells fire on both, and their values agree to rounding.
 //!
 //! ```no_run
 //! use bevy::prelude::*;

@@ -124,9 +124,9 @@ impl Engine {
         self.output.padded_outputs
     }
 
-    /// Takes cells in. `None` if they have another number of channels than the model.
+    /// Takes cells in. `None` if they have another number of channels than the model, or there are none.
     pub fn grid(&self, state: State) -> Option<Grid> {
-        (state.channels() == self.channels).then(|| {
+        (state.channels() == self.channels && !state.values().is_empty()).then(|| {
             let mature = match self.alive {
                 Some(alive) => state
                     .values()
@@ -224,10 +224,12 @@ impl Engine {
 
         // Cells that only a doomed neighbour's update can still save.
         let computed = updates.cells.len();
-        for cell in (0..before.len()).filter(|&cell| before[cell] > after[cell]) {
+        rows.clear();
+        rows.extend(before.iter().zip(after.iter()).map(|(before, after)| before & !after));
+        for_each_set(rows, |cell| {
             let doomed = neighbours(cell, size, self.boundary).filter(|&other| before[other] == 0 && fires(other));
             updates.cells.extend(doomed.map(|other| other as u32));
-        }
+        });
         if updates.cells.len() > computed {
             updates.cells[computed..].sort_unstable();
             updates.cells.dedup();
@@ -371,12 +373,15 @@ fn for_each_set(bytes: &[u8], mut f: impl FnMut(usize)) {
 /// `out[cell]` is the or of the 3x3 neighbourhood of `cell`; `rows` is working memory.
 fn dilate(mask: &[u8], (w, h): (usize, usize), boundary: Boundary, rows: &mut Vec<u8>, out: &mut Vec<u8>) {
     rows.clear();
-    for row in mask.chunks_exact(w) {
-        let end = |x, dx| boundary.shift(x, dx, w).map_or(0, |x| row[x]);
-        rows.push(end(0, -1) | row[0] | end(0, 1));
-        rows.extend(row.windows(3).map(|of| of[0] | of[1] | of[2]));
-        if w > 1 {
-            rows.push(end(w - 1, -1) | row[w - 1] | end(w - 1, 1));
+    rows.resize(mask.len(), 0);
+    for (row, out) in mask.chunks_exact(w).zip(rows.chunks_exact_mut(w)) {
+        let beyond = |x, dx| boundary.shift(x, dx, w).map_or(0, |x| row[x]);
+        for x in [0, w - 1] {
+            out[x] = beyond(x, -1) | row[x] | beyond(x, 1);
+        }
+        if w > 2 {
+            let threes = row.iter().zip(&row[1..]).zip(&row[2..]);
+            out[1..w - 1].iter_mut().zip(threes).for_each(|(out, ((a, b), c))| *out = a | b | c);
         }
     }
     out.clone_from(rows);

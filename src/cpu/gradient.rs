@@ -165,6 +165,7 @@ impl<'a> Gradients<'a> {
     pub fn backward(&self, tape: &Tape, state: &mut State, gradient: &mut [f32]) -> WeightGradients {
         assert_eq!(gradient.len(), state.values().len(), "a gradient has the shape of its state");
         let mut work = self.work();
+        let mut updated = Vec::new();
         let cells = state.width() * state.height();
         let words = cells.div_ceil(64);
         let n = self.engine.channels;
@@ -179,12 +180,17 @@ impl<'a> Gradients<'a> {
                     gradient[cell * n..][..n].fill(0.0);
                 }
             }
-            let updated = &tape.cells[marks.wounded..marks.updated];
-            for cell in updated.iter().filter(|cell| **cell & EXPLODED != 0) {
-                gradient[(cell & !EXPLODED) as usize * n..][..n].fill(0.0);
+            updated.clear();
+            for &cell in &tape.cells[marks.wounded..marks.updated] {
+                if cell & EXPLODED == 0 {
+                    updated.push(cell);
+                } else {
+                    // It has no part in what follows either: its hidden units may be infinite.
+                    gradient[(cell & !EXPLODED) as usize * n..][..n].fill(0.0);
+                }
             }
             let rotation = marks.tick.rotation();
-            self.tick(state, rotation, updated, gradient, &mut work);
+            self.tick(state, rotation, &updated, gradient, &mut work);
             for cell in &tape.cells[begin..marks.wounded] {
                 gradient[*cell as usize * n..][..n].fill(0.0);
             }
@@ -289,13 +295,13 @@ impl<'a> Gradients<'a> {
         work.d_delta.clear();
         work.d_delta.resize(updated.len().next_multiple_of(BLOCK) * out_width, 0.0);
         for (&cell, d_delta) in updated.iter().zip(work.d_delta.chunks_exact_mut(out_width)) {
-            let owed = &gradient[(cell & !EXPLODED) as usize * n..][..n];
+            let owed = &gradient[cell as usize * n..][..n];
             d_delta.iter_mut().zip(owed).for_each(|(d, owed)| *d = step_size * owed);
         }
         for (cells, d_delta) in updated.chunks(BLOCK).zip(work.d_delta.chunks_exact(BLOCK * out_width)) {
             let rows = cells.len();
             for (&cell, features) in cells.iter().zip(work.features.chunks_exact_mut(inputs)) {
-                perception.cell(state, (cell & !EXPLODED) as usize, rotation, features);
+                perception.cell(state, cell as usize, rotation, features);
             }
             layer.apply::<ROWS, FMA, true>(rows, &work.features, inputs, &mut work.hidden);
             self.output_transposed.apply::<ROWS, FMA, false>(rows, d_delta, out_width, &mut work.d_hidden);
@@ -320,7 +326,7 @@ impl<'a> Gradients<'a> {
             add_rows(&mut work.hidden_bias, &work.d_hidden, rows);
 
             for (&cell, d_features) in cells.iter().zip(work.d_features.chunks_exact_mut(features_width)) {
-                perception.spread(gradient, size, (cell & !EXPLODED) as usize, rotation, &mut d_features[..inputs]);
+                perception.spread(gradient, size, cell as usize, rotation, &mut d_features[..inputs]);
             }
         }
     }

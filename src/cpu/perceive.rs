@@ -25,14 +25,13 @@ impl Perception {
     /// Writes the features of one cell.
     #[inline(always)]
     pub(super) fn cell(&self, state: &State, index: usize, rotation: Option<(f32, f32)>, features: &mut [f32]) {
-        let n = self.channels;
-        let around = self.around(state, index);
-        for (kernel, out) in self.kernels.iter().zip(features.chunks_exact_mut(n)) {
+        let [nw, n, ne, w, center, e, sw, s, se] = self.around(state, index);
+        for (kernel, out) in self.kernels.iter().zip(features.chunks_exact_mut(self.channels)) {
             match kernel {
-                Kernel::Identity => out.copy_from_slice(around[4]),
-                Kernel::SobelX => sobel(out, [around[0], around[3], around[6]], [around[2], around[5], around[8]]),
-                Kernel::SobelY => sobel(out, [around[0], around[1], around[2]], [around[6], around[7], around[8]]),
-                Kernel::Laplacian => laplacian(out, around),
+                Kernel::Identity => out.copy_from_slice(center.as_flattened()),
+                Kernel::SobelX => each(out, [nw, w, sw, ne, e, se], sobel),
+                Kernel::SobelY => each(out, [nw, n, ne, sw, s, se], sobel),
+                Kernel::Laplacian => each(out, [nw, n, ne, w, center, e, sw, s, se], laplacian),
             }
         }
         if let Some((cos, sin)) = rotation {
@@ -85,54 +84,48 @@ impl Perception {
         }
     }
 
-    /// The 3x3 neighbourhood, row by row; zeros beyond a zero boundary.
+    /// The 3x3 neighbourhood, row by row, in quads of channels; zeros beyond a zero boundary.
     #[inline(always)]
-    fn around<'a>(&self, state: &'a State, index: usize) -> [&'a [f32]; 9] {
-        static ZEROS: [f32; 32] = [0.0; 32];
-        let (w, h, n) = (state.width(), state.height(), self.channels);
+    fn around<'a>(&self, state: &'a State, index: usize) -> [&'a [[f32; 4]]; 9] {
+        static ZEROS: [[f32; 4]; 8] = [[0.0; 4]; 8];
+        let (w, h, quads) = (state.width(), state.height(), self.channels / 4);
         let (x, y) = (index % w, index / w);
-        let values = state.values();
-        let at = |cell: usize| &values[cell * n..][..n];
+        let (values, _) = state.values().as_chunks::<4>();
+        let at = |cell: usize| &values[cell * quads..][..quads];
         if x > 0 && y > 0 && x + 1 < w && y + 1 < h {
             let (up, down) = (index - w, index + w);
             return [up - 1, up, up + 1, index - 1, index, index + 1, down - 1, down, down + 1].map(at);
         }
-        let shifted = |dx, dy| match (self.boundary.shift(x, dx, w), self.boundary.shift(y, dy, h)) {
-            (Some(x), Some(y)) => at(y * w + x),
-            _ => &ZEROS[..n],
-        };
-        [
-            shifted(-1, -1),
-            shifted(0, -1),
-            shifted(1, -1),
-            shifted(-1, 0),
-            shifted(0, 0),
-            shifted(1, 0),
-            shifted(-1, 1),
-            shifted(0, 1),
-            shifted(1, 1),
-        ]
+        std::array::from_fn(|i| {
+            let shifted =
+                (self.boundary.shift(x, i as isize % 3 - 1, w), self.boundary.shift(y, i as isize / 3 - 1, h));
+            match shifted {
+                (Some(x), Some(y)) => at(y * w + x),
+                _ => &ZEROS[..quads],
+            }
+        })
+    }
+}
+
+/// Sets each value of `out` from the same channel of some cells. The quads are what the compiler
+/// makes vectors of.
+#[inline(always)]
+fn each<const N: usize>(out: &mut [f32], cells: [&[[f32; 4]]; N], f: impl Fn([f32; N]) -> f32) {
+    let (out, _) = out.as_chunks_mut::<4>();
+    let cells = cells.map(|cell| &cell[..out.len()]);
+    for (quad, out) in out.iter_mut().enumerate() {
+        let cells = cells.map(|cell| cell[quad]);
+        *out = std::array::from_fn(|lane| f(cells.map(|cell| cell[lane])));
     }
 }
 
 /// `(high - low) / 8`, the middle one of each three counted twice.
 #[inline(always)]
-fn sobel(out: &mut [f32], low: [&[f32]; 3], high: [&[f32]; 3]) {
-    let n = out.len();
-    let [l0, l1, l2] = low.map(|cell| &cell[..n]);
-    let [h0, h1, h2] = high.map(|cell| &cell[..n]);
-    for c in 0..n {
-        out[c] = ((h0[c] - l0[c]) + 2.0 * (h1[c] - l1[c]) + (h2[c] - l2[c])) * 0.125;
-    }
+fn sobel([l0, l1, l2, h0, h1, h2]: [f32; 6]) -> f32 {
+    ((h0 - l0) + 2.0 * (h1 - l1) + (h2 - l2)) * 0.125
 }
 
 #[inline(always)]
-fn laplacian(out: &mut [f32], around: [&[f32]; 9]) {
-    let n = out.len();
-    let a = around.map(|cell| &cell[..n]);
-    for c in 0..n {
-        let corners = (a[0][c] + a[2][c]) + (a[6][c] + a[8][c]);
-        let sides = (a[1][c] + a[3][c]) + (a[5][c] + a[7][c]);
-        out[c] = (corners + 2.0 * sides - 12.0 * a[4][c]) * 0.0625;
-    }
+fn laplacian([nw, n, ne, w, center, e, sw, s, se]: [f32; 9]) -> f32 {
+    (((nw + ne) + (sw + se)) + 2.0 * ((n + s) + (w + e)) - 12.0 * center) * 0.0625
 }

@@ -79,6 +79,8 @@ pub(crate) enum Standing {
     Preparing,
     /// What is handed over is dispatched in the same frame.
     Ready,
+    /// Its pipelines cannot be compiled; the log says why.
+    Failed,
 }
 
 impl GpuPopulations {
@@ -88,7 +90,11 @@ impl GpuPopulations {
             population.spec = spec.clone();
             population.work.append(work);
             // Taken, so that a renderer that has stopped is not thought ready for ever.
-            return if std::mem::take(&mut population.ready) { Standing::Ready } else { Standing::Preparing };
+            return match std::mem::take(&mut population.ready) {
+                true => Standing::Ready,
+                false if population.failed => Standing::Failed,
+                false => Standing::Preparing,
+            };
         }
         let (known, pending) = self.arrived.entry(id).or_insert_with(|| (spec.clone(), Work::default()));
         *known = spec.clone();

@@ -24,7 +24,7 @@ pub(crate) fn pixel(output: Output, cell: &[f32]) -> Rgba {
 
 /// The picture of a grid, row-major.
 pub fn picture(output: Output, state: &State) -> Vec<Rgba> {
-    state.values().chunks_exact(state.channels()).map(|cell| pixel(output, cell)).collect()
+    state.values().chunks_exact(state.channels().max(1)).map(|cell| pixel(output, cell)).collect()
 }
 
 #[cfg(test)]

@@ -28,9 +28,9 @@ impl State {
     }
 
     /// Cells from their values, `[height, width, channels]`. `None` if the number of values is
-    /// another, or if one is not finite.
+    /// another, if one is not finite, or without channels.
     pub fn from_values(width: usize, height: usize, channels: usize, values: Vec<f32>) -> Option<Self> {
-        let fits = width.checked_mul(height)?.checked_mul(channels)? == values.len();
+        let fits = channels > 0 && width.checked_mul(height)?.checked_mul(channels)? == values.len();
         (fits && values.iter().all(|value| value.is_finite())).then_some(Self { width, height, channels, values })
     }
 
@@ -73,7 +73,7 @@ impl State {
 
     /// Zeroes every cell of a mask made for this grid.
     pub fn wound(&mut self, mask: &CellMask) {
-        for (index, cell) in self.values.chunks_exact_mut(self.channels).enumerate() {
+        for (index, cell) in self.values.chunks_exact_mut(self.channels.max(1)).enumerate() {
             if mask.contains(index) {
                 cell.fill(0.0);
             }

@@ -5,7 +5,8 @@ use bevy::prelude::*;
 /// The clock of all sprites.
 ///
 /// Ticks are counted in the main world from fixed time, so that the same inputs give the same cells
-/// at any frame rate. A population whose shaders are still being compiled does not tick.
+/// at any frame rate. A model whose shaders are still being compiled does not tick, so on the GPU its
+/// first sprite starts a few frames late.
 #[derive(Resource, Reflect, Clone, Debug, PartialEq)]
 #[reflect(Resource, Clone, Debug, Default, PartialEq)]
 pub struct NcaClock {
@@ -18,8 +19,9 @@ pub struct NcaClock {
     /// The most ticks in a frame; default 8. A machine that is too slow for its ticks slows the
     /// sprites down rather than the game.
     pub max_ticks_per_frame: u32,
-    /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite is
-    /// ready; default 0. The clock counts it down.
+    /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite whose
+    /// model is being loaded or compiled is ready; default 0. The clock counts it down. While
+    /// Bevy's [`Time<Virtual>`] is paused, fixed time stands still, and this waits too.
     pub steps: u32,
 }
 

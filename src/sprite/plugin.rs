@@ -77,7 +77,8 @@ impl Plugin for NcaPlugin {
             .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain().before(AssetEventSystems))
             .add_systems(PreStartup, backend::choose)
             .add_systems(First, (ClockHand::begin_frame, cells::deliver))
-            .add_systems(self.schedule, tick.in_set(NcaSystems::Tick))
+            // Who is spawned in this schedule has its place before its first tick, at any frame rate.
+            .add_systems(self.schedule, (assign, tick).chain().in_set(NcaSystems::Tick))
             .add_systems(PostUpdate, (reload, assign, show).chain().in_set(NcaSystems::Assign))
             .add_systems(PostUpdate, (cells::request, paint).in_set(NcaSystems::Finish));
     }
@@ -100,25 +101,33 @@ fn tick(
     mut clock: ResMut<NcaClock>,
     mut hand: ResMut<ClockHand>,
     mut populations: ResMut<Populations>,
+    textures: Query<(&NcaTexture, &NcaSlot)>,
+    assets: Res<AssetServer>,
 ) {
-    let all_ready = populations.all_ready();
-    let ticks = hand.advance(clock.bypass_change_detection(), time.delta_secs_f64(), all_ready);
+    let clock = clock.bypass_change_detection();
+    let loading = |(texture, slot): (&NcaTexture, &NcaSlot)| {
+        slot.place.is_none() && assets.load_state(&texture.model).is_loading()
+    };
+    let all_ready = clock.steps > 0 && populations.all_ready() && !textures.iter().any(loading);
+    let ticks = hand.advance(clock, time.delta_secs_f64(), all_ready);
     populations.bypass_change_detection().tick(ticks);
 }
 
 /// Sprites of a model that was loaded again leave their cells.
 fn reload(
     mut changes: MessageReader<AssetEvent<NcaModel>>,
+    models: Res<Assets<NcaModel>>,
     mut populations: ResMut<Populations>,
     mut slots: Query<&mut NcaSlot>,
 ) {
     for change in changes.read() {
         let AssetEvent::Modified { id } = change else { continue };
+        let Some(model) = models.get(*id) else { continue };
         for mut slot in &mut slots {
             let Some(place) = slot.place else { continue };
-            if populations.get(place.population).is_some_and(|population| population.model_id == *id) {
+            if populations.get(place.population).is_some_and(|population| population.outdated(*id, model)) {
+                slot.wanted |= populations.leave(place);
                 slot.place = None;
-                populations.leave(place);
             }
         }
     }
@@ -141,8 +150,8 @@ fn assign(
                 populations.follow(place, &texture);
                 continue;
             }
+            slot.wanted |= populations.leave(place);
             slot.place = None;
-            populations.leave(place);
         }
         let Some(model) = models.get(&texture.model) else { continue };
         let images = images.as_mut().map(|images| images.bypass_change_detection());
@@ -165,14 +174,14 @@ fn show(mut sprites: Query<(&mut Sprite, &mut NcaSlot), With<NcaTexture>>, popul
             Some((image, rect)) if sprite.image != *image || sprite.rect != Some(rect) => {
                 sprite.image = image.clone();
                 sprite.rect = Some(rect);
-                slot.shown = true;
+                slot.shown = Some(image.clone());
             }
             Some(_) => {}
             // Rather nothing than another sprite's slot, or the white pixel of a missing image.
-            None if slot.shown || sprite.image == Handle::default() => {
+            None if slot.shown.as_ref() == Some(&sprite.image) || sprite.image == Handle::default() => {
                 sprite.image = TRANSPARENT_IMAGE_HANDLE;
                 sprite.rect = None;
-                slot.shown = false;
+                slot.shown = None;
             }
             None => {}
         }

@@ -44,7 +44,7 @@ impl Default for Populations {
 
 /// The sprites of one model on one grid size.
 pub(super) struct Population {
-    pub(super) model_id: AssetId<NcaModel>,
+    model_id: AssetId<NcaModel>,
     model: Arc<Model>,
     grid: [u32; 2],
     /// `None` in an app without images.
@@ -90,7 +90,9 @@ struct GpuFeed {
     standing: Standing,
     /// The render world has heard of this population.
     sent: bool,
+    /// Bytes that a frame's new cells may take, and those of a wound, which come besides.
     most_payload: u64,
+    wound_bytes: u64,
 }
 
 impl Populations {
@@ -109,7 +111,10 @@ impl Populations {
         }
         let model_id = texture.model.id();
         let fits = |population: &Population| {
-            population.model_id == model_id && population.grid == grid && population.has_room()
+            population.model_id == model_id
+                && !population.outdated(model_id, model)
+                && population.grid == grid
+                && population.has_room()
         };
         let id = match self.list.iter().find(|(_, population)| fits(population)) {
             Some((id, _)) => *id,
@@ -124,13 +129,14 @@ impl Populations {
         Some(Place { population: id, slot })
     }
 
-    /// Frees a slot; an empty population goes.
-    pub(super) fn leave(&mut self, place: Place) {
-        let Some(population) = self.list.get_mut(&place.population) else { return };
-        population.leave(place.slot);
-        if population.occupants.iter().all(Option::is_none) {
+    /// Frees a slot; an empty population goes. Returns whether someone still wants the cells.
+    pub(super) fn leave(&mut self, place: Place) -> bool {
+        let Some(population) = self.list.get_mut(&place.population) else { return false };
+        let wanted = population.leave(place.slot);
+        if population.free.len() == population.occupants.len() {
             self.list.remove(&place.population);
         }
+        wanted
     }
 
     pub(super) fn get(&self, id: u32) -> Option<&Population> {
@@ -268,6 +274,7 @@ impl Population {
                     standing: Standing::Preparing,
                     sent: false,
                     most_payload: limits.binding_bytes,
+                    wound_bytes: CellMask::words_for((grid[0] * grid[1]) as usize) as u64 * 4,
                 }),
             },
             model_id,
@@ -279,6 +286,11 @@ impl Population {
             occupants: Vec::new(),
             free: Vec::new(),
         })
+    }
+
+    /// Whether the asset of its model is by now another one.
+    pub(super) fn outdated(&self, model_id: AssetId<NcaModel>, model: &NcaModel) -> bool {
+        self.model_id == model_id && !Arc::ptr_eq(&self.model, &model.0)
     }
 
     fn has_room(&self) -> bool {
@@ -336,13 +348,13 @@ impl Population {
         }
     }
 
-    fn leave(&mut self, slot: u32) {
-        if self.occupants.get_mut(slot as usize).and_then(Option::take).is_some() {
-            self.free.push(slot);
-            if let Engine::Cpu(cells) = &mut self.engine {
-                cells.remove(slot);
-            }
+    fn leave(&mut self, slot: u32) -> bool {
+        let Some(occupant) = self.occupants.get_mut(slot as usize).and_then(Option::take) else { return false };
+        self.free.push(slot);
+        if let Engine::Cpu(cells) = &mut self.engine {
+            cells.remove(slot);
         }
+        occupant.wanted
     }
 
     fn tick(&mut self, ticks: u32) {
@@ -364,7 +376,8 @@ impl Population {
             let name = &self.model.rule().name;
             warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
             feed.work = Work::default();
-            for occupant in self.occupants.iter_mut().flatten() {
+            // What was not sent yet is not lost.
+            for occupant in self.occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
                 occupant.tick = 0;
                 occupant.start = Some(Start::Seed);
             }
@@ -391,11 +404,12 @@ impl GpuFeed {
     /// Tells of new cells, all in one step, as far as a buffer can hold them.
     fn start(&mut self, occupants: &mut [Option<Occupant>]) {
         let mut begun = false;
+        let most = self.most_payload.saturating_sub(self.wound_bytes * occupants.len() as u64);
         for (slot, occupant) in occupants.iter_mut().enumerate() {
             let Some(Occupant { start, .. }) = occupant else { continue };
             if let Some(Start::Cells(state)) = start {
                 let bytes = size_of_val(state.values()) as u64;
-                if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > self.most_payload {
+                if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > most {
                     continue;
                 }
             }

@@ -69,8 +69,8 @@ impl NcaTexture {
 #[derive(Component, Default)]
 pub(super) struct NcaSlot {
     pub(super) place: Option<Place>,
-    /// The sprite shows the cells' picture.
-    pub(super) shown: bool,
+    /// The atlas that the sprite was given.
+    pub(super) shown: Option<Handle<Image>>,
     /// Cells that came before the model, and how old they are.
     pub(super) cells: Option<(u32, State)>,
     /// Wounds that came before the model.
@@ -90,7 +90,10 @@ pub(super) struct Place {
 fn leave(mut world: DeferredWorld, context: HookContext) {
     let Some(mut slot) = world.get_mut::<NcaSlot>(context.entity) else { return };
     let NcaSlot { place, shown, .. } = std::mem::take(&mut *slot);
-    if let Some(mut sprite) = world.get_mut::<Sprite>(context.entity).filter(|_| shown) {
+    // The game may have given the sprite an image of its own by now.
+    if let Some(mut sprite) =
+        world.get_mut::<Sprite>(context.entity).filter(|sprite| shown.as_ref() == Some(&sprite.image))
+    {
         sprite.image = TRANSPARENT_IMAGE_HANDLE;
         sprite.rect = None;
     }

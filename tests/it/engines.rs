@@ -175,6 +175,7 @@ fn the_fast_engine_keeps_to_the_oracle() {
 fn a_grid_of_other_channels_is_refused() {
     let engine = Engine::new(&model(1, Rule::default()));
     assert!(engine.grid(State::zeros(4, 4, 8)).is_none());
+    assert!(engine.grid(State::zeros(0, 4, 16)).is_none());
 }
 
 #[test]

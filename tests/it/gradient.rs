@@ -94,6 +94,33 @@ impl Precise {
     }
 }
 
+/// A cell whose update is not finite becomes zeros, and must not spoil the gradient of the others.
+#[test]
+fn exploded_cells_owe_nothing() {
+    let base = model(4, Rule { alive: None, ..Rule::default() });
+    let mut weights = base.weights().clone();
+    // One hidden unit that is 1e38 times alpha: infinite where that is 9, and tamed again elsewhere.
+    (0..48).for_each(|feature| weights.hidden_weight[feature * 128] = 0.0);
+    weights.hidden_weight[3 * 128] = 1e38;
+    weights.output_weight[..16].fill(1e-37);
+    let model = Model::new(base.rule().clone(), weights, None).unwrap();
+    let mut values = crate::engines::sparse_state(5, 9, 7, 16, 1).values().to_vec();
+    values.iter_mut().for_each(|value| *value *= 0.01);
+    values.iter_mut().skip(3).step_by(16 * 5).for_each(|value| *value = 9.0);
+    let engine = Engine::new(&model);
+    let mut grid = engine.grid(bevy_nca::rule::State::from_values(9, 7, 16, values).unwrap()).unwrap();
+    let (mut scratch, mut tape) = (Scratch::default(), Tape::default());
+    engine.step_on_tape(&mut grid, &mut scratch, Tick { tick: 0, seed: 1, angle: 0.0 }, None, &mut tape);
+    let zeros = grid.state().values().chunks_exact(16).filter(|cell| cell.iter().all(|value| *value == 0.0)).count();
+    assert!(zeros > 3 && zeros < 30, "{zeros} of 63 cells exploded");
+    let mut state = grid.state().clone();
+    let mut gradient = vec![1.0; state.values().len()];
+    let weights = Gradients::new(&engine, &model).backward(&tape, &mut state, &mut gradient);
+    let tensors =
+        [&weights.hidden_weight, &weights.hidden_bias, &weights.output_weight, &weights.output_bias, &gradient];
+    assert!(tensors.into_iter().flatten().all(|value| value.is_finite()));
+}
+
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];

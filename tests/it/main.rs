@@ -9,3 +9,4 @@ mod noise;
 mod plugin;
 mod readme;
 mod support;
+mod timing;

@@ -1,0 +1,71 @@
+//! When cells tick.
+
+use std::time::Duration;
+
+use bevy::{prelude::*, time::TimeUpdateStrategy};
+use bevy_nca::{headless, prelude::*, rule::State};
+
+use crate::{
+    plugin::{add_model, app_with, cells},
+    support::Golden,
+};
+
+#[test]
+fn time_passes_at_the_clock_s_rate() {
+    let (mut app, entity) = app_with(NcaBackend::Cpu, &Golden::read("small").model, |texture| texture);
+    cells(&mut app, entity);
+    app.world_mut().resource_mut::<NcaClock>().paused = false;
+    (0..60).for_each(|_| app.update());
+    app.world_mut().resource_mut::<NcaClock>().speed = 2.0;
+    (0..30).for_each(|_| app.update());
+    app.world_mut().resource_mut::<NcaClock>().paused = true;
+    let (tick, _) = cells(&mut app, entity);
+    assert!((119..=121).contains(&tick), "{tick}");
+}
+
+#[derive(Resource)]
+struct Script {
+    model: Handle<NcaModel>,
+    step: u32,
+}
+
+/// In fixed time: a sprite is spawned, wounded, and at last the clock is stopped.
+fn play(
+    mut commands: Commands,
+    mut script: ResMut<Script>,
+    mut clock: ResMut<NcaClock>,
+    sprite: Query<Entity, With<NcaTexture>>,
+) {
+    script.step += 1;
+    match script.step {
+        5 => drop(commands.spawn((NcaTexture::new(script.model.clone()).with_seed(3), Sprite::default()))),
+        41 => commands.trigger(NcaDamage::circle(sprite.single().unwrap(), Vec2::new(2.0, 1.0), 3.5)),
+        90 => clock.paused = true,
+        _ => {}
+    }
+}
+
+fn played(frames: impl Iterator<Item = f64>) -> (u32, State) {
+    let mut app = headless::app(NcaBackend::Cpu).unwrap();
+    let model = add_model(&mut app, &Golden::read("standard").model);
+    app.insert_resource(Script { model, step: 0 }).add_systems(FixedUpdate, play);
+    for seconds in frames {
+        app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_secs_f64(seconds)));
+        app.update();
+    }
+    let sprite = app.world_mut().query_filtered::<Entity, With<NcaTexture>>().single(app.world()).unwrap();
+    assert!(app.world().resource::<Script>().step >= 90);
+    cells(&mut app, sprite)
+}
+
+#[test]
+fn the_same_inputs_give_the_same_cells_at_any_frame_rate() {
+    let at = |rate: u32| played((0..rate * 2).map(move |_| 1.0 / f64::from(rate)));
+    let expected = at(60);
+    assert!(expected.0 > 80 && expected.1.values().iter().any(|value| *value != 0.0));
+    assert_eq!(at(30), expected);
+    assert_eq!(at(144), expected);
+    // Frames of anything from nothing to a tenth of a second.
+    let stutter = played((0..60u32).map(|frame| f64::from(bevy_nca::rule::mix(frame) % 100) / 1000.0));
+    assert_eq!(stutter, expected);
+}
