@@ -92,30 +92,36 @@ impl Perception {
         let (x, y) = (index % w, index / w);
         let (values, _) = state.values().as_chunks::<4>();
         let at = |cell: usize| &values[cell * quads..][..quads];
-        if x > 0 && y > 0 && x + 1 < w && y + 1 < h {
-            let (up, down) = (index - w, index + w);
-            return [up - 1, up, up + 1, index - 1, index, index + 1, down - 1, down, down + 1].map(at);
-        }
-        std::array::from_fn(|i| {
-            let shifted =
-                (self.boundary.shift(x, i as isize % 3 - 1, w), self.boundary.shift(y, i as isize / 3 - 1, h));
-            match shifted {
-                (Some(x), Some(y)) => at(y * w + x),
-                _ => &ZEROS[..quads],
+        let mut around = [&ZEROS[..quads]; 9];
+        let inside = x > 0 && y > 0 && x + 1 < w && y + 1 < h;
+        for (i, cell) in around.iter_mut().enumerate() {
+            let (dx, dy) = (i as isize % 3 - 1, i as isize / 3 - 1);
+            if inside {
+                *cell = at(index.wrapping_add_signed(dy * w as isize + dx));
+            } else if let (Some(x), Some(y)) = (self.boundary.shift(x, dx, w), self.boundary.shift(y, dy, h)) {
+                *cell = at(y * w + x);
             }
-        })
+        }
+        around
     }
 }
 
 /// Sets each value of `out` from the same channel of some cells. The quads are what the compiler
-/// makes vectors of.
+/// makes vectors of. (Plain loops: `array::map` is compiled apart, without this machine's vectors.)
 #[inline(always)]
 fn each<const N: usize>(out: &mut [f32], cells: [&[[f32; 4]]; N], f: impl Fn([f32; N]) -> f32) {
     let (out, _) = out.as_chunks_mut::<4>();
-    let cells = cells.map(|cell| &cell[..out.len()]);
+    for cell in cells {
+        assert_eq!(cell.len(), out.len());
+    }
     for (quad, out) in out.iter_mut().enumerate() {
-        let cells = cells.map(|cell| cell[quad]);
-        *out = std::array::from_fn(|lane| f(cells.map(|cell| cell[lane])));
+        for (lane, out) in out.iter_mut().enumerate() {
+            let mut values = [0.0; N];
+            for (value, cell) in values.iter_mut().zip(cells) {
+                *value = cell[quad][lane];
+            }
+            *out = f(values);
+        }
     }
 }
 
