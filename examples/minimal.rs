@@ -21,7 +21,7 @@ fn shoot(
     camera: Single<(&Camera, &GlobalTransform)>,
     slime: Single<Entity, With<NcaTexture>>,
 ) {
-    let cursor = window.cursor_position().filter(|_| mouse.pressed(MouseButton::Left));
+    let cursor = window.cursor_position().filter(|_| mouse.just_pressed(MouseButton::Left));
     if let Some(point) = cursor.and_then(|cursor| camera.0.viewport_to_world_2d(camera.1, cursor).ok()) {
         commands.trigger(NcaDamage::circle(*slime, point, 70.0));
     }
