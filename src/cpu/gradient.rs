@@ -9,7 +9,7 @@ use super::{
     dense::{BLOCK, Dense, add_products},
     engine::{Grid, Record, Scratch},
 };
-use crate::rule::{CellMask, Model, State};
+use crate::rule::{CellMask, Model, State, Weights};
 
 /// What is needed to go back through a run.
 #[derive(Clone, Debug, Default)]
@@ -100,33 +100,6 @@ impl Engine {
     }
 }
 
-/// The gradient of a loss with respect to a model's weights, laid out as the weights.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WeightGradients {
-    /// `[features, hidden]`
-    pub hidden_weight: Vec<f32>,
-    /// `[hidden]`
-    pub hidden_bias: Vec<f32>,
-    /// `[hidden, channels]`
-    pub output_weight: Vec<f32>,
-    /// `[channels]`
-    pub output_bias: Vec<f32>,
-}
-
-impl WeightGradients {
-    /// Adds another one of the same model.
-    pub fn add(&mut self, other: &Self) {
-        for (sum, other) in [
-            (&mut self.hidden_weight, &other.hidden_weight),
-            (&mut self.hidden_bias, &other.hidden_bias),
-            (&mut self.output_weight, &other.output_weight),
-            (&mut self.output_bias, &other.output_bias),
-        ] {
-            sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
-        }
-    }
-}
-
 /// A model made ready to go back. Share it among threads.
 pub struct Gradients<'a> {
     engine: &'a Engine,
@@ -161,8 +134,9 @@ impl<'a> Gradients<'a> {
 
     /// Goes back through a run. `state` is the one it ended in, and becomes the one it began with;
     /// `gradient` is that of the loss with respect to the one, and becomes that with respect to
-    /// the other. Returns the gradient with respect to the weights.
-    pub fn backward(&self, tape: &Tape, state: &mut State, gradient: &mut [f32]) -> WeightGradients {
+    /// the other. Returns the gradient with respect to
+    /// the weights, laid out as they are.
+    pub fn backward(&self, tape: &Tape, state: &mut State, gradient: &mut [f32]) -> Weights {
         assert_eq!(gradient.len(), state.values().len(), "a gradient has the shape of its state");
         let mut work = self.work();
         let mut updated = Vec::new();
@@ -216,12 +190,12 @@ impl<'a> Gradients<'a> {
         }
     }
 
-    fn finish(&self, work: &Work) -> WeightGradients {
+    fn finish(&self, work: &Work) -> Weights {
         let (hidden, channels) = (self.hidden_transposed.inputs, self.engine.channels);
         let unpad = |rows: &[f32], width: usize, keep: usize| -> Vec<f32> {
             rows.chunks_exact(width).flat_map(|row| &row[..keep]).copied().collect()
         };
-        WeightGradients {
+        Weights {
             hidden_weight: unpad(&work.hidden_weight, self.engine.hidden.padded_outputs, hidden),
             hidden_bias: work.hidden_bias[..hidden].to_vec(),
             output_weight: unpad(&work.output_weight, self.engine.output_width(), channels),

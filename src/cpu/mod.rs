@@ -34,7 +34,7 @@ mod perceive;
 
 pub use engine::{Engine, Grid, Scratch};
 #[cfg(feature = "train")]
-pub use gradient::{Gradients, Tape, WeightGradients};
+pub use gradient::{Gradients, Tape};
 pub use isa::Isa;
 pub use oracle::step as oracle_step;
 

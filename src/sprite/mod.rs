@@ -7,6 +7,7 @@ mod cells;
 mod clock;
 mod cpu_cells;
 mod damage;
+mod gpu_feed;
 mod plugin;
 mod population;
 mod render;

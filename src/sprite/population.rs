@@ -8,11 +8,12 @@ use super::{
     NcaModel, NcaTexture,
     atlas::{Atlas, most_slots},
     cpu_cells::CpuCells,
+    gpu_feed::GpuFeed,
     texture::Place,
 };
 use crate::{
-    gpu::{self, Limits, PopulationSpec, Standing, Work},
-    rule::{CellMask, Model, State, tick_key},
+    gpu::{self, Limits, PopulationSpec},
+    rule::{CellMask, Model, State},
 };
 
 /// Slots that a population starts with; it doubles from there.
@@ -59,7 +60,7 @@ pub(super) struct Population {
 
 /// The sprite in a slot.
 pub(super) struct Occupant {
-    entity: Entity,
+    pub(super) entity: Entity,
     pub(super) seed: u32,
     pub(super) angle: f32,
     /// Ticks lived so far.
@@ -67,14 +68,15 @@ pub(super) struct Occupant {
     /// Cells to be zeroed at the next tick.
     pub(super) wound: Option<CellMask>,
     /// What the GPU has yet to be told of the sprite's cells.
-    start: Option<Start>,
+    pub(super) start: Option<Start>,
     /// Someone wants the cells.
-    wanted: bool,
+    pub(super) wanted: bool,
     /// The last tick that this frame's work holds for it.
-    last_tick: Option<usize>,
+    pub(super) last_tick: Option<usize>,
 }
 
-enum Start {
+/// The cells that a sprite begins or goes on with.
+pub(super) enum Start {
     Seed,
     Cells(State),
 }
@@ -82,17 +84,6 @@ enum Start {
 enum Engine {
     Cpu(CpuCells),
     Gpu(GpuFeed),
-}
-
-/// What goes to the render world, and how things stand there.
-struct GpuFeed {
-    work: Work,
-    standing: Standing,
-    /// The render world has heard of this population.
-    sent: bool,
-    /// Bytes that a frame's new cells may take, and those of a wound, which come besides.
-    most_payload: u64,
-    wound_bytes: u64,
 }
 
 impl Populations {
@@ -189,7 +180,8 @@ impl Populations {
 
     /// Whether every population can tick.
     pub(super) fn all_ready(&self) -> bool {
-        let preparing = |population: &Population| matches!(&population.engine, Engine::Gpu(feed) if feed.standing == Standing::Preparing);
+        let preparing =
+            |population: &Population| matches!(&population.engine, Engine::Gpu(feed) if feed.is_preparing());
         !self.list.values().any(preparing)
     }
 
@@ -269,13 +261,7 @@ impl Population {
             atlas: images.map(|images| Atlas::new(images, grid, capacity, choice.texture_side(), on_gpu)),
             engine: match choice {
                 EngineChoice::Cpu { .. } => Engine::Cpu(CpuCells::new(&model)),
-                EngineChoice::Gpu(limits) => Engine::Gpu(GpuFeed {
-                    work: Work::default(),
-                    standing: Standing::Preparing,
-                    sent: false,
-                    most_payload: limits.binding_bytes,
-                    wound_bytes: CellMask::words_for((grid[0] * grid[1]) as usize) as u64 * 4,
-                }),
+                EngineChoice::Gpu(limits) => Engine::Gpu(GpuFeed::new(limits, grid)),
             },
             model_id,
             model,
@@ -360,31 +346,12 @@ impl Population {
     fn tick(&mut self, ticks: u32) {
         match &mut self.engine {
             Engine::Cpu(cells) => cells.tick(&mut self.occupants, ticks),
-            Engine::Gpu(feed) if feed.standing == Standing::Ready => {
-                feed.start(&mut self.occupants);
-                for _ in 0..ticks {
-                    feed.tick(&mut self.occupants);
-                }
-            }
-            Engine::Gpu(_) => {}
+            Engine::Gpu(feed) => feed.tick(&mut self.occupants, ticks),
         }
     }
 
     fn send(&mut self, id: u32, gpu: &mut gpu::GpuPopulations) {
         let Engine::Gpu(feed) = &mut self.engine else { return };
-        if feed.sent && !gpu.knows(id) {
-            let name = &self.model.rule().name;
-            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
-            feed.work = Work::default();
-            // What was not sent yet is not lost.
-            for occupant in self.occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
-                occupant.tick = 0;
-                occupant.start = Some(Start::Seed);
-            }
-        } else if feed.standing == Standing::Ready {
-            feed.start(&mut self.occupants);
-            feed.read_cells(&mut self.occupants);
-        }
         let spec = PopulationSpec {
             model: self.model.clone(),
             grid: self.grid,
@@ -392,62 +359,6 @@ impl Population {
             atlas: self.atlas.as_ref().map(|atlas| atlas.image.id()).unwrap_or_default(),
             atlas_columns: self.atlas.as_ref().map_or(1, |atlas| atlas.columns),
         };
-        feed.standing = gpu.receive(id, &spec, &mut feed.work);
-        feed.sent = true;
-        for occupant in self.occupants.iter_mut().flatten() {
-            occupant.last_tick = None;
-        }
-    }
-}
-
-impl GpuFeed {
-    /// Tells of new cells, all in one step, as far as a buffer can hold them.
-    fn start(&mut self, occupants: &mut [Option<Occupant>]) {
-        let mut begun = false;
-        let most = self.most_payload.saturating_sub(self.wound_bytes * occupants.len() as u64);
-        for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(Occupant { start, .. }) = occupant else { continue };
-            if let Some(Start::Cells(state)) = start {
-                let bytes = size_of_val(state.values()) as u64;
-                if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > most {
-                    continue;
-                }
-            }
-            let Some(start) = start.take() else { continue };
-            if !std::mem::replace(&mut begun, true) {
-                self.work.next_step();
-            }
-            match start {
-                Start::Seed => self.work.seed(slot as u32),
-                Start::Cells(state) => self.work.put(slot as u32, &state),
-            }
-        }
-    }
-
-    /// One tick of every sprite that has its cells.
-    fn tick(&mut self, occupants: &mut [Option<Occupant>]) {
-        self.work.next_step();
-        for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(occupant) = occupant.as_mut().filter(|occupant| occupant.start.is_none()) else { continue };
-            let slot = slot as u32;
-            if let Some(mask) = occupant.wound.take() {
-                self.work.wound(slot, &mask);
-            }
-            if let Some(earlier) = occupant.last_tick {
-                self.work.no_paint(earlier);
-            }
-            let key = tick_key(occupant.tick, occupant.seed);
-            occupant.last_tick = Some(self.work.tick(slot, key, gpu::rotation(occupant.angle)));
-            occupant.tick = occupant.tick.wrapping_add(1);
-        }
-    }
-
-    /// Asks for the cells that are wanted, as they are after all of this frame's ticks.
-    fn read_cells(&mut self, occupants: &mut [Option<Occupant>]) {
-        for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(occupant) = occupant.as_mut().filter(|o| o.wanted && o.start.is_none()) else { continue };
-            occupant.wanted = false;
-            self.work.read_cells(slot as u32, occupant.entity, occupant.tick);
-        }
+        feed.send(id, &spec, &mut self.occupants, gpu);
     }
 }

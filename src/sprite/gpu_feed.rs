@@ -1,0 +1,123 @@
+//! A population on the GPU, as the main world sees it: what is to be done, and how things stand.
+
+use bevy::prelude::*;
+
+use super::population::{Occupant, Start};
+use crate::{
+    gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work, rotation},
+    rule::{CellMask, tick_key},
+};
+
+/// What goes to the render world, and how things stand there.
+pub(super) struct GpuFeed {
+    work: Work,
+    standing: Standing,
+    /// The render world has heard of this population.
+    sent: bool,
+    /// Bytes that a frame's new cells may take, and those of a wound, which come besides.
+    most_payload: u64,
+    wound_bytes: u64,
+}
+
+impl GpuFeed {
+    pub(super) fn new(limits: Limits, [width, height]: [u32; 2]) -> Self {
+        Self {
+            work: Work::default(),
+            standing: Standing::Preparing,
+            sent: false,
+            most_payload: limits.binding_bytes,
+            wound_bytes: CellMask::words_for((width * height) as usize) as u64 * 4,
+        }
+    }
+
+    /// Whether pipelines are being compiled.
+    pub(super) fn is_preparing(&self) -> bool {
+        self.standing == Standing::Preparing
+    }
+
+    /// So many ticks, if the GPU is ready for them.
+    pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32) {
+        if self.standing == Standing::Ready {
+            self.start(occupants);
+            (0..ticks).for_each(|_| self.tick_once(occupants));
+        }
+    }
+
+    /// Hands the frame's work to the render world.
+    pub(super) fn send(
+        &mut self,
+        id: u32,
+        spec: &PopulationSpec,
+        occupants: &mut [Option<Occupant>],
+        gpu: &mut GpuPopulations,
+    ) {
+        if self.sent && !gpu.knows(id) {
+            let name = &spec.model.rule().name;
+            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
+            self.work = Work::default();
+            // What was not sent yet is not lost.
+            for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
+                occupant.tick = 0;
+                occupant.start = Some(Start::Seed);
+            }
+        } else if self.standing == Standing::Ready {
+            self.start(occupants);
+            self.read_cells(occupants);
+        }
+        self.standing = gpu.receive(id, spec, &mut self.work);
+        self.sent = true;
+        for occupant in occupants.iter_mut().flatten() {
+            occupant.last_tick = None;
+        }
+    }
+
+    /// Tells of new cells, all in one step, as far as a buffer can hold them.
+    fn start(&mut self, occupants: &mut [Option<Occupant>]) {
+        let mut begun = false;
+        let most = self.most_payload.saturating_sub(self.wound_bytes * occupants.len() as u64);
+        for (slot, occupant) in occupants.iter_mut().enumerate() {
+            let Some(Occupant { start, .. }) = occupant else { continue };
+            if let Some(Start::Cells(state)) = start {
+                let bytes = size_of_val(state.values()) as u64;
+                if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > most {
+                    continue;
+                }
+            }
+            let Some(start) = start.take() else { continue };
+            if !std::mem::replace(&mut begun, true) {
+                self.work.next_step();
+            }
+            match start {
+                Start::Seed => self.work.seed(slot as u32),
+                Start::Cells(state) => self.work.put(slot as u32, &state),
+            }
+        }
+    }
+
+    /// One tick of every sprite that has its cells.
+    fn tick_once(&mut self, occupants: &mut [Option<Occupant>]) {
+        self.work.next_step();
+        for (slot, occupant) in occupants.iter_mut().enumerate() {
+            let Some(occupant) = occupant.as_mut().filter(|occupant| occupant.start.is_none()) else { continue };
+            let slot = slot as u32;
+            if let Some(mask) = occupant.wound.take() {
+                self.work.wound(slot, &mask);
+            }
+            if let Some(earlier) = occupant.last_tick {
+                self.work.no_paint(earlier);
+            }
+            let key = tick_key(occupant.tick, occupant.seed);
+            occupant.last_tick = Some(self.work.tick(slot, key, rotation(occupant.angle)));
+            occupant.tick = occupant.tick.wrapping_add(1);
+        }
+    }
+
+    /// Asks for the cells that are wanted, as they are after all of this frame's ticks.
+    fn read_cells(&mut self, occupants: &mut [Option<Occupant>]) {
+        for (slot, occupant) in occupants.iter_mut().enumerate() {
+            let Some(occupant) = occupant.as_mut().filter(|o| o.wanted && o.start.is_none()) else { continue };
+            occupant.wanted = false;
+            self.work.read_cells(slot as u32, occupant.entity, occupant.tick);
+        }
+    }
+}
