@@ -38,6 +38,8 @@ pub use gradient::{Gradients, Tape};
 pub use isa::Isa;
 pub use oracle::step as oracle_step;
 
+use crate::rule;
+
 /// What a tick of one sprite depends on besides its cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tick {
@@ -53,7 +55,6 @@ pub struct Tick {
 impl Tick {
     /// Cosine and sine of the angle, if there is anything to rotate by.
     fn rotation(&self) -> Option<(f32, f32)> {
-        let angle = f64::from(self.angle);
-        (self.angle != 0.0).then(|| (angle.cos() as f32, angle.sin() as f32))
+        (self.angle != 0.0).then(|| rule::rotation(self.angle))
     }
 }

@@ -32,7 +32,7 @@ use bevy::{
 pub(crate) use limits::{Limits, check, check_adapter};
 pub(crate) use population::{GpuPopulations, PopulationSpec, Standing};
 pub(crate) use readback::CellsRead;
-pub(crate) use work::{Work, rotation};
+pub(crate) use work::Work;
 
 /// The atlas has a gutter of this many pixels around each slot.
 pub(crate) const GUTTER: u32 = 1;

@@ -102,11 +102,11 @@ impl Work {
     }
 
     /// One tick. Returns its number, for [`Work::no_paint`].
-    pub(crate) fn tick(&mut self, slot: u32, key: u32, rotation: Vec2) -> usize {
+    pub(crate) fn tick(&mut self, slot: u32, key: u32, rotation: (f32, f32)) -> usize {
         if self.steps.is_empty() {
             self.next_step();
         }
-        self.ticks.push(Job { slot, key, rotation, flags: PAINT, ..Job::default() });
+        self.ticks.push(Job { slot, key, rotation: rotation.into(), flags: PAINT, ..Job::default() });
         if let Some(step) = self.steps.last_mut() {
             step.ticks.1 += 1;
         }
@@ -151,12 +151,6 @@ impl Work {
     }
 }
 
-/// Cosine and sine of an angle, as jobs carry them.
-pub(crate) fn rotation(angle: f32) -> Vec2 {
-    let angle = f64::from(angle);
-    Vec2::new(angle.cos() as f32, angle.sin() as f32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +163,7 @@ mod tests {
             work.seed(3);
             work.next_step();
             work.wound(3, &mask);
-            work.tick(3, 7, Vec2::X);
+            work.tick(3, 7, (1.0, 0.0));
             work
         };
         let mut work = frame();

@@ -25,5 +25,6 @@ pub use noise::{FireRate, mix, tick_key};
 pub(crate) use picture::pixel;
 pub use picture::{Rgba, picture};
 pub use shape::{CellMap, CellMask, Shape};
+pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};
 pub use state::State;

@@ -8,7 +8,6 @@ use super::{FireRate, error::ModelErrorKind};
 /// Sizes that a rule may have.
 const CHANNELS: std::ops::RangeInclusive<usize> = 8..=32;
 const HIDDEN: std::ops::RangeInclusive<usize> = 16..=256;
-const GRID: std::ops::RangeInclusive<u32> = 1..=1024;
 
 /// A 3x3 kernel of the perception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,6 +35,12 @@ impl Kernel {
             Self::Laplacian => [[L, 2.0 * L, L], [2.0 * L, -12.0 * L, 2.0 * L], [L, 2.0 * L, L]],
         }
     }
+}
+
+/// Cosine and sine of the angle by which the gradients are rotated, the same for every engine.
+pub(crate) fn rotation(angle: f32) -> (f32, f32) {
+    let angle = f64::from(angle);
+    (angle.cos() as f32, angle.sin() as f32)
 }
 
 /// What lies beyond the edge of the grid.
@@ -149,6 +154,9 @@ impl Rule {
     /// The version of the format that this crate reads and writes.
     pub const VERSION: u32 = 1;
 
+    /// Cells that a side of a grid may have.
+    pub const SIDES: std::ops::RangeInclusive<u32> = 1..=1024;
+
     /// Features that a cell perceives: kernels times channels.
     pub fn features(&self) -> usize {
         self.perception.len() * self.channels
@@ -171,7 +179,12 @@ impl Rule {
             return Err(ModelErrorKind::Version { found: u64::from(self.version) });
         }
         let [w, h] = self.grid;
-        check(GRID.contains(&w) && GRID.contains(&h), "grid", format!("[{w}, {h}]"), "two sizes of 1..=1024 cells")?;
+        check(
+            Self::SIDES.contains(&w) && Self::SIDES.contains(&h),
+            "grid",
+            format!("[{w}, {h}]"),
+            "two sizes of 1..=1024 cells",
+        )?;
         check(
             CHANNELS.contains(&self.channels) && self.channels.is_multiple_of(4),
             "channels",

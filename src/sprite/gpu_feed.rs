@@ -4,8 +4,8 @@ use bevy::prelude::*;
 
 use super::population::{Occupant, Start};
 use crate::{
-    gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work, rotation},
-    rule::{CellMask, tick_key},
+    gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work},
+    rule::{CellMask, rotation, tick_key},
 };
 
 /// What goes to the render world, and how things stand there.

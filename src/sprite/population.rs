@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     gpu::{self, Limits, PopulationSpec},
-    rule::{CellMask, Model, State},
+    rule::{CellMask, Model, Rule, State},
 };
 
 /// Slots that a population starts with; it doubles from there.
@@ -96,8 +96,8 @@ impl Populations {
         mut images: Option<&mut Assets<Image>>,
     ) -> Option<Place> {
         let grid = grid(texture, model);
-        if grid.iter().any(|side| !(1..=1024).contains(side)) {
-            warn_once!("{entity} does not grow: found a grid of {grid:?} cells; wanted 1..=1024 each");
+        if grid.iter().any(|side| !Rule::SIDES.contains(side)) {
+            warn_once!("{entity} does not grow: found a grid of {grid:?} cells; wanted {:?} each", Rule::SIDES);
             return None;
         }
         let model_id = texture.model.id();

@@ -2,7 +2,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use bevy_nca::{
     record::{PictureFormat, Recording},
-    rule::{Model, Shape},
+    rule::{Model, Rule, Shape},
 };
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -60,7 +60,7 @@ impl FromStr for Grid {
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let wanted = || format!("found `{text}`; wanted WxH with sizes of 1 to 1024, as 72x72");
         let (width, height) = text.split_once('x').ok_or_else(wanted)?;
-        let side = |text: &str| text.parse().ok().filter(|side| (1..=1024).contains(side)).ok_or_else(wanted);
+        let side = |text: &str| text.parse().ok().filter(|side| Rule::SIDES.contains(side)).ok_or_else(wanted);
         Ok(Self([side(width)?, side(height)?]))
     }
 }
