@@ -48,7 +48,10 @@ pub mod headless;
 #[cfg(feature = "record")]
 pub mod record;
 pub mod rule;
+pub mod scorecard;
 mod sprite;
+#[cfg(feature = "train")]
+pub mod train;
 
 pub use sprite::*;
 

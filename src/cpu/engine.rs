@@ -10,7 +10,7 @@ use super::{
     dense::{BLOCK, Dense},
     perceive::Perception,
 };
-use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, State, tick_key};
+use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, Rule, State, Weights, tick_key};
 
 /// A model made ready to step grids of any size. Share it among sprites and threads.
 pub struct Engine {
@@ -39,6 +39,11 @@ impl Grid {
     /// The cells.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Gives the cells back.
+    pub fn into_state(self) -> State {
+        self.state
     }
 }
 
@@ -99,7 +104,11 @@ impl Engine {
     /// Packs a model's weights for instructions of choice; those that the machine lacks fall back
     /// to [`Isa::Portable`].
     pub fn with_isa(model: &Model, isa: Isa) -> Self {
-        let (rule, weights) = (model.rule(), model.weights());
+        Self::packed(model.rule(), model.weights(), isa)
+    }
+
+    /// Packs weights that fit the rule.
+    pub(crate) fn packed(rule: &Rule, weights: &Weights, isa: Isa) -> Self {
         Self {
             isa: if isa.is_available() { isa } else { Isa::Portable },
             channels: rule.channels,

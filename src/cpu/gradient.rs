@@ -9,7 +9,7 @@ use super::{
     dense::{BLOCK, Dense, add_products},
     engine::{Grid, Record, Scratch},
 };
-use crate::rule::{CellMask, Model, State, Weights};
+use crate::rule::{CellMask, State, Weights};
 
 /// What is needed to go back through a run.
 #[derive(Clone, Debug, Default)]
@@ -123,12 +123,11 @@ struct Work {
 
 impl<'a> Gradients<'a> {
     /// Packs the weights of the engine's model the other way round.
-    pub fn new(engine: &'a Engine, model: &Model) -> Self {
-        let (rule, weights) = (model.rule(), model.weights());
+    pub fn new(engine: &'a Engine, weights: &Weights) -> Self {
         Self {
             engine,
-            hidden_transposed: Dense::transposed(&weights.hidden_weight, rule.hidden),
-            output_transposed: Dense::transposed(&weights.output_weight, rule.channels),
+            hidden_transposed: Dense::transposed(&weights.hidden_weight, weights.hidden_bias.len()),
+            output_transposed: Dense::transposed(&weights.output_weight, weights.output_bias.len()),
         }
     }
 

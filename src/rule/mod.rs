@@ -14,13 +14,14 @@ mod picture;
 mod shape;
 mod spec;
 mod state;
+mod target;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
 pub use error::{ModelError, ModelErrorKind};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
-pub use model::{Model, Target, Weights};
+pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};
 pub(crate) use picture::pixel;
 pub use picture::{Rgba, picture};
@@ -28,3 +29,7 @@ pub use shape::{CellMap, CellMask, Shape};
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};
 pub use state::State;
+pub use target::Target;
+#[cfg(feature = "record")]
+pub use target::TargetError;
+pub(crate) use target::mean_squared_error;

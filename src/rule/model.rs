@@ -1,6 +1,6 @@
 //! A rule with its weights: all that is needed to grow a sprite.
 
-use super::{ModelErrorKind, Rule};
+use super::{ModelErrorKind, Rule, Target};
 
 /// The weights of the two dense layers, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,29 +16,16 @@ pub struct Weights {
 }
 
 impl Weights {
-    pub(super) const NAMES: [&'static str; 4] = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
+    pub(crate) const NAMES: [&'static str; 4] = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
 
     /// The shapes that a rule calls for, in the order of [`Self::NAMES`].
-    pub(super) fn shapes(rule: &Rule) -> [Vec<usize>; 4] {
+    pub(crate) fn shapes(rule: &Rule) -> [Vec<usize>; 4] {
         [vec![rule.features(), rule.hidden], vec![rule.hidden], vec![rule.hidden, rule.channels], vec![rule.channels]]
     }
 
-    pub(super) fn tensors(&self) -> [&[f32]; 4] {
+    pub(crate) fn tensors(&self) -> [&[f32]; 4] {
         [&self.hidden_weight, &self.hidden_bias, &self.output_weight, &self.output_bias]
     }
-}
-
-/// The picture that a sprite should be: straight-alpha sRGB, 8 bits a channel, row-major.
-///
-/// It is centred in the grid; it may be smaller than the grid, not larger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Width in pixels, one a cell.
-    pub width: usize,
-    /// Height in pixels.
-    pub height: usize,
-    /// `[height, width, 4]`
-    pub rgba: Vec<u8>,
 }
 
 /// A rule with its weights, checked: shapes fit the rule and every weight is finite.

@@ -141,6 +141,13 @@ impl CellMask {
         self.words.iter().enumerate().filter(|(_, bits)| **bits != 0).flat_map(bits)
     }
 
+    /// Adds the cell of index `y * width + x`, if it lies in the grid.
+    pub fn insert(&mut self, cell: usize) {
+        if cell < self.width * self.height {
+            self.words[cell / 32] |= 1 << (cell % 32);
+        }
+    }
+
     /// Adds the cells whose centres, `(x + 0.5, y + 0.5)`, lie in the shape.
     ///
     /// An invalid shape, or a map that flattens the grid, adds nothing.
@@ -150,8 +157,7 @@ impl CellMask {
         for y in rows {
             for x in columns.clone() {
                 if shape.contains(map.apply([x as f32 + 0.5, y as f32 + 0.5])) {
-                    let cell = y * self.width + x;
-                    self.words[cell / 32] |= 1 << (cell % 32);
+                    self.insert(y * self.width + x);
                 }
             }
         }

@@ -55,6 +55,11 @@ impl State {
     }
 
     /// All values, `[height, width, channels]`.
+    pub fn into_values(self) -> Vec<f32> {
+        self.values
+    }
+
+    /// All values, `[height, width, channels]`.
     pub(crate) fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }

@@ -115,7 +115,7 @@ fn exploded_cells_owe_nothing() {
     assert!(zeros > 3 && zeros < 30, "{zeros} of 63 cells exploded");
     let mut state = grid.state().clone();
     let mut gradient = vec![1.0; state.values().len()];
-    let weights = Gradients::new(&engine, &model).backward(&tape, &mut state, &mut gradient);
+    let weights = Gradients::new(&engine, model.weights()).backward(&tape, &mut state, &mut gradient);
     let tensors =
         [&weights.hidden_weight, &weights.hidden_bias, &weights.output_weight, &weights.output_bias, &gradient];
     assert!(tensors.into_iter().flatten().all(|value| value.is_finite()));
@@ -151,7 +151,7 @@ fn gradients_are_those_of_finite_differences() {
                 engine.step_on_tape(&mut grid, &mut scratch, *tick, (index == 2).then_some(&wound), &mut tape);
             }
             let (mut state, mut gradient) = (grid.state().clone(), coefficients.values().to_vec());
-            let weights = Gradients::new(&engine, &model).backward(&tape, &mut state, &mut gradient);
+            let weights = Gradients::new(&engine, model.weights()).backward(&tape, &mut state, &mut gradient);
             assert!(distance(&state, &start) == 0.0, "the way back ends where the run began");
 
             let mut precise = Precise::new(&model, width, height);

@@ -8,5 +8,7 @@ mod model_file;
 mod noise;
 mod plugin;
 mod readme;
+mod rollout;
 mod support;
 mod timing;
+mod train;

@@ -1,15 +1,18 @@
 //! `nca`: grow, wound and inspect neural cellular automata from the command line.
 
+mod eval;
 mod import;
 mod info;
 mod run;
 mod simulation;
+#[cfg(feature = "train")]
+mod train;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Living, self-healing sprites: run, import and inspect their models.
+/// Living, self-healing sprites: train, measure, run and inspect their models.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -19,6 +22,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Trains a model that grows a picture, keeps it, and repairs it.
+    #[cfg(feature = "train")]
+    Train(Box<train::Train>),
+    /// Measures how well a model grows its picture, keeps it, and repairs it; exit code 1 below the gate.
+    Eval(eval::Eval),
     /// Grows a sprite, wounds it, and writes a picture, an animation or its cells.
     Run(run::Run),
     /// Turns a web-demo JSON of the Growing NCA article into a `.nca` file.
@@ -32,12 +40,15 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(run) => run.run(),
-        Command::Import(import) => import.run(),
-        Command::Info(info) => info.run(),
+        #[cfg(feature = "train")]
+        Command::Train(train) => train.run(),
+        Command::Eval(eval) => eval.run(),
+        Command::Run(run) => run.run().map(|()| ExitCode::SUCCESS),
+        Command::Import(import) => import.run().map(|()| ExitCode::SUCCESS),
+        Command::Info(info) => info.run().map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("nca: {error}");
             ExitCode::FAILURE

@@ -1,0 +1,88 @@
+use std::{path::PathBuf, process::ExitCode};
+
+use bevy_nca::{
+    rule::{Model, Target},
+    scorecard::{SEEDS, Scorecard, Test, Wound},
+};
+use clap::Args;
+
+use crate::Result;
+
+#[derive(Args)]
+pub struct Eval {
+    /// A `.nca` file.
+    model: PathBuf,
+    /// The picture to measure against, centred in the grid, as large as the model was trained for
+    /// [default: the model's target].
+    #[arg(long, value_name = "IMAGE")]
+    against: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Eval {
+    pub fn run(&self) -> Result<ExitCode> {
+        let model = Model::read(&self.model)?;
+        let read;
+        let target = match (&self.against, model.target()) {
+            (Some(path), _) => {
+                read = Target::read(path, None)?;
+                &read
+            }
+            (None, Some(target)) => target,
+            (None, None) => {
+                return Err(
+                    format!("{}: the model has no target; name one with --against", self.model.display()).into()
+                );
+            }
+        };
+        let [width, height] = model.rule().grid;
+        if target.width > width as usize || target.height > height as usize {
+            let found = format!("found {} x {} pixels", target.width, target.height);
+            return Err(format!("the picture: {found}; wanted at most the grid's {width} x {height}").into());
+        }
+        let scorecard = Scorecard::of(&model, target);
+        if self.json {
+            let json = serde_json::json!({
+                "model": self.model, "seeds": SEEDS, "passes": scorecard.passes(),
+                "strain": scorecard.strain(), "entries": scorecard.entries,
+            });
+            println!("{json:#}");
+        } else {
+            print(&scorecard);
+        }
+        Ok(if scorecard.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// A table for people.
+pub fn print(scorecard: &Scorecard) {
+    println!("{:<26}{:>10}{:>10}{:>10}", "mean squared error", "mean", "worst", "gate");
+    for entry in &scorecard.entries {
+        let gate = entry.gate.map_or(String::new(), |gate| format!("{gate:.4}"));
+        let failed = entry.gate.is_some_and(|gate| entry.worst.partial_cmp(&gate).is_none_or(|order| order.is_gt()));
+        let mark = if failed { "  FAILS" } else { "" };
+        println!("{:<26}{:>10.5}{:>10.5}{gate:>10}{mark}", name(entry.test), entry.mean, entry.worst);
+    }
+    println!("{}", if scorecard.passes() { "passes" } else { "does not pass" });
+}
+
+fn name(test: Test) -> String {
+    match test {
+        Test::Grown(ticks) => format!("grown, tick {ticks}"),
+        Test::Turned(degrees) => format!("turned by {degrees} degrees"),
+        Test::Repaired(wound) => {
+            let wound = match wound {
+                Wound::Upper => "upper half",
+                Wound::Lower => "lower half",
+                Wound::Left => "left half",
+                Wound::Right => "right half",
+                Wound::Centre => "centre disc",
+                Wound::Discs => "five discs",
+                Wound::Scattered => "90% of the cells",
+            };
+            format!("repaired, {wound}")
+        }
+    }
+}

@@ -1,0 +1,185 @@
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bevy_nca::{
+    rule::Target,
+    train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, Trainer},
+};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{Result, eval};
+
+#[derive(Args)]
+pub struct Train {
+    /// The picture: a PNG, best with a transparent background.
+    #[arg(required_unless_present = "resume")]
+    image: Option<PathBuf>,
+    /// The model to write, a `.nca` file.
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// Pixels that the longer side is scaled to, 4 to 128 [default: as it is up to 64 pixels, else 40].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=128))]
+    size: Option<u32>,
+    /// Empty cells around the picture on each side [default: 8].
+    #[arg(long, value_name = "N")]
+    padding: Option<u32>,
+    /// What the sprite learns [default: regenerate].
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// Channels of a cell, a multiple of 4 in 8..=32 [default: 16].
+    #[arg(long, value_name = "N")]
+    channels: Option<usize>,
+    /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 128].
+    #[arg(long, value_name = "N")]
+    hidden: Option<usize>,
+    /// Steps to train for [default: 6000].
+    #[arg(long, value_name = "N", conflicts_with = "minutes")]
+    iterations: Option<u32>,
+    /// Minutes to train for.
+    #[arg(long, value_name = "M")]
+    minutes: Option<f64>,
+    /// Train to the end of the budget, even if the scorecard is met by half before.
+    #[arg(long)]
+    full: bool,
+    /// What weights and noise begin from [default: 0].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Where to train [default: flex].
+    #[arg(long, value_enum)]
+    device: Option<TrainDevice>,
+    /// A JSON file of settings; the options above go before it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where checkpoints, metrics and previews are kept [default: MODEL with the extension .run].
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    /// Goes on with the run in this folder, by its own settings.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "image", "size", "padding", "mode", "channels", "hidden", "iterations", "minutes", "full", "seed", "device",
+        "config", "run_dir",
+    ])]
+    resume: Option<PathBuf>,
+}
+
+impl Train {
+    pub fn run(&self) -> Result<ExitCode> {
+        if self.output.extension().is_none_or(|extension| extension != "nca") {
+            return Err(format!("{}: found another extension; wanted .nca", self.output.display()).into());
+        }
+        let mut run = match (&self.resume, &self.image) {
+            (Some(folder), _) => Run::resume(folder)?,
+            (None, Some(image)) => self.begin(image)?,
+            (None, None) => return Err("wanted a picture, or --resume".into()),
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
+        ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
+
+        let [width, height] = run.trainer().model()?.rule().grid;
+        eprintln!("{}: {width} x {height} cells; the run is kept in {}", self.output.display(), run.folder().display());
+        let bar = bar(run.trainer());
+        let mut loss = None;
+        let ending = run.train(|progress| {
+            let step = progress.step;
+            // The average of about fifty steps.
+            let average = loss.map_or(step.loss, |loss| loss + (step.loss - loss) * 0.02);
+            loss = Some(average);
+            match progress.trainer.config().budget {
+                Budget::Iterations(_) => bar.set_position(u64::from(step.iteration)),
+                Budget::Minutes(_) => bar.set_position(progress.trainer.seconds() as u64),
+            }
+            let rate = f64::from(step.iteration) / progress.trainer.seconds();
+            bar.set_message(format!("step {}, loss {average:.5}, {rate:.1} steps/s", step.iteration));
+            if let Some(scorecard) = progress.scorecard {
+                let verdict = if scorecard.passes() { "passes" } else { "does not pass yet" };
+                let share = scorecard.strain();
+                let line = format!(
+                    "step {}: loss {average:.5}; worst error {share:.2} of its gate: {verdict}",
+                    step.iteration
+                );
+                if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+            }
+            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        bar.finish_and_clear();
+        let folder = run.folder().display();
+        if ending == Ending::Interrupted {
+            println!(
+                "stopped at step {}; to go on: nca train --resume {folder} -o {}",
+                run.trainer().iteration(),
+                self.output.display()
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        let best = run.best().ok_or("the run has no model yet")?;
+        best.model.write(&self.output)?;
+        eval::print(&best.scorecard);
+        let minutes = run.trainer().seconds() / 60.0;
+        println!(
+            "{}: {} steps in {minutes:.1} minutes; see {folder}/final.gif",
+            self.output.display(),
+            run.trainer().iteration()
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// A new run, by the options and the config file.
+    fn begin(&self, image: &Path) -> Result<Run> {
+        let mut config = match &self.config {
+            Some(path) => {
+                let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+                let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+                serde_json::from_str(&text).map_err(|error| failed(&error))?
+            }
+            None => TrainConfig::default(),
+        };
+        let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if config.name.is_empty() {
+            config.name = stem(&self.output);
+        }
+        if config.source.is_empty() {
+            config.source = image.display().to_string();
+        }
+        config.padding = self.padding.unwrap_or(config.padding);
+        config.channels = self.channels.unwrap_or(config.channels);
+        config.hidden = self.hidden.unwrap_or(config.hidden);
+        config.seed = self.seed.unwrap_or(config.seed);
+        config.early_stop &= !self.full;
+        let budget = self.iterations.map(Budget::Iterations).or(self.minutes.map(Budget::Minutes));
+        config.budget = budget.unwrap_or(config.budget);
+        config.mode = self.mode.unwrap_or(config.mode);
+        config.device = self.device.unwrap_or(config.device);
+
+        let mut target = Target::read(image, self.size)?;
+        if self.size.is_none() && target.width.max(target.height) > 64 {
+            eprintln!("{}: scaled down to 40 pixels; --size sets another size", image.display());
+            target = Target::read(image, Some(40))?;
+        }
+        if target.is_opaque() {
+            eprintln!("{}: no pixel is transparent, so the sprite will be a full rectangle", image.display());
+        }
+        let folder = self.run_dir.clone().unwrap_or_else(|| self.output.with_extension("run"));
+        Ok(Run::create(folder, config, target)?)
+    }
+}
+
+fn bar(trainer: &Trainer) -> ProgressBar {
+    let (length, position) = match trainer.config().budget {
+        Budget::Iterations(iterations) => (u64::from(iterations), u64::from(trainer.iteration())),
+        Budget::Minutes(minutes) => ((minutes * 60.0) as u64, trainer.seconds() as u64),
+    };
+    let bar = ProgressBar::new(length).with_position(position);
+    if let Ok(style) = ProgressStyle::with_template("{bar:32} {percent}% {msg}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.reset_eta();
+    bar
+}

@@ -1,0 +1,238 @@
+//! How well a model grows its picture, keeps it, and repairs it.
+//!
+//! A model is grown from its seed by several noise seeds and measured against its target at ticks
+//! 96, 200, 1,000 and 5,000. At tick 200 it is wounded in seven ways, and measured after another
+//! 200. All errors are [mean squared errors](Target::error) over the whole grid.
+
+use std::{num::NonZero, thread};
+
+use serde::Serialize;
+
+use crate::{
+    cpu::{Engine, Grid, Scratch, Tick},
+    rule::{CellMap, CellMask, Model, Rule, Shape, State, Target, mean_squared_error, mix, rotation},
+};
+
+/// The noise seeds of a scorecard.
+pub const SEEDS: [u32; 4] = [1, 2, 3, 4];
+/// When a sprite is wounded, and for how many ticks it may then heal.
+const WOUND_TICK: u32 = 200;
+const HEALING_TICKS: u32 = 200;
+
+/// The measurements of a model.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scorecard {
+    /// One for each thing measured, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// One thing measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// What was measured.
+    pub test: Test,
+    /// The mean squared error, averaged over the noise seeds.
+    pub mean: f32,
+    /// The error of the worst noise seed.
+    pub worst: f32,
+    /// What the worst may be; `None` if it is measured for information.
+    pub gate: Option<f32>,
+}
+
+/// A thing that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// Grown for so many ticks.
+    Grown(u32),
+    /// Repaired after a wound.
+    Repaired(Wound),
+    /// Grown for 200 ticks by gradients turned by so many degrees; against the turned picture.
+    Turned(u32),
+}
+
+/// A wound of the scorecard, relative to the picture's visible part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wound {
+    /// The upper half cut away.
+    Upper,
+    /// The lower half cut away.
+    Lower,
+    /// The left half cut away.
+    Left,
+    /// The right half cut away.
+    Right,
+    /// A disc in the middle, half as wide as the longer side.
+    Centre,
+    /// Five discs about random points, each a quarter as wide as the longer side.
+    Discs,
+    /// Nine cells of ten, at random.
+    Scattered,
+}
+
+impl Wound {
+    /// All of them, in the order of the scorecard.
+    pub const ALL: [Self; 7] =
+        [Self::Upper, Self::Lower, Self::Left, Self::Right, Self::Centre, Self::Discs, Self::Scattered];
+
+    /// The cells that it hits; `seed` is for what is random about it.
+    pub fn mask(self, target: &Target, width: usize, height: usize, seed: u32) -> CellMask {
+        let [left, top, right, bottom] = bounds(target, width, height);
+        let (x, y) = ((left + right) / 2.0, (top + bottom) / 2.0);
+        let (w, h) = (width as f32, height as f32);
+        let longer = (right - left).max(bottom - top);
+        let shape = match self {
+            Self::Upper => Shape::rect(0.0, 0.0, w, y),
+            Self::Lower => Shape::rect(0.0, y, w, h),
+            Self::Left => Shape::rect(0.0, 0.0, x, h),
+            Self::Right => Shape::rect(x, 0.0, w, h),
+            Self::Centre => Shape::circle(x, y, longer / 4.0),
+            Self::Discs => {
+                let mut mask = CellMask::new(width, height);
+                for disc in 0..5 {
+                    let random = |salt: u32| mix(seed ^ mix(2 * disc + salt)) as f32 / u32::MAX as f32;
+                    let center = [left + random(0) * (right - left), top + random(1) * (bottom - top)];
+                    mask.add(&Shape::circle(center[0], center[1], longer / 8.0), CellMap::IDENTITY);
+                }
+                return mask;
+            }
+            Self::Scattered => {
+                let mut mask = CellMask::new(width, height);
+                let hit = |cell: &usize| mix(*cell as u32 ^ mix(seed)) < (u32::MAX / 10) * 9;
+                (0..width * height).filter(hit).for_each(|cell| mask.insert(cell));
+                return mask;
+            }
+        };
+        CellMask::of(&shape, width, height)
+    }
+}
+
+impl Test {
+    /// What the mean squared error of the worst noise seed may be.
+    fn gate(self) -> Option<f32> {
+        match self {
+            Self::Grown(200 | 1000) => Some(0.001),
+            Self::Grown(5000) | Self::Repaired(_) => Some(0.002),
+            Self::Grown(_) | Self::Turned(_) => None,
+        }
+    }
+}
+
+impl Scorecard {
+    /// Measures a model against a picture, on as many threads as there are cores.
+    pub fn of(model: &Model, target: &Target) -> Self {
+        let engine = Engine::new(model);
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(SEEDS.len());
+        let measure = |seeds: &[u32]| seeds.iter().map(|&seed| run(&engine, model.rule(), target, seed)).collect();
+        let runs: Vec<Vec<(Test, f32)>> = thread::scope(|scope| {
+            let workers: Vec<_> = SEEDS
+                .chunks(SEEDS.len().div_ceil(threads))
+                .map(|seeds| scope.spawn(move || -> Vec<_> { measure(seeds) }))
+                .collect();
+            workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+        });
+        let tests = runs.first().map_or(&[][..], Vec::as_slice);
+        let entry = |(index, &(test, _)): (usize, &(Test, f32))| {
+            let errors = || runs.iter().map(|run| run[index].1);
+            Entry {
+                test,
+                mean: errors().sum::<f32>() / runs.len() as f32,
+                // Not `max`, which would lose a NaN.
+                worst: errors().fold(0.0, |worst, error| if error <= worst { worst } else { error }),
+                gate: test.gate(),
+            }
+        };
+        Self { entries: tests.iter().enumerate().map(entry).collect() }
+    }
+
+    /// Whether every gate is met.
+    pub fn passes(&self) -> bool {
+        self.strain() <= 1.0
+    }
+
+    /// The worst error as a share of its gate: at most 1 passes. What training minimises.
+    pub fn strain(&self) -> f32 {
+        let shares = self.entries.iter().filter_map(|entry| Some(entry.worst / entry.gate?));
+        shares.fold(0.0, |most, share| if share <= most { most } else { share })
+    }
+}
+
+/// All tests by one noise seed.
+fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f32)> {
+    let [width, height] = rule.grid.map(|side| side as usize);
+    let wanted = target.premultiplied(width, height);
+    let mut scratch = Scratch::default();
+    let mut results = Vec::new();
+    let Some(mut grid) = engine.grid(State::seed(rule, width, height)) else { return results };
+    let mut advance = |grid: &mut Grid, ticks: std::ops::Range<u32>, angle: f32, wound: Option<&CellMask>| {
+        for tick in ticks.clone() {
+            let wound = wound.filter(|_| tick == ticks.start);
+            engine.step(grid, &mut scratch, Tick { tick, seed, angle }, wound);
+        }
+    };
+    let mut tick = 0;
+    let mut repairs = Vec::new();
+    for until in [96, WOUND_TICK, 1000, 5000] {
+        advance(&mut grid, tick..until, 0.0, None);
+        tick = until;
+        results.push((Test::Grown(until), mean_squared_error(grid.state(), &wanted)));
+        if until == WOUND_TICK {
+            for wound in Wound::ALL {
+                let (mut grid, mask) = (grid.clone(), wound.mask(target, width, height, seed));
+                advance(&mut grid, WOUND_TICK..WOUND_TICK + HEALING_TICKS, 0.0, Some(&mask));
+                repairs.push((Test::Repaired(wound), mean_squared_error(grid.state(), &wanted)));
+            }
+        }
+    }
+    results.append(&mut repairs);
+    // Turned, a picture needs room for its diagonal.
+    let side = (width as f32).hypot(height as f32).ceil() as usize;
+    for degrees in [0, 90, 45] {
+        let angle = (degrees as f32).to_radians();
+        if let Some(mut grid) = engine.grid(State::seed(rule, side, side)) {
+            advance(&mut grid, 0..WOUND_TICK, angle, None);
+            let wanted = turned(&wanted, (width, height), side, angle);
+            results.push((Test::Turned(degrees), mean_squared_error(grid.state(), &wanted)));
+        }
+    }
+    results
+}
+
+/// The box around the visible pixels of a picture centred in a grid: left, top, right, bottom.
+fn bounds(target: &Target, width: usize, height: usize) -> [f32; 4] {
+    let pixels = target.premultiplied(width, height);
+    let mut bounds = [width, height, 0, 0];
+    for (cell, _) in pixels.as_chunks::<4>().0.iter().enumerate().filter(|(_, pixel)| pixel[3] > 0.1) {
+        let (x, y) = (cell % width, cell / width);
+        bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x + 1), bounds[3].max(y + 1)];
+    }
+    bounds.map(|bound| bound as f32)
+}
+
+/// A picture turned about the cell that sprites grow from, in a square grid, as cells grow it that
+/// perceive by this angle.
+fn turned(picture: &[f32], (width, height): (usize, usize), side: usize, angle: f32) -> Vec<f32> {
+    let (cos, sin) = rotation(angle);
+    let pixel = |x: isize, y: isize| -> [f32; 4] {
+        let inside = (0..width as isize).contains(&x) && (0..height as isize).contains(&y);
+        let at = (y * width as isize + x) as usize;
+        if inside { [0, 1, 2, 3].map(|channel| picture[at * 4 + channel]) } else { [0.0; 4] }
+    };
+    let centre = (side / 2) as f32;
+    let mut turned = Vec::with_capacity(side * side * 4);
+    for cell in 0..side * side {
+        let (dx, dy) = ((cell % side) as f32 - centre, (cell / side) as f32 - centre);
+        let x = dx * cos - dy * sin + (width / 2) as f32;
+        let y = dx * sin + dy * cos + (height / 2) as f32;
+        let (left, top) = (x.floor(), y.floor());
+        let (right_share, lower_share) = (x - left, y - top);
+        let corners = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(right, lower)| {
+            let share = |beyond: isize, share: f32| if beyond == 1 { share } else { 1.0 - share };
+            let weight = share(right, right_share) * share(lower, lower_share);
+            pixel(left as isize + right, top as isize + lower).map(|value| value * weight)
+        });
+        turned.extend((0..4).map(|channel| corners.iter().map(|corner| corner[channel]).sum::<f32>()));
+    }
+    turned
+}

@@ -1,0 +1,135 @@
+//! Checkpoints: a training run as one safetensors file.
+
+use std::collections::HashMap;
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::{TrainConfig, TrainError, pool::Sample};
+use crate::rule::{Target, Weights};
+
+const KEY: &str = "nca_checkpoint";
+const VERSION: u32 = 1;
+
+/// All that a trainer needs to go on.
+pub(super) struct Checkpoint {
+    pub config: TrainConfig,
+    pub target: Target,
+    pub iteration: u32,
+    pub seconds: f64,
+    pub weights: Weights,
+    /// The optimiser's record, in burn's own format.
+    pub optimizer: Vec<u8>,
+    pub pool: Vec<Sample>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    version: u32,
+    config: TrainConfig,
+    iteration: u32,
+    seconds: f64,
+}
+
+impl Checkpoint {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, TrainError> {
+        let metadata = Metadata {
+            version: VERSION,
+            config: self.config.clone(),
+            iteration: self.iteration,
+            seconds: self.seconds,
+        };
+        let json = serde_json::to_string(&metadata).map_err(bad)?;
+        let lengths: Vec<u32> = self.pool.iter().map(|sample| sample.cells.len() as u32).collect();
+        let cells: Vec<u32> = self.pool.iter().flat_map(|sample| &sample.cells).copied().collect();
+        let values: Vec<f32> = self.pool.iter().flat_map(|sample| &sample.values).copied().collect();
+        let mut views = Vec::new();
+        let mut add = |name: &'static str, dtype: Dtype, shape: Vec<usize>, data| {
+            TensorView::new(dtype, shape, data).map(|view| views.push((name, view))).map_err(bad)
+        };
+        for (name, tensor) in Weights::NAMES.into_iter().zip(self.weights.tensors()) {
+            add(name, Dtype::F32, vec![tensor.len()], bytemuck::cast_slice(tensor))?;
+        }
+        let Target { width, height, rgba } = &self.target;
+        add("target", Dtype::U8, vec![*height, *width, 4], rgba)?;
+        add("optimizer", Dtype::U8, vec![self.optimizer.len()], &self.optimizer)?;
+        add("pool.lengths", Dtype::U32, vec![lengths.len()], bytemuck::cast_slice(&lengths))?;
+        add("pool.cells", Dtype::U32, vec![cells.len()], bytemuck::cast_slice(&cells))?;
+        add("pool.values", Dtype::F32, vec![values.len()], bytemuck::cast_slice(&values))?;
+        safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), json)]))).map_err(bad)
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrainError> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
+        let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let json = json.ok_or_else(|| TrainError::Checkpoint(format!("found no metadata key `{KEY}`")))?;
+        let Metadata { version, config, iteration, seconds } = serde_json::from_str(json).map_err(bad)?;
+        if version != VERSION {
+            return Err(TrainError::Checkpoint(format!("found version {version}; wanted {VERSION}")));
+        }
+        let tensors = SafeTensors::deserialize(bytes).map_err(bad)?;
+        let tensor = |name: &str, dtype: Dtype| match tensors.tensor(name) {
+            Ok(view) if view.dtype() == dtype => Ok(view),
+            Ok(view) => {
+                Err(TrainError::Checkpoint(format!("tensor `{name}`: found {:?}; wanted {dtype:?}", view.dtype())))
+            }
+            Err(_) => Err(TrainError::Checkpoint(format!("tensor `{name}`: missing"))),
+        };
+        let floats = |name| Ok::<_, TrainError>(words(tensor(name, Dtype::F32)?.data()).map(f32::from_bits).collect());
+        let [hidden_weight, hidden_bias, output_weight, output_bias] = Weights::NAMES.map(floats);
+        let weights = Weights {
+            hidden_weight: hidden_weight?,
+            hidden_bias: hidden_bias?,
+            output_weight: output_weight?,
+            output_bias: output_bias?,
+        };
+        let view = tensor("target", Dtype::U8)?;
+        let &[height, width, 4] = view.shape() else {
+            return Err(TrainError::Checkpoint(format!(
+                "tensor `target`: found shape {:?}; wanted [height, width, 4]",
+                view.shape()
+            )));
+        };
+        let target = Target { width, height, rgba: view.data().to_vec() };
+
+        let rule = config.rule(&target)?;
+        let fits =
+            weights.tensors().iter().zip(Weights::shapes(&rule)).all(|(t, s)| t.len() == s.iter().product::<usize>());
+        if !fits {
+            return Err(TrainError::Checkpoint("the weights do not fit the config".to_owned()));
+        }
+        let all: Vec<u32> = words(tensor("pool.cells", Dtype::U32)?.data()).collect();
+        let values: Vec<f32> = floats("pool.values")?;
+        let count = rule.grid[0] * rule.grid[1];
+        let (mut rest, mut rest_values) = (&all[..], &values[..]);
+        let mut pool = Vec::new();
+        for length in words(tensor("pool.lengths", Dtype::U32)?.data()) {
+            let length = length as usize;
+            let split = rest.split_at_checked(length).zip(rest_values.split_at_checked(length * rule.channels));
+            let Some(((cells, more), (values, more_values))) =
+                split.filter(|((cells, _), _)| cells.iter().all(|cell| *cell < count))
+            else {
+                return Err(TrainError::Checkpoint("the pool does not fit the config".to_owned()));
+            };
+            pool.push(Sample { cells: cells.to_vec(), values: values.to_vec() });
+            (rest, rest_values) = (more, more_values);
+        }
+        if pool.len() != config.pool {
+            return Err(TrainError::Checkpoint(format!(
+                "found {} samples in the pool; wanted {}",
+                pool.len(),
+                config.pool
+            )));
+        }
+        let optimizer = tensor("optimizer", Dtype::U8)?.data().to_vec();
+        Ok(Self { config, target, iteration, seconds, weights, optimizer, pool })
+    }
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word))
+}
+
+fn bad(error: impl std::fmt::Display) -> TrainError {
+    TrainError::Checkpoint(error.to_string())
+}

@@ -1,0 +1,253 @@
+//! How a model is trained.
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::{Method, TrainError};
+use crate::rule::{Kernel, Rule, Target};
+
+/// What a sprite learns: the three experiments of the article.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Mode {
+    /// To grow from a seed (experiment 1). What comes after is left to chance.
+    Grow,
+    /// To grow, and to stay as it is: samples are drawn from a pool of earlier results (experiment 2).
+    Persist,
+    /// To grow, stay, and heal: some samples are wounded first (experiment 3).
+    #[default]
+    Regenerate,
+}
+
+/// Where a model is trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum TrainDevice {
+    /// This machine's cores, by the project's own kernel: the fastest on a CPU.
+    #[default]
+    Flex,
+    /// This machine's cores, by burn-ndarray; feature `ndarray`.
+    Ndarray,
+    /// A GPU through wgpu; feature `wgpu`.
+    Wgpu,
+    /// An NVIDIA GPU; feature `cuda`.
+    Cuda,
+}
+
+impl TrainDevice {
+    /// The burn device, and how rollouts are computed there.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if the feature is not compiled in.
+    pub fn open(self) -> Result<(Device, Method), TrainError> {
+        let missing = |device, feature| Err(TrainError::Device { device, feature });
+        match self {
+            Self::Flex => Ok((Device::flex(), Method::Fused)),
+            #[cfg(feature = "ndarray")]
+            #[expect(deprecated, reason = "burn names Flex as its successor; here it is the choice")]
+            Self::Ndarray => Ok((Device::ndarray(), Method::Stock)),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok((Device::wgpu(burn::tensor::DeviceKind::DefaultDevice), Method::Stock)),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Ok((Device::cuda(0), Method::Stock)),
+            #[cfg(not(feature = "ndarray"))]
+            Self::Ndarray => missing("ndarray", "ndarray"),
+            #[cfg(not(feature = "wgpu"))]
+            Self::Wgpu => missing("wgpu", "wgpu"),
+            #[cfg(not(feature = "cuda"))]
+            Self::Cuda => missing("cuda", "cuda"),
+        }
+    }
+}
+
+/// How long training goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Budget {
+    /// So many steps of the optimiser. Repeatable to the bit.
+    Iterations(u32),
+    /// So many minutes. The learning rate follows the clock, so no two runs are quite the same.
+    Minutes(f64),
+}
+
+/// How a model is trained. Any JSON object of some of its fields is a config; the rest have
+/// their defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The name of the sprite.
+    pub name: String,
+    /// Who made the picture.
+    pub author: String,
+    /// Under which licence.
+    pub license: String,
+    /// Where the picture came from.
+    pub source: String,
+    /// Empty cells around the picture on each side; default 8.
+    pub padding: u32,
+    /// What it learns; default all three.
+    pub mode: Mode,
+    /// Channels of a cell; default 16.
+    pub channels: usize,
+    /// Width of the hidden layer; default 128.
+    pub hidden: usize,
+    /// What cells perceive; default identity and both gradients.
+    pub perception: Vec<Kernel>,
+    /// The probability that a cell fires; default 0.5.
+    pub fire_rate: f64,
+    /// When to stop; default 6,000 iterations.
+    pub budget: Budget,
+    /// Whether to stop before that once every gate of the scorecard is met by half; default yes.
+    pub early_stop: bool,
+    /// What weights and noise begin from; default 0.
+    pub seed: u64,
+    /// Where to train; default flex.
+    pub device: TrainDevice,
+    /// Samples of a step; default 8.
+    pub batch: usize,
+    /// Samples that are kept between steps; default 256.
+    pub pool: usize,
+    /// The least and the most ticks of a step; default 64 to 96.
+    pub ticks: [u32; 2],
+    /// The share of the budget in which the ticks rise from half of that; default 0.05.
+    pub warm_up: f64,
+    /// The learning rate of Adam, from the first step to the last, along a cosine; default 2e-3 to 5e-5.
+    pub learning_rate: [f64; 2],
+    /// Samples of a step that are wounded; default 3.
+    pub wounded: usize,
+    /// The share of the budget before the first wound; default 0.2.
+    pub wounds_from: f64,
+    /// Iterations between checkpoints; default 250.
+    pub checkpoint_every: u32,
+    /// Iterations between preview pictures; default 500.
+    pub preview_every: u32,
+    /// Iterations between scorecards; default 500.
+    pub score_every: u32,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        let rule = Rule::default();
+        Self {
+            name: String::new(),
+            author: String::new(),
+            license: String::new(),
+            source: String::new(),
+            padding: 8,
+            mode: Mode::default(),
+            channels: rule.channels,
+            hidden: rule.hidden,
+            perception: rule.perception,
+            fire_rate: rule.fire_rate,
+            budget: Budget::Iterations(6000),
+            early_stop: true,
+            seed: 0,
+            device: TrainDevice::default(),
+            batch: 8,
+            pool: 256,
+            ticks: [64, 96],
+            warm_up: 0.05,
+            learning_rate: [2e-3, 5e-5],
+            wounded: 3,
+            wounds_from: 0.2,
+            checkpoint_every: 250,
+            preview_every: 500,
+            score_every: 500,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Cells that a side of a grid may have in training.
+    pub const MOST_CELLS: u32 = 256;
+
+    /// The rule of the model to be trained: its grid is the picture and the padding.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the first field that is out of range.
+    pub fn rule(&self, target: &Target) -> Result<Rule, TrainError> {
+        let check = |good: bool, field, found: String, wanted| {
+            if good { Ok(()) } else { Err(TrainError::Config { field, found, wanted }) }
+        };
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let [low, high] = self.ticks;
+        let [first, last] = self.learning_rate;
+        let budget = match self.budget {
+            Budget::Iterations(iterations) => iterations > 0,
+            Budget::Minutes(minutes) => minutes.is_finite() && minutes > 0.0,
+        };
+        check(budget, "budget", format!("{:?}", self.budget), "above zero")?;
+        check((1..=1024).contains(&self.batch), "batch", self.batch.to_string(), "1 to 1024 samples")?;
+        check(
+            (self.batch..=65_536).contains(&self.pool),
+            "pool",
+            self.pool.to_string(),
+            "at least a batch, at most 65536 samples",
+        )?;
+        check(
+            0 < low && low <= high && high <= 10_000,
+            "ticks",
+            format!("[{low}, {high}]"),
+            "the least and the most, 1 to 10000",
+        )?;
+        check(share(self.warm_up), "warm_up", self.warm_up.to_string(), "a share of 0 to 1")?;
+        check(share(self.wounds_from), "wounds_from", self.wounds_from.to_string(), "a share of 0 to 1")?;
+        check(
+            self.wounded < self.batch,
+            "wounded",
+            self.wounded.to_string(),
+            "fewer samples than a batch has: one is always a seed",
+        )?;
+        check(
+            first.is_finite() && last.is_finite() && first > 0.0 && last >= 0.0,
+            "learning_rate",
+            format!("[{first}, {last}]"),
+            "two finite numbers, the first above 0",
+        )?;
+        for (field, every) in [
+            ("checkpoint_every", self.checkpoint_every),
+            ("preview_every", self.preview_every),
+            ("score_every", self.score_every),
+        ] {
+            check(every > 0, field, every.to_string(), "at least 1 iteration")?;
+        }
+        let side = |pixels: usize| (pixels as u64).saturating_add(2 * u64::from(self.padding));
+        let (width, height) = (side(target.width), side(target.height));
+        check(
+            width.max(height) <= u64::from(Self::MOST_CELLS),
+            "grid",
+            format!("{width}x{height} cells with padding"),
+            "at most 256x256; a smaller size or padding",
+        )?;
+        let rule = Rule {
+            name: self.name.clone(),
+            author: self.author.clone(),
+            license: self.license.clone(),
+            source: self.source.clone(),
+            grid: [width as u32, height as u32],
+            channels: self.channels,
+            hidden: self.hidden,
+            perception: self.perception.clone(),
+            fire_rate: self.fire_rate,
+            mature_ticks: high,
+            ..Rule::default()
+        };
+        rule.validate()?;
+        Ok(rule)
+    }
+
+    /// The learning rate at a share of the budget.
+    pub(super) fn learning_rate_at(&self, progress: f64) -> f64 {
+        let [first, last] = self.learning_rate;
+        last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
+    }
+
+    /// The least and the most ticks at a share of the budget.
+    pub(super) fn ticks_at(&self, progress: f64) -> std::ops::RangeInclusive<u32> {
+        let grown = if progress < self.warm_up { 0.5 + 0.5 * progress / self.warm_up } else { 1.0 };
+        let [low, high] = self.ticks.map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
+        low..=high
+    }
+}

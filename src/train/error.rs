@@ -1,0 +1,72 @@
+//! What can go wrong in training.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    record::RecordError,
+    rule::{ModelError, ModelErrorKind, TargetError},
+};
+
+/// Training could not begin or go on. What was written until then stays.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The picture is none that a sprite can be made of.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A field of the config is out of range.
+    #[error("`{field}`: found {found}; wanted {wanted}")]
+    Config {
+        /// The field.
+        field: &'static str,
+        /// What stands there.
+        found: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+    /// The rule that follows from the config is none.
+    #[error(transparent)]
+    Rule(#[from] ModelErrorKind),
+    /// A model could not be read or written.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A picture could not be written.
+    #[error(transparent)]
+    Picture(#[from] RecordError),
+    /// The device is not compiled in.
+    #[error("device {device}: this program was built without the feature `{feature}`")]
+    Device {
+        /// The device asked for.
+        device: &'static str,
+        /// The feature that brings it.
+        feature: &'static str,
+    },
+    /// A weight became infinite or not a number; the last checkpoint is from before that.
+    #[error("iteration {iteration}: a weight is no longer finite; try a lower `learning_rate`")]
+    Diverged {
+        /// The iteration that it was seen in.
+        iteration: u32,
+    },
+    /// A checkpoint is not whole, or of another version.
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
+    /// A run folder already has a run in it.
+    #[error("{}: there is a run in this folder already; resume it, or name another folder", .0.display())]
+    Occupied(PathBuf),
+    /// A file of the run folder could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+impl TrainError {
+    /// For `map_err`: the error of a file.
+    pub(super) fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

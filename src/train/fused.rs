@@ -1,0 +1,203 @@
+//! The rollout on the CPU engine's kernel: one autodiff operation for all ticks.
+//!
+//! Forward, each sample runs on its own with a [`Tape`] of what changed; backward, the tape is
+//! played in reverse. Only cells that live and fire are computed in either direction. Samples are
+//! spread over the cores and their gradients summed in order, so the result is the same for any
+//! number of threads.
+
+use std::{fmt, sync::Arc};
+
+use burn::{
+    backend::{
+        Autodiff, Backend, Dispatch, Flex, TensorMetadata,
+        autodiff::{
+            checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+            grads::Gradients as GradientsOf,
+            ops::{Backward, Ops, OpsKind},
+        },
+        backend_extension,
+        tensor::FloatTensor,
+    },
+    tensor::{Shape, Tensor, TensorData},
+};
+use rayon::prelude::*;
+
+use super::{Network, Plan};
+use crate::{
+    cpu::{Engine, Gradients, Isa, Scratch, Tape, Tick},
+    rule::{State, Weights},
+};
+
+pub(super) fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan) -> Tensor<4> {
+    let out = <Dispatch as FusedRollout>::fused_rollout(
+        cells.into_dispatch(),
+        network.hidden_weight.val().into_dispatch(),
+        network.hidden_bias.val().into_dispatch(),
+        network.output_weight.val().into_dispatch(),
+        network.output_bias.val().into_dispatch(),
+        Arc::new(plan.clone()),
+    );
+    Tensor::from_dispatch(out)
+}
+
+#[backend_extension(Flex, Autodiff)]
+trait FusedRollout: Backend {
+    fn fused_rollout(
+        cells: FloatTensor<Self>,
+        hidden_weight: FloatTensor<Self>,
+        hidden_bias: FloatTensor<Self>,
+        output_weight: FloatTensor<Self>,
+        output_bias: FloatTensor<Self>,
+        plan: Arc<Plan>,
+    ) -> FloatTensor<Self>;
+}
+
+impl FusedRollout for Flex {
+    fn fused_rollout(
+        cells: FloatTensor<Self>,
+        hidden_weight: FloatTensor<Self>,
+        hidden_bias: FloatTensor<Self>,
+        output_weight: FloatTensor<Self>,
+        output_bias: FloatTensor<Self>,
+        plan: Arc<Plan>,
+    ) -> FloatTensor<Self> {
+        let weights = weights([hidden_weight, hidden_bias, output_weight, output_bias]);
+        let engine = Engine::packed(&plan.rule, &weights, Isa::best());
+        let shape = cells.shape();
+        let ends = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, _| {
+            engine.step(grid, scratch, tick, None);
+        });
+        tensor(ends.into_iter().map(|(state, _)| state), shape)
+    }
+}
+
+impl<C: CheckpointStrategy> FusedRollout for Autodiff<Flex, C> {
+    fn fused_rollout(
+        cells: FloatTensor<Self>,
+        hidden_weight: FloatTensor<Self>,
+        hidden_bias: FloatTensor<Self>,
+        output_weight: FloatTensor<Self>,
+        output_bias: FloatTensor<Self>,
+        plan: Arc<Plan>,
+    ) -> FloatTensor<Self> {
+        let inputs = [cells, hidden_weight, hidden_bias, output_weight, output_bias];
+        let nodes = inputs.each_ref().map(|input| input.node());
+        let [cells, hidden_weight, hidden_bias, output_weight, output_bias] =
+            inputs.map(|input| input.into_primitive());
+        match RolloutBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let weights = weights([hidden_weight, hidden_bias, output_weight, output_bias]);
+                let engine = Engine::packed(&plan.rule, &weights, Isa::best());
+                let shape = cells.shape();
+                let runs = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, tape| {
+                    engine.step_on_tape(grid, scratch, tick, None, tape);
+                });
+                let out = tensor(runs.iter().map(|(state, _)| state.clone()), shape);
+                prep.finish(Arc::new(Unrolled { engine, weights, runs }), out)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(Flex::fused_rollout(cells, hidden_weight, hidden_bias, output_weight, output_bias, plan))
+            }
+        }
+    }
+}
+
+/// A rollout that can be gone back through.
+struct Unrolled {
+    engine: Engine,
+    weights: Weights,
+    /// Of each sample: where it ended, and how it came there.
+    runs: Vec<(State, Tape)>,
+}
+
+impl fmt::Debug for Unrolled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unrolled").field("samples", &self.runs.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct RolloutBackward;
+
+impl Backward<Flex, 5> for RolloutBackward {
+    type State = Arc<Unrolled>;
+
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut GradientsOf, _: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node);
+        let shape = gradient.shape();
+        let Unrolled { engine, weights, runs } = &*ops.state;
+        let reverse = Gradients::new(engine, weights);
+        let samples: Vec<(State, Weights)> = states(gradient)
+            .into_par_iter()
+            .zip(runs)
+            .map(|(mut gradient, (state, tape))| {
+                let weights = reverse.backward(tape, &mut state.clone(), gradient.values_mut());
+                (gradient, weights)
+            })
+            .collect();
+        let mut sums = [vec![], vec![], vec![], vec![]];
+        for (_, weights) in &samples {
+            for (sum, part) in sums.iter_mut().zip(weights.tensors()) {
+                sum.resize(part.len(), 0.0);
+                sum.iter_mut().zip(part).for_each(|(sum, part): (&mut f32, _)| *sum += part);
+            }
+        }
+        let [hidden, channels] = [weights.hidden_bias.len(), weights.output_bias.len()];
+        let shapes =
+            [vec![weights.hidden_weight.len() / hidden, hidden], vec![hidden], vec![hidden, channels], vec![channels]];
+        let [cells_node, weight_nodes @ ..] = ops.parents;
+        if let Some(node) = cells_node {
+            grads.register::<Flex>(node.id, tensor(samples.into_iter().map(|(gradient, _)| gradient), shape));
+        }
+        for ((node, sum), shape) in weight_nodes.into_iter().zip(sums).zip(shapes) {
+            if let Some(node) = node {
+                grads.register::<Flex>(node.id, FloatTensor::<Flex>::from_data(TensorData::new(sum, shape)));
+            }
+        }
+    }
+}
+
+/// All ticks of all samples, by the `step` given.
+fn forward(
+    engine: &Engine,
+    plan: &Plan,
+    states: Vec<State>,
+    step: impl Fn(&Engine, &mut crate::cpu::Grid, &mut Scratch, Tick, &mut Tape) + Sync,
+) -> Vec<(State, Tape)> {
+    let run = |(state, start): (State, &Tick)| {
+        let mut tape = Tape::default();
+        let Some(mut grid) = engine.grid(state.clone()) else { return (state, tape) };
+        let mut scratch = Scratch::default();
+        for elapsed in 0..plan.ticks {
+            let tick = Tick { tick: start.tick.wrapping_add(elapsed), ..*start };
+            step(engine, &mut grid, &mut scratch, tick, &mut tape);
+        }
+        (grid.into_state(), tape)
+    };
+    states.into_par_iter().zip(&plan.starts).map(run).collect()
+}
+
+/// A batch, `[batch, height, width, channels]`, sample by sample.
+fn states(batch: FloatTensor<Flex>) -> Vec<State> {
+    let [_, height, width, channels] = batch.shape().dims();
+    let split = |values: &[f32]| {
+        let mut state = State::zeros(width, height, channels);
+        state.values_mut().copy_from_slice(values);
+        state
+    };
+    floats(batch).chunks_exact(width * height * channels).map(split).collect()
+}
+
+fn tensor(states: impl Iterator<Item = State>, shape: Shape) -> FloatTensor<Flex> {
+    let values: Vec<f32> = states.flat_map(State::into_values).collect();
+    FloatTensor::<Flex>::from_data(TensorData::new(values, shape))
+}
+
+fn floats(tensor: FloatTensor<Flex>) -> Vec<f32> {
+    tensor.to_contiguous().into_data().iter::<f32>().collect()
+}
+
+fn weights(tensors: [FloatTensor<Flex>; 4]) -> Weights {
+    let [hidden_weight, hidden_bias, output_weight, output_bias] = tensors.map(floats);
+    Weights { hidden_weight, hidden_bias, output_weight, output_bias }
+}

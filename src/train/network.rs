@@ -1,0 +1,71 @@
+//! The weights as a burn module.
+
+use burn::{
+    module::{Module, Param, ParamId},
+    tensor::{Device, Tensor, TensorData},
+};
+
+use crate::rule::{Rule, Weights};
+
+/// The two dense layers of a rule, trainable.
+#[derive(Module, Debug)]
+pub struct Network {
+    /// `[features, hidden]`
+    pub hidden_weight: Param<Tensor<2>>,
+    /// `[hidden]`
+    pub hidden_bias: Param<Tensor<1>>,
+    /// `[hidden, channels]`
+    pub output_weight: Param<Tensor<2>>,
+    /// `[channels]`
+    pub output_bias: Param<Tensor<1>>,
+}
+
+impl Network {
+    /// Weights that fit the rule, on a device; to train them, on one with
+    /// [autodiff](Device::autodiff).
+    pub fn new(rule: &Rule, weights: &Weights, device: &Device) -> Self {
+        // The identities are fixed, so that an optimizer's record finds its parameters again.
+        fn param<const D: usize>(id: u64, values: &[f32], shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+            let tensor = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
+            Param::initialized(ParamId::from(id), tensor.set_require_grad(device.is_autodiff()))
+        }
+        let (features, hidden, channels) = (rule.features(), rule.hidden, rule.channels);
+        Self {
+            hidden_weight: param(1, &weights.hidden_weight, [features, hidden], device),
+            hidden_bias: param(2, &weights.hidden_bias, [hidden], device),
+            output_weight: param(3, &weights.output_weight, [hidden, channels], device),
+            output_bias: param(4, &weights.output_bias, [channels], device),
+        }
+    }
+
+    /// The weights that training starts from: a hidden layer scaled for its inputs (He et al.,
+    /// 2015, halved), and an output layer of zeros, so that at first nothing changes (the
+    /// article, section "Model").
+    pub fn initial(rule: &Rule, seed: u64) -> Weights {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let bound = (3.0 / rule.features() as f32).sqrt();
+        Weights {
+            hidden_weight: (0..rule.features() * rule.hidden)
+                .map(|_| (2.0 * random.f32() - 1.0) * bound * std::f32::consts::FRAC_1_SQRT_2)
+                .collect(),
+            hidden_bias: vec![0.0; rule.hidden],
+            output_weight: vec![0.0; rule.hidden * rule.channels],
+            output_bias: vec![0.0; rule.channels],
+        }
+    }
+
+    /// The weights as they are now.
+    pub fn weights(&self) -> Weights {
+        Weights {
+            hidden_weight: values(self.hidden_weight.val()),
+            hidden_bias: values(self.hidden_bias.val()),
+            output_weight: values(self.output_weight.val()),
+            output_bias: values(self.output_bias.val()),
+        }
+    }
+}
+
+/// The values of a float tensor, row-major.
+pub(super) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data_as::<f32>().iter::<f32>().collect()
+}

@@ -1,0 +1,124 @@
+//! Pictures of a run: strips of frames, the film at its end, and the plot of its loss.
+
+use std::path::Path;
+
+use plotters::prelude::*;
+
+use super::TrainError;
+use crate::{
+    cpu::{Engine, Scratch, Tick},
+    record::Recording,
+    rule::{CellMask, Model, Rgba, State, Target, picture, write_atomic},
+    scorecard::Wound,
+};
+
+/// Behind sprites, where a file knows no transparency.
+const BACKGROUND: [u8; 3] = [0x16, 0x18, 0x1D];
+/// The noise seed of previews.
+const SEED: u32 = 1;
+/// When a preview is wounded, and where its last frame is.
+const WOUND_TICK: u32 = 200;
+const LAST_TICK: u32 = 400;
+
+/// Writes a strip: above, a sprite grows, loses its lower half, and heals; below, the ends of the
+/// last step's samples.
+pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[State]) -> Result<(), TrainError> {
+    let mut frames = Vec::new();
+    const TICKS: [u32; 10] = [16, 32, 64, 96, 199, WOUND_TICK, 216, 232, 264, LAST_TICK];
+    run(model, target, &[(WOUND_TICK, Wound::Lower)], LAST_TICK, |tick, state| {
+        frames.extend(TICKS.contains(&tick).then(|| state.clone()));
+    });
+    let (width, height, pixels) = tiles(model, &[&frames, batch]);
+    let scale = (160 / model.rule().grid[0].max(1)).max(2);
+    let mut recording = Recording::default().with_scale(scale).with_background(BACKGROUND);
+    recording.push_pixels(width, height, pixels);
+    Ok(recording.write(path)?)
+}
+
+/// Writes the film of a sprite that grows, is wounded three times, and heals.
+pub(super) fn write_film(path: &Path, model: &Model, target: &Target) -> Result<(), TrainError> {
+    let wounds = [(180, Wound::Lower), (320, Wound::Discs), (440, Wound::Left)];
+    let scale = (320 / model.rule().grid[0].max(1)).max(2);
+    let mut recording = Recording::default().with_scale(scale).with_background(BACKGROUND).with_frame_millis(50);
+    run(model, target, &wounds, 600, |tick, state| {
+        if tick % 3 == 0 {
+            recording.push(model.rule().output, state);
+        }
+    });
+    Ok(recording.write(path)?)
+}
+
+/// Grows a sprite; `frame` sees each tick's cells, a wound's before they heal.
+fn run(model: &Model, target: &Target, wounds: &[(u32, Wound)], ticks: u32, mut frame: impl FnMut(u32, &State)) {
+    let [width, height] = model.rule().grid.map(|side| side as usize);
+    let engine = Engine::new(model);
+    let Some(mut grid) = engine.grid(State::seed(model.rule(), width, height)) else { return };
+    let mut scratch = Scratch::default();
+    for tick in 0..=ticks {
+        let mask = |wound: &Wound| wound.mask(target, width, height, SEED);
+        let wound: Option<CellMask> = wounds.iter().find(|(at, _)| *at == tick).map(|(_, wound)| mask(wound));
+        match &wound {
+            Some(wound) => {
+                let mut state = grid.state().clone();
+                state.wound(wound);
+                frame(tick, &state);
+            }
+            None => frame(tick, grid.state()),
+        }
+        engine.step(&mut grid, &mut scratch, Tick { tick, seed: SEED, angle: 0.0 }, wound.as_ref());
+    }
+}
+
+/// Rows of sprites as one picture.
+fn tiles(model: &Model, rows: &[&[State]]) -> (u32, u32, Vec<Rgba>) {
+    let [width, height] = model.rule().grid.map(|side| side as usize);
+    let columns = rows.iter().map(|row| row.len()).max().unwrap_or_default();
+    let across = columns * width;
+    let mut pixels = vec![[0; 4]; across * height * rows.len()];
+    for (row, states) in rows.iter().enumerate() {
+        for (column, state) in states.iter().enumerate() {
+            for (y, line) in picture(model.rule().output, state).chunks_exact(width).enumerate() {
+                pixels[(row * height + y) * across + column * width..][..width].copy_from_slice(line);
+            }
+        }
+    }
+    (across as u32, (rows.len() * height) as u32, pixels)
+}
+
+/// Writes the loss over the iterations, as SVG: each step's, and their moving average.
+pub(super) fn write_plot(path: &Path, losses: &[(u32, f32)]) -> Result<(), TrainError> {
+    let positive: Vec<(u32, f32)> = losses.iter().copied().filter(|(_, loss)| *loss > 0.0).collect();
+    let (Some(first), Some(last)) = (positive.first(), positive.last()) else { return Ok(()) };
+    let low = positive.iter().map(|(_, loss)| *loss).fold(f32::INFINITY, f32::min);
+    let high = positive.iter().map(|(_, loss)| *loss).fold(0.0, f32::max);
+    let mut average = first.1;
+    let smooth = positive.iter().map(|&(iteration, loss)| {
+        average += (loss - average) * 0.03;
+        (iteration, average)
+    });
+    let mut svg = String::new();
+    let draw = || -> Result<(), Box<dyn std::error::Error>> {
+        let root = SVGBackend::with_string(&mut svg, (960, 480)).into_drawing_area();
+        root.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&root)
+            .margin(16)
+            .x_label_area_size(40)
+            .y_label_area_size(72)
+            .build_cartesian_2d(first.0..last.0 + 1, (low * 0.8..high * 1.25).log_scale())?;
+        chart
+            .configure_mesh()
+            .x_desc("iteration")
+            .y_desc("mean squared error")
+            .y_label_formatter(&|loss| format!("{loss:.0e}"))
+            .draw()?;
+        // A few thousand points say as much as all of them.
+        let sparse = positive.iter().copied().step_by(1 + positive.len() / 2000);
+        chart.draw_series(LineSeries::new(sparse, RGBColor(190, 205, 225)))?;
+        let step = 1 + positive.len() / 1000;
+        chart.draw_series(LineSeries::new(smooth.step_by(step), RGBColor(30, 90, 180).stroke_width(2)))?;
+        root.present()?;
+        Ok(())
+    };
+    draw().map_err(|error| TrainError::at(path)(std::io::Error::other(error.to_string())))?;
+    write_atomic(path, svg.as_bytes()).map_err(TrainError::at(path))
+}

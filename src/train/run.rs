@@ -1,0 +1,232 @@
+//! A training run in a folder: what is kept, what can be looked at, and how to go on.
+
+use std::{
+    fs,
+    io::{BufWriter, Write},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{Step, TrainConfig, TrainError, Trainer, preview};
+use crate::{
+    rule::{Model, Target, write_atomic},
+    scorecard::Scorecard,
+};
+
+/// The share of every gate at which training stops early.
+const EARLY_STOP: f32 = 0.5;
+
+/// A training run in a folder.
+///
+/// | file | what it is |
+/// | --- | --- |
+/// | `config.json` | the [`TrainConfig`] |
+/// | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser, pool, iteration |
+/// | `best.nca` | the model with the best scorecard so far |
+/// | `metrics.jsonl` | a line for each step and each scorecard |
+/// | `previews/` | strips of frames: growth and repair, and the last step's samples |
+/// | `loss.svg`, `final.gif` | the loss over the iterations; the best model, grown and wounded |
+///
+/// The checkpoint and the model are replaced as a whole, so a run may be killed at any time, and
+/// loses what came after its last checkpoint.
+pub struct Run {
+    folder: PathBuf,
+    trainer: Trainer,
+    metrics: BufWriter<fs::File>,
+    losses: Vec<(u32, f32)>,
+    best: Option<Best>,
+}
+
+/// The best model of a run so far.
+#[derive(Clone, Debug)]
+pub struct Best {
+    /// The model.
+    pub model: Model,
+    /// Its measurements.
+    pub scorecard: Scorecard,
+}
+
+/// What a step of a run brought.
+pub struct Progress<'a> {
+    /// The step.
+    pub step: Step,
+    /// The trainer after it.
+    pub trainer: &'a Trainer,
+    /// The model's measurements, at steps where they were taken.
+    pub scorecard: Option<&'a Scorecard>,
+}
+
+/// Why a run came to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The budget is used up.
+    Complete,
+    /// Every gate of the scorecard is met by half.
+    Early,
+    /// The caller asked for it; the run can be [resumed](Run::resume).
+    Interrupted,
+}
+
+/// What of a line of the metrics is read again.
+#[derive(Deserialize)]
+struct Line {
+    iteration: u32,
+    loss: Option<f32>,
+}
+
+impl Run {
+    /// A new run; the folder is made if it is not there.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`]; [`TrainError::Occupied`] if there is a run in the folder already.
+    pub fn create(folder: impl Into<PathBuf>, config: TrainConfig, target: Target) -> Result<Self, TrainError> {
+        let folder = folder.into();
+        let trainer = Trainer::new(config, target)?;
+        if folder.join(CHECKPOINT).exists() {
+            return Err(TrainError::Occupied(folder));
+        }
+        let previews = folder.join(PREVIEWS);
+        fs::create_dir_all(&previews).map_err(TrainError::at(&previews))?;
+        let config = serde_json::to_vec_pretty(trainer.config()).unwrap_or_default();
+        write(&folder.join("config.json"), &config)?;
+        let path = folder.join(METRICS);
+        write(&path, b"")?;
+        let metrics = append(&path)?;
+        let mut run = Self { folder, trainer, metrics, losses: Vec::new(), best: None };
+        run.save()?;
+        Ok(run)
+    }
+
+    /// Goes on with the run in a folder, from its last checkpoint.
+    ///
+    /// # Errors
+    /// A checkpoint that is missing or not whole, or files that cannot be written.
+    pub fn resume(folder: impl Into<PathBuf>) -> Result<Self, TrainError> {
+        let folder = folder.into();
+        let path = folder.join(CHECKPOINT);
+        let bytes = fs::read(&path).map_err(TrainError::at(&path))?;
+        let trainer = Trainer::restore(&bytes)?;
+        // What came after the checkpoint will come again.
+        let path = folder.join(METRICS);
+        let old = fs::read_to_string(&path).unwrap_or_default();
+        let (mut kept, mut losses) = (String::new(), Vec::new());
+        for text in old.lines() {
+            match serde_json::from_str::<Line>(text) {
+                Ok(line) if line.iteration <= trainer.iteration() => {
+                    losses.extend(line.loss.map(|loss| (line.iteration, loss)));
+                    kept.push_str(text);
+                    kept.push('\n');
+                }
+                _ => {}
+            }
+        }
+        write(&path, kept.as_bytes())?;
+        let metrics = append(&path)?;
+        let best = match Model::read(folder.join(BEST)) {
+            Ok(model) => {
+                let scorecard = Scorecard::of(&model, trainer.target());
+                Some(Best { model, scorecard })
+            }
+            Err(_) => None,
+        };
+        Ok(Self { folder, trainer, metrics, losses, best })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The trainer.
+    pub fn trainer(&self) -> &Trainer {
+        &self.trainer
+    }
+
+    /// The best model so far, if one was measured.
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
+    /// Trains to the end. `watch` sees every step, and may break off.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`], or files that cannot be written; the last checkpoint stays.
+    pub fn train(&mut self, mut watch: impl FnMut(Progress) -> ControlFlow<()>) -> Result<Ending, TrainError> {
+        loop {
+            let early = self.trainer.config().early_stop
+                && self.best.as_ref().is_some_and(|best| best.scorecard.strain() <= EARLY_STOP);
+            if early || self.trainer.progress() >= 1.0 {
+                self.finish()?;
+                return Ok(if early { Ending::Early } else { Ending::Complete });
+            }
+            let step = self.trainer.step()?;
+            self.losses.push((step.iteration, step.loss));
+            self.note(&step)?;
+            let over = self.trainer.progress() >= 1.0;
+            let config = self.trainer.config();
+            let due = |every: u32| over || step.iteration.is_multiple_of(every);
+            let (score, look, save) =
+                (due(config.score_every), due(config.preview_every), due(config.checkpoint_every));
+            let scorecard = if score { Some(self.score()?) } else { None };
+            if look {
+                let path = self.folder.join(PREVIEWS).join(format!("{:06}.png", step.iteration));
+                preview::write_strip(&path, &self.trainer.model()?, self.trainer.target(), self.trainer.last_batch())?;
+                preview::write_plot(&self.folder.join(PLOT), &self.losses)?;
+            }
+            let go_on = watch(Progress { step, trainer: &self.trainer, scorecard: scorecard.as_ref() });
+            if save || go_on.is_break() {
+                self.save()?;
+            }
+            if go_on.is_break() {
+                return Ok(Ending::Interrupted);
+            }
+        }
+    }
+
+    /// Measures the model, and keeps it if it is the best so far.
+    fn score(&mut self) -> Result<Scorecard, TrainError> {
+        let model = self.trainer.model()?;
+        let scorecard = Scorecard::of(&model, self.trainer.target());
+        self.note(&serde_json::json!({ "iteration": self.trainer.iteration(), "scorecard": &scorecard }))?;
+        if self.best.as_ref().is_none_or(|best| scorecard.strain() < best.scorecard.strain()) {
+            model.write(self.folder.join(BEST))?;
+            self.best = Some(Best { model, scorecard: scorecard.clone() });
+        }
+        Ok(scorecard)
+    }
+
+    fn note(&mut self, line: &impl serde::Serialize) -> Result<(), TrainError> {
+        let json = serde_json::to_string(line).unwrap_or_default();
+        writeln!(self.metrics, "{json}").map_err(TrainError::at(self.folder.join(METRICS)))
+    }
+
+    fn save(&mut self) -> Result<(), TrainError> {
+        self.metrics.flush().map_err(TrainError::at(self.folder.join(METRICS)))?;
+        write(&self.folder.join(CHECKPOINT), &self.trainer.checkpoint()?)
+    }
+
+    fn finish(&mut self) -> Result<(), TrainError> {
+        self.save()?;
+        preview::write_plot(&self.folder.join(PLOT), &self.losses)?;
+        match &self.best {
+            Some(best) => preview::write_film(&self.folder.join("final.gif"), &best.model, self.trainer.target()),
+            None => Ok(()),
+        }
+    }
+}
+
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const METRICS: &str = "metrics.jsonl";
+const BEST: &str = "best.nca";
+const PREVIEWS: &str = "previews";
+const PLOT: &str = "loss.svg";
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    write_atomic(path, bytes).map_err(TrainError::at(path))
+}
+
+fn append(path: &Path) -> Result<BufWriter<fs::File>, TrainError> {
+    fs::OpenOptions::new().append(true).open(path).map(BufWriter::new).map_err(TrainError::at(path))
+}

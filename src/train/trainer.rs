@@ -1,0 +1,273 @@
+//! The training loop, step by step.
+
+use std::time::Instant;
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    optim::{AdamConfig, GradientsParams, ModuleOptimizer},
+    tensor::{Bytes, Device, Tensor, TensorData},
+};
+
+use super::{
+    Budget, Method, Mode, Network, Plan, TrainConfig, TrainError,
+    checkpoint::Checkpoint,
+    pool::{Sample, wound},
+    rollout::{batch, rollout, states},
+};
+use crate::{
+    cpu::Tick,
+    rule::{Model, Rule, State, Target, Weights, mean_squared_error},
+};
+
+/// Values that hidden channels are kept within, softly: beyond them a rule is on its way to explode.
+const CALM: f32 = 3.0;
+/// How strongly.
+const OVERFLOW_WEIGHT: f32 = 0.5;
+
+/// A model in training.
+pub struct Trainer {
+    config: TrainConfig,
+    target: Target,
+    rule: Rule,
+    /// `[1, height, width, 4]`, premultiplied.
+    wanted: Tensor<4>,
+    device: Device,
+    method: Method,
+    network: Network,
+    optimizer: ModuleOptimizer,
+    pool: Vec<Sample>,
+    iteration: u32,
+    /// Seconds of earlier sessions.
+    spent: f64,
+    began: Instant,
+    /// Where the last step's samples ended.
+    last: Vec<State>,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Step {
+    /// The number of the step, counted from 1.
+    pub iteration: u32,
+    /// The mean squared error of the batch at its end.
+    pub loss: f32,
+    /// The learning rate it was taken with.
+    pub learning_rate: f64,
+    /// The ticks that the batch ran for.
+    pub ticks: u32,
+}
+
+impl Trainer {
+    /// A trainer at its beginning.
+    ///
+    /// # Errors
+    /// A config out of range, or a device that is not compiled in.
+    pub fn new(config: TrainConfig, target: Target) -> Result<Self, TrainError> {
+        let rule = config.rule(&target)?;
+        let weights = Network::initial(&rule, config.seed);
+        let [width, height] = rule.grid.map(|side| side as usize);
+        let pool = vec![Sample::of(&State::seed(&rule, width, height)); config.pool];
+        Self::assemble(config, target, &weights, pool)
+    }
+
+    fn assemble(config: TrainConfig, target: Target, weights: &Weights, pool: Vec<Sample>) -> Result<Self, TrainError> {
+        let rule = config.rule(&target)?;
+        let (device, method) = config.device.open()?;
+        let device = device.autodiff();
+        let [width, height] = rule.grid.map(|side| side as usize);
+        let wanted = TensorData::new(target.premultiplied(width, height), [1, height, width, 4]);
+        Ok(Self {
+            wanted: Tensor::from_data(wanted, &device),
+            network: Network::new(&rule, weights, &device),
+            // The normalised gradients are small: burn's default of 1e-5 would dampen them.
+            optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
+            config,
+            target,
+            rule,
+            device,
+            method,
+            pool,
+            iteration: 0,
+            spent: 0.0,
+            began: Instant::now(),
+            last: Vec::new(),
+        })
+    }
+
+    /// How it is trained.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The picture.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Steps taken.
+    pub fn iteration(&self) -> u32 {
+        self.iteration
+    }
+
+    /// Seconds spent training, those of earlier sessions included.
+    pub fn seconds(&self) -> f64 {
+        self.spent + self.began.elapsed().as_secs_f64()
+    }
+
+    /// The share of the budget that is used up, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        let share = match self.config.budget {
+            Budget::Iterations(iterations) => f64::from(self.iteration) / f64::from(iterations),
+            Budget::Minutes(minutes) => self.seconds() / (minutes * 60.0),
+        };
+        share.min(1.0)
+    }
+
+    /// Where the last step's samples ended, worst first as they began.
+    pub fn last_batch(&self) -> &[State] {
+        &self.last
+    }
+
+    /// The model as it is now.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] if a weight is no longer finite.
+    pub fn model(&self) -> Result<Model, TrainError> {
+        Model::new(self.rule.clone(), self.network.weights(), Some(self.target.clone()))
+            .map_err(|_| TrainError::Diverged { iteration: self.iteration })
+    }
+
+    /// One step of the optimiser.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] if the loss is no longer finite; the weights are those before.
+    pub fn step(&mut self) -> Result<Step, TrainError> {
+        // Made anew for each step, so that a checkpoint need not keep it.
+        let mut random =
+            fastrand::Rng::with_seed(self.config.seed ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let progress = self.progress();
+        let learning_rate = self.config.learning_rate_at(progress);
+        let (picked, starts) = self.starts(progress, &mut random);
+        let noise = random.u32(..);
+        let plan = Plan {
+            rule: self.rule.clone(),
+            starts: (0..starts.len() as u32)
+                .map(|i| Tick { tick: 0, seed: noise.wrapping_add(i), angle: 0.0 })
+                .collect(),
+            ticks: random.u32(self.config.ticks_at(progress)),
+        };
+
+        let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);
+        let error = (ends.clone().narrow(3, 0, 4) - self.wanted.clone()).square().mean();
+        let overflow = (ends.clone().abs() - CALM).clamp_min(0.0).square().mean();
+        let loss = error.clone().into_scalar::<f32>();
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { iteration: self.iteration });
+        }
+        let gradients = (error + overflow * OVERFLOW_WEIGHT).backward();
+        let mut gradients = GradientsParams::from_grads(gradients, &self.network);
+        self.network.visit(&mut Normalise(&mut gradients));
+        self.network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
+
+        self.last = states(ends);
+        for (&slot, end) in picked.iter().zip(&self.last) {
+            self.pool[slot] = Sample::of(end);
+        }
+        self.iteration += 1;
+        Ok(Step { iteration: self.iteration, loss, learning_rate, ticks: plan.ticks })
+    }
+}
+
+impl Trainer {
+    /// The samples of a step, and the slots of the pool that their ends go back to.
+    fn starts(&self, progress: f64, random: &mut fastrand::Rng) -> (Vec<usize>, Vec<State>) {
+        let size = self.rule.grid.map(|side| side as usize);
+        let seed = || State::seed(&self.rule, size[0], size[1]);
+        let batch = self.config.batch;
+        if self.config.mode == Mode::Grow {
+            return (Vec::new(), (0..batch).map(|_| seed()).collect());
+        }
+        let wanted = self.target.premultiplied(size[0], size[1]);
+        let mut picked: Vec<(f32, usize, State)> = random
+            .choose_multiple(0..self.pool.len(), batch)
+            .into_iter()
+            .map(|slot| {
+                let state = self.pool[slot].state(size, self.rule.channels);
+                (mean_squared_error(&state, &wanted), slot, state)
+            })
+            .collect();
+        // Worst first.
+        picked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let nothing = wanted.iter().map(|value| value * value).sum::<f32>() / wanted.len() as f32;
+        for (index, (error, _, state)) in picked.iter_mut().enumerate() {
+            // One sample always grows from a seed, so that growing is not forgotten. The dead, and
+            // what is worse than an empty grid, have nothing more to teach.
+            if index == 0 || *error >= nothing || !self.is_alive(state) {
+                *state = seed();
+            }
+        }
+        let (slots, mut starts): (Vec<usize>, Vec<State>) =
+            picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip();
+        if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
+            for state in starts.iter_mut().rev().take(self.config.wounded) {
+                state.wound(&wound(random, state));
+            }
+        }
+        (slots, starts)
+    }
+
+    fn is_alive(&self, state: &State) -> bool {
+        self.rule.alive.is_none_or(|alive| {
+            state.values().chunks_exact(self.rule.channels).any(|cell| cell[alive.channel] > alive.threshold)
+        })
+    }
+
+    /// All that is needed to go on to the same weights.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] if the optimiser cannot be written.
+    pub fn checkpoint(&self) -> Result<Vec<u8>, TrainError> {
+        let optimizer = self.optimizer.into_bytes().map_err(|error| TrainError::Checkpoint(error.to_string()))?;
+        Checkpoint {
+            config: self.config.clone(),
+            target: self.target.clone(),
+            iteration: self.iteration,
+            seconds: self.seconds(),
+            weights: self.network.weights(),
+            optimizer: optimizer.to_vec(),
+            pool: self.pool.clone(),
+        }
+        .to_bytes()
+    }
+
+    /// A trainer that goes on from a [checkpoint](Self::checkpoint).
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] if it is not whole, and as [`Trainer::new`].
+    pub fn restore(bytes: &[u8]) -> Result<Self, TrainError> {
+        let Checkpoint { config, target, iteration, seconds, weights, optimizer, pool } =
+            Checkpoint::from_bytes(bytes)?;
+        let mut trainer = Self::assemble(config, target, &weights, pool)?;
+        if iteration > 0 {
+            trainer.optimizer = trainer
+                .optimizer
+                .from_bytes(Bytes::from_bytes_vec(optimizer))
+                .map_err(|error| TrainError::Checkpoint(error.to_string()))?;
+        }
+        (trainer.iteration, trainer.spent) = (iteration, seconds);
+        Ok(trainer)
+    }
+}
+
+/// Divides each parameter's gradient by its norm (the article's published code), so that neither
+/// long rollouts nor the size of the picture change the size of a step.
+struct Normalise<'a>(&'a mut GradientsParams);
+
+impl ModuleVisitor for Normalise<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.0.remove::<D>(param.id) {
+            let norm = gradient.clone().square().sum().sqrt() + 1e-8;
+            self.0.register(param.id, gradient / norm.unsqueeze());
+        }
+    }
+}

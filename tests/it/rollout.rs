@@ -1,0 +1,150 @@
+//! The two rollouts are one: the same cells, the same gradients, and those of the engines.
+
+use bevy::prelude::*;
+use bevy_nca::{
+    NcaBackend, NcaClock, NcaModel, NcaTexture,
+    cpu::{Engine, Scratch, Tick},
+    headless,
+    rule::{Alive, Boundary, Kernel, Model, Rule, State},
+    train::{Method, Network, Plan, rollout},
+};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::{
+    engines::{model, sparse_state},
+    support::{distance, on_each_backend},
+};
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+fn batch(states: &[State], device: &Device) -> Tensor<4> {
+    let shape = [states.len(), states[0].height(), states[0].width(), states[0].channels()];
+    let values: Vec<f32> = states.iter().flat_map(|state| state.values()).copied().collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Where a batch ends, and the gradient of a random sum of that: with respect to the cells and to
+/// each tensor of the weights.
+fn gradients(model: &Model, states: &[State], plan: &Plan, device: Device, method: Method) -> [Vec<f32>; 6] {
+    let device = device.autodiff();
+    let network = Network::new(model.rule(), model.weights(), &device);
+    let cells = batch(states, &device).require_grad();
+    let (width, height) = (states[0].width(), states[0].height());
+    let coefficients: Vec<State> =
+        (0..states.len() as u32).map(|i| sparse_state(900 + i, width, height, model.rule().channels, 1)).collect();
+    let ends = rollout(&network, cells.clone(), plan, method);
+    let gradients = (ends.clone() * batch(&coefficients, &device)).sum().backward();
+    [
+        values(ends),
+        values(cells.grad(&gradients).unwrap()),
+        values(network.hidden_weight.val().grad(&gradients).unwrap()),
+        values(network.hidden_bias.val().grad(&gradients).unwrap()),
+        values(network.output_weight.val().grad(&gradients).unwrap()),
+        values(network.output_bias.val().grad(&gradients).unwrap()),
+    ]
+}
+
+/// The largest difference, relative to the largest value.
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let largest = b.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let apart = a.iter().zip(b).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+    assert!(largest > 0.0, "all zeros say nothing");
+    apart / largest
+}
+
+/// Random rules: all kernels, both boundaries, with life masks and without, with angles.
+fn cases() -> impl Iterator<Item = (Model, Vec<State>, Plan)> {
+    let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
+    (0..12u32).map(move |case| {
+        let rule = Rule {
+            channels: [8, 12, 16][case as usize % 3],
+            hidden: [16, 20, 64][case as usize % 3],
+            perception: kernels.into_iter().cycle().skip(case as usize).take(2 + case as usize % 3).collect(),
+            boundary: if case % 2 == 0 { Boundary::Zero } else { Boundary::Wrap },
+            fire_rate: if case % 4 == 3 { 1.0 } else { 0.6 },
+            step_size: 0.7,
+            alive: (case % 3 != 2).then_some(Alive { channel: 3, threshold: 0.1 }),
+            ..Rule::default()
+        };
+        let states: Vec<State> = (0..3).map(|i| sparse_state(case * 7 + i, 11, 8, rule.channels, 2)).collect();
+        let starts = (0..3).map(|i| Tick { tick: 5 * i, seed: case + i, angle: case as f32 * 0.3 }).collect();
+        let model = model(2 * case, rule.clone());
+        (model, states, Plan { rule, starts, ticks: 6 })
+    })
+}
+
+#[test]
+fn the_fused_gradient_is_the_stock_one() {
+    for (case, (model, states, plan)) in cases().enumerate() {
+        let fused = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
+        let stock = gradients(&model, &states, &plan, Device::flex(), Method::Stock);
+        for (tensor, (fused, stock)) in fused.iter().zip(&stock).enumerate() {
+            let apart = difference(fused, stock);
+            assert!(apart < 1e-4, "case {case}, tensor {tensor}: {apart}");
+        }
+    }
+}
+
+#[test]
+#[expect(deprecated, reason = "burn names Flex as its successor; here they are held together")]
+fn flex_and_ndarray_agree() {
+    for (case, (model, states, plan)) in cases().enumerate() {
+        let flex = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
+        let ndarray = gradients(&model, &states, &plan, Device::ndarray(), Method::Stock);
+        for (tensor, (flex, ndarray)) in flex.iter().zip(&ndarray).enumerate() {
+            let apart = difference(flex, ndarray);
+            assert!(apart < 1e-4, "case {case}, tensor {tensor}: {apart}");
+        }
+    }
+}
+
+/// Without autodiff the same operation runs forward alone.
+#[test]
+fn a_rollout_needs_no_gradient() {
+    let (model, states, plan) = cases().next().unwrap();
+    let network = Network::new(model.rule(), model.weights(), &Device::flex());
+    let ends = rollout(&network, batch(&states, &Device::flex()), &plan, Method::Fused);
+    let tracked = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
+    assert_eq!(values(ends), tracked[0]);
+}
+
+/// What a game shows is what was trained: a rollout from seeds, again on both engines.
+#[test]
+fn a_training_rollout_replays_in_the_engines() {
+    let rule = Rule { grid: [20, 18], ..Rule::default() };
+    let model = model(4, rule.clone());
+    let seeds = [7, 8];
+    let starts = seeds.map(|seed| Tick { tick: 0, seed, angle: 0.0 }).to_vec();
+    let network = Network::new(&rule, model.weights(), &Device::flex());
+    let states = vec![State::seed(&rule, 20, 18); 2];
+    let plan = Plan { rule, starts, ticks: 40 };
+    let ends = values(rollout(&network, batch(&states, &Device::flex()), &plan, Method::Fused));
+    let ends: Vec<State> =
+        ends.chunks_exact(20 * 18 * 16).map(|v| State::from_values(20, 18, 16, v.to_vec()).unwrap()).collect();
+    assert!(ends[0] != ends[1] && ends[0].values().iter().filter(|value| **value != 0.0).count() > 500);
+
+    for (seed, end) in seeds.into_iter().zip(&ends) {
+        let engine = Engine::new(&model);
+        let mut grid = engine.grid(states[0].clone()).unwrap();
+        for tick in 0..40 {
+            engine.step(&mut grid, &mut Scratch::default(), Tick { tick, seed, angle: 0.0 }, None);
+        }
+        assert_eq!(grid.state(), end, "the CPU engine gives the same bits");
+    }
+    on_each_backend(|backend: NcaBackend| {
+        let mut app = headless::app(backend).unwrap();
+        app.world_mut().resource_mut::<NcaClock>().paused = true;
+        let handle = app.world_mut().resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model.clone()));
+        let sprites = seeds.map(|seed| app.world_mut().spawn(NcaTexture::new(handle.clone()).with_seed(seed)).id());
+        headless::read_cells(&mut app, sprites[0], 10_000).unwrap();
+        headless::step(&mut app, 40);
+        for (sprite, end) in sprites.into_iter().zip(&ends) {
+            let (tick, state) = headless::read_cells(&mut app, sprite, 10_000).unwrap();
+            let apart = distance(&state, end);
+            assert!(tick == 40 && apart < 1e-4, "{backend:?}: {apart}");
+        }
+    });
+}

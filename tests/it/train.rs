@@ -1,0 +1,218 @@
+//! Training: the same to the bit on any number of threads and across interruptions, and it learns.
+
+use bevy_nca::{
+    rule::{Model, Target, TargetError, Weights},
+    scorecard::{Scorecard, Test, Wound},
+    train::{Budget, Ending, Mode, Run, TrainConfig, TrainError, Trainer},
+};
+use std::{ops::ControlFlow, path::Path};
+
+/// A disc with a lighter upper half.
+pub fn picture(side: usize) -> Target {
+    let pixel = |index: usize| {
+        let (x, y) = ((index % side) as f32 + 0.5, (index / side) as f32 + 0.5);
+        let half = side as f32 / 2.0;
+        let inside = (x - half).hypot(y - half) < half;
+        let color = if y < half { [230, 90, 60] } else { [120, 20, 90] };
+        if inside { [color[0], color[1], color[2], 255] } else { [0; 4] }
+    };
+    Target { width: side, height: side, rgba: (0..side * side).flat_map(pixel).collect() }
+}
+
+pub fn config(iterations: u32) -> TrainConfig {
+    TrainConfig {
+        padding: 3,
+        channels: 8,
+        hidden: 16,
+        budget: Budget::Iterations(iterations),
+        batch: 4,
+        pool: 12,
+        ticks: [8, 12],
+        wounded: 1,
+        wounds_from: 0.3,
+        early_stop: false,
+        checkpoint_every: 4,
+        preview_every: 10,
+        score_every: 10,
+        ..TrainConfig::default()
+    }
+}
+
+fn train(trainer: &mut Trainer, steps: u32) -> Weights {
+    for _ in 0..steps {
+        trainer.step().unwrap();
+    }
+    trainer.model().unwrap().weights().clone()
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| train(&mut Trainer::new(config(10), picture(8)).unwrap(), 8))
+    };
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn a_restored_trainer_goes_on_to_the_same_bits() {
+    for mode in [Mode::Grow, Mode::Regenerate] {
+        let config = TrainConfig { mode, ..config(12) };
+        let whole = train(&mut Trainer::new(config.clone(), picture(8)).unwrap(), 12);
+        let mut first = Trainer::new(config, picture(8)).unwrap();
+        let halfway = train(&mut first, 7);
+        let mut second = Trainer::restore(&first.checkpoint().unwrap()).unwrap();
+        assert_eq!(second.model().unwrap().weights(), &halfway);
+        assert_eq!(second.iteration(), 7);
+        assert_eq!(train(&mut second, 5), whole);
+    }
+}
+
+#[test]
+fn a_broken_checkpoint_is_refused() {
+    let checkpoint = Trainer::new(config(10), picture(8)).unwrap().checkpoint().unwrap();
+    for length in [0, 7, 100, checkpoint.len() / 2, checkpoint.len() - 1] {
+        assert!(matches!(Trainer::restore(&checkpoint[..length]), Err(TrainError::Checkpoint(_))), "{length}");
+    }
+}
+
+fn files(folder: &Path) -> [Vec<u8>; 2] {
+    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    [std::fs::read(folder.join("best.nca")).unwrap(), text.into_bytes()]
+}
+
+#[test]
+fn a_run_that_was_killed_ends_as_if_it_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, killed] = ["whole", "killed"].map(|name| folder.path().join(name));
+    let mut run = Run::create(&whole, config(25), picture(8)).unwrap();
+    assert_eq!(run.train(|_| ControlFlow::Continue(())).unwrap(), Ending::Complete);
+    for file in ["config.json", "loss.svg", "final.gif", "previews/000010.png", "previews/000025.png"] {
+        assert!(whole.join(file).exists(), "{file}");
+    }
+
+    // A panic leaves the folder as a kill would: what came after the last checkpoint is lost.
+    let mut run = Run::create(&killed, config(25), picture(8)).unwrap();
+    let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run.train(|progress| if progress.step.iteration == 14 { panic!("killed") } else { ControlFlow::Continue(()) })
+    }));
+    assert!(died.is_err());
+    drop(run);
+    let mut run = Run::resume(&killed).unwrap();
+    assert_eq!(run.trainer().iteration(), 12);
+    // And once more, in an orderly way.
+    let stop = |at| {
+        move |progress: bevy_nca::train::Progress| {
+            if progress.step.iteration == at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    };
+    assert_eq!(run.train(stop(19)).unwrap(), Ending::Interrupted);
+    let mut run = Run::resume(&killed).unwrap();
+    assert_eq!(run.trainer().iteration(), 19);
+    assert_eq!(run.train(|_| ControlFlow::Continue(())).unwrap(), Ending::Complete);
+    assert_eq!(files(&whole), files(&killed));
+
+    let again = Run::create(&whole, config(25), picture(8));
+    assert!(matches!(again, Err(TrainError::Occupied(_))));
+    assert!(Run::resume(folder.path().join("nowhere")).is_err());
+}
+
+#[test]
+fn it_learns_to_grow_and_to_heal() {
+    let config = TrainConfig { hidden: 48, channels: 12, ticks: [24, 32], batch: 6, pool: 48, ..config(900) };
+    let mut trainer = Trainer::new(config, picture(8)).unwrap();
+    let first = trainer.step().unwrap().loss;
+    train(&mut trainer, 899);
+    let scorecard = Scorecard::of(&trainer.model().unwrap(), trainer.target());
+    let error = |test| scorecard.entries.iter().find(|entry| entry.test == test).unwrap().worst;
+    assert!(first > 0.1, "at first there is nothing: {first}");
+    assert!(error(Test::Grown(200)) < 0.01, "{scorecard:?}");
+    assert!(error(Test::Repaired(Wound::Lower)) < 0.02, "{scorecard:?}");
+}
+
+#[test]
+fn a_config_out_of_range_names_its_field() {
+    let edits: [(&str, fn(&mut TrainConfig)); 9] = [
+        ("budget", |c| c.budget = Budget::Minutes(f64::NAN)),
+        ("batch", |c| c.batch = 0),
+        ("pool", |c| c.pool = 3),
+        ("ticks", |c| c.ticks = [9, 8]),
+        ("warm_up", |c| c.warm_up = -1.0),
+        ("wounded", |c| c.wounded = 4),
+        ("learning_rate", |c| c.learning_rate = [f64::NAN, 0.0]),
+        ("score_every", |c| c.score_every = 0),
+        ("grid", |c| c.padding = u32::MAX),
+    ];
+    for (name, edit) in edits {
+        let mut config = config(10);
+        edit(&mut config);
+        match Trainer::new(config, picture(8)) {
+            Err(TrainError::Config { field, .. }) => assert_eq!(field, name),
+            other => panic!("{name}: {:?}", other.err()),
+        }
+    }
+    assert!(matches!(Trainer::new(TrainConfig { hidden: 17, ..config(10) }, picture(8)), Err(TrainError::Rule(_))));
+    assert!(serde_json::from_str::<TrainConfig>(r#"{"itterations": 5}"#).is_err());
+}
+
+#[test]
+fn pictures_that_cannot_be_grown_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("empty.png"), b"").unwrap();
+    std::fs::write(path("text.png"), b"not a picture").unwrap();
+    image::RgbaImage::new(9, 9).save(path("transparent.png")).unwrap();
+    image::RgbaImage::new(9000, 1).save(path("huge.png")).unwrap();
+    image::RgbaImage::from_pixel(9, 9, image::Rgba([9, 9, 9, 255])).save(path("opaque.png")).unwrap();
+    let whole = std::fs::read(path("opaque.png")).unwrap();
+    std::fs::write(path("cut.png"), &whole[..whole.len() / 2]).unwrap();
+    for name in ["empty.png", "text.png", "cut.png", "missing.png"] {
+        let error = Target::read(path(name), None).unwrap_err();
+        assert!(matches!(error, TargetError::Unreadable { .. }) && error.to_string().contains(name), "{error}");
+    }
+    assert!(matches!(Target::read(path("transparent.png"), None), Err(TargetError::Transparent { .. })));
+    assert!(matches!(Target::read(path("huge.png"), None), Err(TargetError::TooLarge { .. })));
+    assert!(Target::read(path("opaque.png"), None).unwrap().is_opaque());
+    assert!(!picture(9).is_opaque());
+}
+
+/// A bright disc on a transparent ground whose hidden colour is another: that must not bleed in.
+#[test]
+fn scaling_keeps_shape_and_colour() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disc.png");
+    let disc = image::RgbaImage::from_fn(200, 100, |x, y| {
+        let inside = (x as f32 - 100.0).hypot(y as f32 - 50.0) < 50.0;
+        image::Rgba(if inside { [250, 200, 10, 255] } else { [0, 0, 255, 0] })
+    });
+    disc.save(&path).unwrap();
+    let target = Target::read(&path, Some(40)).unwrap();
+    assert_eq!((target.width, target.height), (40, 20));
+    let pixels = target.rgba.as_chunks::<4>().0;
+    for pixel in pixels.iter().filter(|pixel| pixel[3] > 30) {
+        assert!(pixel[0] > 240 && pixel[1].abs_diff(200) < 12 && pixel[2] < 30, "{pixel:?}");
+    }
+    let covered = pixels.iter().map(|pixel| f32::from(pixel[3]) / 255.0).sum::<f32>();
+    assert!((covered - 314.0).abs() < 8.0, "{covered}");
+    let larger = Target::read(&path, Some(400)).unwrap();
+    assert_eq!((larger.width, larger.height), (400, 200));
+}
+
+/// Halves, turns and their errors, on the one model that is in the repository.
+#[test]
+fn the_scorecard_tells_a_good_model_from_a_broken_one() {
+    let model = Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap();
+    let target = model.target().unwrap();
+    let error = |scorecard: &Scorecard, test| scorecard.entries.iter().find(|e| e.test == test).unwrap().worst;
+    let good = Scorecard::of(&model, target);
+    assert_eq!(good.entries.len(), 4 + 7 + 3);
+    assert!(error(&good, Test::Grown(200)) < 0.005, "{good:?}");
+    // The turned picture is the one that grows, and not its mirror image.
+    assert!(error(&good, Test::Turned(90)) < 0.02, "{good:?}");
+
+    let mut weights = model.weights().clone();
+    weights.output_weight.iter_mut().for_each(|weight| *weight *= 0.5);
+    let broken = Model::new(model.rule().clone(), weights, None).unwrap();
+    let bad = Scorecard::of(&broken, target);
+    assert!(!bad.passes() && bad.strain() > 5.0, "{bad:?}");
+}
