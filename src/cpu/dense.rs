@@ -1,13 +1,27 @@
 //! The two dense layers, over a block of cells.
 //!
-//! A product is cut into register tiles of `ROWS` cells by [`LANES`] outputs, whose sums stay in
-//! vector registers over the whole inner loop: with AVX2, 6 x 16 sums in 12 registers, so that 12
-//! multiply-adds stand against 8 loads.
+//! A product is cut into register tiles of `ROWS` cells by [`LANES`] outputs, `PER` vectors each,
+//! whose sums stay in registers over the whole inner loop: with AVX2, 6 x 16 sums in 12 registers,
+//! so that 12 multiply-adds stand against 8 loads.
+
+use super::vector::Vector;
 
 /// Outputs of a register tile; the weights are padded to a multiple of it.
 pub(super) const LANES: usize = 16;
 /// Cells of a block: a multiple of every tile height, small enough for the first-level cache.
 pub(super) const BLOCK: usize = 48;
+/// Values that a row of a block has room for: the widest layer, 256, and the tiles that reach
+/// beyond it. Fixed, so that the rows of a tile lie at constant offsets; no power of two, so that
+/// they do not compete for the same lines of the cache.
+const ROW: usize = 272;
+
+/// A row for each cell of a block: what it perceives, thinks, or how it changes.
+pub(super) type Rows = [[f32; ROW]; BLOCK];
+
+/// Rows of zeros, on the heap.
+pub(super) fn rows() -> Box<Rows> {
+    vec![[0.0; ROW]; BLOCK].try_into().unwrap_or_else(|_| unreachable!("a block of rows"))
+}
 
 /// A dense layer, its weights in panels of [`LANES`] outputs.
 pub(super) struct Dense {
@@ -54,36 +68,47 @@ impl Dense {
 
     /// `output = input W + b` for `rows` cells, rounded up to whole tiles; `RELU` clips below at 0.
     ///
-    /// `input` rows are `stride` long and may have more values than the layer has inputs;
-    /// `output` rows are [`Self::padded_outputs`] long. Both must hold [`BLOCK`] rows.
+    /// The rows of `input` may have more values than the layer has inputs; those of `output` get
+    /// [`Self::padded_outputs`].
+    ///
+    /// # Safety
+    /// The machine has the vector's instructions.
     #[inline(always)]
-    pub(super) fn apply<const ROWS: usize, const FMA: bool, const RELU: bool>(
+    pub(super) unsafe fn apply<V: Vector, const PER: usize, const ROWS: usize, const RELU: bool>(
         &self,
         rows: usize,
-        input: &[f32],
-        stride: usize,
-        output: &mut [f32],
+        input: &Rows,
+        output: &mut Rows,
     ) {
-        let (n, width) = (self.inputs, self.padded_outputs);
-        assert!(rows <= BLOCK && n <= stride && input.len() >= BLOCK * stride && output.len() >= BLOCK * width);
+        const { assert!(LANES.is_multiple_of(PER) && BLOCK.is_multiple_of(ROWS)) }
+        let lanes = LANES / PER;
+        assert!(rows <= BLOCK && self.inputs <= ROW && self.padded_outputs <= ROW);
         for (p, panel) in self.panels.iter().enumerate() {
             for first in (0..rows).step_by(ROWS) {
-                let mut sums = [panel.bias; ROWS];
-                let tile = &input[first * stride..][..ROWS * stride];
-                for (i, weight) in panel.weight.iter().enumerate() {
-                    for (r, sums) in sums.iter_mut().enumerate() {
-                        // SAFETY: `i < inputs <= stride` and `r < ROWS`, so the index is in the tile.
-                        let x = unsafe { *tile.get_unchecked(r * stride + i) };
-                        for (sum, weight) in sums.iter_mut().zip(weight) {
-                            *sum = if FMA { x.mul_add(*weight, *sum) } else { x * weight + *sum };
+                let (input, output) = (&input[first..][..ROWS], &mut output[first..][..ROWS]);
+                // SAFETY: the instructions are the caller's. A panel's rows have LANES values; a
+                // tile has ROWS rows of ROW values, and both `i` and `p * LANES + LANES` are within.
+                unsafe {
+                    let bias: [V; PER] = load(panel.bias.as_ptr(), lanes);
+                    let mut sums = [bias; ROWS];
+                    for (i, weight) in panel.weight.iter().enumerate() {
+                        let weight: [V; PER] = load(weight.as_ptr(), lanes);
+                        for (r, sums) in sums.iter_mut().enumerate() {
+                            let x = V::splat(*input.get_unchecked(r).get_unchecked(i));
+                            for (sum, weight) in sums.iter_mut().zip(weight) {
+                                *sum = sum.add_product(x, weight);
+                            }
                         }
                     }
-                }
-                for (r, sums) in sums.iter().enumerate() {
-                    let out = &mut output[(first + r) * width + p * LANES..][..LANES];
-                    for (out, sum) in out.iter_mut().zip(sums) {
-                        // Not `max`, which would lose a NaN.
-                        *out = if RELU && *sum < 0.0 { 0.0 } else { *sum };
+                    for (sums, row) in sums.iter().zip(output) {
+                        let out = &mut row[p * LANES..][..LANES];
+                        for (v, sum) in sums.iter().enumerate() {
+                            sum.store(out.as_mut_ptr().add(v * lanes));
+                        }
+                        if RELU {
+                            // Not `max`, which would lose a NaN.
+                            out.iter_mut().for_each(|out| *out = if *out < 0.0 { 0.0 } else { *out });
+                        }
                     }
                 }
             }
@@ -91,39 +116,61 @@ impl Dense {
     }
 }
 
-/// `sums += x^T y` over `rows` rows: the gradient of a layer's weight from its inputs and the
-/// gradient of its outputs. `sums` has a row of `y_width` for each of the `inputs` columns of `x`;
-/// `y_width` is a multiple of [`LANES`].
+/// [`LANES`] values.
+///
+/// # Safety
+/// They can be read, and the machine has the vector's instructions.
+#[inline(always)]
+unsafe fn load<V: Vector, const PER: usize>(from: *const f32, lanes: usize) -> [V; PER] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut vectors = [V::splat(0.0); PER];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            *vector = V::load(from.add(v * lanes));
+        }
+        vectors
+    }
+}
+
+/// `sums += x^T y` over `rows` rows: the gradient of a layer's weight from its `inputs` and the
+/// gradient of its outputs. `sums` has a row of `y_width`, a multiple of [`LANES`], for each input.
+///
+/// # Safety
+/// The machine has the vector's instructions.
 #[cfg(feature = "train")]
 #[inline(always)]
-pub(super) fn add_products<const ROWS: usize, const FMA: bool>(
+pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize>(
     rows: usize,
-    (x, x_stride, inputs): (&[f32], usize, usize),
-    (y, y_width): (&[f32], usize),
+    (x, inputs): (&Rows, usize),
+    (y, y_width): (&Rows, usize),
     sums: &mut [f32],
 ) {
-    assert!(inputs <= x_stride && x.len() >= rows * x_stride && y.len() >= rows * y_width);
+    let lanes = LANES / PER;
+    assert!(rows <= BLOCK && inputs + ROWS <= ROW && y_width <= ROW);
     assert!(y_width.is_multiple_of(LANES) && sums.len() >= inputs * y_width);
     for lane in (0..y_width).step_by(LANES) {
         for first in (0..inputs).step_by(ROWS) {
-            let count = ROWS.min(inputs - first);
-            let mut tile = [[0.0; LANES]; ROWS];
-            for row in 0..rows {
-                // SAFETY: `row < rows`, and a row of `y` is `y_width` long, of which `lane..` has LANES.
-                let y = unsafe { &*y.as_ptr().add(row * y_width + lane).cast::<[f32; LANES]>() };
-                for (r, tile) in tile.iter_mut().enumerate() {
-                    // The last tile may be cut short: what it computes beyond is not stored.
-                    let column = if first + r < inputs { first + r } else { first };
-                    // SAFETY: `column < inputs <= x_stride` and `row < rows`.
-                    let x = unsafe { *x.get_unchecked(row * x_stride + column) };
-                    for (sum, y) in tile.iter_mut().zip(y) {
-                        *sum = if FMA { x.mul_add(*y, *sum) } else { x * y + *sum };
+            // SAFETY: the instructions are the caller's. `lane + LANES <= y_width <= ROW`, and
+            // `first + r < inputs + ROWS <= ROW`; what lies beyond the inputs is not stored.
+            unsafe {
+                let mut tile = [[V::splat(0.0); PER]; ROWS];
+                for (x, y) in x.iter().zip(y).take(rows) {
+                    let y: [V; PER] = load(y.as_ptr().add(lane), lanes);
+                    for (r, tile) in tile.iter_mut().enumerate() {
+                        let x = V::splat(*x.get_unchecked(first + r));
+                        for (sum, y) in tile.iter_mut().zip(y) {
+                            *sum = sum.add_product(x, y);
+                        }
                     }
                 }
-            }
-            for (r, tile) in tile.iter().enumerate().take(count) {
-                let out = &mut sums[(first + r) * y_width + lane..][..LANES];
-                out.iter_mut().zip(tile).for_each(|(out, sum)| *out += sum);
+                let one = V::splat(1.0);
+                for (r, tile) in tile.iter().enumerate().take(inputs - first) {
+                    let out = &mut sums[(first + r) * y_width + lane..][..LANES];
+                    let old: [V; PER] = load(out.as_ptr(), lanes);
+                    for (v, (old, sum)) in old.into_iter().zip(tile).enumerate() {
+                        old.add_product(one, *sum).store(out.as_mut_ptr().add(v * lanes));
+                    }
+                }
             }
         }
     }

@@ -5,10 +5,14 @@
 //! tick if the update takes it above the threshold. So such a cell is computed, but only where the
 //! fate of a neighbour hangs on it.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m512};
+
 use super::{
     Isa, Tick,
-    dense::{BLOCK, Dense},
+    dense::{BLOCK, Dense, Rows, rows},
     perceive::Perception,
+    vector::{Quad, Vector},
 };
 use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, Rule, State, Weights, tick_key};
 
@@ -88,11 +92,16 @@ struct Updates {
     values: Vec<f32>,
 }
 
-#[derive(Default)]
 struct Block {
-    features: Vec<f32>,
-    hidden: Vec<f32>,
-    delta: Vec<f32>,
+    features: Box<Rows>,
+    hidden: Box<Rows>,
+    delta: Box<Rows>,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { features: rows(), hidden: rows(), delta: rows() }
+    }
 }
 
 impl Engine {
@@ -286,9 +295,8 @@ impl Engine {
         updates.values.resize(updates.cells.len() * self.channels, 0.0);
         let (cells, values) = (&updates.cells[first..], &mut updates.values[first * self.channels..]);
         match self.isa {
-            Isa::Portable => {
-                self.compute_with::<6, { cfg!(target_arch = "aarch64") }>(state, rotation, block, cells, values)
-            }
+            // SAFETY: every machine has these.
+            Isa::Portable => unsafe { self.compute_with::<Quad, 4, 3>(state, rotation, block, cells, values) },
             // SAFETY: `with_isa` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { self.compute_avx2(state, rotation, block, cells, values) },
@@ -308,7 +316,8 @@ impl Engine {
         cells: &[u32],
         values: &mut [f32],
     ) {
-        self.compute_with::<6, true>(state, rotation, block, cells, values);
+        // SAFETY: the instructions are enabled here.
+        unsafe { self.compute_with::<__m256, 2, 6>(state, rotation, block, cells, values) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -321,12 +330,16 @@ impl Engine {
         cells: &[u32],
         values: &mut [f32],
     ) {
-        self.compute_with::<12, true>(state, rotation, block, cells, values);
+        // SAFETY: the instructions are enabled here.
+        unsafe { self.compute_with::<__m512, 1, 12>(state, rotation, block, cells, values) }
     }
 
-    /// Perception, the two layers and the addition, in tiles of `ROWS` cells.
+    /// Perception, the two layers and the addition, in tiles of `ROWS` cells by `PER` vectors.
+    ///
+    /// # Safety
+    /// The machine has the vector's instructions.
     #[inline(always)]
-    fn compute_with<const ROWS: usize, const FMA: bool>(
+    unsafe fn compute_with<V: Vector, const PER: usize, const ROWS: usize>(
         &self,
         state: &State,
         rotation: Option<(f32, f32)>,
@@ -336,19 +349,17 @@ impl Engine {
     ) {
         const { assert!(BLOCK.is_multiple_of(ROWS)) }
         let n = self.channels;
-        let (inputs, hidden, outputs) = (self.hidden.inputs, self.hidden.padded_outputs, self.output.padded_outputs);
-        block.features.resize(BLOCK * inputs, 0.0);
-        block.hidden.resize(BLOCK * hidden, 0.0);
-        block.delta.resize(BLOCK * outputs, 0.0);
+        let Block { features, hidden, delta } = block;
         for (cells, values) in cells.chunks(BLOCK).zip(values.chunks_mut(BLOCK * n)) {
-            for (&cell, features) in cells.iter().zip(block.features.chunks_exact_mut(inputs)) {
+            for (&cell, features) in cells.iter().zip(features.iter_mut()) {
                 self.perception.cell(state, cell as usize, rotation, features);
             }
-            self.hidden.apply::<ROWS, FMA, true>(cells.len(), &block.features, inputs, &mut block.hidden);
-            self.output.apply::<ROWS, FMA, false>(cells.len(), &block.hidden, hidden, &mut block.delta);
-            for ((&cell, new), delta) in
-                cells.iter().zip(values.chunks_exact_mut(n)).zip(block.delta.chunks_exact(outputs))
-            {
+            // SAFETY: the caller's.
+            unsafe {
+                self.hidden.apply::<V, PER, ROWS, true>(cells.len(), features, hidden);
+                self.output.apply::<V, PER, ROWS, false>(cells.len(), hidden, delta);
+            }
+            for ((&cell, new), delta) in cells.iter().zip(values.chunks_exact_mut(n)).zip(delta.iter()) {
                 let old = &state.values()[cell as usize * n..][..n];
                 let mut finite = true;
                 for ((new, old), delta) in new.iter_mut().zip(old).zip(delta) {

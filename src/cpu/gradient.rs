@@ -4,10 +4,14 @@
 //! values of the cells that fired, died or were wounded, and features and hidden units are
 //! recomputed for cells that live and fired. All others pass their gradient on, or, dead, none.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m512};
+
 use super::{
     Engine, Isa, Tick,
-    dense::{BLOCK, Dense, add_products},
+    dense::{BLOCK, Dense, Rows, add_products, rows},
     engine::{Grid, Record, Scratch},
+    vector::{Quad, Vector},
 };
 use crate::rule::{CellMask, State, Weights};
 
@@ -78,6 +82,11 @@ impl Tape {
         self.live.clear();
     }
 
+    /// Cells whose update was computed, all ticks together.
+    pub fn updates(&self) -> usize {
+        self.ticks.iter().map(|marks| marks.updated - marks.wounded).sum()
+    }
+
     /// Bytes that the run takes.
     pub fn bytes(&self) -> usize {
         self.cells.len() * 4 + self.old.len() * 4 + self.live.len() * 8 + self.ticks.len() * size_of::<TickMarks>()
@@ -114,11 +123,13 @@ struct Work {
     output_weight: Vec<f32>,
     output_bias: Vec<f32>,
     /// Of a block of cells: what they perceive, think and change, and the gradients of those.
-    features: Vec<f32>,
-    hidden: Vec<f32>,
-    d_features: Vec<f32>,
-    d_hidden: Vec<f32>,
-    d_delta: Vec<f32>,
+    features: Box<Rows>,
+    hidden: Box<Rows>,
+    d_features: Box<Rows>,
+    d_hidden: Box<Rows>,
+    d_delta: Box<Rows>,
+    /// The gradients of all that fired in a tick: they are read before any is added to.
+    owed: Vec<f32>,
 }
 
 impl<'a> Gradients<'a> {
@@ -174,18 +185,18 @@ impl<'a> Gradients<'a> {
 
     fn work(&self) -> Work {
         let (features, width) = (self.engine.hidden.inputs, self.engine.hidden.padded_outputs);
-        let (features_width, channels) = (self.hidden_transposed.padded_outputs, self.engine.output_width());
-        let hidden = self.hidden_transposed.inputs;
+        let (hidden, channels) = (self.hidden_transposed.inputs, self.engine.output_width());
         Work {
             hidden_weight: vec![0.0; features * width],
             hidden_bias: vec![0.0; width],
             output_weight: vec![0.0; hidden * channels],
             output_bias: vec![0.0; channels],
-            features: vec![0.0; BLOCK * features],
-            hidden: vec![0.0; BLOCK * width],
-            d_features: vec![0.0; BLOCK * features_width],
-            d_hidden: vec![0.0; BLOCK * width],
-            d_delta: Vec::new(),
+            features: rows(),
+            hidden: rows(),
+            d_features: rows(),
+            d_hidden: rows(),
+            d_delta: rows(),
+            owed: Vec::new(),
         }
     }
 
@@ -211,9 +222,8 @@ impl<'a> Gradients<'a> {
         work: &mut Work,
     ) {
         match self.engine.isa {
-            Isa::Portable => {
-                self.tick_with::<6, { cfg!(target_arch = "aarch64") }>(state, rotation, updated, gradient, work)
-            }
+            // SAFETY: every machine has these.
+            Isa::Portable => unsafe { self.tick_with::<Quad, 4, 3>(state, rotation, updated, gradient, work) },
             // SAFETY: `Engine::with_isa` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { self.tick_avx2(state, rotation, updated, gradient, work) },
@@ -233,7 +243,8 @@ impl<'a> Gradients<'a> {
         gradient: &mut [f32],
         work: &mut Work,
     ) {
-        self.tick_with::<6, true>(state, rotation, updated, gradient, work);
+        // SAFETY: the instructions are enabled here.
+        unsafe { self.tick_with::<__m256, 2, 6>(state, rotation, updated, gradient, work) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -246,11 +257,16 @@ impl<'a> Gradients<'a> {
         gradient: &mut [f32],
         work: &mut Work,
     ) {
-        self.tick_with::<12, true>(state, rotation, updated, gradient, work);
+        // SAFETY: the instructions are enabled here.
+        unsafe { self.tick_with::<__m512, 1, 12>(state, rotation, updated, gradient, work) }
     }
 
+    /// One tick back, in tiles of `ROWS` by `PER` vectors.
+    ///
+    /// # Safety
+    /// The machine has the vector's instructions.
     #[inline(always)]
-    fn tick_with<const ROWS: usize, const FMA: bool>(
+    unsafe fn tick_with<V: Vector, const PER: usize, const ROWS: usize>(
         &self,
         state: &State,
         rotation: Option<(f32, f32)>,
@@ -260,46 +276,45 @@ impl<'a> Gradients<'a> {
     ) {
         let Engine { channels: n, perception, hidden: layer, step_size, .. } = self.engine;
         let n = *n;
-        let (inputs, width, out_width) = (layer.inputs, layer.padded_outputs, self.engine.output_width());
-        let features_width = self.hidden_transposed.padded_outputs;
+        let (width, out_width) = (layer.padded_outputs, self.engine.output_width());
+        let hidden_units = self.hidden_transposed.inputs;
         let size = (state.width(), state.height());
+        let Work { features, hidden, d_features, d_hidden, d_delta, owed, .. } = work;
 
-        // All of these are read before any is added to.
-        work.d_delta.clear();
-        work.d_delta.resize(updated.len().next_multiple_of(BLOCK) * out_width, 0.0);
-        for (&cell, d_delta) in updated.iter().zip(work.d_delta.chunks_exact_mut(out_width)) {
-            let owed = &gradient[cell as usize * n..][..n];
-            d_delta.iter_mut().zip(owed).for_each(|(d, owed)| *d = step_size * owed);
+        owed.clear();
+        for &cell in updated {
+            owed.extend(gradient[cell as usize * n..][..n].iter().map(|owed| step_size * owed));
         }
-        for (cells, d_delta) in updated.chunks(BLOCK).zip(work.d_delta.chunks_exact(BLOCK * out_width)) {
+        for (cells, owed) in updated.chunks(BLOCK).zip(owed.chunks(BLOCK * n)) {
             let rows = cells.len();
-            for (&cell, features) in cells.iter().zip(work.features.chunks_exact_mut(inputs)) {
+            for (&cell, features) in cells.iter().zip(features.iter_mut()) {
                 perception.cell(state, cell as usize, rotation, features);
             }
-            layer.apply::<ROWS, FMA, true>(rows, &work.features, inputs, &mut work.hidden);
-            self.output_transposed.apply::<ROWS, FMA, false>(rows, d_delta, out_width, &mut work.d_hidden);
-            for (d_hidden, hidden) in work.d_hidden.iter_mut().zip(&work.hidden) {
-                *d_hidden = if *hidden > 0.0 { *d_hidden } else { 0.0 };
+            for (d_delta, owed) in d_delta.iter_mut().zip(owed.chunks_exact(n)) {
+                d_delta[..n].copy_from_slice(owed);
             }
-            self.hidden_transposed.apply::<ROWS, FMA, false>(rows, &work.d_hidden, width, &mut work.d_features);
+            // SAFETY: the caller's; so below.
+            unsafe {
+                layer.apply::<V, PER, ROWS, true>(rows, features, hidden);
+                self.output_transposed.apply::<V, PER, ROWS, false>(rows, d_delta, d_hidden);
+            }
+            for (d_hidden, hidden) in d_hidden.iter_mut().zip(hidden.iter()).take(rows) {
+                for (d_hidden, hidden) in d_hidden[..width].iter_mut().zip(&hidden[..width]) {
+                    // A choice instead of a factor becomes a masked store, which is slow.
+                    *d_hidden *= f32::from(u8::from(*hidden > 0.0));
+                }
+            }
+            let (inputs, outputs) = ((&**features, layer.inputs), (&**d_delta, out_width));
+            unsafe {
+                self.hidden_transposed.apply::<V, PER, ROWS, false>(rows, d_hidden, d_features);
+                add_products::<V, PER, ROWS>(rows, (hidden, hidden_units), outputs, &mut work.output_weight);
+                add_products::<V, PER, ROWS>(rows, inputs, (d_hidden, width), &mut work.hidden_weight);
+            }
+            add_rows(&mut work.output_bias, outputs.0, rows);
+            add_rows(&mut work.hidden_bias, d_hidden, rows);
 
-            add_products::<ROWS, FMA>(
-                rows,
-                (&work.hidden, width, self.hidden_transposed.inputs),
-                (d_delta, out_width),
-                &mut work.output_weight,
-            );
-            add_products::<ROWS, FMA>(
-                rows,
-                (&work.features, inputs, inputs),
-                (&work.d_hidden, width),
-                &mut work.hidden_weight,
-            );
-            add_rows(&mut work.output_bias, d_delta, rows);
-            add_rows(&mut work.hidden_bias, &work.d_hidden, rows);
-
-            for (&cell, d_features) in cells.iter().zip(work.d_features.chunks_exact_mut(features_width)) {
-                perception.spread(gradient, size, cell as usize, rotation, &mut d_features[..inputs]);
+            for (&cell, d_features) in cells.iter().zip(d_features.iter_mut()) {
+                perception.spread(gradient, size, cell as usize, rotation, &mut d_features[..layer.inputs]);
             }
         }
     }
@@ -314,8 +329,8 @@ fn restore(state: &mut State, cells: &[u32], old: &[f32]) {
 }
 
 #[inline(always)]
-fn add_rows(sums: &mut [f32], rows: &[f32], count: usize) {
-    for row in rows.chunks_exact(sums.len()).take(count) {
+fn add_rows(sums: &mut [f32], rows: &Rows, count: usize) {
+    for row in rows.iter().take(count) {
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
 }

@@ -30,13 +30,18 @@ mod engine;
 mod gradient;
 mod isa;
 mod oracle;
+#[cfg(feature = "cli")]
+mod peak;
 mod perceive;
+mod vector;
 
 pub use engine::{Engine, Grid, Scratch};
 #[cfg(feature = "train")]
 pub use gradient::{Gradients, Tape};
 pub use isa::Isa;
 pub use oracle::step as oracle_step;
+#[cfg(feature = "cli")]
+pub use peak::peak_flops;
 
 use crate::rule;
 

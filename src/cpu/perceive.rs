@@ -1,5 +1,6 @@
 //! Perception of single cells: their 3x3 neighbourhood under the rule's kernels.
 
+use super::vector::{Quad, Vector};
 use crate::rule::{Boundary, Kernel, Rule, State};
 
 /// What perceiving takes, settled once a model.
@@ -9,6 +10,10 @@ pub(super) struct Perception {
     kernels: Vec<Kernel>,
     /// The features at which the two gradients start, if both are perceived.
     gradients: Option<(usize, usize)>,
+    /// For each neighbour, row by row: the features in which it has a part, by where they start,
+    /// and its weight.
+    #[cfg(feature = "train")]
+    parts: [Vec<(usize, f32)>; 9],
 }
 
 impl Perception {
@@ -19,6 +24,12 @@ impl Perception {
             boundary: rule.boundary,
             kernels: rule.perception.clone(),
             gradients: start(Kernel::SobelX).zip(start(Kernel::SobelY)),
+            #[cfg(feature = "train")]
+            parts: std::array::from_fn(|i| {
+                let weights = rule.perception.iter().map(|kernel| kernel.weights()[i / 3][i % 3]);
+                let parts = weights.enumerate().map(|(k, weight)| (k * rule.channels, weight));
+                parts.filter(|(_, weight)| *weight != 0.0).collect()
+            }),
         }
     }
 
@@ -28,10 +39,10 @@ impl Perception {
         let [nw, n, ne, w, center, e, sw, s, se] = self.around(state, index);
         for (kernel, out) in self.kernels.iter().zip(features.chunks_exact_mut(self.channels)) {
             match kernel {
-                Kernel::Identity => out.copy_from_slice(center.as_flattened()),
-                Kernel::SobelX => each(out, [nw, w, sw, ne, e, se], sobel),
-                Kernel::SobelY => each(out, [nw, n, ne, sw, s, se], sobel),
-                Kernel::Laplacian => each(out, [nw, n, ne, w, center, e, sw, s, se], laplacian),
+                Kernel::Identity => out.copy_from_slice(center),
+                Kernel::SobelX => sobel(out, [nw, w, sw, ne, e, se]),
+                Kernel::SobelY => sobel(out, [nw, n, ne, sw, s, se]),
+                Kernel::Laplacian => laplacian(out, [nw, ne, sw, se, n, s, w, e, center]),
             }
         }
         if let Some((cos, sin)) = rotation {
@@ -69,30 +80,39 @@ impl Perception {
             self.rotate(features, cos, -sin);
         }
         let (x, y) = (index % w, index / w);
-        for dy in 0..3 {
-            for dx in 0..3 {
+        let inside = x > 0 && y > 0 && x + 1 < w && y + 1 < h;
+        for (i, parts) in self.parts.iter().enumerate() {
+            let (dx, dy) = (i % 3, i / 3);
+            let cell = if inside {
+                index + dy * w + dx - w - 1
+            } else {
                 let at = (self.boundary.shift(x, dx as isize - 1, w), self.boundary.shift(y, dy as isize - 1, h));
                 let (Some(x), Some(y)) = at else { continue };
-                let out = &mut gradient[(y * w + x) * n..][..n];
-                for (kernel, features) in self.kernels.iter().zip(features.chunks_exact(n)) {
-                    let weight = kernel.weights()[dy][dx];
-                    if weight != 0.0 {
-                        out.iter_mut().zip(features).for_each(|(out, feature)| *out += weight * feature);
+                y * w + x
+            };
+            let out = &mut gradient[cell * n..][..n];
+            for &(start, weight) in parts {
+                let features = &features[start..][..n];
+                for quad in (0..n).step_by(4) {
+                    // SAFETY: both have `n` values, a multiple of 4; every machine has quads.
+                    unsafe {
+                        let out = out.as_mut_ptr().add(quad);
+                        let owed = Quad::load(features.as_ptr().add(quad));
+                        Quad::load(out).add_product(owed, Quad::splat(weight)).store(out);
                     }
                 }
             }
         }
     }
 
-    /// The 3x3 neighbourhood, row by row, in quads of channels; zeros beyond a zero boundary.
+    /// The 3x3 neighbourhood, row by row; zeros beyond a zero boundary.
     #[inline(always)]
-    fn around<'a>(&self, state: &'a State, index: usize) -> [&'a [[f32; 4]]; 9] {
-        static ZEROS: [[f32; 4]; 8] = [[0.0; 4]; 8];
-        let (w, h, quads) = (state.width(), state.height(), self.channels / 4);
+    fn around<'a>(&self, state: &'a State, index: usize) -> [&'a [f32]; 9] {
+        static ZEROS: [f32; 32] = [0.0; 32];
+        let (w, h, n) = (state.width(), state.height(), self.channels);
         let (x, y) = (index % w, index / w);
-        let (values, _) = state.values().as_chunks::<4>();
-        let at = |cell: usize| &values[cell * quads..][..quads];
-        let mut around = [&ZEROS[..quads]; 9];
+        let at = |cell: usize| &state.values()[cell * n..][..n];
+        let mut around = [&ZEROS[..n]; 9];
         let inside = x > 0 && y > 0 && x + 1 < w && y + 1 < h;
         for (i, cell) in around.iter_mut().enumerate() {
             let (dx, dy) = (i as isize % 3 - 1, i as isize / 3 - 1);
@@ -106,32 +126,46 @@ impl Perception {
     }
 }
 
-/// Sets each value of `out` from the same channel of some cells. The quads are what the compiler
-/// makes vectors of. (Plain loops: `array::map` is compiled apart, without this machine's vectors.)
+/// `(high - low) / 8` of the cells `[low; 3, high; 3]`, the middle one of each three counted twice.
 #[inline(always)]
-fn each<const N: usize>(out: &mut [f32], cells: [&[[f32; 4]]; N], f: impl Fn([f32; N]) -> f32) {
-    let (out, _) = out.as_chunks_mut::<4>();
-    for cell in cells {
-        assert_eq!(cell.len(), out.len());
-    }
-    for (quad, out) in out.iter_mut().enumerate() {
-        for (lane, out) in out.iter_mut().enumerate() {
-            let mut values = [0.0; N];
+fn sobel(out: &mut [f32], cells: [&[f32]; 6]) {
+    quads(out, cells, |[l0, l1, l2, h0, h1, h2]| {
+        // SAFETY: every machine has quads.
+        unsafe {
+            let minus = Quad::splat(-1.0);
+            let (d0, d1, d2) = (h0.add_product(l0, minus), h1.add_product(l1, minus), h2.add_product(l2, minus));
+            d0.add_product(d1, Quad::splat(2.0)).add(d2).multiply(Quad::splat(0.125))
+        }
+    });
+}
+
+/// Of the corners, the edges and the centre.
+#[inline(always)]
+fn laplacian(out: &mut [f32], cells: [&[f32]; 9]) {
+    quads(out, cells, |[nw, ne, sw, se, n, s, w, e, center]| {
+        // SAFETY: every machine has quads.
+        unsafe {
+            let corners = nw.add(ne).add(sw.add(se));
+            let edges = n.add(s).add(w.add(e));
+            let around = corners.add_product(edges, Quad::splat(2.0));
+            around.add_product(center, Quad::splat(-12.0)).multiply(Quad::splat(0.0625))
+        }
+    });
+}
+
+/// Sets four channels of `out` at a time from the same channels of some cells.
+#[inline(always)]
+fn quads<const N: usize>(out: &mut [f32], cells: [&[f32]; N], f: impl Fn([Quad; N]) -> Quad) {
+    let n = out.len();
+    assert!(n.is_multiple_of(4) && cells.iter().all(|cell| cell.len() == n));
+    for quad in (0..n).step_by(4) {
+        // SAFETY: all have `n` values, a multiple of 4; every machine has quads.
+        unsafe {
+            let mut values = [Quad::splat(0.0); N];
             for (value, cell) in values.iter_mut().zip(cells) {
-                *value = cell[quad][lane];
+                *value = Quad::load(cell.as_ptr().add(quad));
             }
-            *out = f(values);
+            f(values).store(out.as_mut_ptr().add(quad));
         }
     }
-}
-
-/// `(high - low) / 8`, the middle one of each three counted twice.
-#[inline(always)]
-fn sobel([l0, l1, l2, h0, h1, h2]: [f32; 6]) -> f32 {
-    ((h0 - l0) + 2.0 * (h1 - l1) + (h2 - l2)) * 0.125
-}
-
-#[inline(always)]
-fn laplacian([nw, n, ne, w, center, e, sw, s, se]: [f32; 9]) -> f32 {
-    (((nw + ne) + (sw + se)) + 2.0 * ((n + s) + (w + e)) - 12.0 * center) * 0.0625
 }

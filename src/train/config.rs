@@ -109,8 +109,9 @@ pub struct TrainConfig {
     pub batch: usize,
     /// Samples that are kept between steps; default 256.
     pub pool: usize,
-    /// The least and the most ticks of a step; default 64 to 96.
-    pub ticks: [u32; 2],
+    /// The least and the most ticks of a step; default 1.6 and 2.4 for each pixel of the picture's
+    /// longer side, which for the article's 40 pixels are its 64 to 96.
+    pub ticks: Option<[u32; 2]>,
     /// The share of the budget in which the ticks rise from half of that; default 0.05.
     pub warm_up: f64,
     /// The learning rate of Adam, from the first step to the last, along a cosine; default 2e-3 to 5e-5.
@@ -147,7 +148,7 @@ impl Default for TrainConfig {
             device: TrainDevice::default(),
             batch: 8,
             pool: 256,
-            ticks: [64, 96],
+            ticks: None,
             warm_up: 0.05,
             learning_rate: [2e-3, 5e-5],
             wounded: 3,
@@ -172,7 +173,7 @@ impl TrainConfig {
             if good { Ok(()) } else { Err(TrainError::Config { field, found, wanted }) }
         };
         let share = |value: f64| (0.0..=1.0).contains(&value);
-        let [low, high] = self.ticks;
+        let [low, high] = self.ticks_for(target);
         let [first, last] = self.learning_rate;
         let budget = match self.budget {
             Budget::Iterations(iterations) => iterations > 0,
@@ -244,10 +245,16 @@ impl TrainConfig {
         last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
     }
 
+    /// The least and the most ticks of a step, once warm.
+    fn ticks_for(&self, target: &Target) -> [u32; 2] {
+        let longer = target.width.max(target.height).min(1000) as u32;
+        self.ticks.unwrap_or([(longer * 8 / 5).max(16), (longer * 12 / 5).max(24)])
+    }
+
     /// The least and the most ticks at a share of the budget.
-    pub(super) fn ticks_at(&self, progress: f64) -> std::ops::RangeInclusive<u32> {
+    pub(super) fn ticks_at(&self, target: &Target, progress: f64) -> std::ops::RangeInclusive<u32> {
         let grown = if progress < self.warm_up { 0.5 + 0.5 * progress / self.warm_up } else { 1.0 };
-        let [low, high] = self.ticks.map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
+        let [low, high] = self.ticks_for(target).map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
         low..=high
     }
 }

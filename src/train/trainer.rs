@@ -154,7 +154,7 @@ impl Trainer {
             starts: (0..starts.len() as u32)
                 .map(|i| Tick { tick: 0, seed: noise.wrapping_add(i), angle: 0.0 })
                 .collect(),
-            ticks: random.u32(self.config.ticks_at(progress)),
+            ticks: random.u32(self.config.ticks_at(&self.target, progress)),
         };
 
         let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);

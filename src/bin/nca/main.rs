@@ -1,5 +1,6 @@
 //! `nca`: grow, wound and inspect neural cellular automata from the command line.
 
+mod bench;
 mod eval;
 mod import;
 mod info;
@@ -33,6 +34,8 @@ enum Command {
     Import(import::Import),
     /// Says what a model file holds.
     Info(info::Info),
+    /// Measures what this machine affords: cells a second, and seconds a training step takes.
+    Bench(bench::Bench),
 }
 
 /// Any error that ends the program; its text is for people.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run().map(|()| ExitCode::SUCCESS),
         Command::Import(import) => import.run().map(|()| ExitCode::SUCCESS),
         Command::Info(info) => info.run().map(|()| ExitCode::SUCCESS),
+        Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };
     match done {
         Ok(code) => code,

@@ -1,0 +1,240 @@
+use std::{hint::black_box, num::NonZero, path::PathBuf, thread, time::Instant};
+
+use bevy_nca::{
+    cpu::{Engine, Isa, Scratch, Tick, peak_flops},
+    rule::{Model, State},
+};
+use clap::Args;
+use serde::Serialize;
+
+use crate::Result;
+
+/// The grid, and how many sprites at once.
+const SIDE: usize = 72;
+const BATCH: usize = 8;
+/// Ticks of a training step, and of a measurement of the engine.
+const TICKS: u32 = 80;
+/// Measurements of which the median is given.
+const ROUNDS: usize = 7;
+
+#[derive(Args)]
+pub struct Bench {
+    /// A `.nca` file [default: one that the program brings].
+    model: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    instructions: String,
+    threads: usize,
+    /// Multiply-adds in registers alone, all threads.
+    peak_gflops: f64,
+    run: Figure,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    train: Option<Figure>,
+    /// The most memory that the program held, in MiB, where the system tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_mib: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    /// Seconds of one round: the median, the least and the most.
+    seconds: [f64; 3],
+    /// Ticks of one sprite in a second, at the median.
+    sprite_ticks_per_s: f64,
+    /// Operations of the dense layers, at the median.
+    gflops: f64,
+    /// The share of the peak.
+    share_of_peak: f64,
+}
+
+impl Bench {
+    pub fn run(&self) -> Result {
+        let model = match &self.model {
+            Some(path) => Model::read(path)?,
+            None => Model::from_bytes(include_bytes!("../../../assets/models/slime.nca"))?,
+        };
+        let model = model.with_rule(|rule| rule.grid = [SIDE as u32; 2])?;
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let isa = Isa::best();
+        let peak_gflops = thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| peak_flops(isa))).collect();
+            workers.into_iter().filter_map(|worker| worker.join().ok()).sum::<f64>() / 1e9
+        });
+        let report = Report {
+            model: model.rule().name.clone(),
+            instructions: format!("{isa:?}").to_lowercase(),
+            threads,
+            peak_gflops,
+            run: run(&model, threads, peak_gflops)?,
+            #[cfg(feature = "train")]
+            train: Some(train::measure(&model, peak_gflops)?),
+            #[cfg(not(feature = "train"))]
+            train: None,
+            peak_memory_mib: peak_memory(),
+        };
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report)?)
+        } else {
+            report.print()
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn print(&self) {
+        let Self { model, instructions, threads, peak_gflops, .. } = self;
+        println!("model {model}, {SIDE}x{SIDE} cells, {BATCH} sprites; {threads} threads, {instructions}");
+        println!("multiply-adds in registers: {peak_gflops:.0} GFLOP/s");
+        let line = |what: &str, unit: &str, figure: &Figure, of: f64| {
+            let [median, least, most] = figure.seconds.map(|seconds| seconds * 1e3 / of);
+            println!(
+                "{what:<10}{median:>9.3} ms {unit} ({least:.3} to {most:.3}); {:.0} sprite-ticks/s; {:.0} GFLOP/s, {:.0}% of the peak",
+                figure.sprite_ticks_per_s,
+                figure.gflops,
+                100.0 * figure.share_of_peak
+            );
+        };
+        line("run", "a tick of all", &self.run, f64::from(TICKS));
+        if let Some(train) = &self.train {
+            line("train", "a step", train, 1.0);
+        }
+        if let Some(memory) = self.peak_memory_mib {
+            println!("memory    {memory:>9.0} MiB at most");
+        }
+    }
+}
+
+impl Figure {
+    /// Of rounds that took so many seconds, each with so many floating-point operations.
+    fn new(mut seconds: Vec<f64>, operations: f64, peak_gflops: f64) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        let median = seconds[seconds.len() / 2];
+        let gflops = operations / median / 1e9;
+        Self {
+            seconds: [median, seconds[0], seconds[seconds.len() - 1]],
+            sprite_ticks_per_s: BATCH as f64 * f64::from(TICKS) / median,
+            gflops,
+            share_of_peak: gflops / peak_gflops,
+        }
+    }
+}
+
+/// Grown sprites on the CPU engine, spread over the threads.
+fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
+    let engine = Engine::new(model);
+    let rule = model.rule();
+    let mut grids = Vec::new();
+    for seed in 0..BATCH as u32 {
+        let mut grid = engine.grid(State::seed(rule, SIDE, SIDE)).ok_or("the seed does not fit the model")?;
+        let mut scratch = Scratch::default();
+        for tick in 0..rule.mature_ticks {
+            engine.step(&mut grid, &mut scratch, Tick { tick, seed, angle: 0.0 }, None);
+        }
+        grids.push(grid);
+    }
+    let cells: f64 = grids.iter().map(|grid| awake(rule, grid.state())).sum::<f64>() * rule.fire_rate;
+    let operations = 2.0 * cells * f64::from(TICKS) * ((rule.features() + rule.channels) * rule.hidden) as f64;
+    let mut seconds = Vec::new();
+    for round in 0..=ROUNDS as u32 {
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for grids in grids.chunks_mut(BATCH.div_ceil(threads)) {
+                let engine = &engine;
+                scope.spawn(move || {
+                    let mut scratch = Scratch::default();
+                    for grid in grids {
+                        for tick in 0..TICKS {
+                            let tick = Tick { tick: 1000 + round * TICKS + tick, seed: round, angle: 0.0 };
+                            engine.step(grid, &mut scratch, tick, None);
+                        }
+                    }
+                });
+            }
+        });
+        // The first warms up.
+        seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
+    }
+    black_box(&grids);
+    Ok(Figure::new(seconds, operations, peak_gflops))
+}
+
+/// Cells that lie in a living neighbourhood: those that are computed when they fire.
+fn awake(rule: &bevy_nca::rule::Rule, state: &State) -> f64 {
+    let Some(alive) = rule.alive else { return (SIDE * SIDE) as f64 };
+    let mature = |x: usize, y: usize| state.cell(x, y).is_some_and(|cell| cell[alive.channel] > alive.threshold);
+    let around = |at: usize| at.saturating_sub(1)..=(at + 1).min(SIDE - 1);
+    let lives = |x, y| around(y).any(|y| around(x).any(|x| mature(x, y)));
+    (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))).filter(|&(x, y)| lives(x, y)).count() as f64
+}
+
+/// The high-water mark of this process.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
+
+#[cfg(feature = "train")]
+mod train {
+    use bevy_nca::{
+        cpu::{Engine, Scratch, Tape, Tick},
+        rule::{Model, State},
+        train::{Method, Network, Plan, rollout},
+    };
+    use burn::tensor::{Device, Tensor, TensorData};
+    use std::time::Instant;
+
+    use super::{BATCH, Figure, ROUNDS, SIDE, TICKS};
+    use crate::Result;
+
+    /// The loss of a batch from seeds and its gradient, the optimiser left out.
+    pub fn measure(model: &Model, peak_gflops: f64) -> Result<Figure> {
+        let rule = model.rule();
+        let device = Device::flex().autodiff();
+        let network = Network::new(rule, model.weights(), &device);
+        let seed = State::seed(rule, SIDE, SIDE);
+        let starts: Vec<Tick> = (0..BATCH as u32).map(|seed| Tick { tick: 0, seed, angle: 0.0 }).collect();
+        let target = Tensor::<4>::from_data(
+            TensorData::new(vec![0.5f32; BATCH * SIDE * SIDE * 4], [BATCH, SIDE, SIDE, 4]),
+            &device,
+        );
+        let values: Vec<f32> = (0..BATCH).flat_map(|_| seed.values()).copied().collect();
+        let cells = Tensor::<4>::from_data(TensorData::new(values, [BATCH, SIDE, SIDE, rule.channels]), &device);
+
+        let mut updates = 0;
+        let engine = Engine::new(model);
+        for start in &starts {
+            let mut grid = engine.grid(seed.clone()).ok_or("the seed does not fit the model")?;
+            let (mut scratch, mut tape) = (Scratch::default(), Tape::default());
+            (0..TICKS).for_each(|tick| {
+                engine.step_on_tape(&mut grid, &mut scratch, Tick { tick, ..*start }, None, &mut tape)
+            });
+            updates += tape.updates();
+        }
+        // Forward: both layers. Backward: the hidden layer again, and for each layer the gradient of
+        // its inputs and of its weights.
+        let layers = [rule.features() * rule.hidden, rule.hidden * rule.channels].map(|count| count as f64);
+        let operations = 2.0 * updates as f64 * (4.0 * layers[0] + 3.0 * layers[1]);
+
+        let plan = Plan { rule: rule.clone(), starts, ticks: TICKS };
+        let mut seconds = Vec::new();
+        for round in 0..=ROUNDS {
+            let start = Instant::now();
+            let ends = rollout(&network, cells.clone(), &plan, Method::Fused);
+            let loss = (ends.narrow(3, 0, 4) - target.clone()).square().mean();
+            let gradients = loss.backward();
+            let gradient = network.hidden_weight.val().grad(&gradients).ok_or("there is no gradient")?;
+            std::hint::black_box(gradient.into_data());
+            // The first warms up.
+            seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
+        }
+        Ok(Figure::new(seconds, operations, peak_gflops))
+    }
+}
