@@ -34,8 +34,10 @@
 //!   [`NcaDamage`] wounds it. [`NcaClock`] says when cells tick, [`NcaBackend`] where.
 //! - [`rule`] is the automaton itself, its model file and its noise. It knows no Bevy.
 //! - [`cpu`] is the engine for CPUs, for use without Bevy too.
-//! - [`headless`] makes apps without a window, [`record`](https://docs.rs/bevy_nca/latest/bevy_nca/record) files of what they show
-//!   (feature `record`).
+//! - [`scorecard`] measures how well a model grows its picture, keeps it, and repairs it;
+//!   [`train`](https://docs.rs/bevy_nca/latest/bevy_nca/train) makes models from pictures (feature `train`).
+//! - [`headless`] makes apps without a window, [`record`](https://docs.rs/bevy_nca/latest/bevy_nca/record)
+//!   files of what they show (feature `record`).
 //!
 //! The rule is the one of Mordvintsev, Randazzo, Niklasson and Levin, [Growing Neural Cellular
 //! Automata](https://distill.pub/2020/growing-ca), Distill 2020.

@@ -66,18 +66,18 @@ pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
                 CellMap([cos, -sin, sin, cos, -x * cos - y * sin, x * sin - y * cos]),
             );
         }
-        5..8 => {
+        5..7 => {
             let [x, y] = spot(random);
             mask.add(&Shape::circle(x, y, size * (0.2 + 0.6 * random.f32())), CellMap::IDENTITY);
         }
-        8 => {
+        7 => {
             for _ in 0..random.u32(2..6) {
                 let [x, y] = spot(random);
                 mask.add(&Shape::circle(x, y, size * (0.1 + 0.25 * random.f32())), CellMap::IDENTITY);
             }
         }
         _ => {
-            let share = 0.3 + 0.65 * random.f32();
+            let share = 0.5 + 0.45 * random.f32();
             living.iter().filter(|_| random.f32() < share).for_each(|&cell| mask.insert(cell));
         }
     }

@@ -123,7 +123,7 @@ impl Trainer {
         share.min(1.0)
     }
 
-    /// Where the last step's samples ended, worst first as they began.
+    /// Where the last step's samples ended.
     pub fn last_batch(&self) -> &[State] {
         &self.last
     }
@@ -154,7 +154,7 @@ impl Trainer {
             starts: (0..starts.len() as u32)
                 .map(|i| Tick { tick: 0, seed: noise.wrapping_add(i), angle: 0.0 })
                 .collect(),
-            ticks: random.u32(self.config.ticks_at(&self.target, progress)),
+            ticks: random.u32(self.config.ticks_at(progress)),
         };
 
         let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);
@@ -188,32 +188,27 @@ impl Trainer {
             return (Vec::new(), (0..batch).map(|_| seed()).collect());
         }
         let wanted = self.target.premultiplied(size[0], size[1]);
-        let mut picked: Vec<(f32, usize, State)> = random
-            .choose_multiple(0..self.pool.len(), batch)
-            .into_iter()
-            .map(|slot| {
-                let state = self.pool[slot].state(size, self.rule.channels);
-                (mean_squared_error(&state, &wanted), slot, state)
-            })
-            .collect();
-        // Worst first.
-        picked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let nothing = wanted.iter().map(|value| value * value).sum::<f32>() / wanted.len() as f32;
-        for (index, (error, _, state)) in picked.iter_mut().enumerate() {
-            // One sample always grows from a seed, so that growing is not forgotten. The dead, and
+        let fresh = random.usize(..batch);
+        let pick = |(index, slot): (usize, usize)| {
+            let state = self.pool[slot].state(size, self.rule.channels);
+            let error = mean_squared_error(&state, &wanted);
+            // One sample always grows from a seed, so that growing is not forgotten: any, and not
+            // the worst as in the article, for those that have drifted teach to stay. The dead, and
             // what is worse than an empty grid, have nothing more to teach.
-            if index == 0 || *error >= nothing || !self.is_alive(state) {
-                *state = seed();
-            }
-        }
-        let (slots, mut starts): (Vec<usize>, Vec<State>) =
-            picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip();
+            let fresh = index == fresh || error >= nothing || !self.is_alive(&state);
+            if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
+        };
+        let slots = random.choose_multiple(0..self.pool.len(), batch);
+        let mut picked: Vec<(f32, usize, State)> = slots.into_iter().enumerate().map(pick).collect();
         if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
-            for state in starts.iter_mut().rev().take(self.config.wounded) {
+            // The best are wounded; a seed has nothing to lose but its life.
+            picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            for (_, _, state) in picked.iter_mut().take(self.config.wounded).filter(|(error, ..)| error.is_finite()) {
                 state.wound(&wound(random, state));
             }
         }
-        (slots, starts)
+        picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip()
     }
 
     fn is_alive(&self, state: &State) -> bool {

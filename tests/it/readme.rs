@@ -11,11 +11,14 @@ fn the_code_is_that_of_the_example() {
 #[test]
 fn every_feature_and_file_it_names_is_there() {
     let manifest = include_str!("../../Cargo.toml");
-    for feature in ["record", "train", "cli"] {
-        assert!(README.contains(&format!("| `{feature}` |")) && manifest.contains(&format!("\n{feature} = [")));
+    for feature in ["record", "train", "ndarray", "wgpu", "cuda", "cli"] {
+        assert!(README.contains(&format!("`{feature}`")) && manifest.contains(&format!("\n{feature} = [")));
     }
     for (_, rest) in README.match_indices("assets/").map(|(at, _)| README.split_at(at)) {
         let path = rest.split([')', ' ', '\n', '`']).next().unwrap();
+        if path.contains(['*', '$']) {
+            continue;
+        }
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         assert!(path.exists(), "{} is not there", path.display());
     }
