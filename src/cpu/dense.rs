@@ -80,8 +80,7 @@ impl Dense {
         input: &Rows,
         output: &mut Rows,
     ) {
-        const { assert!(LANES.is_multiple_of(PER) && BLOCK.is_multiple_of(ROWS)) }
-        let lanes = LANES / PER;
+        const { assert!(V::LANES * PER == LANES && BLOCK.is_multiple_of(ROWS)) }
         assert!(rows <= BLOCK && self.inputs <= ROW && self.padded_outputs <= ROW);
         for (p, panel) in self.panels.iter().enumerate() {
             for first in (0..rows).step_by(ROWS) {
@@ -89,10 +88,10 @@ impl Dense {
                 // SAFETY: the instructions are the caller's. A panel's rows have LANES values; a
                 // tile has ROWS rows of ROW values, and both `i` and `p * LANES + LANES` are within.
                 unsafe {
-                    let bias: [V; PER] = load(panel.bias.as_ptr(), lanes);
+                    let bias: [V; PER] = load(panel.bias.as_ptr());
                     let mut sums = [bias; ROWS];
                     for (i, weight) in panel.weight.iter().enumerate() {
-                        let weight: [V; PER] = load(weight.as_ptr(), lanes);
+                        let weight: [V; PER] = load(weight.as_ptr());
                         for (r, sums) in sums.iter_mut().enumerate() {
                             let x = V::splat(*input.get_unchecked(r).get_unchecked(i));
                             for (sum, weight) in sums.iter_mut().zip(weight) {
@@ -103,7 +102,7 @@ impl Dense {
                     for (sums, row) in sums.iter().zip(output) {
                         let out = &mut row[p * LANES..][..LANES];
                         for (v, sum) in sums.iter().enumerate() {
-                            sum.store(out.as_mut_ptr().add(v * lanes));
+                            sum.store(out.as_mut_ptr().add(v * V::LANES));
                         }
                         if RELU {
                             // Not `max`, which would lose a NaN.
@@ -121,12 +120,12 @@ impl Dense {
 /// # Safety
 /// They can be read, and the machine has the vector's instructions.
 #[inline(always)]
-unsafe fn load<V: Vector, const PER: usize>(from: *const f32, lanes: usize) -> [V; PER] {
+unsafe fn load<V: Vector, const PER: usize>(from: *const f32) -> [V; PER] {
     // SAFETY: the caller's.
     unsafe {
         let mut vectors = [V::splat(0.0); PER];
         for (v, vector) in vectors.iter_mut().enumerate() {
-            *vector = V::load(from.add(v * lanes));
+            *vector = V::load(from.add(v * V::LANES));
         }
         vectors
     }
@@ -145,7 +144,7 @@ pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize
     (y, y_width): (&Rows, usize),
     sums: &mut [f32],
 ) {
-    let lanes = LANES / PER;
+    const { assert!(V::LANES * PER == LANES) }
     assert!(rows <= BLOCK && inputs + ROWS <= ROW && y_width <= ROW);
     assert!(y_width.is_multiple_of(LANES) && sums.len() >= inputs * y_width);
     for lane in (0..y_width).step_by(LANES) {
@@ -155,7 +154,7 @@ pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize
             unsafe {
                 let mut tile = [[V::splat(0.0); PER]; ROWS];
                 for (x, y) in x.iter().zip(y).take(rows) {
-                    let y: [V; PER] = load(y.as_ptr().add(lane), lanes);
+                    let y: [V; PER] = load(y.as_ptr().add(lane));
                     for (r, tile) in tile.iter_mut().enumerate() {
                         let x = V::splat(*x.get_unchecked(first + r));
                         for (sum, y) in tile.iter_mut().zip(y) {
@@ -166,9 +165,9 @@ pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize
                 let one = V::splat(1.0);
                 for (r, tile) in tile.iter().enumerate().take(inputs - first) {
                     let out = &mut sums[(first + r) * y_width + lane..][..LANES];
-                    let old: [V; PER] = load(out.as_ptr(), lanes);
+                    let old: [V; PER] = load(out.as_ptr());
                     for (v, (old, sum)) in old.into_iter().zip(tile).enumerate() {
-                        old.add_product(one, *sum).store(out.as_mut_ptr().add(v * lanes));
+                        old.add_product(one, *sum).store(out.as_mut_ptr().add(v * V::LANES));
                     }
                 }
             }

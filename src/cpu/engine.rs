@@ -68,8 +68,8 @@ pub struct Scratch {
 pub(crate) trait Record {
     /// A wound zeroes the cell, before all else.
     fn wounds(&mut self, cell: usize, old: &[f32]);
-    /// The cell fires, and lives on with new values.
-    fn updates(&mut self, cell: usize, old: &[f32], new: &[f32]);
+    /// The cell fires, and lives on with new values: zeros if they were not finite, and it `exploded`.
+    fn updates(&mut self, cell: usize, old: &[f32], exploded: bool);
     /// The cell dies, and becomes zeros.
     fn dies(&mut self, cell: usize, old: &[f32]);
     /// The tick is done; `live` has a 1 for each cell that lives on. Not called for rules without
@@ -80,7 +80,7 @@ pub(crate) trait Record {
 /// Nobody listens.
 impl Record for () {
     fn wounds(&mut self, _: usize, _: &[f32]) {}
-    fn updates(&mut self, _: usize, _: &[f32], _: &[f32]) {}
+    fn updates(&mut self, _: usize, _: &[f32], _: bool) {}
     fn dies(&mut self, _: usize, _: &[f32]) {}
     fn lives(&mut self, _: &[u8]) {}
 }
@@ -90,6 +90,8 @@ impl Record for () {
 struct Updates {
     cells: Vec<u32>,
     values: Vec<f32>,
+    /// Those of them whose new values were not finite, in order; as a rule, none.
+    exploded: Vec<u32>,
 }
 
 struct Block {
@@ -210,7 +212,7 @@ impl Engine {
         self.compute(&grid.state, rotation, block, updates, 0);
         for (cell, new) in updates.iter(self.channels) {
             let values = &mut grid.state.values_mut()[cell * self.channels..][..self.channels];
-            record.updates(cell, values, new);
+            record.updates(cell, values, updates.has_exploded(cell));
             values.copy_from_slice(new);
         }
     }
@@ -251,7 +253,9 @@ impl Engine {
         if updates.cells.len() > computed {
             updates.cells[computed..].sort_unstable();
             updates.cells.dedup();
+            let exploded = updates.exploded.len();
             self.compute(&grid.state, rotation, block, updates, computed);
+            updates.exploded.truncate(exploded);
             for (cell, values) in updates.iter(n).skip(computed) {
                 mature[cell] = is_mature(values);
             }
@@ -262,7 +266,7 @@ impl Engine {
         let values = grid.state.values_mut();
         for (cell, new) in updates.iter(n).filter(|&(cell, _)| after[cell] != 0) {
             let values = &mut values[cell * n..][..n];
-            record.updates(cell, values, new);
+            record.updates(cell, values, updates.has_exploded(cell));
             values.copy_from_slice(new);
         }
         // From here on, `before` says which cells live on, and `after` which ones have died.
@@ -293,16 +297,22 @@ impl Engine {
         first: usize,
     ) {
         updates.values.resize(updates.cells.len() * self.channels, 0.0);
+        if first == 0 {
+            updates.exploded.clear();
+        }
         let (cells, values) = (&updates.cells[first..], &mut updates.values[first * self.channels..]);
+        let exploded = &mut updates.exploded;
         match self.isa {
             // SAFETY: every machine has these.
-            Isa::Portable => unsafe { self.compute_with::<Quad, 4, 3>(state, rotation, block, cells, values) },
+            Isa::Portable => unsafe {
+                self.compute_with::<Quad, 4, 3>(state, rotation, block, cells, values, exploded)
+            },
             // SAFETY: `with_isa` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { self.compute_avx2(state, rotation, block, cells, values) },
+            Isa::Avx2 => unsafe { self.compute_avx2(state, rotation, block, cells, values, exploded) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { self.compute_avx512(state, rotation, block, cells, values) },
+            Isa::Avx512 => unsafe { self.compute_avx512(state, rotation, block, cells, values, exploded) },
         }
     }
 
@@ -315,9 +325,10 @@ impl Engine {
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
+        exploded: &mut Vec<u32>,
     ) {
         // SAFETY: the instructions are enabled here.
-        unsafe { self.compute_with::<__m256, 2, 6>(state, rotation, block, cells, values) }
+        unsafe { self.compute_with::<__m256, 2, 6>(state, rotation, block, cells, values, exploded) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -329,9 +340,10 @@ impl Engine {
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
+        exploded: &mut Vec<u32>,
     ) {
         // SAFETY: the instructions are enabled here.
-        unsafe { self.compute_with::<__m512, 1, 12>(state, rotation, block, cells, values) }
+        unsafe { self.compute_with::<__m512, 1, 12>(state, rotation, block, cells, values, exploded) }
     }
 
     /// Perception, the two layers and the addition, in tiles of `ROWS` cells by `PER` vectors.
@@ -346,6 +358,7 @@ impl Engine {
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
+        exploded: &mut Vec<u32>,
     ) {
         const { assert!(BLOCK.is_multiple_of(ROWS)) }
         let n = self.channels;
@@ -368,6 +381,7 @@ impl Engine {
                 }
                 if !finite {
                     new.fill(0.0);
+                    exploded.push(cell);
                 }
             }
         }
@@ -375,6 +389,10 @@ impl Engine {
 }
 
 impl Updates {
+    fn has_exploded(&self, cell: usize) -> bool {
+        self.exploded.binary_search(&(cell as u32)).is_ok()
+    }
+
     fn iter(&self, channels: usize) -> impl Iterator<Item = (usize, &[f32])> {
         self.cells.iter().map(|&cell| cell as usize).zip(self.values.chunks_exact(channels))
     }

@@ -47,8 +47,7 @@ impl Record for Tape {
         }
     }
 
-    fn updates(&mut self, cell: usize, old: &[f32], new: &[f32]) {
-        let exploded = new.iter().all(|value| *value == 0.0);
+    fn updates(&mut self, cell: usize, old: &[f32], exploded: bool) {
         self.push(cell as u32 | if exploded { EXPLODED } else { 0 }, old);
         if let Some(marks) = self.ticks.last_mut() {
             (marks.updated, marks.died) = (self.cells.len(), self.cells.len());
@@ -143,9 +142,8 @@ impl<'a> Gradients<'a> {
     }
 
     /// Goes back through a run. `state` is the one it ended in, and becomes the one it began with;
-    /// `gradient` is that of the loss with respect to the one, and becomes that with respect to
-    /// the other. Returns the gradient with respect to
-    /// the weights, laid out as they are.
+    /// `gradient` is that of the loss with respect to the one, and becomes that with respect to the
+    /// other. Returns the gradient with respect to the weights, laid out as they are.
     pub fn backward(&self, tape: &Tape, state: &mut State, gradient: &mut [f32]) -> Weights {
         assert_eq!(gradient.len(), state.values().len(), "a gradient has the shape of its state");
         let mut work = self.work();

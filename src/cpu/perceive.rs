@@ -76,6 +76,7 @@ impl Perception {
         features: &mut [f32],
     ) {
         let n = self.channels;
+        assert!(n.is_multiple_of(4), "cells have quads of channels");
         if let Some((cos, sin)) = rotation {
             self.rotate(features, cos, -sin);
         }

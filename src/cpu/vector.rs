@@ -6,6 +6,9 @@
 
 /// Some f32 side by side.
 pub(super) trait Vector: Copy {
+    /// How many.
+    const LANES: usize;
+
     /// All lanes the same.
     ///
     /// # Safety
@@ -57,6 +60,8 @@ pub(super) struct Plain([f32; 4]);
 
 #[cfg(not(target_arch = "x86_64"))]
 impl Vector for Plain {
+    const LANES: usize = 4;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; 4])
@@ -104,6 +109,8 @@ mod x86 {
     macro_rules! vector {
         ($vector:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $multiply:ident, $add_product:ident) => {
             impl Vector for $vector {
+                const LANES: usize = size_of::<$vector>() / 4;
+
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
                     // SAFETY: the caller's; so below.

@@ -20,6 +20,9 @@ impl Target {
     /// zeros around it. What falls outside of a smaller grid is cut off.
     pub fn premultiplied(&self, width: usize, height: usize) -> Vec<f32> {
         let mut values = vec![0.0; width * height * 4];
+        if self.width == 0 {
+            return values;
+        }
         let offset = |grid: usize, picture: usize| (grid as isize - picture as isize).div_euclid(2);
         let (left, top) = (offset(width, self.width), offset(height, self.height));
         for (index, pixel) in self.rgba.as_chunks::<4>().0.iter().enumerate() {
@@ -80,7 +83,7 @@ mod reading {
             what: String,
         },
         /// The picture has more pixels on a side than are read.
-        #[error("{}: found more than {limit} pixels on a side, or more than memory is taken for; scale the picture down", path.display())]
+        #[error("{}: found too many pixels; wanted at most {limit} on a side", path.display())]
         TooLarge {
             /// The file.
             path: PathBuf,
@@ -88,16 +91,19 @@ mod reading {
             limit: u32,
         },
         /// Nothing of the picture can be seen.
-        #[error("{}: every pixel is transparent; wanted a picture to grow", path.display())]
+        #[error("{}: every pixel is transparent, or nearly so; wanted a picture to grow", path.display())]
         Transparent {
             /// The file.
             path: PathBuf,
         },
     }
 
+    /// The most alpha that no cell can live by; see [`Alive`](crate::rule::Alive).
+    const FAINT: u8 = 26;
+
     impl Target {
         /// Pixels on a side that a picture may have before it is scaled down.
-        pub const MOST_PIXELS: u32 = 8192;
+        pub const MOST_PIXELS: u32 = 4096;
 
         /// Reads a picture, and scales it so that its longer side has `size` pixels.
         ///
@@ -126,7 +132,7 @@ mod reading {
                 error => unreadable(&error),
             })?;
             let image = image.into_rgba8();
-            if image.pixels().all(|pixel| pixel[3] == 0) {
+            if image.pixels().all(|pixel| pixel[3] <= FAINT) {
                 return Err(TargetError::Transparent { path: path.to_owned() });
             }
             let (width, height) = image.dimensions();
@@ -139,21 +145,22 @@ mod reading {
             };
             let target =
                 Self { width: target.width() as usize, height: target.height() as usize, rgba: target.into_raw() };
-            let visible = target.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] != 0);
+            let visible = target.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > FAINT);
             visible.then_some(target).ok_or_else(|| TargetError::Transparent { path: path.to_owned() })
         }
     }
 
     fn resized(image: image::RgbaImage, (width, height): (u32, u32)) -> image::RgbaImage {
+        // A Lanczos filter overshoots, in colours as much as in alpha; clipped alone, they would shift.
+        const HEADROOM: f32 = 0.5;
         let filter = if width > image.width() { FilterType::Nearest } else { FilterType::Lanczos3 };
         let premultiplied = Rgba32FImage::from_fn(image.width(), image.height(), |x, y| {
             let [r, g, b, a] = image.get_pixel(x, y).0.map(|value| f32::from(value) / 255.0);
-            image::Rgba([r * a, g * a, b * a, a])
+            image::Rgba([r * a, g * a, b * a, a].map(|value| value * HEADROOM))
         });
         let resized = image::imageops::resize(&premultiplied, width, height, filter);
         image::RgbaImage::from_fn(width, height, |x, y| {
-            // A Lanczos filter overshoots, in colours as much as in alpha.
-            let [r, g, b, a] = resized.get_pixel(x, y).0;
+            let [r, g, b, a] = resized.get_pixel(x, y).0.map(|value| value / HEADROOM);
             let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
             if byte(a) == 0 {
                 image::Rgba([0; 4])

@@ -105,7 +105,8 @@ impl Checkpoint {
         let mut pool = Vec::new();
         for length in words(tensor("pool.lengths", Dtype::U32)?.data()) {
             let length = length as usize;
-            let split = rest.split_at_checked(length).zip(rest_values.split_at_checked(length * rule.channels));
+            let split =
+                rest.split_at_checked(length).zip(rest_values.split_at_checked(length.saturating_mul(rule.channels)));
             let Some(((cells, more), (values, more_values))) =
                 split.filter(|((cells, _), _)| cells.iter().all(|cell| *cell < count))
             else {
@@ -113,6 +114,12 @@ impl Checkpoint {
             };
             pool.push(Sample { cells: cells.to_vec(), values: values.to_vec() });
             (rest, rest_values) = (more, more_values);
+        }
+        if !rest.is_empty() || !rest_values.is_empty() || values.iter().any(|value| !value.is_finite()) {
+            return Err(TrainError::Checkpoint("the pool is not whole".to_owned()));
+        }
+        if weights.tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
+            return Err(TrainError::Checkpoint("found a weight that is not finite".to_owned()));
         }
         if pool.len() != config.pool {
             return Err(TrainError::Checkpoint(format!(

@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The picture is none that a sprite can be made of.
+    /// No sprite can be made of the picture.
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A field of the config is out of range.
@@ -24,7 +24,7 @@ pub enum TrainError {
         /// What would be right.
         wanted: &'static str,
     },
-    /// The rule that follows from the config is none.
+    /// A field of the rule that the config leads to is out of range.
     #[error(transparent)]
     Rule(#[from] ModelErrorKind),
     /// A model could not be read or written.
@@ -41,8 +41,8 @@ pub enum TrainError {
         /// The feature that brings it.
         feature: &'static str,
     },
-    /// A weight became infinite or not a number; the last checkpoint is from before that.
-    #[error("iteration {iteration}: a weight is no longer finite; try a lower `learning_rate`")]
+    /// The loss or a weight became infinite or not a number; the last checkpoint is from before that.
+    #[error("iteration {iteration}: the loss or a weight is no longer finite; start anew with a lower `learning_rate`")]
     Diverged {
         /// The iteration that it was seen in.
         iteration: u32,
@@ -51,7 +51,7 @@ pub enum TrainError {
     #[error("checkpoint: {0}")]
     Checkpoint(String),
     /// A run folder already has a run in it.
-    #[error("{}: there is a run in this folder already; resume it, or name another folder", .0.display())]
+    #[error("{}: there is a run in this folder already; resume it, delete it, or name another folder", .0.display())]
     Occupied(PathBuf),
     /// A file of the run folder could not be read or written.
     #[error("{}: {source}", path.display())]

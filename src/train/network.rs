@@ -38,16 +38,14 @@ impl Network {
         }
     }
 
-    /// The weights that training starts from: a hidden layer scaled for its inputs (He et al.,
-    /// 2015, halved), and an output layer of zeros, so that at first nothing changes (the
-    /// article, section "Model").
+    /// The weights that training starts from: a hidden layer scaled for its inputs, with half of the
+    /// standard deviation of He et al., 2015, and an output layer of zeros, so that at first nothing
+    /// changes (the article, section "Model").
     pub fn initial(rule: &Rule, seed: u64) -> Weights {
         let mut random = fastrand::Rng::with_seed(seed);
-        let bound = (3.0 / rule.features() as f32).sqrt();
+        let bound = (1.5 / rule.features() as f32).sqrt();
         Weights {
-            hidden_weight: (0..rule.features() * rule.hidden)
-                .map(|_| (2.0 * random.f32() - 1.0) * bound * std::f32::consts::FRAC_1_SQRT_2)
-                .collect(),
+            hidden_weight: (0..rule.features() * rule.hidden).map(|_| (2.0 * random.f32() - 1.0) * bound).collect(),
             hidden_bias: vec![0.0; rule.hidden],
             output_weight: vec![0.0; rule.hidden * rule.channels],
             output_bias: vec![0.0; rule.channels],

@@ -28,7 +28,7 @@ pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[
     run(model, target, &[(WOUND_TICK, Wound::Lower)], LAST_TICK, |tick, state| {
         frames.extend(TICKS.contains(&tick).then(|| state.clone()));
     });
-    let (width, height, pixels) = tiles(model, &[&frames, batch]);
+    let (width, height, pixels) = tiles(model, &[&frames, &batch[..batch.len().min(TICKS.len())]]);
     let scale = (160 / model.rule().grid[0].max(1)).max(2);
     let mut recording = Recording::default().with_scale(scale).with_background(BACKGROUND);
     recording.push_pixels(width, height, pixels);

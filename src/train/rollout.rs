@@ -35,15 +35,21 @@ pub enum Method {
 /// values agree to rounding. Gradients flow to the network and to `cells`.
 ///
 /// # Panics
-/// If the batch is another than the plan's, or the weights or channels do not fit its rule; and if
-/// [`Method::Fused`] is asked for on another device than `flex`.
+/// If the plan's rule is [out of range](Rule::validate), the batch is another than the plan's, or
+/// weights or channels do not fit the rule; and if [`Method::Fused`] is asked for on another device
+/// than `flex`.
 pub fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan, method: Method) -> Tensor<4> {
+    if let Err(error) = plan.rule.validate() {
+        panic!("a plan has a rule within its ranges: {error}");
+    }
     let [batch, _, _, channels] = cells.dims();
     assert_eq!(batch, plan.starts.len(), "a batch has a sample for each start of its plan");
     assert_eq!(channels, plan.rule.channels, "cells have the channels of their rule");
     let (features, hidden) = (plan.rule.features(), plan.rule.hidden);
     assert_eq!(network.hidden_weight.dims(), [features, hidden], "weights fit their rule");
+    assert_eq!(network.hidden_bias.dims(), [hidden], "weights fit their rule");
     assert_eq!(network.output_weight.dims(), [hidden, channels], "weights fit their rule");
+    assert_eq!(network.output_bias.dims(), [channels], "weights fit their rule");
     match method {
         Method::Fused => fused::rollout(network, cells, plan),
         Method::Stock => stock::rollout(network, cells, plan),

@@ -2,12 +2,12 @@
 
 use std::{
     fs,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Step, TrainConfig, TrainError, Trainer, preview};
 use crate::{
@@ -37,6 +37,8 @@ pub struct Run {
     metrics: BufWriter<fs::File>,
     losses: Vec<(u32, f32)>,
     best: Option<Best>,
+    /// The step that was measured last.
+    scored: Option<u32>,
 }
 
 /// The best model of a run so far.
@@ -74,6 +76,7 @@ pub enum Ending {
 struct Line {
     iteration: u32,
     loss: Option<f32>,
+    scorecard: Option<IgnoredAny>,
 }
 
 impl Run {
@@ -87,14 +90,21 @@ impl Run {
         if folder.join(CHECKPOINT).exists() {
             return Err(TrainError::Occupied(folder));
         }
+        match fs::remove_file(folder.join(BEST)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(TrainError::at(folder.join(BEST))(error));
+            }
+            _ => {}
+        }
         let previews = folder.join(PREVIEWS);
         fs::create_dir_all(&previews).map_err(TrainError::at(&previews))?;
-        let config = serde_json::to_vec_pretty(trainer.config()).unwrap_or_default();
+        let config = serde_json::to_vec_pretty(trainer.config())
+            .map_err(|error| TrainError::at(folder.join("config.json"))(error.into()))?;
         write(&folder.join("config.json"), &config)?;
         let path = folder.join(METRICS);
         write(&path, b"")?;
         let metrics = append(&path)?;
-        let mut run = Self { folder, trainer, metrics, losses: Vec::new(), best: None };
+        let mut run = Self { folder, trainer, metrics, losses: Vec::new(), best: None, scored: None };
         run.save()?;
         Ok(run)
     }
@@ -107,15 +117,23 @@ impl Run {
         let folder = folder.into();
         let path = folder.join(CHECKPOINT);
         let bytes = fs::read(&path).map_err(TrainError::at(&path))?;
-        let trainer = Trainer::restore(&bytes)?;
+        let trainer = Trainer::restore(&bytes).map_err(|error| match error {
+            TrainError::Checkpoint(what) => TrainError::Checkpoint(format!("{}: {what}", path.display())),
+            error => error,
+        })?;
         // What came after the checkpoint will come again.
         let path = folder.join(METRICS);
-        let old = fs::read_to_string(&path).unwrap_or_default();
-        let (mut kept, mut losses) = (String::new(), Vec::new());
+        let old = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(TrainError::at(&path))?,
+        };
+        let old = String::from_utf8_lossy(&old);
+        let (mut kept, mut losses, mut scored) = (String::new(), Vec::new(), None);
         for text in old.lines() {
             match serde_json::from_str::<Line>(text) {
                 Ok(line) if line.iteration <= trainer.iteration() => {
                     losses.extend(line.loss.map(|loss| (line.iteration, loss)));
+                    scored = line.scorecard.map(|_| line.iteration).or(scored);
                     kept.push_str(text);
                     kept.push('\n');
                 }
@@ -124,14 +142,16 @@ impl Run {
         }
         write(&path, kept.as_bytes())?;
         let metrics = append(&path)?;
-        let best = match Model::read(folder.join(BEST)) {
-            Ok(model) => {
+        let mut best = None;
+        if folder.join(BEST).exists() {
+            let model = Model::read(folder.join(BEST))?;
+            // One from after the checkpoint will come again.
+            if model.rule().extra.get(STEPS).and_then(|steps| steps.as_u64()) <= Some(trainer.iteration().into()) {
                 let scorecard = Scorecard::of(&model, trainer.target());
-                Some(Best { model, scorecard })
+                best = Some(Best { model, scorecard });
             }
-            Err(_) => None,
-        };
-        Ok(Self { folder, trainer, metrics, losses, best })
+        }
+        Ok(Self { folder, trainer, metrics, losses, best, scored })
     }
 
     /// The folder.
@@ -187,8 +207,12 @@ impl Run {
 
     /// Measures the model, and keeps it if it is the best so far.
     fn score(&mut self) -> Result<Scorecard, TrainError> {
-        let model = self.trainer.model()?;
+        let steps = self.trainer.iteration();
+        let model = self.trainer.model()?.with_rule(|rule| {
+            rule.extra.insert(STEPS.to_owned(), steps.into());
+        })?;
         let scorecard = Scorecard::of(&model, self.trainer.target());
+        self.scored = Some(steps);
         self.note(&serde_json::json!({ "iteration": self.trainer.iteration(), "scorecard": &scorecard }))?;
         if self.best.as_ref().is_none_or(|best| scorecard.strain() < best.scorecard.strain()) {
             model.write(self.folder.join(BEST))?;
@@ -198,16 +222,21 @@ impl Run {
     }
 
     fn note(&mut self, line: &impl serde::Serialize) -> Result<(), TrainError> {
-        let json = serde_json::to_string(line).unwrap_or_default();
-        writeln!(self.metrics, "{json}").map_err(TrainError::at(self.folder.join(METRICS)))
+        let json = serde_json::to_string(line).map_err(io::Error::from);
+        json.and_then(|json| writeln!(self.metrics, "{json}")).map_err(TrainError::at(self.folder.join(METRICS)))
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
-        self.metrics.flush().map_err(TrainError::at(self.folder.join(METRICS)))?;
+        let flushed = self.metrics.flush().and_then(|()| self.metrics.get_ref().sync_data());
+        flushed.map_err(TrainError::at(self.folder.join(METRICS)))?;
         write(&self.folder.join(CHECKPOINT), &self.trainer.checkpoint()?)
     }
 
     fn finish(&mut self) -> Result<(), TrainError> {
+        // A clock may run out between two scorecards.
+        if self.scored != Some(self.trainer.iteration()) {
+            self.score()?;
+        }
         self.save()?;
         preview::write_plot(&self.folder.join(PLOT), &self.losses)?;
         match &self.best {
@@ -220,6 +249,8 @@ impl Run {
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const BEST: &str = "best.nca";
+/// The key of a model's file that says after how many steps it was taken.
+const STEPS: &str = "trained_steps";
 const PREVIEWS: &str = "previews";
 const PLOT: &str = "loss.svg";
 

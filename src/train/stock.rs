@@ -23,7 +23,9 @@ fn step(network: &Network, cells: Tensor<4>, plan: &Plan, elapsed: u32) -> Tenso
     let hidden = relu(features.matmul(network.hidden_weight.val()) + network.hidden_bias.val().unsqueeze());
     let delta = hidden.matmul(network.output_weight.val()) + network.output_bias.val().unsqueeze();
     let delta = delta.reshape([batch, height, width, channels]).mul_scalar(rule.step_size);
-    let updated = cells.clone() + delta * fired(plan, &ticks, [height, width], &device);
+    // A choice, and not a factor of 0: an infinite change of a cell that does not fire is nothing.
+    let fired = fired(plan, &ticks, [height, width], &device).expand([batch, height, width, channels]);
+    let updated = cells.clone().mask_where(fired, cells.clone() + delta);
     // A cell with a value that is not finite becomes zeros.
     let exploded = updated.clone().is_finite().bool_not().float().max_dim(3).greater_elem(0.5);
     let updated = updated.mask_fill(exploded.expand([batch, height, width, channels]), 0.0);
@@ -84,13 +86,13 @@ fn dilate(mask: Tensor<4, Bool>, boundary: Boundary) -> Tensor<4, Bool> {
     shifts(&mask, boundary).into_iter().fold(mask, |most, other| most.max_pair(other)).greater_elem(0.5)
 }
 
-/// 1 where a cell fires, else 0: `[batch, height, width, 1]`.
-fn fired(plan: &Plan, ticks: &[Tick], [height, width]: [usize; 2], device: &Device) -> Tensor<4> {
+/// Which cells fire: `[batch, height, width, 1]`.
+fn fired(plan: &Plan, ticks: &[Tick], [height, width]: [usize; 2], device: &Device) -> Tensor<4, Bool> {
     let firing = plan.rule.firing();
     let sample = |tick: &Tick| {
         let key = tick_key(tick.tick, tick.seed);
-        (0..(height * width) as u32).map(move |cell| f32::from(u8::from(firing.fires(cell, key))))
+        (0..(height * width) as u32).map(move |cell| firing.fires(cell, key))
     };
-    let values: Vec<f32> = ticks.iter().flat_map(sample).collect();
+    let values: Vec<bool> = ticks.iter().flat_map(sample).collect();
     Tensor::from_data(TensorData::new(values, [ticks.len(), height, width, 1]), device)
 }

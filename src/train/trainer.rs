@@ -167,13 +167,17 @@ impl Trainer {
         let gradients = (error + overflow * OVERFLOW_WEIGHT).backward();
         let mut gradients = GradientsParams::from_grads(gradients, &self.network);
         self.network.visit(&mut Normalise(&mut gradients));
-        self.network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
+        let network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
+        if network.weights().tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
+            return Err(TrainError::Diverged { iteration: self.iteration });
+        }
+        self.network = network;
 
         self.last = states(ends);
         for (&slot, end) in picked.iter().zip(&self.last) {
             self.pool[slot] = Sample::of(end);
         }
-        self.iteration += 1;
+        self.iteration = self.iteration.saturating_add(1);
         Ok(Step { iteration: self.iteration, loss, learning_rate, ticks: plan.ticks })
     }
 }
@@ -189,18 +193,17 @@ impl Trainer {
         }
         let wanted = self.target.premultiplied(size[0], size[1]);
         let nothing = wanted.iter().map(|value| value * value).sum::<f32>() / wanted.len() as f32;
-        let fresh = random.usize(..batch);
-        let pick = |(index, slot): (usize, usize)| {
+        let slots = random.choose_multiple(0..self.pool.len(), batch);
+        let pick = |slot: usize| {
             let state = self.pool[slot].state(size, self.rule.channels);
             let error = mean_squared_error(&state, &wanted);
-            // One sample always grows from a seed, so that growing is not forgotten: any, and not
-            // the worst as in the article, for those that have drifted teach to stay. The dead, and
-            // what is worse than an empty grid, have nothing more to teach.
-            let fresh = index == fresh || error >= nothing || !self.is_alive(&state);
+            // Some grow from a seed, so that growing is not forgotten: any, and not the worst as in
+            // the article, for those that have drifted teach to stay. The dead, and what is worse
+            // than an empty grid, have nothing more to teach.
+            let fresh = random.f64() < self.config.seeds || error >= nothing || !self.is_alive(&state);
             if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
         };
-        let slots = random.choose_multiple(0..self.pool.len(), batch);
-        let mut picked: Vec<(f32, usize, State)> = slots.into_iter().enumerate().map(pick).collect();
+        let mut picked: Vec<(f32, usize, State)> = slots.into_iter().map(pick).collect();
         if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
             // The best are wounded; a seed has nothing to lose but its life.
             picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

@@ -143,3 +143,104 @@ fn mistakes_are_named() {
         assert!(message.contains(part), "{arguments:?}: {message}");
     }
 }
+
+/// A small picture and small settings, so that a run takes a second or two.
+fn small_run(folder: &Path) -> [String; 2] {
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let target = crate::train::picture(8);
+    image::RgbaImage::from_raw(8, 8, target.rgba).unwrap().save(path("disc.png")).unwrap();
+    let config = bevy_nca::train::TrainConfig { early_stop: false, ..crate::train::config(400) };
+    std::fs::write(path("config.json"), serde_json::to_string(&config).unwrap()).unwrap();
+    [path("disc.png"), path("config.json")]
+}
+
+fn weights(path: &str) -> bevy_nca::rule::Weights {
+    Model::read(path).unwrap().weights().clone()
+}
+
+/// Interrupted in an orderly way, then killed, then finished: the model is that of a run in one go.
+#[cfg(unix)]
+#[test]
+fn training_survives_interruptions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [image, config] = small_run(folder.path());
+    let printed = succeed(&["train", &image, "--config", &config, "-o", &path("whole.nca")]);
+    assert!(printed.contains("repaired, lower half") && printed.contains("400 steps"), "{printed}");
+
+    let started = |arguments: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_nca")).args(arguments).spawn().unwrap();
+        let lines = || std::fs::read_to_string(path("cut.run/metrics.jsonl")).unwrap_or_default().lines().count();
+        let before = lines();
+        while lines() < before + 40 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        child
+    };
+    let resume = ["train", "--resume", &path("cut.run"), "-o", &path("cut.nca")];
+    let mut child = started(&["train", &image, "--config", &config, "-o", &path("cut.nca")]);
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130), "as a shell expects of Ctrl-C");
+    let mut child = started(&resume);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!Path::new(&path("cut.nca")).exists());
+    succeed(&resume);
+    assert_eq!(weights(&path("cut.nca")), weights(&path("whole.nca")));
+    // The film and the numbers are those of the other run too.
+    for file in ["metrics.jsonl", "final.gif", "loss.svg"] {
+        let [cut, whole] =
+            ["cut.run", "whole.run"].map(|run| std::fs::read(folder.path().join(run).join(file)).unwrap());
+        assert!(cut == whole, "{file}");
+    }
+}
+
+#[test]
+fn eval_measures_and_judges() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let slime = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca");
+    let output = nca(&["eval", slime, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["passes"].as_bool().unwrap(), output.status.success());
+    assert_eq!(json["entries"].as_array().unwrap().len(), 14);
+    assert_eq!(json["entries"][0]["test"], serde_json::json!({ "grown": 96 }));
+    // Against another picture nothing is right.
+    let [image, _] = small_run(folder.path());
+    let output = nca(&["eval", slime, "--against", &image]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && text.contains("FAILS") && text.contains("does not pass"), "{text}");
+    // Too large for the grid, and a model without a target.
+    image::RgbaImage::from_pixel(90, 90, image::Rgba([255; 4])).save(path("large.png")).unwrap();
+    assert!(fail(&["eval", &golden_model("small"), "--against", &path("large.png")]).contains("90 x 90"));
+    assert!(fail(&["eval", &golden_model("small")]).contains("--against"));
+}
+
+#[test]
+fn mistakes_in_training_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [image, config] = small_run(folder.path());
+    std::fs::write(path("bad.json"), r#"{"batches": 3}"#).unwrap();
+    std::fs::write(path("text.png"), "text").unwrap();
+    std::fs::create_dir(path("old.run")).unwrap();
+    std::fs::write(path("old.run/checkpoint.safetensors"), "cut").unwrap();
+    for (arguments, part) in [
+        (vec!["train", "nowhere.png", "-o", &path("a.nca")], "nowhere.png"),
+        (vec!["train", &path("text.png"), "-o", &path("a.nca")], "wanted a PNG"),
+        (vec!["train", &image, "-o", &path("a.png")], "wanted .nca"),
+        (vec!["train", &image, "-o", &path("a.nca"), "--config", &path("bad.json")], "batches"),
+        (vec!["train", &image, "-o", &path("a.nca"), "--channels", "9"], "multiple of 4"),
+        (vec!["train", &image, "-o", &path("a.nca"), "--padding", "900"], "256x256"),
+        (vec!["train", &image, "-o", &path("a.nca"), "--device", "cuda"], "feature `cuda`"),
+        (vec!["train", &image, "-o", &path("old.nca"), "--config", &config], "resume"),
+        (vec!["train", "--resume", &path("old.run"), "-o", &path("a.nca")], "checkpoint"),
+        (vec!["train", "--resume", &path("none.run"), "-o", &path("a.nca")], "none.run"),
+        (vec!["train", "-o", &path("a.nca")], "IMAGE"),
+    ] {
+        let message = fail(&arguments);
+        assert!(message.contains(part), "{arguments:?}: {message}");
+    }
+    assert!(!Path::new(&path("a.run")).exists(), "nothing is left behind");
+}

@@ -12,8 +12,8 @@ use crate::Result;
 pub struct Eval {
     /// A `.nca` file.
     model: PathBuf,
-    /// The picture to measure against, centred in the grid, as large as the model was trained for
-    /// [default: the model's target].
+    /// The picture to measure against, scaled to the size of the model's target if it has one, and
+    /// centred in the grid [default: the model's target].
     #[arg(long, value_name = "IMAGE")]
     against: Option<PathBuf>,
     /// Prints JSON.
@@ -26,8 +26,9 @@ impl Eval {
         let model = Model::read(&self.model)?;
         let read;
         let target = match (&self.against, model.target()) {
-            (Some(path), _) => {
-                read = Target::read(path, None)?;
+            (Some(path), trained) => {
+                let size = trained.map(|target| target.width.max(target.height) as u32);
+                read = Target::read(path, size)?;
                 &read
             }
             (None, Some(target)) => target,
@@ -61,8 +62,7 @@ pub fn print(scorecard: &Scorecard) {
     println!("{:<26}{:>10}{:>10}{:>10}", "mean squared error", "mean", "worst", "gate");
     for entry in &scorecard.entries {
         let gate = entry.gate.map_or(String::new(), |gate| format!("{gate:.4}"));
-        let failed = entry.gate.is_some_and(|gate| entry.worst.partial_cmp(&gate).is_none_or(|order| order.is_gt()));
-        let mark = if failed { "  FAILS" } else { "" };
+        let mark = if entry.passes() { "" } else { "  FAILS" };
         println!("{:<26}{:>10.5}{:>10.5}{gate:>10}{mark}", name(entry.test), entry.mean, entry.worst);
     }
     println!("{}", if scorecard.passes() { "passes" } else { "does not pass" });

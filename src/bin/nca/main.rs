@@ -1,4 +1,4 @@
-//! `nca`: grow, wound and inspect neural cellular automata from the command line.
+//! `nca`: train, measure, run and inspect neural cellular automata from the command line.
 
 mod bench;
 mod eval;
@@ -26,6 +26,13 @@ enum Command {
     /// Trains a model that grows a picture, keeps it, and repairs it.
     #[cfg(feature = "train")]
     Train(Box<train::Train>),
+    /// Trains a model; this program was built without that.
+    #[cfg(not(feature = "train"))]
+    #[command(disable_help_flag = true)]
+    Train {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<String>,
+    },
     /// Measures how well a model grows its picture, keeps it, and repairs it; exit code 1 below the gate.
     Eval(eval::Eval),
     /// Grows a sprite, wounds it, and writes a picture, an animation or its cells.
@@ -45,6 +52,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         #[cfg(feature = "train")]
         Command::Train(train) => train.run(),
+        #[cfg(not(feature = "train"))]
+        Command::Train { .. } => Err("this program was built without training; wanted the features `cli,train`".into()),
         Command::Eval(eval) => eval.run(),
         Command::Run(run) => run.run().map(|()| ExitCode::SUCCESS),
         Command::Import(import) => import.run().map(|()| ExitCode::SUCCESS),
@@ -55,7 +64,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("nca: {error}");
-            ExitCode::FAILURE
+            // 1 is for a model below the gate.
+            ExitCode::from(2)
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct Train {
     /// Where to train [default: flex].
     #[arg(long, value_enum)]
     device: Option<TrainDevice>,
-    /// A JSON file of settings; the options above go before it.
+    /// A JSON file of settings; the options above take precedence.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where checkpoints, metrics and previews are kept [default: MODEL with the extension .run].
@@ -73,6 +73,10 @@ impl Train {
     pub fn run(&self) -> Result<ExitCode> {
         if self.output.extension().is_none_or(|extension| extension != "nca") {
             return Err(format!("{}: found another extension; wanted .nca", self.output.display()).into());
+        }
+        let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
         let mut run = match (&self.resume, &self.image) {
             (Some(folder), _) => Run::resume(folder)?,
@@ -117,7 +121,8 @@ impl Train {
                 run.trainer().iteration(),
                 self.output.display()
             );
-            return Ok(ExitCode::SUCCESS);
+            // As a shell expects of what Ctrl-C ended.
+            return Ok(ExitCode::from(130));
         }
         let best = run.best().ok_or("the run has no model yet")?;
         best.model.write(&self.output)?;
@@ -146,7 +151,7 @@ impl Train {
             config.name = stem(&self.output);
         }
         if config.source.is_empty() {
-            config.source = image.display().to_string();
+            config.source = image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         }
         config.padding = self.padding.unwrap_or(config.padding);
         config.channels = self.channels.unwrap_or(config.channels);
