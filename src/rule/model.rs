@@ -23,6 +23,11 @@ impl Weights {
         [vec![rule.features(), rule.hidden], vec![rule.hidden], vec![rule.hidden, rule.channels], vec![rule.channels]]
     }
 
+    #[cfg(feature = "train")]
+    pub(crate) fn tensors_mut(&mut self) -> [&mut [f32]; 4] {
+        [&mut self.hidden_weight, &mut self.hidden_bias, &mut self.output_weight, &mut self.output_bias]
+    }
+
     pub(crate) fn tensors(&self) -> [&[f32]; 4] {
         [&self.hidden_weight, &self.hidden_bias, &self.output_weight, &self.output_bias]
     }

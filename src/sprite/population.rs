@@ -82,7 +82,7 @@ pub(super) enum Start {
 }
 
 enum Engine {
-    Cpu(CpuCells),
+    Cpu(Box<CpuCells>),
     Gpu(GpuFeed),
 }
 
@@ -260,7 +260,7 @@ impl Population {
         Some(Self {
             atlas: images.map(|images| Atlas::new(images, grid, capacity, choice.texture_side(), on_gpu)),
             engine: match choice {
-                EngineChoice::Cpu { .. } => Engine::Cpu(CpuCells::new(&model)),
+                EngineChoice::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(&model))),
                 EngineChoice::Gpu(limits) => Engine::Gpu(GpuFeed::new(limits, grid)),
             },
             model_id,

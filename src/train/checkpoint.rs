@@ -10,6 +10,8 @@ use crate::rule::{Target, Weights};
 
 const KEY: &str = "nca_checkpoint";
 const VERSION: u32 = 1;
+const AVERAGED: [&str; 4] =
+    ["averaged.hidden.weight", "averaged.hidden.bias", "averaged.output.weight", "averaged.output.bias"];
 
 /// All that a trainer needs to go on.
 pub(super) struct Checkpoint {
@@ -18,6 +20,8 @@ pub(super) struct Checkpoint {
     pub iteration: u32,
     pub seconds: f64,
     pub weights: Weights,
+    /// Their moving average.
+    pub averaged: Weights,
     /// The optimiser's record, in burn's own format.
     pub optimizer: Vec<u8>,
     pub pool: Vec<Sample>,
@@ -47,8 +51,10 @@ impl Checkpoint {
         let mut add = |name: &'static str, dtype: Dtype, shape: Vec<usize>, data| {
             TensorView::new(dtype, shape, data).map(|view| views.push((name, view))).map_err(bad)
         };
-        for (name, tensor) in Weights::NAMES.into_iter().zip(self.weights.tensors()) {
-            add(name, Dtype::F32, vec![tensor.len()], bytemuck::cast_slice(tensor))?;
+        for (names, weights) in [(Weights::NAMES, &self.weights), (AVERAGED, &self.averaged)] {
+            for (name, tensor) in names.into_iter().zip(weights.tensors()) {
+                add(name, Dtype::F32, vec![tensor.len()], bytemuck::cast_slice(tensor))?;
+            }
         }
         let Target { width, height, rgba } = &self.target;
         add("target", Dtype::U8, vec![*height, *width, 4], rgba)?;
@@ -76,13 +82,16 @@ impl Checkpoint {
             Err(_) => Err(TrainError::Checkpoint(format!("tensor `{name}`: missing"))),
         };
         let floats = |name| Ok::<_, TrainError>(words(tensor(name, Dtype::F32)?.data()).map(f32::from_bits).collect());
-        let [hidden_weight, hidden_bias, output_weight, output_bias] = Weights::NAMES.map(floats);
-        let weights = Weights {
-            hidden_weight: hidden_weight?,
-            hidden_bias: hidden_bias?,
-            output_weight: output_weight?,
-            output_bias: output_bias?,
+        let weights = |names: [&'static str; 4]| {
+            let [hidden_weight, hidden_bias, output_weight, output_bias] = names.map(floats);
+            Ok::<_, TrainError>(Weights {
+                hidden_weight: hidden_weight?,
+                hidden_bias: hidden_bias?,
+                output_weight: output_weight?,
+                output_bias: output_bias?,
+            })
         };
+        let (weights, averaged) = (weights(Weights::NAMES)?, weights(AVERAGED)?);
         let view = tensor("target", Dtype::U8)?;
         let &[height, width, 4] = view.shape() else {
             return Err(TrainError::Checkpoint(format!(
@@ -93,10 +102,17 @@ impl Checkpoint {
         let target = Target { width, height, rgba: view.data().to_vec() };
 
         let rule = config.rule(&target)?;
-        let fits =
-            weights.tensors().iter().zip(Weights::shapes(&rule)).all(|(t, s)| t.len() == s.iter().product::<usize>());
-        if !fits {
-            return Err(TrainError::Checkpoint("the weights do not fit the config".to_owned()));
+        let shapes = Weights::shapes(&rule);
+        for weights in [&weights, &averaged] {
+            for ((tensor, shape), name) in weights.tensors().into_iter().zip(&shapes).zip(Weights::NAMES) {
+                let found = tensor.len();
+                if found != shape.iter().product::<usize>() || tensor.iter().any(|weight| !weight.is_finite()) {
+                    let wanted = format!("finite ones of shape {shape:?}");
+                    return Err(TrainError::Checkpoint(format!(
+                        "tensor `{name}`: found {found} values; wanted {wanted}"
+                    )));
+                }
+            }
         }
         let all: Vec<u32> = words(tensor("pool.cells", Dtype::U32)?.data()).collect();
         let values: Vec<f32> = floats("pool.values")?;
@@ -118,9 +134,6 @@ impl Checkpoint {
         if !rest.is_empty() || !rest_values.is_empty() || values.iter().any(|value| !value.is_finite()) {
             return Err(TrainError::Checkpoint("the pool is not whole".to_owned()));
         }
-        if weights.tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
-            return Err(TrainError::Checkpoint("found a weight that is not finite".to_owned()));
-        }
         if pool.len() != config.pool {
             return Err(TrainError::Checkpoint(format!(
                 "found {} samples in the pool; wanted {}",
@@ -129,7 +142,7 @@ impl Checkpoint {
             )));
         }
         let optimizer = tensor("optimizer", Dtype::U8)?.data().to_vec();
-        Ok(Self { config, target, iteration, seconds, weights, optimizer, pool })
+        Ok(Self { config, target, iteration, seconds, weights, averaged, optimizer, pool })
     }
 }
 

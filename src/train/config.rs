@@ -110,8 +110,8 @@ pub struct TrainConfig {
     pub batch: usize,
     /// Samples that are kept between steps; default 256.
     pub pool: usize,
-    /// The share of samples that are replaced by a seed; default 0.08. The larger, the younger is the
-    /// pool, and the less does a sprite learn to stay as it is.
+    /// The share of samples that are replaced by a seed; default 0.25. With much less, the pool is
+    /// full of what has drifted, and a sprite learns to stay that way.
     pub seeds: f64,
     /// The least and the most ticks of a step; default 64 to 96.
     pub ticks: [u32; 2],
@@ -151,7 +151,7 @@ impl Default for TrainConfig {
             device: TrainDevice::default(),
             batch: 4,
             pool: 256,
-            seeds: 0.08,
+            seeds: 0.25,
             ticks: [64, 96],
             warm_up: 0.05,
             learning_rate: [2e-3, 5e-5],

@@ -36,7 +36,7 @@ impl Sample {
 /// A random wound for a sprite: a cut, a disc, several discs, or scattered cells.
 ///
 /// Published models rarely regrow what a straight cut took, because they have only known discs;
-/// so half of the wounds here are cuts, half of those along an axis.
+/// so four of ten wounds here are cuts, half of those along an axis.
 pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
     let (width, height) = (state.width(), state.height());
     let mut mask = CellMask::new(width, height);
@@ -52,12 +52,12 @@ pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
     // The radius of a disc of as many cells.
     let size = (count / std::f32::consts::PI).sqrt();
     match random.u32(..10) {
-        kind @ 0..5 => {
+        kind @ 0..4 => {
             // Mostly through the middle, at times nearer to the edge.
             let towards = spot(random);
             let off = random.f32() * random.f32();
             let [x, y] = [0, 1].map(|axis| middle[axis] + (towards[axis] - middle[axis]) * off);
-            let turn = if kind < 3 { 0.25 * random.u32(..4) as f32 } else { random.f32() };
+            let turn = if kind < 2 { 0.25 * random.u32(..4) as f32 } else { random.f32() };
             let (sin, cos) = (turn * std::f32::consts::TAU).sin_cos();
             let far = (width + height) as f32;
             // What lies beyond the y axis, once that is moved and turned.
@@ -66,18 +66,20 @@ pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
                 CellMap([cos, -sin, sin, cos, -x * cos - y * sin, x * sin - y * cos]),
             );
         }
-        5..7 => {
-            let [x, y] = spot(random);
+        4..6 => {
+            let towards = spot(random);
+            let off = random.f32();
+            let [x, y] = [0, 1].map(|axis| middle[axis] + (towards[axis] - middle[axis]) * off);
             mask.add(&Shape::circle(x, y, size * (0.2 + 0.6 * random.f32())), CellMap::IDENTITY);
         }
-        7 => {
+        6 => {
             for _ in 0..random.u32(2..6) {
                 let [x, y] = spot(random);
                 mask.add(&Shape::circle(x, y, size * (0.1 + 0.25 * random.f32())), CellMap::IDENTITY);
             }
         }
         _ => {
-            let share = 0.5 + 0.45 * random.f32();
+            let share = 0.6 + 0.35 * random.f32();
             living.iter().filter(|_| random.f32() < share).for_each(|&cell| mask.insert(cell));
         }
     }

@@ -23,6 +23,8 @@ use crate::{
 const CALM: f32 = 3.0;
 /// How strongly.
 const OVERFLOW_WEIGHT: f32 = 0.5;
+/// The part that a step has in the moving average of the weights.
+const AVERAGING: f32 = 0.003;
 
 /// A model in training.
 pub struct Trainer {
@@ -35,6 +37,8 @@ pub struct Trainer {
     method: Method,
     network: Network,
     optimizer: ModuleOptimizer,
+    /// The moving average of the weights.
+    averaged: Weights,
     pool: Vec<Sample>,
     iteration: u32,
     /// Seconds of earlier sessions.
@@ -67,10 +71,10 @@ impl Trainer {
         let weights = Network::initial(&rule, config.seed);
         let [width, height] = rule.grid.map(|side| side as usize);
         let pool = vec![Sample::of(&State::seed(&rule, width, height)); config.pool];
-        Self::assemble(config, target, &weights, pool)
+        Self::assemble(config, target, weights, pool)
     }
 
-    fn assemble(config: TrainConfig, target: Target, weights: &Weights, pool: Vec<Sample>) -> Result<Self, TrainError> {
+    fn assemble(config: TrainConfig, target: Target, weights: Weights, pool: Vec<Sample>) -> Result<Self, TrainError> {
         let rule = config.rule(&target)?;
         let (device, method) = config.device.open()?;
         let device = device.autodiff();
@@ -78,7 +82,8 @@ impl Trainer {
         let wanted = TensorData::new(target.premultiplied(width, height), [1, height, width, 4]);
         Ok(Self {
             wanted: Tensor::from_data(wanted, &device),
-            network: Network::new(&rule, weights, &device),
+            network: Network::new(&rule, &weights, &device),
+            averaged: weights,
             // The normalised gradients are small: burn's default of 1e-5 would dampen them.
             optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
             config,
@@ -128,12 +133,13 @@ impl Trainer {
         &self.last
     }
 
-    /// The model as it is now.
+    /// The model as it is now: the moving average of the weights over the last few hundred steps,
+    /// in which the noise of single steps cancels out.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if a weight is no longer finite.
     pub fn model(&self) -> Result<Model, TrainError> {
-        Model::new(self.rule.clone(), self.network.weights(), Some(self.target.clone()))
+        Model::new(self.rule.clone(), self.averaged.clone(), Some(self.target.clone()))
             .map_err(|_| TrainError::Diverged { iteration: self.iteration })
     }
 
@@ -168,8 +174,16 @@ impl Trainer {
         let mut gradients = GradientsParams::from_grads(gradients, &self.network);
         self.network.visit(&mut Normalise(&mut gradients));
         let network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
-        if network.weights().tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
+        let weights = network.weights();
+        if weights.tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
             return Err(TrainError::Diverged { iteration: self.iteration });
+        }
+        // At first the plain mean of all steps.
+        let share = AVERAGING.max(1.0 / (self.iteration as f32 + 1.0));
+        for (average, weight) in
+            self.averaged.tensors_mut().into_iter().flatten().zip(weights.tensors().into_iter().flatten())
+        {
+            *average += (weight - *average) * share;
         }
         self.network = network;
 
@@ -232,6 +246,7 @@ impl Trainer {
             iteration: self.iteration,
             seconds: self.seconds(),
             weights: self.network.weights(),
+            averaged: self.averaged.clone(),
             optimizer: optimizer.to_vec(),
             pool: self.pool.clone(),
         }
@@ -243,9 +258,10 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Checkpoint`] if it is not whole, and as [`Trainer::new`].
     pub fn restore(bytes: &[u8]) -> Result<Self, TrainError> {
-        let Checkpoint { config, target, iteration, seconds, weights, optimizer, pool } =
+        let Checkpoint { config, target, iteration, seconds, weights, averaged, optimizer, pool } =
             Checkpoint::from_bytes(bytes)?;
-        let mut trainer = Self::assemble(config, target, &weights, pool)?;
+        let mut trainer = Self::assemble(config, target, weights, pool)?;
+        trainer.averaged = averaged;
         if iteration > 0 {
             trainer.optimizer = trainer
                 .optimizer

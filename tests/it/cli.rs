@@ -207,7 +207,10 @@ fn eval_measures_and_judges() {
     assert_eq!(json["entries"].as_array().unwrap().len(), 14);
     assert_eq!(json["entries"][0]["test"], serde_json::json!({ "grown": 96 }));
     // Against another picture nothing is right.
-    let [image, _] = small_run(folder.path());
+    let image = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/targets/slime.png");
+    let mirrored = image::imageops::flip_vertical(&image::open(image).unwrap().to_rgba8());
+    let image = path("mirrored.png");
+    mirrored.save(&image).unwrap();
     let output = nca(&["eval", slime, "--against", &image]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && text.contains("FAILS") && text.contains("does not pass"), "{text}");

@@ -120,10 +120,10 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
 
 #[test]
 fn it_learns_to_grow_and_to_heal() {
-    let config = TrainConfig { hidden: 48, channels: 12, ticks: [24, 32], pool: 48, wounded: 2, ..config(1500) };
+    let config = TrainConfig { hidden: 64, channels: 16, ticks: [32, 48], pool: 64, ..config(1200) };
     let mut trainer = Trainer::new(config, picture(8)).unwrap();
     let first = trainer.step().unwrap().loss;
-    train(&mut trainer, 1499);
+    train(&mut trainer, 1199);
     let scorecard = Scorecard::of(&trainer.model().unwrap(), trainer.target());
     let error = |test| scorecard.entries.iter().find(|entry| entry.test == test).unwrap().worst;
     assert!(first > 0.1, "at first there is nothing: {first}");
@@ -133,7 +133,8 @@ fn it_learns_to_grow_and_to_heal() {
 
 #[test]
 fn a_config_out_of_range_names_its_field() {
-    let edits: [(&str, fn(&mut TrainConfig)); 10] = [
+    type Edit = fn(&mut TrainConfig);
+    let edits: [(&str, Edit); 10] = [
         ("budget", |c| c.budget = Budget::Minutes(f64::NAN)),
         ("batch", |c| c.batch = 0),
         ("pool", |c| c.pool = 3),
