@@ -69,6 +69,9 @@ impl Default for Recording {
 }
 
 impl Recording {
+    /// A dark background that most sprites show well on.
+    pub const DARK: [u8; 3] = [0x16, 0x18, 0x1D];
+
     /// With so many pixels of a cell, on each side; default 1.
     pub fn with_scale(self, scale: u32) -> Self {
         Self { scale: scale.max(1), ..self }

@@ -48,7 +48,7 @@ fn record(model: &'static str, path: &str) -> Result<(), Box<dyn std::error::Err
     let rule = models.get(&handle).ok_or("the model went away")?.rule().clone();
 
     let [width, height] = rule.grid.map(|side| side as f32);
-    let mut recording = Recording::default().with_scale(8).with_background([0x16, 0x18, 0x1D]);
+    let mut recording = Recording::default().with_scale(8).with_background(Recording::DARK);
     recording.push(rule.output, &seed);
     for tick in (0..rule.mature_ticks * 5).step_by(TICKS_A_FRAME as usize) {
         for (at, [x, y]) in [(2, [0.3, 0.4]), (3, [0.7, 0.65])] {

@@ -53,6 +53,9 @@ pub enum TrainError {
     /// A run folder already has a run in it.
     #[error("{}: there is a run in this folder already; resume it, delete it, or name another folder", .0.display())]
     Occupied(PathBuf),
+    /// A run in the folder is under way.
+    #[error("{}: another process trains in this folder", .0.display())]
+    Locked(PathBuf),
     /// A file of the run folder could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 
 use burn::{
     backend::{
-        Autodiff, Backend, Dispatch, Flex, TensorMetadata,
+        Autodiff, Backend, Dispatch, ExtensionType, Flex, TensorMetadata,
         autodiff::{
             checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
             grads::Gradients as GradientsOf,
@@ -22,47 +22,48 @@ use burn::{
 };
 use rayon::prelude::*;
 
-use super::{Network, Plan};
+use super::{Network, Plan, rollout::samples};
 use crate::{
     cpu::{Engine, Gradients, Isa, Scratch, Tape, Tick},
     rule::{State, Weights},
 };
 
 pub(super) fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan) -> Tensor<4> {
-    let out = <Dispatch as FusedRollout>::fused_rollout(
-        cells.into_dispatch(),
-        network.hidden_weight.val().into_dispatch(),
-        network.hidden_bias.val().into_dispatch(),
-        network.output_weight.val().into_dispatch(),
-        network.output_bias.val().into_dispatch(),
-        Arc::new(plan.clone()),
-    );
-    Tensor::from_dispatch(out)
+    let inputs = Inputs {
+        cells: cells.into_dispatch(),
+        hidden_weight: network.hidden_weight.val().into_dispatch(),
+        hidden_bias: network.hidden_bias.val().into_dispatch(),
+        output_weight: network.output_weight.val().into_dispatch(),
+        output_bias: network.output_bias.val().into_dispatch(),
+    };
+    Tensor::from_dispatch(<Dispatch as FusedRollout>::fused_rollout(inputs, Arc::new(plan.clone())))
+}
+
+/// What gradients flow to.
+#[derive(ExtensionType)]
+struct Inputs<B: Backend> {
+    cells: FloatTensor<B>,
+    hidden_weight: FloatTensor<B>,
+    hidden_bias: FloatTensor<B>,
+    output_weight: FloatTensor<B>,
+    output_bias: FloatTensor<B>,
+}
+
+impl<B: Backend> Inputs<B> {
+    fn into_array(self) -> [FloatTensor<B>; 5] {
+        [self.cells, self.hidden_weight, self.hidden_bias, self.output_weight, self.output_bias]
+    }
 }
 
 #[backend_extension(Flex, Autodiff)]
 trait FusedRollout: Backend {
-    fn fused_rollout(
-        cells: FloatTensor<Self>,
-        hidden_weight: FloatTensor<Self>,
-        hidden_bias: FloatTensor<Self>,
-        output_weight: FloatTensor<Self>,
-        output_bias: FloatTensor<Self>,
-        plan: Arc<Plan>,
-    ) -> FloatTensor<Self>;
+    fn fused_rollout(#[extension_type] inputs: Inputs<Self>, plan: Arc<Plan>) -> FloatTensor<Self>;
 }
 
 impl FusedRollout for Flex {
-    fn fused_rollout(
-        cells: FloatTensor<Self>,
-        hidden_weight: FloatTensor<Self>,
-        hidden_bias: FloatTensor<Self>,
-        output_weight: FloatTensor<Self>,
-        output_bias: FloatTensor<Self>,
-        plan: Arc<Plan>,
-    ) -> FloatTensor<Self> {
-        let weights = weights([hidden_weight, hidden_bias, output_weight, output_bias]);
-        let engine = Engine::packed(&plan.rule, &weights, Isa::best());
+    fn fused_rollout(inputs: Inputs<Self>, plan: Arc<Plan>) -> FloatTensor<Self> {
+        let [cells, weights @ ..] = inputs.into_array();
+        let engine = Engine::packed(&plan.rule, &self::weights(weights), Isa::best());
         let shape = cells.shape();
         let ends = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, _| {
             engine.step(grid, scratch, tick, None);
@@ -72,21 +73,13 @@ impl FusedRollout for Flex {
 }
 
 impl<C: CheckpointStrategy> FusedRollout for Autodiff<Flex, C> {
-    fn fused_rollout(
-        cells: FloatTensor<Self>,
-        hidden_weight: FloatTensor<Self>,
-        hidden_bias: FloatTensor<Self>,
-        output_weight: FloatTensor<Self>,
-        output_bias: FloatTensor<Self>,
-        plan: Arc<Plan>,
-    ) -> FloatTensor<Self> {
-        let inputs = [cells, hidden_weight, hidden_bias, output_weight, output_bias];
+    fn fused_rollout(inputs: Inputs<Self>, plan: Arc<Plan>) -> FloatTensor<Self> {
+        let inputs = inputs.into_array();
         let nodes = inputs.each_ref().map(|input| input.node());
-        let [cells, hidden_weight, hidden_bias, output_weight, output_bias] =
-            inputs.map(|input| input.into_primitive());
+        let [cells, weights @ ..] = inputs.map(|input| input.into_primitive());
         match RolloutBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let weights = weights([hidden_weight, hidden_bias, output_weight, output_bias]);
+                let weights = self::weights(weights);
                 let engine = Engine::packed(&plan.rule, &weights, Isa::best());
                 let shape = cells.shape();
                 let runs = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, tape| {
@@ -96,7 +89,9 @@ impl<C: CheckpointStrategy> FusedRollout for Autodiff<Flex, C> {
                 prep.finish(Arc::new(Unrolled { engine, weights, runs }), out)
             }
             OpsKind::UnTracked(prep) => {
-                prep.finish(Flex::fused_rollout(cells, hidden_weight, hidden_bias, output_weight, output_bias, plan))
+                let [hidden_weight, hidden_bias, output_weight, output_bias] = weights;
+                let inputs = Inputs { cells, hidden_weight, hidden_bias, output_weight, output_bias };
+                prep.finish(Flex::fused_rollout(inputs, plan))
             }
         }
     }
@@ -177,15 +172,9 @@ fn forward(
     states.into_par_iter().zip(&plan.starts).map(run).collect()
 }
 
-/// A batch, `[batch, height, width, channels]`, sample by sample.
 fn states(batch: FloatTensor<Flex>) -> Vec<State> {
-    let [_, height, width, channels] = batch.shape().dims();
-    let split = |values: &[f32]| {
-        let mut state = State::zeros(width, height, channels);
-        state.values_mut().copy_from_slice(values);
-        state
-    };
-    floats(batch).chunks_exact(width * height * channels).map(split).collect()
+    let dims = batch.shape().dims();
+    samples(&floats(batch), dims)
 }
 
 fn tensor(states: impl Iterator<Item = State>, shape: Shape) -> FloatTensor<Flex> {

@@ -12,8 +12,6 @@ use crate::{
     scorecard::Wound,
 };
 
-/// Behind sprites, where a file knows no transparency.
-const BACKGROUND: [u8; 3] = [0x16, 0x18, 0x1D];
 /// The noise seed of previews.
 const SEED: u32 = 1;
 /// When a preview is wounded, and where its last frame is.
@@ -30,7 +28,7 @@ pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[
     });
     let (width, height, pixels) = tiles(model, &[&frames, &batch[..batch.len().min(TICKS.len())]]);
     let scale = (160 / model.rule().grid[0].max(1)).max(2);
-    let mut recording = Recording::default().with_scale(scale).with_background(BACKGROUND);
+    let mut recording = Recording::default().with_scale(scale).with_background(Recording::DARK);
     recording.push_pixels(width, height, pixels);
     Ok(recording.write(path)?)
 }
@@ -39,7 +37,7 @@ pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[
 pub(super) fn write_film(path: &Path, model: &Model, target: &Target) -> Result<(), TrainError> {
     let wounds = [(180, Wound::Lower), (320, Wound::Discs), (440, Wound::Left)];
     let scale = (320 / model.rule().grid[0].max(1)).max(2);
-    let mut recording = Recording::default().with_scale(scale).with_background(BACKGROUND).with_frame_millis(50);
+    let mut recording = Recording::default().with_scale(scale).with_background(Recording::DARK).with_frame_millis(50);
     run(model, target, &wounds, 600, |tick, state| {
         if tick % 3 == 0 {
             recording.push(model.rule().output, state);

@@ -65,13 +65,16 @@ pub(super) fn batch(states: &[State], device: &Device) -> Tensor<4> {
 
 /// A batch, sample by sample.
 pub(super) fn states(batch: Tensor<4>) -> Vec<State> {
-    let [samples, height, width, channels] = batch.dims();
-    let values = values(batch);
-    let state = |sample: usize| {
+    let dims = batch.dims();
+    samples(&values(batch), dims)
+}
+
+/// The values of a batch, `[batch, height, width, channels]`, sample by sample.
+pub(super) fn samples(values: &[f32], [_, height, width, channels]: [usize; 4]) -> Vec<State> {
+    let sample = |values: &[f32]| {
         let mut state = State::zeros(width, height, channels);
-        let size = state.values().len();
-        state.values_mut().copy_from_slice(&values[sample * size..][..size]);
+        state.values_mut().copy_from_slice(values);
         state
     };
-    (0..samples).map(state).collect()
+    values.chunks_exact((width * height * channels).max(1)).map(sample).collect()
 }

@@ -30,9 +30,11 @@ const EARLY_STOP: f32 = 0.5;
 /// | `loss.svg`, `final.gif` | the loss over the iterations; the best model, grown and wounded |
 ///
 /// The checkpoint and the model are replaced as a whole, so a run may be killed at any time, and
-/// loses what came after its last checkpoint.
+/// loses what came after its last checkpoint. A file `lock` keeps other processes out meanwhile.
 pub struct Run {
     folder: PathBuf,
+    /// Held, so that no other process writes here too.
+    _lock: fs::File,
     trainer: Trainer,
     metrics: BufWriter<fs::File>,
     losses: Vec<(u32, f32)>,
@@ -83,10 +85,12 @@ impl Run {
     /// A new run; the folder is made if it is not there.
     ///
     /// # Errors
-    /// As [`Trainer::new`]; [`TrainError::Occupied`] if there is a run in the folder already.
+    /// As [`Trainer::new`]; [`TrainError::Occupied`] if there is a run in the folder already, and
+    /// [`TrainError::Locked`] if it is under way.
     pub fn create(folder: impl Into<PathBuf>, config: TrainConfig, target: Target) -> Result<Self, TrainError> {
         let folder = folder.into();
         let trainer = Trainer::new(config, target)?;
+        let lock = lock(&folder)?;
         if folder.join(CHECKPOINT).exists() {
             return Err(TrainError::Occupied(folder));
         }
@@ -96,15 +100,13 @@ impl Run {
             }
             _ => {}
         }
-        let previews = folder.join(PREVIEWS);
-        fs::create_dir_all(&previews).map_err(TrainError::at(&previews))?;
         let config = serde_json::to_vec_pretty(trainer.config())
             .map_err(|error| TrainError::at(folder.join("config.json"))(error.into()))?;
         write(&folder.join("config.json"), &config)?;
         let path = folder.join(METRICS);
         write(&path, b"")?;
         let metrics = append(&path)?;
-        let mut run = Self { folder, trainer, metrics, losses: Vec::new(), best: None, scored: None };
+        let mut run = Self { folder, _lock: lock, trainer, metrics, losses: Vec::new(), best: None, scored: None };
         run.save()?;
         Ok(run)
     }
@@ -112,10 +114,13 @@ impl Run {
     /// Goes on with the run in a folder, from its last checkpoint.
     ///
     /// # Errors
-    /// A checkpoint that is missing or not whole, or files that cannot be written.
+    /// A checkpoint that is missing or not whole, files that cannot be written, or
+    /// [`TrainError::Locked`] if another process goes on with it already.
     pub fn resume(folder: impl Into<PathBuf>) -> Result<Self, TrainError> {
         let folder = folder.into();
         let path = folder.join(CHECKPOINT);
+        fs::metadata(&path).map_err(TrainError::at(&path))?;
+        let lock = lock(&folder)?;
         let bytes = fs::read(&path).map_err(TrainError::at(&path))?;
         let trainer = Trainer::restore(&bytes).map_err(|error| match error {
             TrainError::Checkpoint(what) => TrainError::Checkpoint(format!("{}: {what}", path.display())),
@@ -151,7 +156,7 @@ impl Run {
                 best = Some(Best { model, scorecard });
             }
         }
-        Ok(Self { folder, trainer, metrics, losses, best, scored })
+        Ok(Self { folder, _lock: lock, trainer, metrics, losses, best, scored })
     }
 
     /// The folder.
@@ -253,6 +258,22 @@ const BEST: &str = "best.nca";
 const STEPS: &str = "trained_steps";
 const PREVIEWS: &str = "previews";
 const PLOT: &str = "loss.svg";
+
+/// Makes the folder, and keeps others out of it until the file is closed, be it by a kill.
+fn lock(folder: &Path) -> Result<fs::File, TrainError> {
+    let previews = folder.join(PREVIEWS);
+    fs::create_dir_all(&previews).map_err(TrainError::at(&previews))?;
+    let path = folder.join("lock");
+    let file = fs::File::create(&path).map_err(TrainError::at(&path))?;
+    match file.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => Err(TrainError::Locked(folder.to_owned())),
+        // Some network drives know no locks.
+        Err(fs::TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+            Err(TrainError::at(path)(error))
+        }
+        _ => Ok(file),
+    }
+}
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     write_atomic(path, bytes).map_err(TrainError::at(path))

@@ -31,8 +31,10 @@ pub struct Trainer {
     config: TrainConfig,
     target: Target,
     rule: Rule,
-    /// `[1, height, width, 4]`, premultiplied.
-    wanted: Tensor<4>,
+    /// The picture on the grid, premultiplied.
+    wanted: Vec<f32>,
+    /// The error of an empty grid.
+    nothing: f32,
     device: Device,
     method: Method,
     network: Network,
@@ -79,9 +81,10 @@ impl Trainer {
         let (device, method) = config.device.open()?;
         let device = device.autodiff();
         let [width, height] = rule.grid.map(|side| side as usize);
-        let wanted = TensorData::new(target.premultiplied(width, height), [1, height, width, 4]);
+        let wanted = target.premultiplied(width, height);
         Ok(Self {
-            wanted: Tensor::from_data(wanted, &device),
+            nothing: wanted.iter().map(|value| value * value).sum::<f32>() / wanted.len() as f32,
+            wanted,
             network: Network::new(&rule, &weights, &device),
             averaged: weights,
             // The normalised gradients are small: burn's default of 1e-5 would dampen them.
@@ -164,7 +167,9 @@ impl Trainer {
         };
 
         let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);
-        let error = (ends.clone().narrow(3, 0, 4) - self.wanted.clone()).square().mean();
+        let [_, height, width, _] = ends.dims();
+        let wanted = TensorData::new(self.wanted.clone(), [1, height, width, 4]);
+        let error = (ends.clone().narrow(3, 0, 4) - Tensor::from_data(wanted, &self.device)).square().mean();
         let overflow = (ends.clone().abs() - CALM).clamp_min(0.0).square().mean();
         let loss = error.clone().into_scalar::<f32>();
         if !loss.is_finite() {
@@ -205,16 +210,14 @@ impl Trainer {
         if self.config.mode == Mode::Grow {
             return (Vec::new(), (0..batch).map(|_| seed()).collect());
         }
-        let wanted = self.target.premultiplied(size[0], size[1]);
-        let nothing = wanted.iter().map(|value| value * value).sum::<f32>() / wanted.len() as f32;
         let slots = random.choose_multiple(0..self.pool.len(), batch);
         let pick = |slot: usize| {
             let state = self.pool[slot].state(size, self.rule.channels);
-            let error = mean_squared_error(&state, &wanted);
+            let error = mean_squared_error(&state, &self.wanted);
             // Some grow from a seed, so that growing is not forgotten: any, and not the worst as in
             // the article, for those that have drifted teach to stay. The dead, and what is worse
             // than an empty grid, have nothing more to teach.
-            let fresh = random.f64() < self.config.seeds || error >= nothing || !self.is_alive(&state);
+            let fresh = random.f64() < self.config.seeds || error >= self.nothing || !self.is_alive(&state);
             if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
         };
         let mut picked: Vec<(f32, usize, State)> = slots.into_iter().map(pick).collect();

@@ -28,6 +28,22 @@ pub fn model(seed: u32, rule: Rule) -> Model {
     Model::new(rule, weights, None).unwrap()
 }
 
+/// A rule for each of twelve cases: all kernels, both boundaries, with a life mask and without.
+pub fn varied_rule(case: u32) -> Rule {
+    let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
+    let third = case as usize % 3;
+    Rule {
+        channels: [8, 12, 16][third],
+        hidden: [16, 20, 36][third],
+        perception: kernels.into_iter().cycle().skip(case as usize).take(2 + third).collect(),
+        boundary: if case.is_multiple_of(2) { Boundary::Zero } else { Boundary::Wrap },
+        fire_rate: if case % 4 == 3 { 1.0 } else { 0.6 },
+        step_size: 0.7,
+        alive: (third != 2).then_some(Alive { channel: 3, threshold: 0.1 }),
+        ..Rule::default()
+    }
+}
+
 /// A rule in which the mature die and the dead wake up: a cell's alpha falls by twice itself, and
 /// rises by 0.2 wherever it fires. So the fate of many a cell hangs on a neighbour that dies in the
 /// same tick.

@@ -5,7 +5,10 @@ use bevy_nca::{
     rule::{Alive, Boundary, CellMask, Kernel, Model, Rule, Shape, Weights, tick_key},
 };
 
-use crate::{engines::model, support::distance};
+use crate::{
+    engines::{model, varied_rule},
+    support::distance,
+};
 
 /// The rule in f64: what the oracle says, with weights and cells that can be nudged.
 struct Precise {
@@ -123,19 +126,9 @@ fn exploded_cells_owe_nothing() {
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
     let mut checked = 0;
     for case in 0..12u32 {
-        let rule = Rule {
-            channels: [8, 12, 16][case as usize % 3],
-            hidden: [16, 20, 36][case as usize % 3],
-            perception: kernels.into_iter().cycle().skip(case as usize).take(2 + case as usize % 3).collect(),
-            boundary: if case % 2 == 0 { Boundary::Zero } else { Boundary::Wrap },
-            fire_rate: if case % 4 == 3 { 1.0 } else { 0.6 },
-            step_size: 0.7,
-            alive: (case % 3 != 2).then_some(Alive { channel: 3, threshold: 0.1 }),
-            ..Rule::default()
-        };
+        let rule = varied_rule(case);
         let (width, height) = (9, 7);
         let model = model(2 * case, rule.clone());
         let start = crate::engines::sparse_state(case + 1, width, height, rule.channels, 2);

@@ -5,13 +5,13 @@ use bevy_nca::{
     NcaBackend, NcaClock, NcaModel, NcaTexture,
     cpu::{Engine, Scratch, Tick},
     headless,
-    rule::{Alive, Boundary, Kernel, Model, Rule, State},
+    rule::{Model, Rule, State},
     train::{Method, Network, Plan, rollout},
 };
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::{
-    engines::{model, sparse_state},
+    engines::{model, sparse_state, varied_rule},
     support::{distance, on_each_backend},
 };
 
@@ -75,18 +75,8 @@ fn the_first_gradient_is_the_stock_one() {
 
 /// Random rules: all kernels, both boundaries, with life masks and without, with angles.
 fn cases() -> impl Iterator<Item = (Model, Vec<State>, Plan)> {
-    let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
-    (0..12u32).map(move |case| {
-        let rule = Rule {
-            channels: [8, 12, 16][case as usize % 3],
-            hidden: [16, 20, 64][case as usize % 3],
-            perception: kernels.into_iter().cycle().skip(case as usize).take(2 + case as usize % 3).collect(),
-            boundary: if case % 2 == 0 { Boundary::Zero } else { Boundary::Wrap },
-            fire_rate: if case % 4 == 3 { 1.0 } else { 0.6 },
-            step_size: 0.7,
-            alive: (case % 3 != 2).then_some(Alive { channel: 3, threshold: 0.1 }),
-            ..Rule::default()
-        };
+    (0..12u32).map(|case| {
+        let rule = varied_rule(case);
         let states: Vec<State> = (0..3).map(|i| sparse_state(case * 7 + i, 11, 8, rule.channels, 2)).collect();
         let starts = (0..3).map(|i| Tick { tick: 5 * i, seed: case + i, angle: case as f32 * 0.3 }).collect();
         let model = model(2 * case, rule.clone());
@@ -94,11 +84,11 @@ fn cases() -> impl Iterator<Item = (Model, Vec<State>, Plan)> {
     })
 }
 
-#[test]
-fn the_fused_gradient_is_the_stock_one() {
+/// Holds the fused rollout on flex to the stock one on another device.
+fn hold_fused_to_stock(device: &Device) {
     for (case, (model, states, plan)) in cases().enumerate() {
         let fused = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
-        let stock = gradients(&model, &states, &plan, Device::flex(), Method::Stock);
+        let stock = gradients(&model, &states, &plan, device.clone(), Method::Stock);
         for (tensor, (fused, stock)) in fused.iter().zip(&stock).enumerate() {
             let apart = difference(fused, stock);
             assert!(apart < 1e-4, "case {case}, tensor {tensor}: {apart}");
@@ -107,16 +97,14 @@ fn the_fused_gradient_is_the_stock_one() {
 }
 
 #[test]
+fn the_fused_gradient_is_the_stock_one() {
+    hold_fused_to_stock(&Device::flex());
+}
+
+#[test]
 #[expect(deprecated, reason = "burn names Flex as its successor; here they are held together")]
 fn flex_and_ndarray_agree() {
-    for (case, (model, states, plan)) in cases().enumerate() {
-        let flex = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
-        let ndarray = gradients(&model, &states, &plan, Device::ndarray(), Method::Stock);
-        for (tensor, (flex, ndarray)) in flex.iter().zip(&ndarray).enumerate() {
-            let apart = difference(flex, ndarray);
-            assert!(apart < 1e-4, "case {case}, tensor {tensor}: {apart}");
-        }
-    }
+    hold_fused_to_stock(&Device::ndarray());
 }
 
 /// Without autodiff the same operation runs forward alone.

@@ -90,6 +90,9 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
     for file in ["config.json", "loss.svg", "final.gif", "previews/000010.png", "previews/000025.png"] {
         assert!(whole.join(file).exists(), "{file}");
     }
+    assert!(matches!(Run::resume(&whole), Err(TrainError::Locked(_))));
+    drop(run);
+    assert!(matches!(Run::create(&whole, config(25), picture(8)), Err(TrainError::Occupied(_))));
 
     // Killed between two checkpoints: what came after the last one is lost.
     let mut run = Run::create(&killed, config(25), picture(8)).unwrap();
@@ -97,9 +100,13 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
         run.train(|progress| if progress.step.iteration == 14 { panic!("killed") } else { ControlFlow::Continue(()) })
     }));
     assert!(died.is_err());
-    // Nothing is flushed, as after a kill.
-    std::mem::forget(run);
-    let mut run = Run::resume(&killed).unwrap();
+    // What lies in the folder now, for nothing is flushed in a kill.
+    let left = folder.path().join("left");
+    std::fs::create_dir(&left).unwrap();
+    for file in ["checkpoint.safetensors", "best.nca", "metrics.jsonl"] {
+        std::fs::copy(killed.join(file), left.join(file)).unwrap();
+    }
+    let mut run = Run::resume(&left).unwrap();
     assert_eq!(run.trainer().iteration(), 12);
     // And once more, in an orderly way.
     let stop = |at| {
@@ -108,13 +115,11 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
         }
     };
     assert_eq!(run.train(stop(19)).unwrap(), Ending::Interrupted);
-    let mut run = Run::resume(&killed).unwrap();
+    drop(run);
+    let mut run = Run::resume(&left).unwrap();
     assert_eq!(run.trainer().iteration(), 19);
     assert_eq!(run.train(|_| ControlFlow::Continue(())).unwrap(), Ending::Complete);
-    assert_eq!(files(&whole), files(&killed));
-
-    let again = Run::create(&whole, config(25), picture(8));
-    assert!(matches!(again, Err(TrainError::Occupied(_))));
+    assert_eq!(files(&whole), files(&left));
     assert!(Run::resume(folder.path().join("nowhere")).is_err());
 }
 

@@ -131,7 +131,7 @@ impl Run {
             // The default clock has 60 ticks a second.
             .with_frame_millis((self.every.saturating_mul(1000) / 60).clamp(20, 10_000) as u16);
         let gif = matches!(wanted, Output::Picture(PictureFormat::Gif));
-        if let Some(color) = self.background.or(gif.then_some([0x16, 0x18, 0x1D])) {
+        if let Some(color) = self.background.or(gif.then_some(Recording::DARK)) {
             recording = recording.with_background(color);
         }
 
