@@ -68,7 +68,7 @@ impl FusedRollout for Flex {
         let ends = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, _| {
             engine.step(grid, scratch, tick, None);
         });
-        tensor(ends.into_iter().map(|(state, _)| state), shape)
+        tensor(ends.iter().map(|(state, _)| state), shape)
     }
 }
 
@@ -85,7 +85,7 @@ impl<C: CheckpointStrategy> FusedRollout for Autodiff<Flex, C> {
                 let runs = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, tape| {
                     engine.step_on_tape(grid, scratch, tick, None, tape);
                 });
-                let out = tensor(runs.iter().map(|(state, _)| state.clone()), shape);
+                let out = tensor(runs.iter().map(|(state, _)| state), shape);
                 prep.finish(Arc::new(Unrolled { engine, weights, runs }), out)
             }
             OpsKind::UnTracked(prep) => {
@@ -142,7 +142,7 @@ impl Backward<Flex, 5> for RolloutBackward {
             [vec![weights.hidden_weight.len() / hidden, hidden], vec![hidden], vec![hidden, channels], vec![channels]];
         let [cells_node, weight_nodes @ ..] = ops.parents;
         if let Some(node) = cells_node {
-            grads.register::<Flex>(node.id, tensor(samples.into_iter().map(|(gradient, _)| gradient), shape));
+            grads.register::<Flex>(node.id, tensor(samples.iter().map(|(gradient, _)| gradient), shape));
         }
         for ((node, sum), shape) in weight_nodes.into_iter().zip(sums).zip(shapes) {
             if let Some(node) = node {
@@ -177,13 +177,14 @@ fn states(batch: FloatTensor<Flex>) -> Vec<State> {
     samples(&floats(batch), dims)
 }
 
-fn tensor(states: impl Iterator<Item = State>, shape: Shape) -> FloatTensor<Flex> {
-    let values: Vec<f32> = states.flat_map(State::into_values).collect();
-    FloatTensor::<Flex>::from_data(TensorData::new(values, shape))
+fn tensor<'a>(states: impl Iterator<Item = &'a State>, shape: Shape) -> FloatTensor<Flex> {
+    let values: Vec<&[f32]> = states.map(State::values).collect();
+    FloatTensor::<Flex>::from_data(TensorData::new(values.concat(), shape))
 }
 
 fn floats(tensor: FloatTensor<Flex>) -> Vec<f32> {
-    tensor.to_contiguous().into_data().iter::<f32>().collect()
+    let data = tensor.to_contiguous().into_data();
+    data.try_into_vec().unwrap_or_else(|error| panic!("weights and cells are f32: {error}"))
 }
 
 fn weights(tensors: [FloatTensor<Flex>; 4]) -> Weights {

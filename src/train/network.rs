@@ -65,5 +65,5 @@ impl Network {
 
 /// The values of a float tensor, row-major.
 pub(super) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data_as::<f32>().iter::<f32>().collect()
+    tensor.into_data_as::<f32>().try_into_vec().unwrap_or_else(|error| panic!("a tensor is read as f32: {error}"))
 }

@@ -33,12 +33,12 @@ pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[
     Ok(recording.write(path)?)
 }
 
-/// Writes the film of a sprite that grows, is wounded three times, and heals.
+/// Writes the film of a sprite that grows, is wounded four times, and heals.
 pub(super) fn write_film(path: &Path, model: &Model, target: &Target) -> Result<(), TrainError> {
-    let wounds = [(180, Wound::Lower), (320, Wound::Discs), (440, Wound::Left)];
+    let wounds = [(180, Wound::Lower), (300, Wound::Discs), (420, Wound::Left), (540, Wound::Scattered)];
     let scale = (320 / model.rule().grid[0].max(1)).max(2);
     let mut recording = Recording::default().with_scale(scale).with_background(Recording::DARK).with_frame_millis(50);
-    run(model, target, &wounds, 600, |tick, state| {
+    run(model, target, &wounds, 720, |tick, state| {
         if tick % 3 == 0 {
             recording.push(model.rule().output, state);
         }

@@ -59,8 +59,8 @@ pub fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan, method: Method)
 /// States of one size as a batch, `[batch, height, width, channels]`.
 pub(super) fn batch(states: &[State], device: &Device) -> Tensor<4> {
     let shape = states.first().map_or([0; 4], |s| [states.len(), s.height(), s.width(), s.channels()]);
-    let values: Vec<f32> = states.iter().flat_map(|state| state.values()).copied().collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
+    let values: Vec<&[f32]> = states.iter().map(State::values).collect();
+    Tensor::from_data(TensorData::new(values.concat(), shape), device)
 }
 
 /// A batch, sample by sample.
