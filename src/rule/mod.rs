@@ -8,6 +8,7 @@
 mod article;
 mod error;
 mod file;
+mod mask;
 mod model;
 mod noise;
 mod picture;
@@ -21,11 +22,12 @@ pub use article::import_article;
 pub use error::{ModelError, ModelErrorKind};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
+pub use mask::{CellMap, CellMask};
 pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};
 pub(crate) use picture::pixel;
 pub use picture::{Rgba, picture};
-pub use shape::{CellMap, CellMask, Shape};
+pub use shape::{Shape, Stencil};
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};
 pub use state::State;

@@ -100,7 +100,7 @@ impl CpuCells {
 fn step(engine: &Engine, grid: &mut Grid, scratch: &mut Scratch, occupant: &mut Occupant, ticks: u32) {
     for _ in 0..ticks {
         let tick = Tick { tick: occupant.tick, seed: occupant.seed, angle: occupant.angle };
-        engine.step(grid, scratch, tick, occupant.wound.take().as_ref());
+        engine.step(grid, scratch, tick, occupant.take_wound().as_ref());
         occupant.tick = occupant.tick.wrapping_add(1);
     }
 }

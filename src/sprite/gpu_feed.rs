@@ -100,7 +100,7 @@ impl GpuFeed {
         for (slot, occupant) in occupants.iter_mut().enumerate() {
             let Some(occupant) = occupant.as_mut().filter(|occupant| occupant.start.is_none()) else { continue };
             let slot = slot as u32;
-            if let Some(mask) = occupant.wound.take() {
+            if let Some(mask) = occupant.take_wound() {
                 self.work.wound(slot, &mask);
             }
             if let Some(earlier) = occupant.last_tick {

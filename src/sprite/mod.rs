@@ -17,6 +17,6 @@ pub use asset::{NcaModel, NcaModelLoader};
 pub use backend::NcaBackend;
 pub use cells::{NcaCells, NcaReadCells, NcaWriteCells};
 pub use clock::NcaClock;
-pub use damage::{NcaDamage, NcaSpace};
+pub use damage::{NcaBlast, NcaDamage, NcaSpace, NcaWound};
 pub use plugin::{NcaPlugin, NcaSystems};
 pub use texture::NcaTexture;

@@ -71,6 +71,7 @@ impl Plugin for NcaPlugin {
             .init_resource::<Populations>()
             .init_resource::<CellsInbox>()
             .add_observer(damage::on_damage)
+            .add_observer(damage::on_blast)
             .add_observer(cells::on_read_cells)
             .add_observer(cells::on_write_cells)
             // New and changed images are to reach the renderer in the same frame.
@@ -161,7 +162,7 @@ fn assign(
             cells::write(populations, place, entity, tick, state);
         }
         for wound in std::mem::take(&mut slot.wounds) {
-            populations.wound(place, |mask, grid| wound.hit(mask, grid));
+            populations.wound(place, &wound);
         }
     }
 }

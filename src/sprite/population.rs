@@ -8,12 +8,13 @@ use super::{
     NcaModel, NcaTexture,
     atlas::{Atlas, most_slots},
     cpu_cells::CpuCells,
+    damage::PlacedWound,
     gpu_feed::GpuFeed,
     texture::Place,
 };
 use crate::{
     gpu::{self, Limits, PopulationSpec},
-    rule::{CellMask, Model, Rule, State},
+    rule::{CellMask, Model, Rule, State, tick_key},
 };
 
 /// Slots that a population starts with; it doubles from there.
@@ -66,13 +67,23 @@ pub(super) struct Occupant {
     /// Ticks lived so far.
     pub(super) tick: u32,
     /// Cells to be zeroed at the next tick.
-    pub(super) wound: Option<CellMask>,
+    wound: Option<CellMask>,
+    /// How often it was hit since the last tick.
+    hits: u32,
     /// What the GPU has yet to be told of the sprite's cells.
     pub(super) start: Option<Start>,
     /// Someone wants the cells.
     pub(super) wanted: bool,
     /// The last tick that this frame's work holds for it.
     pub(super) last_tick: Option<usize>,
+}
+
+impl Occupant {
+    /// The cells that the tick which now begins must zero first.
+    pub(super) fn take_wound(&mut self) -> Option<CellMask> {
+        self.hits = 0;
+        self.wound.take()
+    }
 }
 
 /// The cells that a sprite begins or goes on with.
@@ -147,19 +158,22 @@ impl Populations {
         }
         if let Some(occupant) = population.occupant_mut(place.slot) {
             occupant.tick = tick;
-            occupant.wound = None;
+            occupant.take_wound();
             population.start(place.slot, Start::Cells(state));
         }
         true
     }
 
     /// Adds to the cells that the sprite's next tick zeroes.
-    pub(super) fn wound(&mut self, place: Place, add: impl FnOnce(&mut CellMask, [u32; 2])) {
+    pub(super) fn wound(&mut self, place: Place, wound: &PlacedWound) {
         let Some(population) = self.list.get_mut(&place.population) else { return };
         let grid = population.grid;
         let Some(occupant) = population.occupant_mut(place.slot) else { return };
         let mut mask = occupant.wound.take().unwrap_or_else(|| CellMask::new(grid[0] as usize, grid[1] as usize));
-        add(&mut mask, grid);
+        // Each hit of a tick has noise of its own, the same on any frame rate.
+        let key = tick_key(occupant.hits, !tick_key(occupant.tick, occupant.seed));
+        occupant.hits = occupant.hits.wrapping_add(1);
+        wound.hit(&mut mask, grid, key);
         occupant.wound = Some(mask).filter(|mask| !mask.is_empty());
     }
 
@@ -238,6 +252,11 @@ impl EngineChoice {
 }
 
 impl Population {
+    /// Width and height in cells.
+    pub(super) fn grid(&self) -> [u32; 2] {
+        self.grid
+    }
+
     fn new(
         choice: EngineChoice,
         model_id: AssetId<NcaModel>,
@@ -301,8 +320,17 @@ impl Population {
             self.grow(images);
         }
         let (seed, angle) = (texture.seed, texture.angle);
-        self.occupants[slot as usize] =
-            Some(Occupant { entity, seed, angle, tick: 0, wound: None, start: None, wanted: false, last_tick: None });
+        self.occupants[slot as usize] = Some(Occupant {
+            entity,
+            seed,
+            angle,
+            tick: 0,
+            wound: None,
+            hits: 0,
+            start: None,
+            wanted: false,
+            last_tick: None,
+        });
         self.start(slot, Start::Seed);
         slot
     }

@@ -1,6 +1,7 @@
 //! All integration tests, in one binary to keep link time down.
 
 mod cli;
+mod damage;
 mod engines;
 mod golden;
 mod gradient;

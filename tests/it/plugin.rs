@@ -5,7 +5,6 @@ use bevy::{
     image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
     render::gpu_readback::{Readback, ReadbackComplete},
-    sprite::Anchor,
 };
 use bevy_nca::{
     cpu::{Engine, Scratch, Tick, oracle_step},
@@ -23,7 +22,7 @@ use crate::{
 const TOLERANCE: f32 = 1e-5;
 
 /// An app whose clock is paused.
-fn paused_app(backend: NcaBackend) -> App {
+pub fn paused_app(backend: NcaBackend) -> App {
     let mut app = headless::app(backend).unwrap();
     app.world_mut().resource_mut::<NcaClock>().paused = true;
     app
@@ -46,7 +45,7 @@ pub fn cells(app: &mut App, entity: Entity) -> (u32, State) {
 }
 
 /// A model whose cells never change, but for wounds.
-fn still_model(width: u32, height: u32) -> Model {
+pub fn still_model(width: u32, height: u32) -> Model {
     let rule = Rule { grid: [width, height], channels: 8, hidden: 16, ..Rule::default() };
     let weights = Weights {
         hidden_weight: vec![0.0; rule.features() * rule.hidden],
@@ -57,11 +56,11 @@ fn still_model(width: u32, height: u32) -> Model {
     Model::new(rule, weights, None).unwrap()
 }
 
-fn full(width: usize, height: usize) -> State {
+pub fn full(width: usize, height: usize) -> State {
     State::from_values(width, height, 8, vec![0.75; width * height * 8]).unwrap()
 }
 
-fn dead(state: &State) -> Vec<usize> {
+pub fn dead(state: &State) -> Vec<usize> {
     let cells = state.values().chunks_exact(state.channels()).enumerate();
     cells.filter(|(_, cell)| cell.iter().all(|value| *value == 0.0)).map(|(index, _)| index).collect()
 }
@@ -80,7 +79,7 @@ fn the_plugin_gives_the_golden_frames() {
             let mut at = 0;
             for (tick, frame) in &golden.frames {
                 if at == WOUND_TICK {
-                    app.world_mut().trigger(NcaDamage { entity, shape: golden.wound, space: NcaSpace::Cells });
+                    app.world_mut().trigger(NcaDamage::new(entity, golden.wound.clone()).in_cells());
                 }
                 // Up to eight ticks in a frame.
                 headless::step(&mut app, tick - at);
@@ -185,102 +184,6 @@ fn many_sprites_keep_apart() {
             let distance = distance(&got, grid.state());
             assert!(distance < TOLERANCE, "{backend:?}: sprite {seed} differs by {distance} at tick {tick}");
         }
-    });
-}
-
-#[test]
-fn wounds_in_the_world_hit_the_cell_that_is_drawn_there() {
-    let (width, height) = (12, 7);
-    let placements = [
-        (Transform::default(), Anchor::CENTER, false, false, None),
-        (Transform::from_xyz(30.0, -12.0, 5.0), Anchor::BOTTOM_LEFT, true, false, None),
-        (
-            Transform::from_rotation(Quat::from_rotation_z(0.7)),
-            Anchor::TOP_RIGHT,
-            false,
-            true,
-            Some(Vec2::new(50.0, 90.0)),
-        ),
-        (
-            Transform::from_xyz(-3.0, 8.0, 0.0)
-                .with_rotation(Quat::from_rotation_z(-2.0))
-                .with_scale(Vec3::new(-2.0, 0.5, 1.0)),
-            Anchor(Vec2::new(0.2, -0.4)),
-            true,
-            true,
-            Some(Vec2::new(200.0, 100.0)),
-        ),
-    ];
-    for (transform, anchor, flip_x, flip_y, custom_size) in placements {
-        let mut app = paused_app(NcaBackend::Cpu);
-        let handle = add_model(&mut app, &still_model(width, height));
-        let parent = app.world_mut().spawn(Transform::from_xyz(11.0, 0.0, 0.0).with_scale(Vec3::splat(3.0))).id();
-        let sprite = Sprite { flip_x, flip_y, custom_size, ..default() };
-        let entity = app.world_mut().spawn((NcaTexture::new(handle), sprite, anchor, transform, ChildOf(parent))).id();
-        app.update();
-        for (cell, (x, y)) in [(3, 2), (0, 0), (11, 6), (6, 5)].into_iter().enumerate() {
-            app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(12, 7) });
-            // Where Bevy itself draws the centre of that cell: the inverse of its own picking.
-            let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
-            let rect = sprite.rect.unwrap();
-            let wanted = rect.min + Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
-            let images = app.world().resource::<Assets<Image>>();
-            let pixel = |local: Vec2| match sprite.compute_pixel_space_point(local, anchor, images, &Assets::default())
-            {
-                Ok(pixel) | Err(pixel) => pixel,
-            };
-            let origin = pixel(Vec2::ZERO);
-            let (dx, dy) = (pixel(Vec2::X) - origin, pixel(Vec2::Y) - origin);
-            let local = Mat2::from_cols(dx, dy).inverse() * (wanted - origin);
-            let to_world =
-                GlobalTransform::from(Transform::from_xyz(11.0, 0.0, 0.0).with_scale(Vec3::splat(3.0))) * transform;
-            let point = to_world.transform_point(local.extend(0.0)).truncate();
-            app.world_mut().trigger(NcaDamage::circle(entity, point, 0.4));
-            headless::step(&mut app, 1);
-            let (_, state) = cells(&mut app, entity);
-            assert_eq!(dead(&state), [y * 12 + x], "wound {cell} through {transform:?}");
-        }
-    }
-}
-
-#[test]
-fn a_wound_that_comes_at_once_waits_for_the_model_and_the_pipelines() {
-    on_each_backend(|backend| {
-        let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
-        app.world_mut().trigger(NcaWriteCells { entity, tick: 40, state: full(9, 9) });
-        app.world_mut().trigger(NcaDamage::rect(entity, Rect::new(0.0, 0.0, 9.0, 2.0)).in_cells());
-        app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(0.0, -3.0), 1.0));
-        assert_eq!(cells(&mut app, entity).0, 40, "no tick has passed yet");
-        headless::step(&mut app, 2);
-        let (tick, state) = cells(&mut app, entity);
-        assert_eq!(tick, 42);
-        // The first two rows; and in the world, y grows upwards from the sprite's middle.
-        assert_eq!(dead(&state), (0..18).chain([7 * 9 + 4]).collect::<Vec<_>>());
-    });
-}
-
-#[test]
-fn nonsense_is_ignored() {
-    on_each_backend(|backend| {
-        let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
-        let bare = app.world_mut().spawn_empty().id();
-        let gone = app.world_mut().spawn_empty().id();
-        app.world_mut().despawn(gone);
-        app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(9, 9) });
-        app.update();
-        for damage in [
-            NcaDamage::circle(entity, Vec2::NAN, 3.0),
-            NcaDamage::circle(entity, Vec2::ZERO, -3.0),
-            NcaDamage::circle(entity, Vec2::ZERO, f32::INFINITY),
-            NcaDamage::rect(entity, Rect { min: Vec2::ONE, max: Vec2::ZERO }),
-            NcaDamage::circle(bare, Vec2::ZERO, 3.0),
-            NcaDamage::circle(gone, Vec2::ZERO, 3.0),
-        ] {
-            app.world_mut().trigger(damage);
-        }
-        app.world_mut().trigger(NcaWriteCells { entity, tick: 9, state: full(8, 9) });
-        headless::step(&mut app, 1);
-        assert_eq!(cells(&mut app, entity).1, full(9, 9));
     });
 }
 

@@ -65,7 +65,7 @@ impl FromStr for Grid {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Wound {
     shape: Shape,
     tick: u32,
@@ -150,7 +150,7 @@ impl Run {
                 break;
             }
             for wound in self.wounds.iter().filter(|wound| wound.tick == tick) {
-                simulation.wound(wound.shape);
+                simulation.wound(&wound.shape);
             }
             // On to the next wound, frame or end.
             let wounds = self.wounds.iter().map(|wound| wound.tick).filter(|at| *at > tick);

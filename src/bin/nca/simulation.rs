@@ -50,17 +50,17 @@ impl Simulation {
     }
 
     /// Zeroes cells before the next tick.
-    pub fn wound(&mut self, shape: Shape) {
+    pub fn wound(&mut self, shape: &Shape) {
         match self {
             Self::Cpu(cpu) => {
                 let state = cpu.grid.state();
                 let (width, height) = (state.width(), state.height());
                 cpu.wound
                     .get_or_insert_with(|| CellMask::new(width, height))
-                    .add(&shape, bevy_nca::rule::CellMap::IDENTITY);
+                    .add(shape, bevy_nca::rule::CellMap::IDENTITY);
             }
             Self::Gpu(app, entity) => {
-                app.world_mut().trigger(NcaDamage { entity: *entity, shape, space: NcaSpace::Cells });
+                app.world_mut().trigger(NcaDamage::new(*entity, shape.clone()).in_cells());
             }
         }
     }

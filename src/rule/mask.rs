@@ -1,0 +1,179 @@
+//! The cells that shapes hit.
+
+use std::ops::Range;
+
+use super::Shape;
+
+/// Where the cells of a grid lie in the space of a shape: `(x, y)` goes to
+/// `(a x + c y + tx, b x + d y + ty)`, given as `[a, b, c, d, tx, ty]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CellMap(pub [f32; 6]);
+
+impl CellMap {
+    /// Shapes are given in cells.
+    pub const IDENTITY: Self = Self([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+
+    /// Where a point of the grid lies.
+    pub fn apply(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        let [a, b, c, d, tx, ty] = self.0;
+        [a * x + c * y + tx, b * x + d * y + ty]
+    }
+
+    /// The way back; `None` if the map is not finite or flattens the grid.
+    pub fn inverse(&self) -> Option<Self> {
+        let [a, b, c, d, tx, ty] = self.0;
+        let scale = 1.0 / (a * d - b * c);
+        let [a, b, c, d] = [d * scale, -b * scale, -c * scale, a * scale];
+        let inverse = [a, b, c, d, -(a * tx + c * ty), -(b * tx + d * ty)];
+        inverse.iter().all(|v| v.is_finite()).then_some(Self(inverse))
+    }
+}
+
+/// A set of cells: one bit a cell, at bit `y * width + x`.
+///
+/// Shapes are turned into cells once, here, so that every engine wounds the same ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellMask {
+    width: usize,
+    height: usize,
+    words: Vec<u32>,
+}
+
+impl CellMask {
+    /// No cells.
+    pub fn new(width: usize, height: usize) -> Self {
+        Self { width, height, words: vec![0; Self::words_for(width * height)] }
+    }
+
+    /// The cells of a shape given in cells.
+    pub fn of(shape: &Shape, width: usize, height: usize) -> Self {
+        let mut mask = Self::new(width, height);
+        mask.add(shape, CellMap::IDENTITY);
+        mask
+    }
+
+    /// Words that hold the bits of so many cells.
+    pub(crate) const fn words_for(cells: usize) -> usize {
+        cells.div_ceil(32)
+    }
+
+    /// The bits, 32 cells a word, lowest first.
+    pub fn words(&self) -> &[u32] {
+        &self.words
+    }
+
+    /// Whether it holds no cell.
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
+    /// Whether it holds the cell of index `y * width + x`.
+    #[inline]
+    pub fn contains(&self, cell: usize) -> bool {
+        self.words.get(cell / 32).is_some_and(|word| word >> (cell % 32) & 1 != 0)
+    }
+
+    /// Its cells' indices, in order.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        let bits = |(word, &bits): (usize, &u32)| {
+            (0..32).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 32 + bit)
+        };
+        self.words.iter().enumerate().filter(|(_, bits)| **bits != 0).flat_map(bits)
+    }
+
+    /// Adds the cell of index `y * width + x`, if it lies in the grid.
+    pub fn insert(&mut self, cell: usize) {
+        if cell < self.width * self.height {
+            self.words[cell / 32] |= 1 << (cell % 32);
+        }
+    }
+
+    /// Adds the cells whose centres, `(x + 0.5, y + 0.5)`, lie in the shape.
+    ///
+    /// An invalid shape, or a map that flattens the grid, adds nothing.
+    pub fn add(&mut self, shape: &Shape, map: CellMap) {
+        self.add_where(shape, map, 0.0, |_, _| true);
+    }
+
+    /// As [`CellMask::add`], but of those cells only the ones that `hits` says, by their index and by
+    /// how much of the wound reaches their centre: [`Shape::cover`], above 0.
+    pub fn add_where(&mut self, shape: &Shape, map: CellMap, softness: f32, mut hits: impl FnMut(usize, f32) -> bool) {
+        let Some(back) = map.inverse().filter(|_| shape.is_valid()) else { return };
+        let (columns, rows) = self.reach(shape, back);
+        for y in rows {
+            for x in columns.clone() {
+                let cover = shape.cover(map.apply([x as f32 + 0.5, y as f32 + 0.5]), softness);
+                let cell = y * self.width + x;
+                if cover > 0.0 && hits(cell, cover) {
+                    self.insert(cell);
+                }
+            }
+        }
+    }
+
+    /// Columns and rows outside of which no cell is hit.
+    fn reach(&self, shape: &Shape, back: CellMap) -> (Range<usize>, Range<usize>) {
+        let (min, max) = shape.bounds();
+        let corners = [min, [max[0], min[1]], [min[0], max[1]], max].map(|corner| back.apply(corner));
+        let range = |axis: usize, len: usize| {
+            let low = corners.iter().map(|c| c[axis]).fold(f32::INFINITY, f32::min);
+            let high = corners.iter().map(|c| c[axis]).fold(f32::NEG_INFINITY, f32::max);
+            // One more on each side absorbs rounding. A float cast saturates.
+            ((low.floor() - 1.0) as usize).min(len)..((high.ceil() + 1.0) as usize).min(len)
+        };
+        (range(0, self.width), range(1, self.height))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::Stencil;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_flattened_grid_is_not_hit() {
+        let mut mask = CellMask::new(8, 8);
+        mask.add(&Shape::circle(0.0, 0.0, 9.0), CellMap([0.0; 6]));
+        mask.add(&Shape::circle(0.0, 0.0, 9.0), CellMap([f32::NAN; 6]));
+        assert!(mask.is_empty());
+    }
+
+    fn shapes() -> impl Strategy<Value = Shape> {
+        let number = -9.0f32..9.0;
+        let size = 0.1f32..9.0;
+        (number.clone(), number.clone(), number.clone(), number, size, 0.0f32..6.0, 0..5).prop_map(
+            |(x, y, x2, y2, size, angle, kind)| match kind {
+                0 => Shape::circle(x, y, size),
+                1 => Shape::rect(x, y, x + size, y + size),
+                2 => Shape::capsule([x, y], [x2, y2], size),
+                3 => Shape::turned_rect([x, y], [size, 3.0], angle),
+                _ => Shape::Stencil(Stencil {
+                    center: [x, y],
+                    size: [-size, 4.0],
+                    angle,
+                    width: 3,
+                    pixels: vec![255, 9, 0, 80, 255, 255],
+                }),
+            },
+        )
+    }
+
+    proptest! {
+        /// The search range never cuts a cell off, whatever the map.
+        #[test]
+        fn exactly_the_cells_whose_centres_are_inside(
+            map in prop::array::uniform6(-3.0f32..3.0), shape in shapes(), width in 1usize..40, height in 1usize..40,
+        ) {
+            let map = CellMap(map);
+            let [a, b, c, d, ..] = map.0;
+            prop_assume!((a * d - b * c).abs() > 0.05);
+            let mut mask = CellMask::new(width, height);
+            mask.add(&shape, map);
+            for cell in 0..width * height {
+                let centre = [(cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5];
+                prop_assert_eq!(mask.contains(cell), shape.contains(map.apply(centre)));
+            }
+        }
+    }
+}
