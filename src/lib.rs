@@ -60,7 +60,7 @@ pub use sprite::*;
 /// What a game uses.
 pub mod prelude {
     pub use crate::sprite::{
-        NcaBackend, NcaBlast, NcaCells, NcaClock, NcaDamage, NcaModel, NcaPlugin, NcaReadCells, NcaSpace, NcaSystems,
-        NcaTexture, NcaWound, NcaWriteCells,
+        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaDamage, NcaHeal, NcaModel, NcaPace, NcaPlugin,
+        NcaReadCells, NcaSpace, NcaSystems, NcaTexture, NcaWound, NcaWriteCells,
     };
 }

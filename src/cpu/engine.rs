@@ -37,6 +37,8 @@ pub struct Grid {
     mature: Vec<u8>,
     /// 1 where a cell may be other than zeros.
     occupied: Vec<u8>,
+    /// Cells that never fire.
+    dead_ground: Option<CellMask>,
 }
 
 impl Grid {
@@ -48,6 +50,11 @@ impl Grid {
     /// Gives the cells back.
     pub fn into_state(self) -> State {
         self.state
+    }
+
+    #[inline]
+    fn is_dead_ground(&self, cell: usize) -> bool {
+        self.dead_ground.as_ref().is_some_and(|mask| mask.contains(cell))
     }
 }
 
@@ -155,7 +162,7 @@ impl Engine {
                     .collect(),
                 None => Vec::new(),
             };
-            Grid { occupied: vec![1; mature.len()], state, mature }
+            Grid { occupied: vec![1; mature.len()], state, mature, dead_ground: None }
         })
     }
 
@@ -184,6 +191,28 @@ impl Engine {
         }
     }
 
+    /// Cells that are zeros for good, instead of those until now: they never fire. The mask must be made
+    /// for the grid's size.
+    pub fn set_dead_ground(&self, grid: &mut Grid, mask: CellMask) {
+        self.wound(grid, &mask, &mut ());
+        grid.dead_ground = Some(mask).filter(|mask| !mask.is_empty());
+    }
+
+    /// Makes each empty cell of a mask a seed, but for dead ground. The mask must be made for the grid's size.
+    pub fn sow(&self, grid: &mut Grid, mask: &CellMask) {
+        let Grid { state, mature, occupied, dead_ground } = grid;
+        let is_dead_ground = |cell: &usize| dead_ground.as_ref().is_some_and(|dead| dead.contains(*cell));
+        for cell in mask.iter().filter(|cell| !is_dead_ground(cell)) {
+            let values = state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels);
+            let Some(values) = values.filter(|values| values.iter().all(|value| *value == 0.0)) else { continue };
+            values[3..].fill(1.0);
+            if let Some(alive) = self.alive {
+                mature[cell] = u8::from(values[alive.channel] > alive.threshold);
+                occupied[cell] = 1;
+            }
+        }
+    }
+
     fn wound(&self, grid: &mut Grid, mask: &CellMask, record: &mut impl Record) {
         for cell in mask.iter() {
             if let Some(values) = grid.state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels) {
@@ -194,6 +223,11 @@ impl Engine {
                 *mature = 0;
             }
         }
+    }
+
+    #[inline]
+    fn fires(&self, grid: &Grid, cell: usize, key: u32) -> bool {
+        self.firing.fires(cell as u32, key) && !grid.is_dead_ground(cell)
     }
 
     /// Textures: every cell lives.
@@ -208,7 +242,7 @@ impl Engine {
         let Scratch { updates, block, .. } = scratch;
         let count = (grid.state.width() * grid.state.height()) as u32;
         updates.cells.clear();
-        updates.cells.extend((0..count).filter(|&cell| self.firing.fires(cell, key)));
+        updates.cells.extend((0..count).filter(|&cell| self.fires(grid, cell as usize, key)));
         self.compute(&grid.state, rotation, block, updates, 0);
         for (cell, new) in updates.iter(self.channels) {
             let values = &mut grid.state.values_mut()[cell * self.channels..][..self.channels];
@@ -229,7 +263,7 @@ impl Engine {
         let n = self.channels;
         let size = (grid.state.width(), grid.state.height());
         let Scratch { before, after, mature, rows, updates, block } = scratch;
-        let fires = |cell: usize| self.firing.fires(cell as u32, key);
+        let fires = |cell: usize| self.fires(grid, cell, key);
         let is_mature = |values: &[f32]| u8::from(values[alive.channel] > alive.threshold);
 
         dilate(&grid.mature, size, self.boundary, rows, before);

@@ -1,10 +1,11 @@
 //! The rule as plainly as it can be said. Slow; every other engine is tested against it.
 
 use super::Tick;
-use crate::rule::{Alive, Boundary, Kernel, Model, State, tick_key};
+use crate::rule::{Alive, Boundary, CellMask, Kernel, Model, State, tick_key};
 
-/// One tick of one grid. `state` must have the model's number of channels.
-pub fn step(model: &Model, state: &State, tick: Tick) -> State {
+/// One tick of one grid. `state` must have the model's number of channels, and zeros in dead ground,
+/// whose cells never fire.
+pub fn step(model: &Model, state: &State, tick: Tick, dead_ground: Option<&CellMask>) -> State {
     let (rule, weights) = (model.rule(), model.weights());
     let (firing, key) = (rule.firing(), tick_key(tick.tick, tick.seed));
     let mut new = state.clone();
@@ -20,7 +21,7 @@ pub fn step(model: &Model, state: &State, tick: Tick) -> State {
                 })
                 .collect();
             let index = y * state.width() + x;
-            let fires = firing.fires(index as u32, key);
+            let fires = firing.fires(index as u32, key) && !dead_ground.is_some_and(|dead| dead.contains(index));
             let cell = &mut new.values_mut()[index * rule.channels..][..rule.channels];
             for (c, value) in cell.iter_mut().enumerate() {
                 let sum = (0..rule.hidden).map(|j| hidden[j] * weights.output_weight[j * rule.channels + c]);

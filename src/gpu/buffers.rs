@@ -20,7 +20,7 @@ pub(super) struct CellBuffers {
     pub(super) states: Buffer,
     pub(super) updates: Buffer,
     pub(super) vitality: Buffer,
-    pub(super) occupied: Buffer,
+    pub(super) ground: Buffer,
 }
 
 impl CellBuffers {
@@ -39,14 +39,14 @@ impl CellBuffers {
             states: buffer("nca_states", channels * 4),
             updates: buffer("nca_updates", channels * 4),
             vitality: buffer("nca_vitality", 8),
-            occupied: buffer("nca_occupied", 4),
+            ground: buffer("nca_ground", 4),
         }
     }
 
     /// Takes over the cells of a smaller set. What lives only within a tick is not needed.
     pub(super) fn copy_from(&self, old: &Self, device: &RenderDevice, queue: &RenderQueue) {
         let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("nca_grow") });
-        for (old, new) in [(&old.states, &self.states), (&old.occupied, &self.occupied)] {
+        for (old, new) in [(&old.states, &self.states), (&old.ground, &self.ground)] {
             encoder.copy_buffer_to_buffer(old, 0, new, 0, old.size());
         }
         queue.submit([encoder.finish()]);

@@ -1,5 +1,27 @@
-// Before a tick: sprites that start anew get their seed or given cells, and wounds zero cells.
-#import bevy_nca::grid::{params, jobs, states, occupied, payload, at, cells, paint, SEED, WOUND, PAINT, CELLS}
+// Before a tick: sprites that start anew get their seed or given cells; ground dies, seeds are sown,
+// and wounds zero cells.
+#import bevy_nca::grid::{params, jobs, states, ground, payload, at, cells, paint}
+#import bevy_nca::grid::{SEED, WOUND, PAINT, CELLS, SCAR, SOW, OCCUPIED, DEAD}
+
+/// Whether a cell's bit is set in the mask that begins at a word of the payload.
+fn in_mask(first: u32, cell: u32) -> bool {
+    return (payload[first + cell / 32u] >> (cell % 32u) & 1u) != 0u;
+}
+
+fn fill(slot: u32, cell: u32, first: vec4<f32>, rest: vec4<f32>) {
+    states[at(slot, 0u, cell)] = first;
+    for (var quad = 1u; quad < #{QUADS}u; quad++) {
+        states[at(slot, quad, cell)] = rest;
+    }
+}
+
+fn is_empty(slot: u32, cell: u32) -> bool {
+    var empty = true;
+    for (var quad = 0u; quad < #{QUADS}u; quad++) {
+        empty = empty && all(states[at(slot, quad, cell)] == vec4(0.0));
+    }
+    return empty;
+}
 
 @compute @workgroup_size(8, 8)
 fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -8,13 +30,11 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let job = jobs[params.first_job + id.z];
     let cell = id.y * params.size.x + id.x;
+    let here = job.slot * cells() + cell;
     if (job.flags & SEED) != 0u {
-        let center = all(id.xy == params.size / 2u);
-        states[at(job.slot, 0u, cell)] = vec4(0.0, 0.0, 0.0, f32(center));
-        for (var quad = 1u; quad < #{QUADS}u; quad++) {
-            states[at(job.slot, quad, cell)] = vec4(f32(center));
-        }
-        occupied[job.slot * cells() + cell] = u32(center);
+        let center = f32(all(id.xy == params.size / 2u));
+        fill(job.slot, cell, vec4(0.0, 0.0, 0.0, center), vec4(center));
+        ground[here] = u32(center) * OCCUPIED;
     }
     if (job.flags & CELLS) != 0u {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
@@ -22,12 +42,27 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
             let bits = vec4(payload[first], payload[first + 1u], payload[first + 2u], payload[first + 3u]);
             states[at(job.slot, quad, cell)] = bitcast<vec4<f32>>(bits);
         }
-        occupied[job.slot * cells() + cell] = 1u;
+        ground[here] = OCCUPIED;
     }
-    if (job.flags & WOUND) != 0u && (payload[job.payload + cell / 32u] >> (cell % 32u) & 1u) != 0u {
-        for (var quad = 0u; quad < #{QUADS}u; quad++) {
-            states[at(job.slot, quad, cell)] = vec4(0.0);
+    var mask = job.payload;
+    let words = (cells() + 31u) / 32u;
+    if (job.flags & SCAR) != 0u {
+        let dies = in_mask(mask, cell);
+        ground[here] = (ground[here] & OCCUPIED) | u32(dies) * DEAD;
+        if dies {
+            fill(job.slot, cell, vec4(0.0), vec4(0.0));
         }
+        mask += words;
+    }
+    if (job.flags & SOW) != 0u {
+        if in_mask(mask, cell) && (ground[here] & DEAD) == 0u && is_empty(job.slot, cell) {
+            fill(job.slot, cell, vec4(0.0, 0.0, 0.0, 1.0), vec4(1.0));
+            ground[here] = OCCUPIED;
+        }
+        mask += words;
+    }
+    if (job.flags & WOUND) != 0u && in_mask(mask, cell) {
+        fill(job.slot, cell, vec4(0.0), vec4(0.0));
     }
     if (job.flags & PAINT) != 0u {
         paint(job.slot, id.xy, states[at(job.slot, 0u, cell)]);

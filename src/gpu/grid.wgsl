@@ -23,7 +23,8 @@ struct Job {
     /// Cosine and sine of the angle.
     rotation: vec2<f32>,
     flags: u32,
-    /// Where the wound (one bit a cell) or the new cells (laid out as `states`) lie in `payload`.
+    /// Where the new cells (laid out as `states`) or the masks (one bit a cell; in the order of the
+    /// scar, the seeds, the wound) lie in `payload`.
     payload: u32,
     _pad: vec2<u32>,
 }
@@ -36,6 +37,15 @@ const WOUND: u32 = 2u;
 const PAINT: u32 = 4u;
 /// The sprite's cells are replaced.
 const CELLS: u32 = 8u;
+/// The cells that are dead ground are replaced.
+const SCAR: u32 = 16u;
+/// Some empty cells become seeds.
+const SOW: u32 = 32u;
+
+/// The cell may be other than zeros.
+const OCCUPIED: u32 = 1u;
+/// The cell is dead ground: zeros that never fire.
+const DEAD: u32 = 2u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
@@ -48,9 +58,9 @@ const CELLS: u32 = 8u;
 @group(0) @binding(4) var<storage, read_write> updates: array<vec4<f32>>;
 /// `[slot][cell]`: the alive channel before the update, and after it.
 @group(0) @binding(5) var<storage, read_write> vitality: array<vec2<f32>>;
-/// `[slot][cell]`: 1 where a cell may be other than zeros.
-@group(0) @binding(6) var<storage, read_write> occupied: array<u32>;
-/// The wounds and the new cells of this frame.
+/// `[slot][cell]`: `OCCUPIED` and `DEAD`.
+@group(0) @binding(6) var<storage, read_write> ground: array<u32>;
+/// The masks and the new cells of this frame.
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
 

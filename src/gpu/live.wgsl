@@ -3,7 +3,8 @@
 // Life before and after is read from `vitality`, which no invocation writes here, so both masks
 // are exact whatever the order in which cells are visited.
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, states, updates, vitality, occupied, at, cells, cell_at, paint, PAINT}
+#import bevy_nca::grid::{params, jobs, states, updates, vitality, ground, at, cells, cell_at, paint}
+#import bevy_nca::grid::{PAINT, OCCUPIED, DEAD}
 
 @compute @workgroup_size(8, 8)
 fn live(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -12,6 +13,7 @@ fn live(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let job = jobs[params.first_job + id.z];
     let cell = id.y * params.size.x + id.x;
+    let was = ground[job.slot * cells() + cell];
     var lives = true;
 #ifdef MASKED
     var most = vec2(0.0);
@@ -22,14 +24,14 @@ fn live(@builtin(global_invocation_id) id: vec3<u32>) {
         }
     }
     lives = all(most > vec2(params.alive_threshold));
-    if !lives && occupied[job.slot * cells() + cell] != 0u {
+    if !lives && (was & OCCUPIED) != 0u {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
             states[at(job.slot, quad, cell)] = vec4(0.0);
         }
     }
-    occupied[job.slot * cells() + cell] = u32(lives);
+    ground[job.slot * cells() + cell] = (was & DEAD) | u32(lives) * OCCUPIED;
 #endif
-    if lives && fires(cell, job.key, params.fire_threshold) {
+    if lives && (was & DEAD) == 0u && fires(cell, job.key, params.fire_threshold) {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
             states[at(job.slot, quad, cell)] = updates[at(job.slot, quad, cell)];
         }

@@ -3,7 +3,7 @@
 //! The main world says what is to be done as a [`Work`] list; this module keeps the buffers, turns
 //! the list into dispatches, and reads cells back where that is asked for. A tick is
 //!
-//! 1. `edit`: seeds and wounds, only for sprites that have some;
+//! 1. `edit`: seeds, scars and wounds, only for sprites that have some;
 //! 2. `think`: perceive, run the dense layers for cells that are alive and fire;
 //! 3. `live`: the life masks, and the picture.
 //!

@@ -222,7 +222,7 @@ impl GpuPopulation {
                 self.cells.states.as_entire_binding(),
                 self.cells.updates.as_entire_binding(),
                 self.cells.vitality.as_entire_binding(),
-                self.cells.occupied.as_entire_binding(),
+                self.cells.ground.as_entire_binding(),
                 payload.as_entire_binding(),
                 &view,
             )),

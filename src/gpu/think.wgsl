@@ -1,11 +1,11 @@
 // First half of a tick: perceive, think, fire.
 //
 // A workgroup takes a tile of one sprite, lists the cells whose update matters, and runs the dense
-// layers for those alone. A cell matters if it fires and lies within two cells of a mature one:
+// layers for those alone. A cell matters if it fires, is no dead ground, and lies within two cells of a mature one:
 // farther away, neither it nor any neighbour can live on. (Within one it may live itself; within
 // two, its update can keep a neighbour alive.)
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, weights, states, updates, vitality, at, cells, cell_at}
+#import bevy_nca::grid::{params, jobs, weights, states, updates, vitality, ground, at, cells, cell_at, DEAD}
 
 const TILE: u32 = 16u;
 const THREADS: u32 = 64u;
@@ -61,7 +61,7 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
             continue;
         }
         let cell = position.y * params.size.x + position.x;
-        var matters = fires(cell, job.key, params.fire_threshold);
+        var matters = fires(cell, job.key, params.fire_threshold) && (ground[job.slot * cells() + cell] & DEAD) == 0u;
 #ifdef MASKED
         if tile_is_dead {
             matters = false;

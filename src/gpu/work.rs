@@ -3,12 +3,14 @@
 use bevy::{math::Vec2, prelude::Entity, render::render_resource::ShaderType};
 use bytemuck::{Pod, Zeroable};
 
-use crate::rule::{CellMask, State};
+use crate::rule::{Changes, State};
 
 const SEED: u32 = 1;
 const WOUND: u32 = 2;
 const PAINT: u32 = 4;
 const CELLS: u32 = 8;
+const SCAR: u32 = 16;
+const SOW: u32 = 32;
 
 /// What is to be done with one sprite in one dispatch; `Job` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
@@ -94,11 +96,20 @@ impl Work {
         (0..slots).for_each(|slot| self.edit(slot, PAINT, 0));
     }
 
-    /// Zeroes cells before this step's tick. At most once a sprite and step, and not with another edit.
-    pub(crate) fn wound(&mut self, slot: u32, mask: &CellMask) {
+    /// Before this step's tick, ground dies, then seeds are sown, then cells are zeroed. At most once a
+    /// sprite and step, and not with another edit.
+    pub(crate) fn change(&mut self, slot: u32, changes: &Changes) {
         let first = self.payload.len() as u32;
-        self.payload.extend_from_slice(mask.words());
-        self.edit(slot, WOUND, first);
+        let mut flags = 0;
+        for (flag, mask) in [(SCAR, &changes.dead_ground), (SOW, &changes.seeds), (WOUND, &changes.wound)] {
+            if let Some(mask) = mask {
+                flags |= flag;
+                self.payload.extend_from_slice(mask.words());
+            }
+        }
+        if flags != 0 {
+            self.edit(slot, flags, first);
+        }
     }
 
     /// One tick. Returns its number, for [`Work::no_paint`].
@@ -157,12 +168,12 @@ mod tests {
 
     #[test]
     fn appended_work_keeps_its_jobs_and_payload() {
-        let mask = CellMask::of(&crate::rule::Shape::circle(2.0, 2.0, 1.5), 8, 8);
+        let mask = crate::rule::CellMask::of(&crate::rule::Shape::circle(2.0, 2.0, 1.5), 8, 8);
         let frame = || {
             let mut work = Work::default();
             work.seed(3);
             work.next_step();
-            work.wound(3, &mask);
+            work.change(3, &Changes { wound: Some(mask.clone()), ..Changes::default() });
             work.tick(3, 7, (1.0, 0.0));
             work
         };

@@ -52,6 +52,11 @@ impl CellMask {
         mask
     }
 
+    /// Cells in a row of its grid.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// Words that hold the bits of so many cells.
     pub(crate) const fn words_for(cells: usize) -> usize {
         cells.div_ceil(32)
@@ -79,6 +84,16 @@ impl CellMask {
             (0..32).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 32 + bit)
         };
         self.words.iter().enumerate().filter(|(_, bits)| **bits != 0).flat_map(bits)
+    }
+
+    /// Adds the cells of another mask of the same size.
+    pub fn union(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Takes the cells of another mask of the same size out.
+    pub fn subtract(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);
     }
 
     /// Adds the cell of index `y * width + x`, if it lies in the grid.
@@ -123,6 +138,17 @@ impl CellMask {
         };
         (range(0, self.width), range(1, self.height))
     }
+}
+
+/// What is done to the cells of a sprite before a tick, in this order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Changes {
+    /// All cells that are dead ground from now on.
+    pub(crate) dead_ground: Option<CellMask>,
+    /// Cells that become seeds if they are empty.
+    pub(crate) seeds: Option<CellMask>,
+    /// Cells that become zeros.
+    pub(crate) wound: Option<CellMask>,
 }
 
 #[cfg(test)]

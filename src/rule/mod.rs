@@ -22,6 +22,7 @@ pub use article::import_article;
 pub use error::{ModelError, ModelErrorKind};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
+pub(crate) use mask::Changes;
 pub use mask::{CellMap, CellMask};
 pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};

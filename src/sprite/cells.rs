@@ -63,7 +63,7 @@ pub(super) fn on_write_cells(
             Some(place) => write(&mut populations, place, entity, tick, state),
             None => {
                 slot.cells = Some((tick, state));
-                slot.wounds.clear();
+                slot.blows.clear();
             }
         },
         Err(_) => warn_once!("cells were written, but {entity} has no NcaTexture"),

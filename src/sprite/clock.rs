@@ -2,6 +2,10 @@
 
 use bevy::prelude::*;
 
+#[cfg(doc)]
+use super::NcaTexture;
+use super::{population::Populations, texture::NcaSlot};
+
 /// The clock of all sprites.
 ///
 /// Ticks are counted in the main world from fixed time, so that the same inputs give the same cells
@@ -16,8 +20,9 @@ pub struct NcaClock {
     pub speed: f32,
     /// No ticks but those of [`NcaClock::steps`]; default false. Wounds wait for the next tick.
     pub paused: bool,
-    /// The most ticks in a frame; default 8. A machine that is too slow for its ticks slows the
-    /// sprites down rather than the game.
+    /// The most ticks in a frame; default 16, which at 60 ticks a second is enough for the longest
+    /// frame that Bevy's [`Time<Virtual>`] counts, a quarter of a second. A machine that is too slow
+    /// for its ticks slows the sprites down rather than the game.
     pub max_ticks_per_frame: u32,
     /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite whose
     /// model is being loaded or compiled is ready; default 0. The clock counts it down. While
@@ -27,7 +32,56 @@ pub struct NcaClock {
 
 impl Default for NcaClock {
     fn default() -> Self {
-        Self { ticks_per_second: 60.0, speed: 1.0, paused: false, max_ticks_per_frame: 8, steps: 0 }
+        Self { ticks_per_second: 60.0, speed: 1.0, paused: false, max_ticks_per_frame: 16, steps: 0 }
+    }
+}
+
+/// How fast one sprite lives, beside an [`NcaTexture`]. Without it, at the pace of the clock.
+///
+/// ```
+/// # use bevy_nca::prelude::*;
+/// // Heals at a quarter of the speed.
+/// let slow = NcaPace { speed: 0.25, ..Default::default() };
+/// ```
+#[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+pub struct NcaPace {
+    /// Ticks for each tick of the [`NcaClock`], 0 to 16; default 1. A fraction lets it miss ticks.
+    pub speed: f32,
+    /// No ticks; default false. Wounds wait for the next one.
+    pub paused: bool,
+}
+
+impl Default for NcaPace {
+    fn default() -> Self {
+        Self { speed: 1.0, paused: false }
+    }
+}
+
+impl NcaPace {
+    /// Ticks for each tick of the clock.
+    pub(super) fn rate(&self) -> f64 {
+        let stands_still = self.paused || self.speed.is_nan();
+        if stands_still { 0.0 } else { f64::from(self.speed.clamp(0.0, 16.0)) }
+    }
+}
+
+/// Sprites follow what was changed.
+pub(super) fn follow_pace(sprites: Query<(Ref<NcaPace>, Ref<NcaSlot>)>, mut populations: ResMut<Populations>) {
+    for (pace, slot) in sprites.iter().filter(|(pace, slot)| pace.is_changed() || slot.is_changed()) {
+        if let Some(place) = slot.place {
+            populations.set_pace(place, *pace);
+        }
+    }
+}
+
+pub(super) fn on_pace_removed(
+    removed: On<Remove, NcaPace>,
+    slots: Query<&NcaSlot>,
+    mut populations: ResMut<Populations>,
+) {
+    if let Some(place) = slots.get(removed.entity).ok().and_then(|slot| slot.place) {
+        populations.set_pace(place, NcaPace::default());
     }
 }
 
@@ -75,7 +129,7 @@ mod tests {
         let (mut hand, mut clock) = (ClockHand::default(), NcaClock::default());
         let ticks: u32 = (0..64).map(|_| frame(&mut hand, &mut clock, 1.0 / 64.0)).sum();
         assert_eq!(ticks, 60);
-        assert_eq!(frame(&mut hand, &mut clock, 1.0), 8, "what is beyond the cap is dropped");
+        assert_eq!(frame(&mut hand, &mut clock, 1.0), 16, "what is beyond the cap is dropped");
         assert_eq!(frame(&mut hand, &mut clock, 0.0), 0);
         clock.speed = f32::NAN;
         assert_eq!(frame(&mut hand, &mut clock, 1.0), 0);
@@ -84,9 +138,9 @@ mod tests {
     #[test]
     fn steps_are_never_dropped() {
         let mut hand = ClockHand::default();
-        let mut clock = NcaClock { paused: true, steps: 11, ..default() };
+        let mut clock = NcaClock { paused: true, steps: 19, ..default() };
         assert_eq!(hand.advance(&mut clock, 1.0, false), 0, "not everyone is ready");
-        assert_eq!([1.0; 3].map(|seconds| frame(&mut hand, &mut clock, seconds)), [8, 3, 0]);
+        assert_eq!([1.0; 3].map(|seconds| frame(&mut hand, &mut clock, seconds)), [16, 3, 0]);
         assert_eq!(clock.steps, 0);
     }
 }

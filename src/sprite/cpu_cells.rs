@@ -2,11 +2,11 @@
 
 use bevy::{prelude::*, tasks::ComputeTaskPool};
 
-use super::{atlas::Atlas, population::Occupant};
+use super::{atlas::Atlas, occupant::Occupant};
 use crate::{
     cpu::{Engine, Grid, Scratch, Tick},
     gpu::GUTTER,
-    rule::{Model, Output, State, pixel},
+    rule::{Changes, Model, Output, State, pixel},
 };
 
 /// The cells of a population, by slot.
@@ -52,7 +52,7 @@ impl CpuCells {
         self.slots.iter_mut().for_each(|slot| slot.stale = true);
     }
 
-    /// So many ticks of every sprite.
+    /// So many ticks of the clock for every sprite.
     pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32) {
         if ticks == 0 {
             return;
@@ -99,10 +99,24 @@ impl CpuCells {
 
 fn step(engine: &Engine, grid: &mut Grid, scratch: &mut Scratch, occupant: &mut Occupant, ticks: u32) {
     for _ in 0..ticks {
-        let tick = Tick { tick: occupant.tick, seed: occupant.seed, angle: occupant.angle };
-        engine.step(grid, scratch, tick, occupant.take_wound().as_ref());
-        occupant.tick = occupant.tick.wrapping_add(1);
+        occupant.clock_ticks();
+        while occupant.pay_tick() {
+            step_once(engine, grid, scratch, occupant);
+        }
     }
+}
+
+fn step_once(engine: &Engine, grid: &mut Grid, scratch: &mut Scratch, occupant: &mut Occupant) {
+    let tick = Tick { tick: occupant.tick, seed: occupant.seed, angle: occupant.angle };
+    let Changes { dead_ground, seeds, wound } = occupant.take_changes();
+    if let Some(dead) = dead_ground {
+        engine.set_dead_ground(grid, dead);
+    }
+    if let Some(seeds) = &seeds {
+        engine.sow(grid, seeds);
+    }
+    engine.step(grid, scratch, tick, wound.as_ref());
+    occupant.tick = occupant.tick.wrapping_add(1);
 }
 
 /// Paints cells at a corner of an image `width` pixels wide; what borders on the edge also goes

@@ -1,93 +1,17 @@
-//! Wounds: where a shape in the world or in cells hits a sprite.
+//! Damage and healing: events that change cells.
 
-use bevy::{ecs::system::SystemParam, math::Affine2, prelude::*, sprite::Anchor};
+use std::fmt;
+
+use bevy::{ecs::system::SystemParam, prelude::*};
 
 use super::{
+    NcaArmor, NcaSpace, NcaWound,
+    occupant::Occupant,
     population::{Population, Populations},
+    stand::{Stand, Stands},
     texture::{NcaSlot, NcaTexture},
 };
-use crate::rule::{CellMap, CellMask, FireRate, Shape, Stencil};
-
-/// The space that a shape is given in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Reflect)]
-pub enum NcaSpace {
-    /// World units, through the sprite's transform, anchor, flip and size; y grows upwards.
-    #[default]
-    World,
-    /// Cells of the sprite's grid; y grows downwards from the upper left corner.
-    Cells,
-}
-
-/// A wound: which cells it reaches, and how likely it kills them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NcaWound {
-    /// Where.
-    pub shape: Shape,
-    /// The probability that a cell in it is killed, 0 to 1; default 1, all of them. Acid or fire eats
-    /// slowly with a little of it each frame.
-    pub strength: f32,
-    /// How wide an edge the probability fades out in, in units of the shape; default 0.
-    pub softness: f32,
-}
-
-impl From<Shape> for NcaWound {
-    fn from(shape: Shape) -> Self {
-        Self { shape, strength: 1.0, softness: 0.0 }
-    }
-}
-
-impl NcaWound {
-    /// A disc.
-    pub fn circle(center: Vec2, radius: f32) -> Self {
-        Shape::circle(center.x, center.y, radius).into()
-    }
-
-    /// A rectangle along the axes.
-    pub fn rect(rect: Rect) -> Self {
-        Shape::rect(rect.min.x, rect.min.y, rect.max.x, rect.max.y).into()
-    }
-
-    /// A rectangle turned by an angle in radians, counter-clockwise in the world.
-    pub fn turned_rect(center: Vec2, size: Vec2, angle: f32) -> Self {
-        Shape::turned_rect(center.into(), size.into(), angle).into()
-    }
-
-    /// All that is nearer than `radius` to a segment: a cut, a laser, a bullet's way within a frame.
-    pub fn capsule(from: Vec2, to: Vec2, radius: f32) -> Self {
-        Shape::capsule(from.into(), to.into(), radius).into()
-    }
-
-    /// A convex polygon, its corners in order.
-    pub fn polygon(corners: impl IntoIterator<Item = Vec2>) -> Self {
-        Shape::polygon(corners.into_iter().map(Vec2::into).collect::<Vec<[f32; 2]>>()).into()
-    }
-
-    /// A picture laid over the world, upright, then turned by an angle in radians: the more opaque a
-    /// pixel, the likelier it kills. `None` if the image's pixels are not at hand or not of a format
-    /// that [`Image::get_color_at`] knows.
-    pub fn stencil(image: &Image, center: Vec2, size: Vec2, angle: f32) -> Option<Self> {
-        let UVec2 { x: width, y: height } = image.size();
-        let pixel = |index: u32| Some((image.get_color_at(index % width, index / width).ok()?.alpha() * 255.0) as u8);
-        let pixels = (0..width * height).map(pixel).collect::<Option<Vec<u8>>>()?;
-        let size = [size.x, -size.y];
-        let stencil = Stencil { center: center.into(), size, angle, width: width as usize, pixels };
-        Some(Shape::Stencil(stencil).into())
-    }
-
-    /// With a probability to kill, 0 to 1.
-    pub fn with_strength(self, strength: f32) -> Self {
-        Self { strength, ..self }
-    }
-
-    /// With an edge that fades out, so wide.
-    pub fn with_softness(self, softness: f32) -> Self {
-        Self { softness, ..self }
-    }
-
-    fn is_valid(&self) -> bool {
-        self.shape.is_valid() && (0.0..=1.0).contains(&self.strength) && self.softness >= 0.0
-    }
-}
+use crate::rule::{CellMap, CellMask, Shape};
 
 /// Wounds one sprite: at its next tick, cells whose centres lie in the wound become zeros.
 ///
@@ -166,144 +90,174 @@ impl NcaBlast {
     }
 }
 
-/// A wound, and where the sprite stood when it was hit. Only the grid is missing to know the cells.
+/// Helps a sprite: scars in a shape may grow again, and where it is empty, seeds are sown.
+///
+/// Seeds are what a sprite grows from; so a disc about its centre brings a dead sprite back. A wound in
+/// the same tick comes after it.
+///
+/// ```
+/// # use bevy::prelude::*;
+/// # use bevy_nca::prelude::*;
+/// fn potion(mut commands: Commands, sprite: Single<Entity, With<NcaTexture>>) {
+///     commands.trigger(NcaHeal::circle(*sprite, Vec2::ZERO, 30.0));
+/// }
+/// ```
+#[derive(EntityEvent, Clone, Debug, PartialEq)]
+pub struct NcaHeal {
+    /// The sprite.
+    pub entity: Entity,
+    /// Where.
+    pub shape: Shape,
+    /// The space of the shape.
+    pub space: NcaSpace,
+}
+
+impl NcaHeal {
+    /// A shape in the world.
+    pub fn new(entity: Entity, shape: Shape) -> Self {
+        Self { entity, shape, space: NcaSpace::World }
+    }
+
+    /// A disc about a point in the world, its radius in world units.
+    pub fn circle(entity: Entity, center: Vec2, radius: f32) -> Self {
+        Self::new(entity, Shape::circle(center.x, center.y, radius))
+    }
+
+    /// The same numbers, in cells.
+    pub fn in_cells(self) -> Self {
+        Self { space: NcaSpace::Cells, ..self }
+    }
+}
+
+/// What happens to a sprite, and where it stood then. Only the grid is missing to know the cells.
 #[derive(Clone, Debug)]
-pub(super) struct PlacedWound {
-    wound: NcaWound,
+pub(super) struct Blow {
+    kind: BlowKind,
     /// `None` for a shape in cells.
     stand: Option<Stand>,
 }
 
-impl PlacedWound {
-    /// Adds the cells that it kills. `key` is for the noise that decides where it is not certain.
-    pub(super) fn hit(&self, mask: &mut CellMask, grid: [u32; 2], key: u32) {
-        let map = self.stand.map_or(CellMap::IDENTITY, |stand| stand.cells_to_world(grid));
-        let NcaWound { shape, strength, softness } = &self.wound;
-        mask.add_where(shape, map, *softness, |cell, cover| {
-            FireRate::new(f64::from(strength * cover)).fires(cell as u32, key)
-        });
+#[derive(Clone, Debug)]
+enum BlowKind {
+    Wound(NcaWound),
+    Heal(Shape),
+}
+
+impl BlowKind {
+    /// Whether it is; else a warning, once.
+    fn is_valid(&self) -> bool {
+        let valid = match self {
+            Self::Wound(wound) => wound.is_valid(),
+            Self::Heal(shape) => shape.is_valid(),
+        };
+        if !valid {
+            warn_once!(
+                "{self} was ignored: found {self:?}; wanted finite numbers, sizes above zero, corners of a convex \
+                 polygon, and a strength of 0 to 1"
+            );
+        }
+        valid
     }
 }
 
-/// Where a sprite stands in the world.
-#[derive(Clone, Copy, Debug)]
-struct Stand {
-    to_world: Affine2,
-    custom_size: Option<Vec2>,
-    anchor: Vec2,
-    /// -1 on the axes along which cells and the sprite's own space run against each other.
-    flip: Vec2,
-}
-
-impl Stand {
-    fn cells_to_world(&self, grid: [u32; 2]) -> CellMap {
-        let cells = UVec2::from_array(grid).as_vec2();
-        let size = self.custom_size.unwrap_or(cells);
-        let corner = -size / 2.0 * self.flip - self.anchor * size;
-        let to_sprite = Affine2::from_scale_angle_translation(size / cells * self.flip, 0.0, corner);
-        CellMap((self.to_world * to_sprite).to_cols_array())
-    }
-
-    /// The box in the world around all cells.
-    fn bounds(&self, grid: [u32; 2]) -> Rect {
-        let map = self.cells_to_world(grid);
-        let [width, height] = grid.map(|side| side as f32);
-        let corners =
-            [[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]].map(|corner| Vec2::from(map.apply(corner)));
-        corners.into_iter().fold(Rect::EMPTY, |bounds, corner| bounds.union_point(corner))
-    }
-}
-
-/// What it takes to know where a sprite stands. Transforms are taken as they are now, not as they
-/// were when Bevy last propagated them.
-#[derive(SystemParam)]
-pub(super) struct Stands<'w, 's> {
-    transforms: TransformHelper<'w, 's>,
-    sprites: Query<'w, 's, (&'static Sprite, &'static Anchor)>,
-}
-
-impl Stands<'_, '_> {
-    fn get(&self, entity: Entity) -> Option<Stand> {
-        let (sprite, anchor) = self.sprites.get(entity).ok()?;
-        let world = self.transforms.compute_global_transform(entity).ok()?.affine();
-        Some(Stand {
-            to_world: Affine2::from_cols(
-                world.matrix3.x_axis.truncate(),
-                world.matrix3.y_axis.truncate(),
-                world.translation.truncate(),
-            ),
-            custom_size: sprite.custom_size,
-            anchor: anchor.as_vec(),
-            flip: Vec2::new(if sprite.flip_x { -1.0 } else { 1.0 }, if sprite.flip_y { 1.0 } else { -1.0 }),
+impl fmt::Display for BlowKind {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wound(_) => "a wound",
+            Self::Heal(_) => "healing",
         })
+    }
+}
+
+impl Blow {
+    /// Finds the cells, and lets the next tick change them.
+    pub(super) fn strike(&self, occupant: &mut Occupant, grid: [u32; 2], armor: Option<&NcaArmor>) {
+        let map = self.stand.map_or(CellMap::IDENTITY, |stand| stand.cells_to_world(grid));
+        let mut none = CellMask::new(grid[0] as usize, grid[1] as usize);
+        match &self.kind {
+            BlowKind::Wound(wound) => {
+                let key = occupant.next_hit();
+                occupant.wound(wound.hit(none, map, key, armor), wound.scars);
+            }
+            BlowKind::Heal(shape) => {
+                none.add(shape, map);
+                occupant.heal(none);
+            }
+        }
     }
 }
 
 /// Wounds that a sprite without its model remembers; what comes beyond is lost, with a warning.
 const MOST_WAITING: usize = 4096;
 
-pub(super) fn on_damage(
-    damage: On<NcaDamage>,
-    mut slots: Query<&mut NcaSlot, With<NcaTexture>>,
-    stands: Stands,
-    mut populations: ResMut<Populations>,
-) {
-    let NcaDamage { entity, wound, space } = damage.event().clone();
-    if !wound.is_valid() {
-        return ignore(&wound);
-    }
-    let Ok(mut slot) = slots.get_mut(entity) else {
-        warn_once!("a wound was ignored: {entity} has no NcaTexture");
-        return;
-    };
-    let stand = match space {
-        NcaSpace::Cells => None,
-        NcaSpace::World => match stands.get(entity) {
-            Some(stand) => Some(stand),
-            None => {
-                warn_once!("a wound was ignored: it is in world space, and {entity} has no Sprite with a Transform");
-                return;
-            }
-        },
-    };
-    place(PlacedWound { wound, stand }, entity, &mut slot, &mut populations);
+/// What damage and healing reach.
+#[derive(SystemParam)]
+pub(super) struct Targets<'w, 's> {
+    sprites: Query<'w, 's, (Entity, &'static mut NcaSlot, Option<&'static NcaArmor>), With<NcaTexture>>,
+    stands: Stands<'w, 's>,
+    populations: ResMut<'w, Populations>,
 }
 
-pub(super) fn on_blast(
-    blast: On<NcaBlast>,
-    mut slots: Query<(Entity, &mut NcaSlot), With<NcaTexture>>,
-    stands: Stands,
-    mut populations: ResMut<Populations>,
-) {
-    let wound = &blast.wound;
-    if !wound.is_valid() {
-        return ignore(wound);
+impl Targets<'_, '_> {
+    /// Strikes one sprite.
+    fn strike(&mut self, entity: Entity, space: NcaSpace, kind: BlowKind) {
+        let Ok((_, mut slot, armor)) = self.sprites.get_mut(entity) else {
+            warn_once!("{kind} was ignored: {entity} has no NcaTexture");
+            return;
+        };
+        let stand = match space {
+            NcaSpace::Cells => None,
+            NcaSpace::World => match self.stands.get(entity) {
+                Some(stand) => Some(stand),
+                None => {
+                    warn_once!("{kind} was ignored: it is in the world, and {entity} has no Sprite with a Transform");
+                    return;
+                }
+            },
+        };
+        strike(Blow { kind, stand }, entity, &mut slot, armor, &mut self.populations);
     }
-    let (min, max) = wound.shape.bounds();
+}
+
+/// Strikes a sprite, or lets the blow wait for its model.
+fn strike(blow: Blow, entity: Entity, slot: &mut NcaSlot, armor: Option<&NcaArmor>, populations: &mut Populations) {
+    match slot.place {
+        Some(place) => populations.strike(place, &blow, armor),
+        None if slot.blows.len() < MOST_WAITING => slot.blows.push(blow),
+        None => warn_once!("{} was ignored: {entity} has no model, and {MOST_WAITING} wait for it", blow.kind),
+    }
+}
+
+pub(super) fn on_damage(damage: On<NcaDamage>, mut targets: Targets) {
+    let NcaDamage { entity, wound, space } = damage.event().clone();
+    let kind = BlowKind::Wound(wound);
+    if kind.is_valid() {
+        targets.strike(entity, space, kind);
+    }
+}
+
+pub(super) fn on_heal(heal: On<NcaHeal>, mut targets: Targets) {
+    let NcaHeal { entity, shape, space } = heal.event().clone();
+    let kind = BlowKind::Heal(shape);
+    if kind.is_valid() {
+        targets.strike(entity, space, kind);
+    }
+}
+
+pub(super) fn on_blast(blast: On<NcaBlast>, mut targets: Targets) {
+    let kind = BlowKind::Wound(blast.wound.clone());
+    if !kind.is_valid() {
+        return;
+    }
+    let (min, max) = blast.wound.shape.bounds();
     let reach = Rect { min: min.into(), max: max.into() };
-    for (entity, mut slot) in &mut slots {
+    let Targets { sprites, stands, populations } = &mut targets;
+    for (entity, mut slot, armor) in sprites {
         let Some(stand) = stands.get(entity) else { continue };
         // Without its model, a sprite's size is not known yet.
         let grid = slot.place.and_then(|place| populations.get(place.population)).map(Population::grid);
         if grid.is_none_or(|grid| !stand.bounds(grid).intersect(reach).is_empty()) {
-            let wound = PlacedWound { wound: wound.clone(), stand: Some(stand) };
-            place(wound, entity, &mut slot, &mut populations);
+            strike(Blow { kind: kind.clone(), stand: Some(stand) }, entity, &mut slot, armor, populations);
         }
     }
-}
-
-/// Wounds a sprite, or lets the wound wait for its model.
-fn place(wound: PlacedWound, entity: Entity, slot: &mut Mut<NcaSlot>, populations: &mut Populations) {
-    match slot.place {
-        Some(place) => populations.wound(place, &wound),
-        None if slot.wounds.len() < MOST_WAITING => slot.wounds.push(wound),
-        None => warn_once!("a wound was ignored: {entity} has no model yet, and {MOST_WAITING} wounds wait for it"),
-    }
-}
-
-fn ignore(wound: &NcaWound) {
-    warn_once!(
-        "a wound was ignored: found {wound:?}; wanted finite numbers, sizes above zero, corners of a convex polygon, \
-         and a strength of 0 to 1"
-    );
 }

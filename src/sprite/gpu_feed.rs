@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::population::{Occupant, Start};
+use super::occupant::{Occupant, Start};
 use crate::{
     gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work},
     rule::{CellMask, rotation, tick_key},
@@ -35,11 +35,16 @@ impl GpuFeed {
         self.standing == Standing::Preparing
     }
 
-    /// So many ticks, if the GPU is ready for them.
+    /// So many ticks of the clock, if the GPU is ready for them.
     pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32) {
         if self.standing == Standing::Ready {
             self.start(occupants);
-            (0..ticks).for_each(|_| self.tick_once(occupants));
+            for _ in 0..ticks {
+                for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
+                    occupant.clock_ticks();
+                }
+                while self.tick_once(occupants) {}
+            }
         }
     }
 
@@ -57,7 +62,7 @@ impl GpuFeed {
             self.work = Work::default();
             // What was not sent yet is not lost.
             for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
-                occupant.tick = 0;
+                occupant.restart(0);
                 occupant.start = Some(Start::Seed);
             }
         } else if self.standing == Standing::Ready {
@@ -94,15 +99,19 @@ impl GpuFeed {
         }
     }
 
-    /// One tick of every sprite that has its cells.
-    fn tick_once(&mut self, occupants: &mut [Option<Occupant>]) {
-        self.work.next_step();
+    /// One tick of every sprite that owes one. False if none does.
+    fn tick_once(&mut self, occupants: &mut [Option<Occupant>]) -> bool {
+        let mut any = false;
         for (slot, occupant) in occupants.iter_mut().enumerate() {
             let Some(occupant) = occupant.as_mut().filter(|occupant| occupant.start.is_none()) else { continue };
-            let slot = slot as u32;
-            if let Some(mask) = occupant.take_wound() {
-                self.work.wound(slot, &mask);
+            if !occupant.pay_tick() {
+                continue;
             }
+            if !std::mem::replace(&mut any, true) {
+                self.work.next_step();
+            }
+            let slot = slot as u32;
+            self.work.change(slot, &occupant.take_changes());
             if let Some(earlier) = occupant.last_tick {
                 self.work.no_paint(earlier);
             }
@@ -110,6 +119,7 @@ impl GpuFeed {
             occupant.last_tick = Some(self.work.tick(slot, key, rotation(occupant.angle)));
             occupant.tick = occupant.tick.wrapping_add(1);
         }
+        any
     }
 
     /// Asks for the cells that are wanted, as they are after all of this frame's ticks.

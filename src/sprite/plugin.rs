@@ -9,8 +9,8 @@ use bevy::{
 };
 
 use super::{
-    NcaBackend, NcaClock, NcaModel, NcaModelLoader, NcaSpace, NcaTexture, backend, cells, cells::CellsInbox,
-    clock::ClockHand, damage, population::Populations, render, texture::NcaSlot,
+    NcaArmor, NcaBackend, NcaClock, NcaModel, NcaModelLoader, NcaPace, NcaSpace, NcaTexture, backend, cells,
+    cells::CellsInbox, clock, clock::ClockHand, damage, population::Populations, render, texture::NcaSlot,
 };
 use crate::gpu;
 
@@ -63,6 +63,7 @@ impl Plugin for NcaPlugin {
             .init_asset_loader::<NcaModelLoader>()
             .register_type::<NcaTexture>()
             .register_type::<NcaClock>()
+            .register_type::<NcaPace>()
             .register_type::<NcaBackend>()
             .register_type::<NcaSpace>()
             .insert_resource(self.backend)
@@ -72,6 +73,8 @@ impl Plugin for NcaPlugin {
             .init_resource::<CellsInbox>()
             .add_observer(damage::on_damage)
             .add_observer(damage::on_blast)
+            .add_observer(damage::on_heal)
+            .add_observer(clock::on_pace_removed)
             .add_observer(cells::on_read_cells)
             .add_observer(cells::on_write_cells)
             // New and changed images are to reach the renderer in the same frame.
@@ -79,7 +82,7 @@ impl Plugin for NcaPlugin {
             .add_systems(PreStartup, backend::choose)
             .add_systems(First, (ClockHand::begin_frame, cells::deliver))
             // Who is spawned in this schedule has its place before its first tick, at any frame rate.
-            .add_systems(self.schedule, (assign, tick).chain().in_set(NcaSystems::Tick))
+            .add_systems(self.schedule, (assign, clock::follow_pace, tick).chain().in_set(NcaSystems::Tick))
             .add_systems(PostUpdate, (reload, assign, show).chain().in_set(NcaSystems::Assign))
             .add_systems(PostUpdate, (cells::request, paint).in_set(NcaSystems::Finish));
     }
@@ -136,13 +139,13 @@ fn reload(
 
 /// Gives textures their cells, and follows what was changed.
 fn assign(
-    mut textures: Query<(Entity, Ref<NcaTexture>, &mut NcaSlot)>,
+    mut textures: Query<(Entity, Ref<NcaTexture>, &mut NcaSlot, Option<&NcaArmor>)>,
     models: Res<Assets<NcaModel>>,
     mut images: Option<ResMut<Assets<Image>>>,
     mut populations: ResMut<Populations>,
 ) {
     let populations = populations.bypass_change_detection();
-    for (entity, texture, mut slot) in &mut textures {
+    for (entity, texture, mut slot, armor) in &mut textures {
         if let Some(place) = slot.place {
             if !texture.is_changed() {
                 continue;
@@ -161,8 +164,8 @@ fn assign(
         if let Some((tick, state)) = slot.cells.take() {
             cells::write(populations, place, entity, tick, state);
         }
-        for wound in std::mem::take(&mut slot.wounds) {
-            populations.wound(place, &wound);
+        for blow in std::mem::take(&mut slot.blows) {
+            populations.strike(place, &blow, armor);
         }
     }
 }

@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use bevy::{asset::AssetId, prelude::*};
 
 use super::{
-    NcaModel, NcaTexture,
+    NcaArmor, NcaModel, NcaPace, NcaTexture,
     atlas::{Atlas, most_slots},
     cpu_cells::CpuCells,
-    damage::PlacedWound,
+    damage::Blow,
     gpu_feed::GpuFeed,
+    occupant::{Occupant, Start},
     texture::Place,
 };
 use crate::{
     gpu::{self, Limits, PopulationSpec},
-    rule::{CellMask, Model, Rule, State, tick_key},
+    rule::{Model, Rule, State},
 };
 
 /// Slots that a population starts with; it doubles from there.
@@ -57,39 +58,6 @@ pub(super) struct Population {
     occupants: Vec<Option<Occupant>>,
     free: Vec<u32>,
     engine: Engine,
-}
-
-/// The sprite in a slot.
-pub(super) struct Occupant {
-    pub(super) entity: Entity,
-    pub(super) seed: u32,
-    pub(super) angle: f32,
-    /// Ticks lived so far.
-    pub(super) tick: u32,
-    /// Cells to be zeroed at the next tick.
-    wound: Option<CellMask>,
-    /// How often it was hit since the last tick.
-    hits: u32,
-    /// What the GPU has yet to be told of the sprite's cells.
-    pub(super) start: Option<Start>,
-    /// Someone wants the cells.
-    pub(super) wanted: bool,
-    /// The last tick that this frame's work holds for it.
-    pub(super) last_tick: Option<usize>,
-}
-
-impl Occupant {
-    /// The cells that the tick which now begins must zero first.
-    pub(super) fn take_wound(&mut self) -> Option<CellMask> {
-        self.hits = 0;
-        self.wound.take()
-    }
-}
-
-/// The cells that a sprite begins or goes on with.
-pub(super) enum Start {
-    Seed,
-    Cells(State),
 }
 
 enum Engine {
@@ -150,31 +118,29 @@ impl Populations {
     }
 
     /// Replaces a sprite's cells, which are then as old as `tick`. False if they do not fit.
-    pub(super) fn write_cells(&mut self, place: Place, tick: u32, state: State) -> bool {
+    pub(super) fn write_cells(&mut self, place: Place, tick: u32, mut state: State) -> bool {
         let Some(population) = self.list.get_mut(&place.population) else { return false };
         let (grid, channels) = (population.grid.map(|side| side as usize), population.model.rule().channels);
         if ([state.width(), state.height()], state.channels()) != (grid, channels) {
             return false;
         }
         if let Some(occupant) = population.occupant_mut(place.slot) {
-            occupant.tick = tick;
-            occupant.take_wound();
+            occupant.restart(tick);
+            if let Some(dead) = occupant.dead_ground() {
+                state.wound(dead);
+            }
             population.start(place.slot, Start::Cells(state));
         }
         true
     }
 
-    /// Adds to the cells that the sprite's next tick zeroes.
-    pub(super) fn wound(&mut self, place: Place, wound: &PlacedWound) {
+    /// Lets a sprite's next tick change what a blow hits.
+    pub(super) fn strike(&mut self, place: Place, blow: &Blow, armor: Option<&NcaArmor>) {
         let Some(population) = self.list.get_mut(&place.population) else { return };
         let grid = population.grid;
-        let Some(occupant) = population.occupant_mut(place.slot) else { return };
-        let mut mask = occupant.wound.take().unwrap_or_else(|| CellMask::new(grid[0] as usize, grid[1] as usize));
-        // Each hit of a tick has noise of its own, the same on any frame rate.
-        let key = tick_key(occupant.hits, !tick_key(occupant.tick, occupant.seed));
-        occupant.hits = occupant.hits.wrapping_add(1);
-        wound.hit(&mut mask, grid, key);
-        occupant.wound = Some(mask).filter(|mask| !mask.is_empty());
+        if let Some(occupant) = population.occupant_mut(place.slot) {
+            blow.strike(occupant, grid, armor);
+        }
     }
 
     /// Follows a texture's seed and angle.
@@ -182,6 +148,12 @@ impl Populations {
         if let Some(occupant) = self.occupant_mut(place) {
             occupant.seed = texture.seed;
             occupant.angle = texture.angle;
+        }
+    }
+
+    pub(super) fn set_pace(&mut self, place: Place, pace: NcaPace) {
+        if let Some(occupant) = self.occupant_mut(place) {
+            occupant.set_pace(pace);
         }
     }
 
@@ -199,7 +171,7 @@ impl Populations {
         !self.list.values().any(preparing)
     }
 
-    /// So many ticks of every sprite that can tick.
+    /// So many ticks of the clock for every sprite that can tick.
     pub(super) fn tick(&mut self, ticks: u32) {
         for population in self.list.values_mut() {
             population.tick(ticks);
@@ -319,18 +291,7 @@ impl Population {
         if slot >= self.capacity {
             self.grow(images);
         }
-        let (seed, angle) = (texture.seed, texture.angle);
-        self.occupants[slot as usize] = Some(Occupant {
-            entity,
-            seed,
-            angle,
-            tick: 0,
-            wound: None,
-            hits: 0,
-            start: None,
-            wanted: false,
-            last_tick: None,
-        });
+        self.occupants[slot as usize] = Some(Occupant::new(entity, texture));
         self.start(slot, Start::Seed);
         slot
     }

@@ -6,7 +6,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{NcaModel, damage::PlacedWound, population::Populations};
+use super::{NcaModel, damage::Blow, population::Populations};
 use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
@@ -73,8 +73,8 @@ pub(super) struct NcaSlot {
     pub(super) shown: Option<Handle<Image>>,
     /// Cells that came before the model, and how old they are.
     pub(super) cells: Option<(u32, State)>,
-    /// Wounds that came before the model.
-    pub(super) wounds: Vec<PlacedWound>,
+    /// Wounds and healing that came before the model.
+    pub(super) blows: Vec<Blow>,
     /// Someone wants the cells.
     pub(super) wanted: bool,
 }

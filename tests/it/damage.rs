@@ -4,12 +4,12 @@ use bevy::{image::ImageSampler, prelude::*, sprite::Anchor};
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{CellMask, Shape},
+    rule::{CellMask, Shape, State},
 };
 
 use crate::{
     plugin::{add_model, app_with, cells, dead, full, paused_app, still_model},
-    support::on_each_backend,
+    support::{Golden, distance, on_each_backend},
 };
 
 #[test]
@@ -225,4 +225,98 @@ fn a_weak_wound_kills_its_share_the_same_on_each_backend() {
     });
     let survivors = survivors.into_inner().unwrap();
     assert!(survivors.iter().all(|dead| *dead == survivors[0]));
+}
+
+/// Whether all cells of a mask are zeros, and how many cells of the state are not.
+fn alive(state: &State, mask: &CellMask) -> (bool, usize) {
+    let dead = dead(state);
+    (mask.iter().all(|cell| dead.binary_search(&cell).is_ok()), state.width() * state.height() - dead.len())
+}
+
+#[test]
+fn scars_stay_dead_until_they_are_healed() {
+    let runs = std::sync::Mutex::new(Vec::new());
+    on_each_backend(|backend| {
+        for name in ["standard", "wrap", "synchronous", "texture"] {
+            let golden = Golden::read(name);
+            let (width, height) = (golden.start.width(), golden.start.height());
+            let shape = Shape::circle(width as f32 / 2.0 + 1.0, height as f32 / 2.0, 2.5);
+            let scar = CellMask::of(&shape, width, height);
+            let (mut app, entity) = app_with(backend, &golden.model, |texture| texture.with_seed(golden.seed));
+            let write = |app: &mut App| {
+                app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: golden.start.clone() });
+            };
+            write(&mut app);
+            headless::step(&mut app, 12);
+            let wound = NcaWound::from(shape.clone());
+            app.world_mut().trigger(NcaDamage::new(entity, wound.with_scars()).in_cells());
+            let mut frames = Vec::new();
+            for _ in 0..3 {
+                headless::step(&mut app, 2);
+                let (_, state) = cells(&mut app, entity);
+                let (scarred, living) = alive(&state, &scar);
+                assert!(scarred && living > 0, "{backend:?}, {name}: {living} live");
+                frames.push(state);
+            }
+            // New cells do not lift it.
+            write(&mut app);
+            assert!(alive(&cells(&mut app, entity).1, &scar).0, "{backend:?}, {name}");
+            headless::step(&mut app, 1);
+            assert!(alive(&cells(&mut app, entity).1, &scar).0, "{backend:?}, {name}");
+            app.world_mut().trigger(NcaHeal::new(entity, shape).in_cells());
+            headless::step(&mut app, 1);
+            let (_, state) = cells(&mut app, entity);
+            assert!(!alive(&state, &scar).0, "{backend:?}, {name}");
+            frames.push(state);
+            headless::step(&mut app, 6);
+            frames.push(cells(&mut app, entity).1);
+            runs.lock().unwrap().push(frames);
+        }
+    });
+    let runs = runs.into_inner().unwrap();
+    for (on_cpu, on_gpu) in runs[..4].iter().zip(&runs[4..]) {
+        for (a, b) in on_cpu.iter().zip(on_gpu) {
+            assert!(distance(a, b) < 1e-5, "{}", distance(a, b));
+        }
+    }
+}
+
+#[test]
+fn healing_brings_a_dead_sprite_back() {
+    on_each_backend(|backend| {
+        let golden = Golden::read("standard");
+        let (mut app, entity) = app_with(backend, &golden.model, |texture| texture);
+        headless::step(&mut app, 3);
+        let all = NcaWound::circle(Vec2::ZERO, 100.0);
+        app.world_mut().trigger(NcaBlast::new(all));
+        headless::step(&mut app, 1);
+        assert_eq!(alive(&cells(&mut app, entity).1, &CellMask::new(1, 1)).1, 0);
+        // Half a cell right of and below the middle of an even grid, where its seed is.
+        app.world_mut().trigger(NcaHeal::circle(entity, Vec2::new(0.5, -0.5), 0.4));
+        headless::step(&mut app, 5);
+        let (tick, state) = cells(&mut app, entity);
+        assert_eq!(tick, 9);
+        assert!(alive(&state, &CellMask::new(1, 1)).1 > 4);
+    });
+}
+
+#[test]
+fn armor_spares_cells_of_weaker_wounds() {
+    on_each_backend(|backend| {
+        let (mut app, sprites) = row(backend, 16, &[Transform::default()]);
+        let plate = Shape::rect(0.0, 0.0, 8.0, 16.0);
+        let rest: Vec<usize> = (0..256).filter(|cell| cell % 16 >= 8).collect();
+        let everywhere = || NcaWound::circle(Vec2::ZERO, 100.0);
+        app.world_mut().entity_mut(sprites[0]).insert(NcaArmor::new(0.1).with(plate.clone(), 1.0));
+        app.world_mut().trigger(NcaBlast::new(everywhere().with_strength(0.1)));
+        headless::step(&mut app, 1);
+        assert!(dead(&cells(&mut app, sprites[0]).1).is_empty(), "no stronger than the skin");
+        app.world_mut().trigger(NcaBlast::new(everywhere()));
+        headless::step(&mut app, 1);
+        assert_eq!(dead(&cells(&mut app, sprites[0]).1), rest, "nothing is stronger than the plate");
+        app.world_mut().entity_mut(sprites[0]).insert(NcaArmor::default().with(plate, f32::NAN));
+        app.world_mut().trigger(NcaBlast::new(everywhere()));
+        headless::step(&mut app, 1);
+        assert_eq!(dead(&cells(&mut app, sprites[0]).1).len(), 256);
+    });
 }

@@ -81,7 +81,7 @@ fn the_plugin_gives_the_golden_frames() {
                 if at == WOUND_TICK {
                     app.world_mut().trigger(NcaDamage::new(entity, golden.wound.clone()).in_cells());
                 }
-                // Up to eight ticks in a frame.
+                // Many ticks in a frame.
                 headless::step(&mut app, tick - at);
                 at = *tick;
                 let (read_at, state) = cells(&mut app, entity);
@@ -138,7 +138,7 @@ fn a_doomed_neighbour_still_saves_a_cell() {
             app.update();
             for tick in 0..4 {
                 headless::step(&mut app, 1);
-                state = oracle_step(&model, &state, Tick { tick, seed, angle: 0.0 });
+                state = oracle_step(&model, &state, Tick { tick, seed, angle: 0.0 }, None);
                 let (ticks, got) = cells(&mut app, entity);
                 assert_eq!(ticks, tick + 1);
                 let distance = distance(&got, &state);

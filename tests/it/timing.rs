@@ -7,7 +7,7 @@ use bevy_nca::{headless, prelude::*, rule::State};
 
 use crate::{
     plugin::{add_model, app_with, cells},
-    support::Golden,
+    support::{Golden, on_each_backend},
 };
 
 #[test]
@@ -21,6 +21,27 @@ fn time_passes_at_the_clock_s_rate() {
     app.world_mut().resource_mut::<NcaClock>().paused = true;
     let (tick, _) = cells(&mut app, entity);
     assert!((119..=121).contains(&tick), "{tick}");
+}
+
+#[test]
+fn each_sprite_has_its_own_pace() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &Golden::read("small").model, |texture| texture);
+        cells(&mut app, entity);
+        let mut expected = 0;
+        let nan = NcaPace { speed: f32::NAN, ..default() };
+        let paces = [(0.25, 2), (3.0, 24), (99.0, 128), (-1.0, 0)]
+            .map(|(speed, ticks)| (NcaPace { speed, ..default() }, ticks));
+        for (pace, ticks) in paces.into_iter().chain([(nan, 0), (NcaPace { speed: 1.0, paused: true }, 0)]) {
+            app.world_mut().entity_mut(entity).insert(pace);
+            headless::step(&mut app, 8);
+            expected += ticks;
+            assert_eq!(cells(&mut app, entity).0, expected, "{backend:?}, {pace:?}");
+        }
+        app.world_mut().entity_mut(entity).remove::<NcaPace>();
+        headless::step(&mut app, 8);
+        assert_eq!(cells(&mut app, entity).0, expected + 8);
+    });
 }
 
 #[derive(Resource)]
@@ -38,15 +59,24 @@ fn play(
 ) {
     script.step += 1;
     match script.step {
-        5 => drop(commands.spawn((NcaTexture::new(script.model.clone()).with_seed(3), Sprite::default()))),
+        5 => {
+            let pace = NcaPace { speed: 0.7, ..default() };
+            commands.spawn((NcaTexture::new(script.model.clone()).with_seed(3), Sprite::default(), pace));
+        }
+        20 => drop(commands.entity(sprite.single().unwrap()).remove::<NcaPace>()),
         41 => commands.trigger(NcaDamage::circle(sprite.single().unwrap(), Vec2::new(2.0, 1.0), 3.5)),
+        50 => {
+            let acid = NcaWound::circle(Vec2::ZERO, 9.0).with_strength(0.3);
+            commands.trigger(NcaDamage::new(sprite.single().unwrap(), acid));
+        }
+        60 => drop(commands.entity(sprite.single().unwrap()).insert(NcaPace { speed: 1.5, ..default() })),
         90 => clock.paused = true,
         _ => {}
     }
 }
 
-fn played(frames: impl Iterator<Item = f64>) -> (u32, State) {
-    let mut app = headless::app(NcaBackend::Cpu).unwrap();
+fn played(backend: NcaBackend, frames: impl Iterator<Item = f64>) -> (u32, State) {
+    let mut app = headless::app(backend).unwrap();
     let model = add_model(&mut app, &Golden::read("standard").model);
     app.insert_resource(Script { model, step: 0 }).add_systems(FixedUpdate, play);
     for seconds in frames {
@@ -60,12 +90,12 @@ fn played(frames: impl Iterator<Item = f64>) -> (u32, State) {
 
 #[test]
 fn the_same_inputs_give_the_same_cells_at_any_frame_rate() {
-    let at = |rate: u32| played((0..rate * 2).map(move |_| 1.0 / f64::from(rate)));
+    let at = |rate: u32| played(NcaBackend::Cpu, (0..rate * 2).map(move |_| 1.0 / f64::from(rate)));
     let expected = at(60);
     assert!(expected.0 > 80 && expected.1.values().iter().any(|value| *value != 0.0));
     assert_eq!(at(30), expected);
     assert_eq!(at(144), expected);
-    // Frames of anything from nothing to a tenth of a second.
-    let stutter = played((0..60u32).map(|frame| f64::from(bevy_nca::rule::mix(frame) % 100) / 1000.0));
-    assert_eq!(stutter, expected);
+    // Frames of anything from nothing to a quarter of a second.
+    let stutter = (0..30u32).map(|frame| f64::from(bevy_nca::rule::mix(frame) % 250) / 1000.0);
+    assert_eq!(played(NcaBackend::Cpu, stutter), expected);
 }
