@@ -60,7 +60,8 @@ pub use sprite::*;
 /// What a game uses.
 pub mod prelude {
     pub use crate::sprite::{
-        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaDamage, NcaHeal, NcaModel, NcaPace, NcaPlugin,
-        NcaReadCells, NcaSpace, NcaSystems, NcaTexture, NcaWound, NcaWriteCells,
+        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaHeal, NcaKillBelow,
+        NcaModel, NcaPace, NcaPlugin, NcaReadCells, NcaRegrown, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound,
+        NcaWounded, NcaWriteCells,
     };
 }

@@ -9,10 +9,11 @@ use bevy::render::{
 };
 
 use super::{
+    census::CENSUS_BYTES,
     pipelines::Params,
     work::{Job, Step, Work},
 };
-use crate::rule::Model;
+use crate::rule::{Model, Reference};
 
 /// The cells of all sprites of a population, for so many slots.
 pub(super) struct CellBuffers {
@@ -21,25 +22,27 @@ pub(super) struct CellBuffers {
     pub(super) updates: Buffer,
     pub(super) vitality: Buffer,
     pub(super) ground: Buffer,
+    pub(super) census: Buffer,
 }
 
 impl CellBuffers {
     /// All zeros.
     pub(super) fn new(device: &RenderDevice, cells: u64, channels: u64, capacity: u32) -> Self {
-        let buffer = |label, bytes_a_cell: u64| {
+        let buffer = |label, bytes: u64| {
             device.create_buffer(&BufferDescriptor {
                 label: Some(label),
-                size: u64::from(capacity) * cells * bytes_a_cell,
+                size: u64::from(capacity) * bytes,
                 usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             })
         };
         Self {
             capacity,
-            states: buffer("nca_states", channels * 4),
-            updates: buffer("nca_updates", channels * 4),
-            vitality: buffer("nca_vitality", 8),
-            ground: buffer("nca_ground", 4),
+            states: buffer("nca_states", cells * channels * 4),
+            updates: buffer("nca_updates", cells * channels * 4),
+            vitality: buffer("nca_vitality", cells * 8),
+            ground: buffer("nca_ground", cells * 4),
+            census: buffer("nca_census", CENSUS_BYTES),
         }
     }
 
@@ -54,8 +57,8 @@ impl CellBuffers {
 }
 
 /// The weights as the shaders want them: for each hidden unit its inputs and then its outputs, then
-/// the biases.
-pub(super) fn weights(device: &RenderDevice, model: &Model) -> Buffer {
+/// the biases, and the pixels of the grown sprite.
+pub(super) fn weights(device: &RenderDevice, model: &Model, reference: &Reference) -> Buffer {
     let (rule, weights) = (model.rule(), model.weights());
     let mut data = Vec::new();
     for unit in 0..rule.hidden {
@@ -64,6 +67,7 @@ pub(super) fn weights(device: &RenderDevice, model: &Model) -> Buffer {
     }
     data.extend_from_slice(&weights.hidden_bias);
     data.extend_from_slice(&weights.output_bias);
+    data.extend_from_slice(reference.pixels().as_flattened());
     device.create_buffer_with_data(&BufferInitDescriptor {
         label: Some("nca_weights"),
         contents: bytemuck::cast_slice(&data),

@@ -17,12 +17,17 @@ const TILE: u32 = 8;
 
 /// Dispatches all work that is ready, and copies the cells that are wanted.
 pub(super) fn dispatch(mut populations: ResMut<GpuPopulations>, mut context: RenderContext, cache: Res<PipelineCache>) {
-    let GpuPopulations { populations, readbacks, .. } = &mut *populations;
-    for population in populations.values_mut().filter(|population| population.ready && !population.work.is_empty()) {
+    let GpuPopulations { populations, readbacks, census, .. } = &mut *populations;
+    let ready = |population: &GpuPopulation| population.ready && !population.work.is_empty();
+    for population in populations.values_mut().filter(|population| ready(population)) {
         if !population.uploads.dispatches.is_empty() {
             population.run(&mut context, &cache);
         }
         readbacks.copy(population, &mut context);
+    }
+    let counted = populations.iter().filter(|(_, population)| ready(population));
+    census.copy(counted.map(|(id, population)| (*id, population)), &mut context);
+    for population in populations.values_mut().filter(|population| ready(population)) {
         population.work.clear();
         population.uploads.dispatches.clear();
     }
@@ -33,6 +38,7 @@ impl GpuPopulation {
         let (Some(pipelines), Some(bind_group)) = (self.pipelines.get(cache), self.bind_group()) else { return };
         let [width, height] = self.spec.grid;
         let descriptor = ComputePassDescriptor { label: Some("nca"), timestamp_writes: None };
+        context.command_encoder().clear_buffer(&self.cells.census, 0, None);
         let mut pass = context.command_encoder().begin_compute_pass(&descriptor);
         for dispatch in &self.uploads.dispatches {
             if let Some((offset, sprites)) = dispatch.edits {

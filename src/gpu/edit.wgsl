@@ -1,7 +1,7 @@
 // Before a tick: sprites that start anew get their seed or given cells; ground dies, seeds are sown,
 // and wounds zero cells.
-#import bevy_nca::grid::{params, jobs, states, ground, payload, at, cells, paint}
-#import bevy_nca::grid::{SEED, WOUND, PAINT, CELLS, SCAR, SOW, OCCUPIED, DEAD}
+#import bevy_nca::grid::{params, jobs, states, ground, payload, census, at, cells, lives, is_empty, paint}
+#import bevy_nca::grid::{SEED, WOUND, PAINT, CELLS, SCAR, SOW, OCCUPIED, DEAD, CENSUS, LOST}
 
 /// Whether a cell's bit is set in the mask that begins at a word of the payload.
 fn in_mask(first: u32, cell: u32) -> bool {
@@ -15,14 +15,6 @@ fn fill(slot: u32, cell: u32, first: vec4<f32>, rest: vec4<f32>) {
     }
 }
 
-fn is_empty(slot: u32, cell: u32) -> bool {
-    var empty = true;
-    for (var quad = 0u; quad < #{QUADS}u; quad++) {
-        empty = empty && all(states[at(slot, quad, cell)] == vec4(0.0));
-    }
-    return empty;
-}
-
 @compute @workgroup_size(8, 8)
 fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
@@ -31,6 +23,7 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     let job = jobs[params.first_job + id.z];
     let cell = id.y * params.size.x + id.x;
     let here = job.slot * cells() + cell;
+    let lived = lives(job.slot, cell);
     if (job.flags & SEED) != 0u {
         let center = f32(all(id.xy == params.size / 2u));
         fill(job.slot, cell, vec4(0.0, 0.0, 0.0, center), vec4(center));
@@ -63,6 +56,9 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     if (job.flags & WOUND) != 0u && in_mask(mask, cell) {
         fill(job.slot, cell, vec4(0.0), vec4(0.0));
+        if lived {
+            atomicAdd(&census[job.slot * CENSUS + LOST], 1u);
+        }
     }
     if (job.flags & PAINT) != 0u {
         paint(job.slot, id.xy, states[at(job.slot, 0u, cell)]);

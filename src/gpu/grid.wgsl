@@ -50,7 +50,7 @@ const DEAD: u32 = 2u;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
 /// For each hidden unit: its inputs' weights, then its outputs'. After all units, the hidden
-/// biases and the output biases.
+/// biases and the output biases. With a life mask, then the pixels of the grown sprite, one a cell.
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
 /// `[slot][quad of channels][cell]`
 @group(0) @binding(3) var<storage, read_write> states: array<vec4<f32>>;
@@ -64,6 +64,20 @@ const DEAD: u32 = 2u;
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
 
+/// `[slot][word]`: what the cells of each sprite amount to; see `Tally` in `census.rs`.
+@group(0) @binding(9) var<storage, read_write> census: array<atomic<u32>>;
+
+/// Words of a sprite in `census`: sums, then greatest values, then the living cells that wounds killed.
+const SUMS: u32 = 4u;
+const LOST: u32 = 8u;
+const CENSUS: u32 = 9u;
+
+/// Quads of a hidden unit in `weights`: its inputs and its outputs.
+const UNIT: u32 = #{FEATURE_QUADS}u + #{QUADS}u;
+const HIDDEN_BIAS: u32 = #{HIDDEN}u * UNIT;
+const OUTPUT_BIAS: u32 = HIDDEN_BIAS + #{HIDDEN}u / 4u;
+const GROWN: u32 = OUTPUT_BIAS + #{QUADS}u;
+
 fn cells() -> u32 {
     return params.size.x * params.size.y;
 }
@@ -71,6 +85,24 @@ fn cells() -> u32 {
 /// The index of a cell's quad of channels in `states` and `updates`.
 fn at(slot: u32, quad: u32, cell: u32) -> u32 {
     return (slot * #{QUADS}u + quad) * cells() + cell;
+}
+
+/// Whether a cell lives.
+fn lives(slot: u32, cell: u32) -> bool {
+#ifdef MASKED
+    return states[at(slot, #{ALIVE_QUAD}u, cell)][#{ALIVE_LANE}u] > params.alive_threshold;
+#else
+    return !is_empty(slot, cell);
+#endif
+}
+
+/// Whether a cell is all zeros.
+fn is_empty(slot: u32, cell: u32) -> bool {
+    var empty = true;
+    for (var quad = 0u; quad < #{QUADS}u; quad++) {
+        empty = empty && all(states[at(slot, quad, cell)] == vec4(0.0));
+    }
+    return empty;
 }
 
 /// The index of the cell at a position that may lie one beyond the edge, or -1 for none.

@@ -5,11 +5,12 @@
 //!
 //! 1. `edit`: seeds, scars and wounds, only for sprites that have some;
 //! 2. `think`: perceive, run the dense layers for cells that are alive and fire;
-//! 3. `live`: the life masks, and the picture.
+//! 3. `live`: the life masks; after a frame's last tick also the picture, and what the cells amount to.
 //!
 //! Nothing is dispatched, bound or drawn per sprite: each pass runs over all sprites of a population.
 
 mod buffers;
+mod census;
 mod dispatch;
 mod limits;
 mod pipelines;
@@ -29,6 +30,7 @@ use bevy::{
     shader::load_shader_library,
 };
 
+pub(crate) use census::CensusRead;
 pub(crate) use limits::{Limits, check, check_adapter};
 pub(crate) use population::{GpuPopulations, PopulationSpec, Standing};
 pub(crate) use readback::CellsRead;

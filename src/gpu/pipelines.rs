@@ -117,6 +117,7 @@ pub(super) fn layout() -> BindGroupLayoutDescriptor {
                 storage_buffer_sized(false, None),
                 storage_buffer_read_only_sized(false, None),
                 texture_storage_2d(TextureFormat::Rgba8Unorm, StorageTextureAccess::WriteOnly),
+                storage_buffer_sized(false, None),
             ),
         ),
     )

@@ -20,15 +20,17 @@ use bevy::{
 use super::{
     Shaders, Work,
     buffers::{CellBuffers, Uploads, weights},
+    census::CensusReadbacks,
     pipelines::{Params, PipelineIds, PipelineSets, layout},
     readback::Readbacks,
 };
-use crate::rule::Model;
+use crate::rule::{Model, Reference};
 
 /// What the main world says of a population.
 #[derive(Clone, Debug)]
 pub(crate) struct PopulationSpec {
     pub(crate) model: Arc<Model>,
+    pub(crate) reference: Arc<Reference>,
     /// Width and height in cells.
     pub(crate) grid: [u32; 2],
     /// Slots to have room for.
@@ -67,6 +69,7 @@ struct BindGroupKey {
 pub(crate) struct GpuPopulations {
     pub(super) populations: HashMap<u32, GpuPopulation>,
     pub(super) readbacks: Readbacks,
+    pub(super) census: CensusReadbacks,
     pipelines: PipelineSets,
     /// New ones, whose buffers the next frame makes.
     arrived: HashMap<u32, (PopulationSpec, Work)>,
@@ -117,6 +120,11 @@ impl GpuPopulations {
     pub(crate) fn take_cells(&mut self) -> Vec<super::CellsRead> {
         self.readbacks.take()
     }
+
+    /// What the cells of sprites amount to, as read back since the last call, oldest first.
+    pub(crate) fn take_census(&mut self) -> Vec<super::CensusRead> {
+        self.census.take()
+    }
 }
 
 /// Starts with nothing, also after a device was lost.
@@ -138,7 +146,7 @@ pub(super) fn prepare_populations(
         let rule = spec.model.rule();
         let population = GpuPopulation {
             cells: cell_buffers(&device, &spec),
-            weights: weights(&device, &spec.model),
+            weights: weights(&device, &spec.model, &spec.reference),
             pipelines: pipelines.get(rule, &shaders, &cache),
             uploads: Uploads::new(),
             bind_group: None,
@@ -225,6 +233,7 @@ impl GpuPopulation {
                 self.cells.ground.as_entire_binding(),
                 payload.as_entire_binding(),
                 &view,
+                self.cells.census.as_entire_binding(),
             )),
         );
         self.bind_group = Some((key, bind_group));

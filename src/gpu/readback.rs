@@ -72,6 +72,7 @@ impl Readbacks {
 
 /// Asks for the copies, after they were submitted.
 pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
+    populations.census.map();
     let Readbacks { copied, sender, .. } = &mut populations.readbacks;
     for Pending { wish, model, grid, buffer } in copied.drain(..) {
         let sender = sender.clone();

@@ -6,6 +6,7 @@
 // two, its update can keep a neighbour alive.)
 #import bevy_nca::noise::fires
 #import bevy_nca::grid::{params, jobs, weights, states, updates, vitality, ground, at, cells, cell_at, DEAD}
+#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS}
 
 const TILE: u32 = 16u;
 const THREADS: u32 = 64u;
@@ -15,8 +16,6 @@ const WIDE: u32 = TILE + 2u * REACH;
 const QUADS: u32 = #{QUADS}u;
 const FEATURE_QUADS: u32 = #{FEATURE_QUADS}u;
 const HIDDEN: u32 = #{HIDDEN}u;
-/// Quads of a hidden unit: its inputs and its outputs.
-const UNIT: u32 = FEATURE_QUADS + QUADS;
 
 #ifdef MASKED
 const ALIVE_QUAD: u32 = #{ALIVE_QUAD}u;
@@ -143,8 +142,6 @@ fn update(slot: u32, rotation: vec2<f32>, position: vec2<u32>) {
 #endif
     }
 
-    const HIDDEN_BIAS: u32 = HIDDEN * UNIT;
-    const OUTPUT_BIAS: u32 = HIDDEN_BIAS + HIDDEN / 4u;
     var delta: array<vec4<f32>, QUADS>;
     for (var quad = 0u; quad < QUADS; quad++) {
         delta[quad] = weights[OUTPUT_BIAS + quad];

@@ -1,6 +1,6 @@
 //! What is to be done with the sprites of a population, as the main world says it.
 
-use bevy::{math::Vec2, prelude::Entity, render::render_resource::ShaderType};
+use bevy::{math::Vec2, platform::collections::HashSet, prelude::Entity, render::render_resource::ShaderType};
 use bytemuck::{Pod, Zeroable};
 
 use crate::rule::{Changes, State};
@@ -51,6 +51,8 @@ pub(crate) struct Work {
     pub(super) ticks: Vec<Job>,
     pub(super) payload: Vec<u32>,
     pub(super) wishes: Vec<Wish>,
+    /// Sprites whose cells are counted.
+    pub(super) counts: Vec<Wish>,
 }
 
 impl Work {
@@ -136,12 +138,23 @@ impl Work {
         self.wishes.push(Wish { slot, entity, tick });
     }
 
+    /// Asks for what a sprite's cells amount to after its last tick in this work.
+    pub(crate) fn count(&mut self, slot: u32, entity: Entity, tick: u32) {
+        self.counts.push(Wish { slot, entity, tick });
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.wishes.is_empty()
     }
 
     /// Moves all of `later` behind this.
     pub(super) fn append(&mut self, later: &mut Self) {
+        if !self.counts.is_empty() {
+            // What ticks again is painted and counted only then.
+            let again: HashSet<u32> = later.counts.iter().map(|wish| wish.slot).collect();
+            self.counts.retain(|wish| !again.contains(&wish.slot));
+            self.ticks.iter_mut().filter(|job| again.contains(&job.slot)).for_each(|job| job.flags &= !PAINT);
+        }
         let (edits, ticks, payload) = (self.edits.len() as u32, self.ticks.len() as u32, self.payload.len() as u32);
         self.steps.extend(later.steps.drain(..).map(|step| Step {
             edits: (step.edits.0 + edits, step.edits.1 + edits),
@@ -151,6 +164,7 @@ impl Work {
         self.ticks.append(&mut later.ticks);
         self.payload.append(&mut later.payload);
         self.wishes.append(&mut later.wishes);
+        self.counts.append(&mut later.counts);
     }
 
     pub(super) fn clear(&mut self) {
@@ -159,6 +173,7 @@ impl Work {
         self.ticks.clear();
         self.payload.clear();
         self.wishes.clear();
+        self.counts.clear();
     }
 }
 

@@ -45,6 +45,13 @@ impl CellMask {
         Self { width, height, words: vec![0; Self::words_for(width * height)] }
     }
 
+    /// Every cell.
+    pub fn full(width: usize, height: usize) -> Self {
+        let mut mask = Self::new(width, height);
+        (0..width * height).for_each(|cell| mask.insert(cell));
+        mask
+    }
+
     /// The cells of a shape given in cells.
     pub fn of(shape: &Shape, width: usize, height: usize) -> Self {
         let mut mask = Self::new(width, height);

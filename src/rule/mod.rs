@@ -6,6 +6,7 @@
 
 #[cfg(feature = "cli")]
 mod article;
+mod census;
 mod error;
 mod file;
 mod mask;
@@ -19,6 +20,7 @@ mod target;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
+pub(crate) use census::{Census, Reference};
 pub use error::{ModelError, ModelErrorKind};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;

@@ -5,8 +5,8 @@ use bevy::{prelude::*, tasks::ComputeTaskPool};
 use super::{atlas::Atlas, occupant::Occupant};
 use crate::{
     cpu::{Engine, Grid, Scratch, Tick},
-    gpu::GUTTER,
-    rule::{Changes, Model, Output, State, pixel},
+    gpu::{CensusRead, GUTTER},
+    rule::{Census, Changes, Model, Output, Reference, Rule, State, pixel, rotation},
 };
 
 /// The cells of a population, by slot.
@@ -22,6 +22,9 @@ struct Slot {
     grid: Option<Grid>,
     /// The picture is not what the cells are.
     stale: bool,
+    /// It has ticked since the last count, and wounds have killed so many living cells.
+    ticked: bool,
+    lost: u32,
 }
 
 impl CpuCells {
@@ -35,7 +38,7 @@ impl CpuCells {
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, Slot::default);
         }
-        self.slots[slot] = Slot { grid: self.engine.grid(state), stale: true };
+        self.slots[slot] = Slot { grid: self.engine.grid(state), stale: true, ..Slot::default() };
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
@@ -53,7 +56,7 @@ impl CpuCells {
     }
 
     /// So many ticks of the clock for every sprite.
-    pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32) {
+    pub(super) fn tick(&mut self, rule: &Rule, occupants: &mut [Option<Occupant>], ticks: u32) {
         if ticks == 0 {
             return;
         }
@@ -65,9 +68,8 @@ impl CpuCells {
         let shares = self.slots.chunks_mut(share).zip(occupants.chunks_mut(share)).zip(&mut self.scratches);
         let run = |((slots, occupants), scratch): ((&mut [Slot], &mut [Option<Occupant>]), &mut Scratch)| {
             for (slot, occupant) in slots.iter_mut().zip(occupants) {
-                if let (Some(grid), Some(occupant)) = (&mut slot.grid, occupant) {
-                    step(engine, grid, scratch, occupant, ticks);
-                    slot.stale = true;
+                if let Some(occupant) = occupant {
+                    slot.step(engine, rule, scratch, occupant, ticks);
                 }
             }
         };
@@ -76,6 +78,24 @@ impl CpuCells {
             Some(pool) => {
                 pool.scope(|scope| shares.for_each(|share| scope.spawn(async move { run(share) })));
             }
+        }
+    }
+
+    /// Counts the cells of what has ticked since the last call.
+    pub(super) fn count(
+        &mut self,
+        population: u32,
+        occupants: &[Option<Occupant>],
+        rule: &Rule,
+        reference: &Reference,
+        counted: &mut Vec<CensusRead>,
+    ) {
+        for (slot, occupant) in self.slots.iter_mut().zip(occupants).filter(|(slot, _)| slot.ticked) {
+            slot.ticked = false;
+            let lost = std::mem::take(&mut slot.lost);
+            let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
+            let census = Census::take(rule, grid.state(), reference, rotation(occupant.angle), lost);
+            counted.push(CensusRead { entity: occupant.entity, population, tick: occupant.tick, census });
         }
     }
 
@@ -97,26 +117,32 @@ impl CpuCells {
     }
 }
 
-fn step(engine: &Engine, grid: &mut Grid, scratch: &mut Scratch, occupant: &mut Occupant, ticks: u32) {
-    for _ in 0..ticks {
-        occupant.clock_ticks();
-        while occupant.pay_tick() {
-            step_once(engine, grid, scratch, occupant);
+impl Slot {
+    /// So many ticks of the clock.
+    fn step(&mut self, engine: &Engine, rule: &Rule, scratch: &mut Scratch, occupant: &mut Occupant, ticks: u32) {
+        let Some(grid) = &mut self.grid else { return };
+        for _ in 0..ticks {
+            occupant.clock_ticks();
+            while occupant.pay_tick() {
+                let tick = Tick { tick: occupant.tick, seed: occupant.seed, angle: occupant.angle };
+                let Changes { dead_ground, seeds, wound } = occupant.take_changes();
+                if let Some(wound) = &wound {
+                    let cells = grid.state().values().chunks_exact(rule.channels).enumerate();
+                    let hit = cells.filter(|(cell, values)| wound.contains(*cell) && rule.lives(values));
+                    self.lost += hit.count() as u32;
+                }
+                if let Some(dead) = dead_ground {
+                    engine.set_dead_ground(grid, dead);
+                }
+                if let Some(seeds) = &seeds {
+                    engine.sow(grid, seeds);
+                }
+                engine.step(grid, scratch, tick, wound.as_ref());
+                occupant.tick = occupant.tick.wrapping_add(1);
+                (self.stale, self.ticked) = (true, true);
+            }
         }
     }
-}
-
-fn step_once(engine: &Engine, grid: &mut Grid, scratch: &mut Scratch, occupant: &mut Occupant) {
-    let tick = Tick { tick: occupant.tick, seed: occupant.seed, angle: occupant.angle };
-    let Changes { dead_ground, seeds, wound } = occupant.take_changes();
-    if let Some(dead) = dead_ground {
-        engine.set_dead_ground(grid, dead);
-    }
-    if let Some(seeds) = &seeds {
-        engine.sow(grid, seeds);
-    }
-    engine.step(grid, scratch, tick, wound.as_ref());
-    occupant.tick = occupant.tick.wrapping_add(1);
 }
 
 /// Paints cells at a corner of an image `width` pixels wide; what borders on the edge also goes

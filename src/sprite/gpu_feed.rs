@@ -69,6 +69,11 @@ impl GpuFeed {
             self.start(occupants);
             self.read_cells(occupants);
         }
+        for (slot, occupant) in occupants.iter().enumerate() {
+            if let Some(occupant) = occupant.as_ref().filter(|occupant| occupant.last_tick.is_some()) {
+                self.work.count(slot as u32, occupant.entity, occupant.tick);
+            }
+        }
         self.standing = gpu.receive(id, spec, &mut self.work);
         self.sent = true;
         for occupant in occupants.iter_mut().flatten() {

@@ -14,6 +14,7 @@ mod population;
 mod render;
 mod stand;
 mod texture;
+mod vitals;
 mod wound;
 
 pub use asset::{NcaModel, NcaModelLoader};
@@ -24,4 +25,5 @@ pub use damage::{NcaBlast, NcaDamage, NcaHeal};
 pub use plugin::{NcaPlugin, NcaSystems};
 pub use stand::NcaSpace;
 pub use texture::NcaTexture;
+pub use vitals::{NcaCondition, NcaDied, NcaKillBelow, NcaRegrown, NcaVitals, NcaWounded};
 pub use wound::{NcaArmor, NcaWound};

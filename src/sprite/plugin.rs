@@ -9,8 +9,9 @@ use bevy::{
 };
 
 use super::{
-    NcaArmor, NcaBackend, NcaClock, NcaModel, NcaModelLoader, NcaPace, NcaSpace, NcaTexture, backend, cells,
-    cells::CellsInbox, clock, clock::ClockHand, damage, population::Populations, render, texture::NcaSlot,
+    NcaArmor, NcaBackend, NcaClock, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSpace, NcaTexture, NcaVitals,
+    backend, cells, cells::CellsInbox, clock, clock::ClockHand, damage, population::Populations, render,
+    texture::NcaSlot, vitals, vitals::CensusInbox,
 };
 use crate::gpu;
 
@@ -64,6 +65,8 @@ impl Plugin for NcaPlugin {
             .register_type::<NcaTexture>()
             .register_type::<NcaClock>()
             .register_type::<NcaPace>()
+            .register_type::<NcaVitals>()
+            .register_type::<NcaKillBelow>()
             .register_type::<NcaBackend>()
             .register_type::<NcaSpace>()
             .insert_resource(self.backend)
@@ -71,6 +74,7 @@ impl Plugin for NcaPlugin {
             .init_resource::<ClockHand>()
             .init_resource::<Populations>()
             .init_resource::<CellsInbox>()
+            .init_resource::<CensusInbox>()
             .add_observer(damage::on_damage)
             .add_observer(damage::on_blast)
             .add_observer(damage::on_heal)
@@ -80,11 +84,14 @@ impl Plugin for NcaPlugin {
             // New and changed images are to reach the renderer in the same frame.
             .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain().before(AssetEventSystems))
             .add_systems(PreStartup, backend::choose)
-            .add_systems(First, (ClockHand::begin_frame, cells::deliver))
+            .add_systems(First, (ClockHand::begin_frame, cells::deliver, vitals::report))
             // Who is spawned in this schedule has its place before its first tick, at any frame rate.
             .add_systems(self.schedule, (assign, clock::follow_pace, tick).chain().in_set(NcaSystems::Tick))
             .add_systems(PostUpdate, (reload, assign, show).chain().in_set(NcaSystems::Assign))
-            .add_systems(PostUpdate, (cells::request, paint).in_set(NcaSystems::Finish));
+            .add_systems(
+                PostUpdate,
+                ((vitals::count, vitals::report).chain(), cells::request, paint).in_set(NcaSystems::Finish),
+            );
     }
 
     fn finish(&self, app: &mut App) {

@@ -14,8 +14,9 @@ use super::{
     texture::Place,
 };
 use crate::{
-    gpu::{self, Limits, PopulationSpec},
-    rule::{Model, Rule, State},
+    cpu::{Engine as CpuEngine, Scratch, Tick},
+    gpu::{self, CensusRead, Limits, PopulationSpec},
+    rule::{CellMask, Model, Reference, Rule, State},
 };
 
 /// Slots that a population starts with; it doubles from there.
@@ -49,6 +50,7 @@ impl Default for Populations {
 pub(super) struct Population {
     model_id: AssetId<NcaModel>,
     model: Arc<Model>,
+    reference: Arc<Reference>,
     grid: [u32; 2],
     /// `None` in an app without images.
     atlas: Option<Atlas>,
@@ -191,6 +193,24 @@ impl Populations {
         }
     }
 
+    /// Every cell of a sprite dies at its next tick.
+    pub(super) fn kill(&mut self, place: Place) {
+        let Some(population) = self.list.get_mut(&place.population) else { return };
+        let [width, height] = population.grid.map(|side| side as usize);
+        if let Some(occupant) = population.occupant_mut(place.slot) {
+            occupant.wound(CellMask::full(width, height), false);
+        }
+    }
+
+    /// Counts the cells of what has ticked on the CPU since the last call.
+    pub(super) fn count(&mut self, counted: &mut Vec<CensusRead>) {
+        for (id, population) in &mut self.list {
+            if let Engine::Cpu(cells) = &mut population.engine {
+                cells.count(*id, &population.occupants, population.model.rule(), &population.reference, counted);
+            }
+        }
+    }
+
     /// Paints what the CPU has changed.
     pub(super) fn paint(&mut self, images: &mut Assets<Image>) {
         for population in self.list.values_mut() {
@@ -229,6 +249,11 @@ impl Population {
         self.grid
     }
 
+    /// How many cells a grown sprite has.
+    pub(super) fn grown_cells(&self) -> u32 {
+        self.reference.cells()
+    }
+
     fn new(
         choice: EngineChoice,
         model_id: AssetId<NcaModel>,
@@ -254,6 +279,7 @@ impl Population {
                 EngineChoice::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(&model))),
                 EngineChoice::Gpu(limits) => Engine::Gpu(GpuFeed::new(limits, grid)),
             },
+            reference: Arc::new(Reference::new(&model, grid.map(|side| side as usize), || grow(&model, grid))),
             model_id,
             model,
             grid,
@@ -334,7 +360,7 @@ impl Population {
 
     fn tick(&mut self, ticks: u32) {
         match &mut self.engine {
-            Engine::Cpu(cells) => cells.tick(&mut self.occupants, ticks),
+            Engine::Cpu(cells) => cells.tick(self.model.rule(), &mut self.occupants, ticks),
             Engine::Gpu(feed) => feed.tick(&mut self.occupants, ticks),
         }
     }
@@ -343,6 +369,7 @@ impl Population {
         let Engine::Gpu(feed) = &mut self.engine else { return };
         let spec = PopulationSpec {
             model: self.model.clone(),
+            reference: self.reference.clone(),
             grid: self.grid,
             capacity: self.capacity,
             atlas: self.atlas.as_ref().map(|atlas| atlas.image.id()).unwrap_or_default(),
@@ -350,4 +377,20 @@ impl Population {
         };
         feed.send(id, &spec, &mut self.occupants, gpu);
     }
+}
+
+/// The most ticks that a sprite without a target is given to show what it grows to.
+const MOST_GROWING_TICKS: u32 = 512;
+
+/// The cells of a grown sprite.
+fn grow(model: &Model, grid: [u32; 2]) -> State {
+    let [width, height] = grid.map(|side| side as usize);
+    let seed = State::seed(model.rule(), width, height);
+    let engine = CpuEngine::new(model);
+    let Some(mut grid) = engine.grid(seed.clone()) else { return seed };
+    let mut scratch = Scratch::default();
+    for tick in 0..model.rule().mature_ticks.min(MOST_GROWING_TICKS) {
+        engine.step(&mut grid, &mut scratch, Tick { tick, seed: 0, angle: 0.0 }, None);
+    }
+    grid.into_state()
 }

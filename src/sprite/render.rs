@@ -2,13 +2,17 @@
 
 use bevy::{prelude::*, render::MainWorld};
 
-use super::{NcaCells, cells::CellsInbox, population::Populations};
+use super::{NcaCells, cells::CellsInbox, population::Populations, vitals::CensusInbox};
 use crate::gpu::{CellsRead, GpuPopulations};
 
-/// Moves work to the render world, and cells that were read back to the main world.
+/// Moves work to the render world, and what was read back to the main world.
 pub(super) fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulations>) {
     if let Some(mut populations) = main.get_resource_mut::<Populations>() {
         populations.bypass_change_detection().send(&mut gpu);
+    }
+    let counted = gpu.take_census();
+    if let Some(mut inbox) = main.get_resource_mut::<CensusInbox>() {
+        inbox.bypass_change_detection().0.extend(counted);
     }
     let read = gpu.take_cells();
     if let Some(mut inbox) = main.get_resource_mut::<CellsInbox>().filter(|_| !read.is_empty()) {

@@ -6,7 +6,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{NcaModel, damage::Blow, population::Populations};
+use super::{NcaModel, NcaVitals, damage::Blow, population::Populations};
 use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
@@ -27,7 +27,7 @@ use crate::rule::State;
 /// ```
 #[derive(Component, Reflect, Clone, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
-#[require(NcaSlot)]
+#[require(NcaSlot, NcaVitals)]
 #[component(on_remove = leave)]
 pub struct NcaTexture {
     /// The model. The sprite starts to grow when it is loaded; another model starts it anew.

@@ -13,3 +13,4 @@ mod rollout;
 mod support;
 mod timing;
 mod train;
+mod vitals;

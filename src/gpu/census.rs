@@ -1,0 +1,154 @@
+//! Reading back what the cells of all sprites amount to, without waiting for the GPU.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use bevy::{
+    prelude::*,
+    render::{
+        render_resource::{Buffer, BufferDescriptor, BufferUsages, MapMode},
+        renderer::RenderContext,
+    },
+};
+use bytemuck::{Pod, Zeroable};
+
+use super::{population::GpuPopulation, work::Wish};
+use crate::rule::Census;
+
+/// What a sprite's cells amounted to after a tick.
+pub(crate) struct CensusRead {
+    /// The sprite, and the population in which it was.
+    pub(crate) entity: Entity,
+    pub(crate) population: u32,
+    pub(crate) tick: u32,
+    pub(crate) census: Census,
+}
+
+/// A sprite's words in the census buffer, in the order of `live.wgsl`. All start as zeros; so the
+/// least column and row are counted from the far edge.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct Tally {
+    live: u32,
+    held: u32,
+    sum: [u32; 2],
+    from_far_edge: [u32; 2],
+    end: [u32; 2],
+    lost: u32,
+}
+
+/// Bytes of a sprite in the census buffer.
+pub(super) const CENSUS_BYTES: u64 = size_of::<Tally>() as u64;
+
+/// Whose census lies where in a copy.
+struct Entry {
+    wish: Wish,
+    population: u32,
+    grid: [u32; 2],
+    offset: u64,
+}
+
+impl Entry {
+    fn read(&self, bytes: &[u8]) -> Option<CensusRead> {
+        let first = self.offset as usize;
+        let words = bytes.get(first..first + size_of::<Tally>())?;
+        let Tally { live, held, sum, from_far_edge, end, lost } = bytemuck::pod_read_unaligned(words);
+        let min = [0, 1].map(|axis| self.grid[axis].saturating_sub(from_far_edge[axis]));
+        let min = if live > 0 { min } else { [0; 2] };
+        let Wish { entity, tick, .. } = self.wish;
+        let census = Census { live, held, lost, min, max: end, sum };
+        Some(CensusRead { entity, population: self.population, tick, census })
+    }
+}
+
+/// A copy of a frame's census that has arrived.
+struct Arrived {
+    buffer: Buffer,
+    read: Vec<CensusRead>,
+}
+
+/// The copies under way, one a frame for all populations.
+pub(super) struct CensusReadbacks {
+    /// Buffers to use again.
+    free: Vec<Buffer>,
+    copied: Option<(Buffer, Vec<Entry>)>,
+    // `Receiver` alone is not `Sync`, which a resource must be.
+    receiver: std::sync::Mutex<Receiver<Arrived>>,
+    sender: Sender<Arrived>,
+}
+
+impl Default for CensusReadbacks {
+    fn default() -> Self {
+        let (sender, receiver) = channel();
+        Self { free: Vec::new(), copied: None, receiver: receiver.into(), sender }
+    }
+}
+
+impl CensusReadbacks {
+    /// Records the copy of what is wished for of some populations.
+    pub(super) fn copy<'a>(
+        &mut self,
+        populations: impl Iterator<Item = (u32, &'a GpuPopulation)> + Clone,
+        context: &mut RenderContext,
+    ) {
+        let counted = populations.filter(|(_, population)| !population.work.counts.is_empty());
+        let total = counted.clone().map(|(_, population)| population.cells.census.size()).sum::<u64>();
+        if total == 0 {
+            return;
+        }
+        let free = self.free.iter().position(|buffer| buffer.size() >= total);
+        let buffer = free.map(|free| self.free.swap_remove(free)).unwrap_or_else(|| {
+            // Those that are too small will not be used again.
+            self.free.clear();
+            context.render_device().create_buffer(&BufferDescriptor {
+                label: Some("nca_census_readback"),
+                size: total.next_power_of_two(),
+                usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
+                mapped_at_creation: false,
+            })
+        });
+        let mut entries = Vec::new();
+        let mut first = 0;
+        for (id, population) in counted {
+            let census = &population.cells.census;
+            context.command_encoder().copy_buffer_to_buffer(census, 0, &buffer, first, census.size());
+            entries.extend(population.work.counts.iter().map(|&wish| Entry {
+                wish,
+                population: id,
+                grid: population.spec.grid,
+                offset: first + u64::from(wish.slot) * CENSUS_BYTES,
+            }));
+            first += census.size();
+        }
+        self.copied = Some((buffer, entries));
+    }
+
+    /// Asks for the copy, after it was submitted.
+    pub(super) fn map(&mut self) {
+        let Some((buffer, entries)) = self.copied.take() else { return };
+        let sender = self.sender.clone();
+        buffer.clone().slice(..).map_async(MapMode::Read, move |result| {
+            let read = match result {
+                Ok(()) => {
+                    let bytes = buffer.slice(..).get_mapped_range();
+                    entries.iter().filter_map(|entry| entry.read(&bytes)).collect()
+                }
+                // The device was lost, and the sprites with it.
+                Err(_) => return,
+            };
+            buffer.unmap();
+            // Nobody listens any more once the app has gone.
+            let _ = sender.send(Arrived { buffer, read });
+        });
+    }
+
+    /// What has arrived since the last call, oldest first.
+    pub(super) fn take(&mut self) -> Vec<CensusRead> {
+        let Ok(receiver) = self.receiver.get_mut() else { return Vec::new() };
+        let mut all = Vec::new();
+        for Arrived { buffer, mut read } in receiver.try_iter() {
+            self.free.push(buffer);
+            all.append(&mut read);
+        }
+        all
+    }
+}

@@ -1,0 +1,166 @@
+//! What a sprite's cells amount to: how many live, where, and how many of those that it should have.
+
+use super::{Model, Rule, State};
+
+impl Rule {
+    /// Whether a cell lives: its alive channel is above the threshold, or, for rules without a life
+    /// mask, it is not all zeros.
+    pub fn lives(&self, cell: &[f32]) -> bool {
+        match self.alive {
+            Some(alive) => cell.get(alive.channel).is_some_and(|value| *value > alive.threshold),
+            None => cell.iter().any(|value| *value != 0.0),
+        }
+    }
+}
+
+/// What a grown sprite looks like on a grid: which cells it has, and their pixels.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    width: usize,
+    /// Straight-alpha sRGB, 0 to 1; transparent where no cell should live. Empty for rules without a
+    /// life mask, which want every cell.
+    pixels: Vec<[f32; 4]>,
+    cells: u32,
+}
+
+impl Reference {
+    /// As the model's target says. `grow` is called if it has none, and gives the cells of a grown sprite.
+    pub(crate) fn new(model: &Model, [width, height]: [usize; 2], grow: impl FnOnce() -> State) -> Self {
+        let rule = model.rule();
+        let pixels: Vec<[f32; 4]> = match (rule.alive, model.target()) {
+            (None, _) => Vec::new(),
+            (Some(alive), Some(target)) => {
+                let visible = |pixel: &[f32; 4]| pixel[3] > alive.threshold.max(0.0);
+                let straight = |[r, g, b, a]: [f32; 4]| [r / a, g / a, b / a, a];
+                let pixels = target.premultiplied(width, height);
+                let pixels = pixels.as_chunks::<4>().0.iter();
+                pixels.map(|pixel| if visible(pixel) { straight(*pixel) } else { [0.0; 4] }).collect()
+            }
+            (Some(_), None) => {
+                let state = grow();
+                let cells = state.values().chunks_exact(rule.channels);
+                cells.map(|cell| if rule.lives(cell) { [0.0, 0.0, 0.0, 1.0] } else { [0.0; 4] }).collect()
+            }
+        };
+        let cells = match pixels.is_empty() {
+            true => width * height,
+            false => pixels.iter().filter(|pixel| pixel[3] > 0.0).count(),
+        };
+        Self { width, pixels, cells: cells as u32 }
+    }
+
+    /// `[height, width, 4]`, or nothing if every cell is wanted.
+    pub(crate) fn pixels(&self) -> &[[f32; 4]] {
+        &self.pixels
+    }
+
+    /// How many cells a grown sprite has.
+    pub(crate) fn cells(&self) -> u32 {
+        self.cells
+    }
+
+    /// Whether a grown sprite has a cell there, if it is turned by an angle of this cosine and sine.
+    fn wants(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> bool {
+        if self.pixels.is_empty() {
+            return true;
+        }
+        let height = self.pixels.len() / self.width;
+        let (middle_x, middle_y) = ((self.width / 2) as f32, (height / 2) as f32);
+        let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
+        let x = (dx * cos - dy * sin + middle_x + 0.5).floor();
+        let y = (dx * sin + dy * cos + middle_y + 0.5).floor();
+        let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < height as f32;
+        inside && self.pixels[y as usize * self.width + x as usize][3] > 0.0
+    }
+}
+
+/// What the cells of a sprite amount to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Census {
+    /// Cells that live.
+    pub(crate) live: u32,
+    /// Those of them that a grown sprite has too.
+    pub(crate) held: u32,
+    /// Living cells that wounds have killed since the last census.
+    pub(crate) lost: u32,
+    /// The box around those that live: the first column and row, and the ones after the last.
+    pub(crate) min: [u32; 2],
+    pub(crate) max: [u32; 2],
+    /// The sums of their columns and rows.
+    pub(crate) sum: [u32; 2],
+}
+
+impl Census {
+    /// Counts cells, of which wounds have killed `lost`.
+    pub(crate) fn take(rule: &Rule, state: &State, reference: &Reference, rotation: (f32, f32), lost: u32) -> Self {
+        let mut census = Self { lost, ..Self::default() };
+        let width = state.width().max(1);
+        let cells = state.values().chunks_exact(state.channels().max(1)).enumerate();
+        for (cell, _) in cells.filter(|(_, values)| rule.lives(values)) {
+            let (x, y) = (cell % width, cell / width);
+            census.held += u32::from(reference.wants(x, y, rotation));
+            let [x, y] = [x as u32, y as u32];
+            census.min = if census.live == 0 { [x, y] } else { [census.min[0].min(x), census.min[1]] };
+            census.max = [census.max[0].max(x + 1), y + 1];
+            census.sum = [census.sum[0] + x, census.sum[1] + y];
+            census.live += 1;
+        }
+        census
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{Output, Target, Weights, rotation};
+
+    fn model(target: Option<Target>) -> Model {
+        let rule = Rule { grid: [9, 7], channels: 8, hidden: 16, ..Rule::default() };
+        let weights = Weights {
+            hidden_weight: vec![0.0; rule.features() * rule.hidden],
+            hidden_bias: vec![0.0; rule.hidden],
+            output_weight: vec![0.0; rule.hidden * rule.channels],
+            output_bias: vec![0.0; rule.channels],
+        };
+        Model::new(rule, weights, target).unwrap()
+    }
+
+    /// Cells of a 9 x 7 grid that live.
+    fn state(live: &[(usize, usize)]) -> State {
+        let mut state = State::zeros(9, 7, 8);
+        live.iter().for_each(|&(x, y)| state.cell_mut(x, y).unwrap().fill(1.0));
+        state
+    }
+
+    #[test]
+    fn cells_are_counted_where_they_are() {
+        // Three pixels in a row, of which one is too faint to be a cell's.
+        let rgba = [[255, 0, 0, 255], [0, 255, 0, 128], [0, 0, 255, 20]].concat();
+        let model = model(Some(Target { width: 3, height: 1, rgba }));
+        let reference = Reference::new(&model, [9, 7], || unreachable!());
+        assert_eq!(reference.cells(), 2);
+        assert_eq!(reference.pixels()[3 * 9 + 4], [0.0, 1.0, 0.0, 128.0 / 255.0]);
+        let cells = state(&[(7, 1), (4, 3), (2, 5)]);
+        let upright = Census::take(model.rule(), &cells, &reference, (1.0, 0.0), 5);
+        let expected = Census { live: 3, held: 1, lost: 5, min: [2, 1], max: [8, 6], sum: [13, 9] };
+        assert_eq!(upright, expected);
+        // By a quarter turn, the pixel left of the middle comes to lie above or below it.
+        let quarter = rotation(std::f32::consts::FRAC_PI_2);
+        let turned = [(4, 2), (4, 4)]
+            .map(|cell| Census::take(model.rule(), &state(&[(4, 3), cell]), &reference, quarter, 0).held);
+        assert_eq!(turned.iter().sum::<u32>(), 3);
+    }
+
+    #[test]
+    fn without_a_target_the_grown_sprite_is_the_measure() {
+        let model = model(None);
+        let reference = Reference::new(&model, [9, 7], || state(&[(1, 1), (2, 2)]));
+        assert_eq!(reference.cells(), 2);
+        assert_eq!(Census::take(model.rule(), &state(&[(2, 2), (3, 3)]), &reference, (1.0, 0.0), 0).held, 1);
+        let rule = Rule { alive: None, output: Output::OpaqueCentered, ..model.rule().clone() };
+        let texture = Model::new(rule, model.weights().clone(), None).unwrap();
+        let reference = Reference::new(&texture, [9, 7], || unreachable!());
+        let census = Census::take(texture.rule(), &state(&[(0, 0), (8, 6)]), &reference, (1.0, 0.0), 0);
+        assert_eq!((reference.cells(), census.held, census.live), (63, 2, 2));
+    }
+}

@@ -1,0 +1,185 @@
+//! How sprites are: counted after each frame's ticks, and told as a component and as events.
+
+use bevy::prelude::*;
+
+use super::{
+    population::{Population, Populations},
+    texture::NcaSlot,
+};
+use crate::{gpu::CensusRead, rule::Census};
+
+/// How a sprite is, as of its last tick.
+///
+/// On the CPU it is brought up to date in [`PostUpdate`] of the frame of that tick. From the GPU it
+/// comes without waiting: at the start of the next frame but one, or a few later under load; a
+/// frame is late, never lost.
+#[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+pub struct NcaVitals {
+    /// What may be said of it in a word.
+    pub condition: NcaCondition,
+    /// Cells that live: those whose alive channel (as a rule, alpha) is above the rule's threshold.
+    pub live_cells: u32,
+    /// Of the cells that a grown sprite has, the share that live, 0 to 1. A grown sprite is the
+    /// model's target, turned by [`NcaTexture::angle`](super::NcaTexture::angle), or, if it has none, what
+    /// grows from its seed in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks).
+    pub integrity: f32,
+    /// The box around the living cells, in cells, y down; empty if none live.
+    pub bounds: URect,
+    /// The mean of the living cells' centres, in cells, y down; zero if none live.
+    pub centroid: Vec2,
+    /// Ticks lived so far.
+    pub tick: u32,
+    /// Whether it has been whole since it began to grow, or to grow again.
+    pub has_grown: bool,
+}
+
+/// What may be said of a sprite in a word.
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum NcaCondition {
+    /// It has not been whole yet, since it began to grow.
+    #[default]
+    Growing,
+    /// Its integrity is at least [`NcaVitals::WHOLE`], and nothing has hit it in its last tick.
+    Whole,
+    /// It was hit, or lost integrity otherwise.
+    Wounded,
+    /// No cell lives.
+    Dead,
+}
+
+impl NcaVitals {
+    /// The integrity from which a sprite is whole.
+    pub const WHOLE: f32 = 0.95;
+    /// The integrity below which a whole sprite is wounded, even if nothing has hit it.
+    pub const WOUNDED: f32 = 0.9;
+
+    /// Takes a census into account. Returns the condition until then.
+    fn update(&mut self, census: &Census, cells: u32, tick: u32) -> NcaCondition {
+        let before = self.condition;
+        let Census { live, held, lost, min, max, sum } = *census;
+        self.live_cells = live;
+        self.integrity = if cells == 0 { 1.0 } else { held as f32 / cells as f32 };
+        self.bounds = URect { min: min.into(), max: max.into() };
+        self.centroid = match live {
+            0 => Vec2::ZERO,
+            _ => (UVec2::from(sum).as_dvec2() / f64::from(live) + 0.5).as_vec2(),
+        };
+        self.tick = tick;
+        self.condition = match before {
+            _ if live == 0 => NcaCondition::Dead,
+            _ if lost == 0 && self.integrity >= Self::WHOLE => NcaCondition::Whole,
+            NcaCondition::Dead => NcaCondition::Growing,
+            NcaCondition::Growing if lost == 0 => NcaCondition::Growing,
+            NcaCondition::Whole if lost == 0 && self.integrity >= Self::WOUNDED => NcaCondition::Whole,
+            _ => NcaCondition::Wounded,
+        };
+        self.has_grown = match self.condition {
+            NcaCondition::Whole => true,
+            NcaCondition::Dead => false,
+            NcaCondition::Growing | NcaCondition::Wounded => self.has_grown,
+        };
+        before
+    }
+}
+
+/// A wound has killed living cells of a sprite.
+#[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NcaWounded {
+    /// The sprite.
+    pub entity: Entity,
+    /// How many cells, in all ticks of the frame.
+    pub lost_cells: u32,
+}
+
+/// A wounded sprite is whole again.
+#[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NcaRegrown {
+    /// The sprite.
+    pub entity: Entity,
+}
+
+/// The last cell of a sprite has died. It stays as it is, and may be healed or despawned.
+#[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NcaDied {
+    /// The sprite.
+    pub entity: Entity,
+}
+
+/// Beside an [`NcaTexture`](super::NcaTexture): once it has been whole, the sprite dies as soon as its
+/// [integrity](NcaVitals::integrity) is known to be below this, 0 to 1.
+#[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+pub struct NcaKillBelow(pub f32);
+
+/// What has been counted, oldest first.
+#[derive(Resource, Default)]
+pub(super) struct CensusInbox(pub(super) Vec<CensusRead>);
+
+/// Counts what has ticked on the CPU.
+pub(super) fn count(mut populations: ResMut<Populations>, mut inbox: ResMut<CensusInbox>) {
+    populations.bypass_change_detection().count(&mut inbox.bypass_change_detection().0);
+}
+
+/// Tells what has been counted.
+pub(super) fn report(
+    mut inbox: ResMut<CensusInbox>,
+    mut sprites: Query<(&mut NcaVitals, &NcaSlot, Option<&NcaKillBelow>)>,
+    mut populations: ResMut<Populations>,
+    mut commands: Commands,
+) {
+    for CensusRead { entity, population, tick, census } in inbox.bypass_change_detection().0.drain(..) {
+        // It may be gone, or grow anew from another model.
+        let Ok((mut vitals, slot, kill_below)) = sprites.get_mut(entity) else { continue };
+        let Some(place) = slot.place.filter(|place| place.population == population) else { continue };
+        let Some(cells) = populations.get(population).map(Population::grown_cells) else { continue };
+        let before = vitals.update(&census, cells, tick);
+        if census.lost > 0 {
+            commands.trigger(NcaWounded { entity, lost_cells: census.lost });
+        }
+        match vitals.condition {
+            NcaCondition::Whole if before == NcaCondition::Wounded => commands.trigger(NcaRegrown { entity }),
+            NcaCondition::Dead if before != NcaCondition::Dead => commands.trigger(NcaDied { entity }),
+            NcaCondition::Wounded if vitals.has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) => {
+                populations.kill(place);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn census(live: u32, lost: u32) -> Census {
+        Census { live, held: live, lost, max: [9, 9], sum: [live * 3, 0], ..Census::default() }
+    }
+
+    #[test]
+    fn a_life_in_words() {
+        use NcaCondition::{Dead, Growing, Whole, Wounded};
+        let mut vitals = NcaVitals::default();
+        let life = [
+            (1, 0, Growing),
+            (94, 0, Growing),
+            (95, 0, Whole),
+            (91, 0, Whole),
+            (89, 0, Wounded),
+            (94, 0, Wounded),
+            (99, 0, Whole),
+            (98, 1, Wounded),
+            (98, 0, Whole),
+            (0, 98, Dead),
+            (0, 0, Dead),
+            (1, 0, Growing),
+            (10, 3, Wounded),
+            (96, 0, Whole),
+        ];
+        for (tick, (live, lost, condition)) in life.into_iter().enumerate() {
+            vitals.update(&census(live, lost), 100, tick as u32);
+            assert_eq!((vitals.condition, vitals.tick), (condition, tick as u32));
+        }
+        assert_eq!((vitals.centroid, vitals.integrity), (Vec2::new(3.5, 0.5), 0.96));
+    }
+}

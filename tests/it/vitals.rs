@@ -1,0 +1,213 @@
+//! How sprites are, as the game hears of it, on both backends.
+
+use bevy::prelude::*;
+use bevy_nca::{
+    headless,
+    prelude::*,
+    rule::{Model, State, Target},
+};
+
+use crate::{
+    engines::sparse_state,
+    plugin::{app_with, cells, still_model},
+    support::on_each_backend,
+};
+
+/// What happened to sprites, in order.
+#[derive(Resource, Default, Debug, PartialEq)]
+struct Diary(Vec<Event>);
+
+#[derive(Debug, PartialEq)]
+enum Event {
+    Wounded(u32),
+    Regrown,
+    Died,
+}
+
+fn keep_diary(app: &mut App) {
+    app.init_resource::<Diary>()
+        .add_observer(|e: On<NcaWounded>, mut diary: ResMut<Diary>| diary.0.push(Event::Wounded(e.lost_cells)))
+        .add_observer(|_: On<NcaRegrown>, mut diary: ResMut<Diary>| diary.0.push(Event::Regrown))
+        .add_observer(|_: On<NcaDied>, mut diary: ResMut<Diary>| diary.0.push(Event::Died));
+}
+
+/// The vitals once they are those of the sprite's last tick.
+fn vitals(app: &mut App, entity: Entity) -> NcaVitals {
+    let (tick, _) = cells(app, entity);
+    for _ in 0..100 {
+        let vitals = *app.world().get::<NcaVitals>(entity).unwrap();
+        if vitals.tick == tick {
+            return vitals;
+        }
+        app.update();
+    }
+    panic!("no vitals of tick {tick} have come")
+}
+
+fn slime() -> Model {
+    Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap()
+}
+
+#[test]
+fn a_sprite_is_born_wounded_healed_and_killed() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &slime(), |texture| texture);
+        keep_diary(&mut app);
+        headless::step(&mut app, 3);
+        let young = vitals(&mut app, entity);
+        assert_eq!((young.condition, young.tick), (NcaCondition::Growing, 3));
+        assert!(young.live_cells > 0 && young.integrity < 0.5, "{young:?}");
+        headless::step(&mut app, 150);
+        let grown = vitals(&mut app, entity);
+        assert_eq!(grown.condition, NcaCondition::Whole, "{grown:?}");
+        assert_eq!(app.world().resource::<Diary>().0, []);
+
+        let before = cells(&mut app, entity).1;
+        app.world_mut().trigger(NcaDamage::rect(entity, Rect::new(0.0, 0.0, 32.0, 14.0)).in_cells());
+        let hit = before.values().chunks_exact(16).take(32 * 14).filter(|cell| cell[3] > 0.1).count() as u32;
+        assert!(hit > 50);
+        headless::step(&mut app, 1);
+        let wounded = vitals(&mut app, entity);
+        assert_eq!(wounded.condition, NcaCondition::Wounded);
+        assert!(wounded.integrity < 0.75 && wounded.bounds.min.y >= 12, "{wounded:?}");
+        assert_eq!(std::mem::take(&mut app.world_mut().resource_mut::<Diary>().0), [Event::Wounded(hit)]);
+        headless::step(&mut app, 200);
+        assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Whole);
+        assert_eq!(std::mem::take(&mut app.world_mut().resource_mut::<Diary>().0), [Event::Regrown]);
+
+        // A scratch does not kill it, half of it does.
+        app.world_mut().entity_mut(entity).insert(NcaKillBelow(0.6));
+        app.world_mut().trigger(NcaDamage::circle(entity, Vec2::ZERO, 1.0));
+        headless::step(&mut app, 60);
+        assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Whole);
+        let live = vitals(&mut app, entity).live_cells;
+        app.world_mut().trigger(NcaDamage::rect(entity, Rect::new(0.0, 0.0, 18.0, 28.0)).in_cells());
+        headless::step(&mut app, 1);
+        assert!(vitals(&mut app, entity).integrity < 0.6);
+        headless::step(&mut app, 1);
+        let dead = vitals(&mut app, entity);
+        let expected = NcaVitals { condition: NcaCondition::Dead, tick: dead.tick, ..default() };
+        assert_eq!(dead, expected);
+        let diary = std::mem::take(&mut app.world_mut().resource_mut::<Diary>().0);
+        let [Event::Wounded(4), Event::Regrown, Event::Wounded(half), Event::Wounded(rest), Event::Died] = diary[..]
+        else {
+            panic!("{backend:?}: {diary:?}")
+        };
+        assert!(half > live / 3 && half + rest >= live, "{half} and {rest} of {live}");
+
+        // The dead stay dead until they are healed.
+        headless::step(&mut app, 5);
+        assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Dead);
+        app.world_mut().trigger(NcaHeal::circle(entity, Vec2::new(0.5, -0.5), 0.6));
+        headless::step(&mut app, 1);
+        assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Growing);
+        headless::step(&mut app, 150);
+        assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Whole);
+        assert_eq!(app.world().resource::<Diary>().0, []);
+    });
+}
+
+/// Vitals as the cells say, counted plainly.
+fn expected(state: &State, wanted: impl Fn(usize, usize) -> bool, cells: u32, tick: u32) -> NcaVitals {
+    let mut vitals = NcaVitals { tick, bounds: URect::EMPTY, ..default() };
+    let mut held = 0;
+    for (cell, values) in state.values().chunks_exact(state.channels()).enumerate() {
+        let (x, y) = (cell % state.width(), cell / state.width());
+        if values[3] > 0.1 {
+            vitals.live_cells += 1;
+            held += u32::from(wanted(x, y));
+            vitals.bounds = vitals
+                .bounds
+                .union(URect::from_corners(UVec2::new(x as u32, y as u32), UVec2::new(x as u32 + 1, y as u32 + 1)));
+            vitals.centroid += Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
+        }
+    }
+    vitals.centroid /= vitals.live_cells as f32;
+    vitals.integrity = held as f32 / cells as f32;
+    vitals
+}
+
+#[test]
+fn the_census_counts_every_cell_once() {
+    on_each_backend(|backend| {
+        for (seed, (width, height), angle) in [(1, (37, 19), 0.0), (2, (8, 8), 0.0), (3, (21, 40), 1.0)] {
+            let (rule, weights) = (still_model(width, height).rule().clone(), still_model(8, 8).weights().clone());
+            // A picture of stripes.
+            let stripe = |index: u32| if (index % width) % 3 == 0 { [9, 9, 9, 255] } else { [0; 4] };
+            let rgba: Vec<u8> = (0..width * height).flat_map(stripe).collect();
+            let target = Target { width: width as usize, height: height as usize, rgba };
+            let model = Model::new(rule, weights, Some(target)).unwrap();
+            let (mut app, entity) = app_with(backend, &model, |texture| texture.with_angle(angle));
+            let state = sparse_state(seed, width as usize, height as usize, 8, 3);
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 7, state });
+            headless::step(&mut app, 1);
+            let found = vitals(&mut app, entity);
+            let (tick, state) = cells(&mut app, entity);
+            let (middle_x, middle_y) = ((width / 2) as f32, (height / 2) as f32);
+            let wanted = |x: usize, y: usize| {
+                let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
+                let x = (dx * angle.cos() - dy * angle.sin() + middle_x).round();
+                let y = (dx * angle.sin() + dy * angle.cos() + middle_y).round();
+                (0.0..width as f32).contains(&x) && (0.0..height as f32).contains(&y) && x as u32 % 3 == 0
+            };
+            let expected = expected(&state, wanted, width.div_ceil(3) * height, tick);
+            assert!(expected.live_cells > 5 && tick == 8);
+            assert_eq!(
+                (found.live_cells, found.bounds, found.tick),
+                (expected.live_cells, expected.bounds, expected.tick),
+                "{backend:?}, {seed}"
+            );
+            assert!((found.centroid - expected.centroid).length() < 1e-4, "{found:?}, {expected:?}");
+            // Turned, a cell may lie between two pixels.
+            assert!((found.integrity - expected.integrity).abs() < 1e-3, "{found:?}, {expected:?}");
+        }
+    });
+}
+
+#[test]
+fn a_model_without_a_target_is_whole_once_it_has_grown() {
+    on_each_backend(|backend| {
+        let slime = slime();
+        let model = Model::new(slime.rule().clone(), slime.weights().clone(), None).unwrap();
+        let (mut app, entity) = app_with(backend, &model, |texture| texture.with_seed(9));
+        headless::step(&mut app, 120);
+        let vitals = vitals(&mut app, entity);
+        assert!(vitals.integrity > 0.95 && vitals.condition == NcaCondition::Whole, "{vitals:?}");
+    });
+}
+
+/// Many sprites, wounded in every frame, of which some go: no wound is lost, none is told twice.
+#[test]
+fn no_event_is_missed() {
+    on_each_backend(|backend| {
+        let (mut app, first) = app_with(backend, &still_model(16, 16), |texture| texture);
+        let texture = app.world().get::<NcaTexture>(first).unwrap().clone();
+        let others: Vec<Entity> = (0..9).map(|_| app.world_mut().spawn(texture.clone()).id()).collect();
+        let all: Vec<Entity> = [first].into_iter().chain(others).collect();
+        for &entity in &all {
+            let state = State::from_values(16, 16, 8, vec![0.75; 16 * 16 * 8]).unwrap();
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state });
+        }
+        keep_diary(&mut app);
+        headless::step(&mut app, 1);
+        app.world_mut().resource_mut::<NcaClock>().paused = false;
+        for frame in 0..16 {
+            for (index, &entity) in all.iter().enumerate().filter(|(index, _)| *index != 3 || frame < 8) {
+                let (x, y) = (frame as f32, index as f32);
+                app.world_mut().trigger(NcaDamage::rect(entity, Rect::new(x, y, x + 1.0, y + 2.0)).in_cells());
+            }
+            if frame == 8 {
+                app.world_mut().despawn(all[3]);
+            }
+            app.update();
+        }
+        app.world_mut().resource_mut::<NcaClock>().paused = true;
+        vitals(&mut app, first);
+        app.update();
+        let diary = &app.world().resource::<Diary>().0;
+        let lost: u32 = diary.iter().map(|event| if let Event::Wounded(lost) = event { *lost } else { 0 }).sum();
+        // Those of the despawned sprite that were on their way are not told.
+        let most = 9 * 16 * 2 + 8 * 2;
+        assert!((most - 8..=most).contains(&lost), "{backend:?}: {lost} of {most}");
+    });
+}
