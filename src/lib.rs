@@ -30,8 +30,10 @@
 //!
 //! # The parts
 //!
-//! - [`NcaPlugin`] adds everything; [`NcaTexture`] makes an entity's sprite a living one, and
-//!   [`NcaDamage`] wounds it. [`NcaClock`] says when cells tick, [`NcaBackend`] where.
+//! - [`NcaPlugin`] adds everything; [`NcaTexture`] makes an entity's sprite a living one.
+//!   [`NcaClock`] says when cells tick, [`NcaBackend`] where.
+//! - [`NcaDamage`] and [`NcaBlast`] wound sprites, [`NcaArmor`] shields them, [`NcaHeal`] helps them.
+//!   [`NcaVitals`] says how they are, [`NcaSnapshot`] keeps one for later.
 //! - [`rule`] is the automaton itself, its model file and its noise. It knows no Bevy.
 //! - [`cpu`] is the engine for CPUs, for use without Bevy too.
 //! - [`scorecard`] measures how well a model grows its picture, keeps it, and repairs it;
@@ -61,7 +63,8 @@ pub use sprite::*;
 pub mod prelude {
     pub use crate::sprite::{
         NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaHeal, NcaKillBelow,
-        NcaModel, NcaPace, NcaPlugin, NcaReadCells, NcaRegrown, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound,
-        NcaWounded, NcaWriteCells,
+        NcaModel, NcaPace, NcaPlugin, NcaReadCells, NcaRefused, NcaRegrown, NcaRestore, NcaSave, NcaSaved, NcaSleeping,
+        NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound, NcaWounded,
+        NcaWriteCells,
     };
 }

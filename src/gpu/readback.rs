@@ -20,6 +20,8 @@ use crate::rule::{Model, State};
 pub(crate) struct CellsRead {
     pub(crate) entity: Entity,
     pub(crate) tick: u32,
+    /// That of [`Work::read_cells`](super::Work::read_cells).
+    pub(crate) note: u32,
     /// `None` if the GPU did not give them, or they are not finite.
     pub(crate) state: Option<State>,
 }
@@ -82,7 +84,7 @@ pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
                 interleave(&model, grid, bytemuck::cast_slice(&bytes))
             });
             // Nobody listens any more once the device was lost or the app has gone.
-            let _ = sender.send(CellsRead { entity: wish.entity, tick: wish.tick, state });
+            let _ = sender.send(CellsRead { entity: wish.entity, tick: wish.tick, note: wish.note, state });
         });
     }
 }

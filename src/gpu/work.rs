@@ -38,6 +38,8 @@ pub(super) struct Wish {
     pub(super) slot: u32,
     pub(super) entity: Entity,
     pub(super) tick: u32,
+    /// Comes back with the answer.
+    pub(super) note: u32,
 }
 
 /// What is to be done with the sprites of a population, in order.
@@ -133,14 +135,14 @@ impl Work {
         }
     }
 
-    /// Asks for a sprite's cells as they are after all of this.
-    pub(crate) fn read_cells(&mut self, slot: u32, entity: Entity, tick: u32) {
-        self.wishes.push(Wish { slot, entity, tick });
+    /// Asks for a sprite's cells as they are after all of this. The note comes back with them.
+    pub(crate) fn read_cells(&mut self, slot: u32, entity: Entity, tick: u32, note: u32) {
+        self.wishes.push(Wish { slot, entity, tick, note });
     }
 
     /// Asks for what a sprite's cells amount to after its last tick in this work.
     pub(crate) fn count(&mut self, slot: u32, entity: Entity, tick: u32) {
-        self.counts.push(Wish { slot, entity, tick });
+        self.counts.push(Wish { slot, entity, tick, note: 0 });
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use super::Shape;
 
 /// Where the cells of a grid lie in the space of a shape: `(x, y)` goes to
@@ -32,11 +34,35 @@ impl CellMap {
 /// A set of cells: one bit a cell, at bit `y * width + x`.
 ///
 /// Shapes are turned into cells once, here, so that every engine wounds the same ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct CellMask {
     width: usize,
     height: usize,
     words: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct Unchecked {
+    width: usize,
+    height: usize,
+    words: Vec<u32>,
+}
+
+impl TryFrom<Unchecked> for CellMask {
+    type Error = String;
+
+    fn try_from(Unchecked { width, height, words }: Unchecked) -> Result<Self, String> {
+        let cells = width.checked_mul(height).filter(|&cells| Self::words_for(cells) == words.len());
+        let Some(cells) = cells else {
+            return Err(format!("found {} words of a mask; wanted a bit for each of {width} x {height}", words.len()));
+        };
+        let rest = words.last().filter(|_| cells % 32 > 0).map_or(0, |last| last >> (cells % 32));
+        if rest != 0 {
+            return Err(format!("found bits of a mask beyond the cells of {width} x {height}"));
+        }
+        Ok(Self { width, height, words })
+    }
 }
 
 impl CellMask {
@@ -62,6 +88,11 @@ impl CellMask {
     /// Cells in a row of its grid.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// Whether it is for a grid of this size.
+    pub fn fits(&self, width: usize, height: usize) -> bool {
+        (self.width, self.height) == (width, height)
     }
 
     /// Words that hold the bits of so many cells.
@@ -148,7 +179,7 @@ impl CellMask {
 }
 
 /// What is done to the cells of a sprite before a tick, in this order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Changes {
     /// All cells that are dead ground from now on.
     pub(crate) dead_ground: Option<CellMask>,
@@ -156,6 +187,17 @@ pub(crate) struct Changes {
     pub(crate) seeds: Option<CellMask>,
     /// Cells that become zeros.
     pub(crate) wound: Option<CellMask>,
+}
+
+impl Changes {
+    /// How many masks there may be.
+    pub(crate) const MASKS: u64 = 3;
+
+    /// Whether all masks are for a grid of this size.
+    pub(crate) fn fit(&self, width: usize, height: usize) -> bool {
+        let masks = [&self.dead_ground, &self.seeds, &self.wound];
+        masks.into_iter().flatten().all(|mask| mask.fits(width, height))
+    }
 }
 
 #[cfg(test)]

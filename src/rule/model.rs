@@ -86,6 +86,19 @@ impl Model {
         self.target.as_ref()
     }
 
+    /// A number that tells models apart by what they grow: the rule and the weights, whatever their
+    /// name, grid or target. The same on every machine and in every version.
+    pub fn fingerprint(&self) -> u64 {
+        let Rule { channels, hidden, perception, boundary, fire_rate, step_size, alive, output, .. } = &self.rule;
+        let rule =
+            format!("{channels} {hidden} {perception:?} {boundary:?} {fire_rate} {step_size} {alive:?} {output:?}");
+        let weights = self.weights.tensors().into_iter().flatten().flat_map(|weight| weight.to_le_bytes());
+        // FNV-1a.
+        rule.bytes()
+            .chain(weights)
+            .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+    }
+
     /// The same model with the descriptive fields of its rule changed by `edit`.
     ///
     /// # Errors

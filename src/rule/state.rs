@@ -1,14 +1,38 @@
 //! The cells of one sprite.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CellMask, Rule};
 
 /// The cells of one grid: `[height, width, channels]` f32, row-major, y down.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// When it is deserialised, it is checked as by [`State::from_values`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct State {
     width: usize,
     height: usize,
     channels: usize,
     values: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct Unchecked {
+    width: usize,
+    height: usize,
+    channels: usize,
+    values: Vec<f32>,
+}
+
+impl TryFrom<Unchecked> for State {
+    type Error = String;
+
+    fn try_from(Unchecked { width, height, channels, values }: Unchecked) -> Result<Self, String> {
+        let found = values.len();
+        Self::from_values(width, height, channels, values).ok_or_else(|| {
+            format!("found {found} values of cells; wanted {width} x {height} x {channels}, all of them finite")
+        })
+    }
 }
 
 impl State {

@@ -3,8 +3,11 @@
 use bevy::prelude::*;
 
 use super::{
+    NcaSaved,
+    occupant::Life,
     population::Populations,
-    texture::{NcaSlot, NcaTexture, Place},
+    snapshot::saved,
+    texture::{NcaSlot, NcaTexture, Place, Wanted},
 };
 use crate::rule::State;
 
@@ -41,13 +44,13 @@ pub struct NcaWriteCells {
     pub state: State,
 }
 
-/// Cells that have arrived from the GPU.
+/// Cells that have arrived from the GPU, and what they are for.
 #[derive(Resource, Default)]
-pub(super) struct CellsInbox(pub(super) Vec<NcaCells>);
+pub(super) struct CellsInbox(pub(super) Vec<(NcaCells, Wanted)>);
 
 pub(super) fn on_read_cells(request: On<NcaReadCells>, mut sprites: Query<&mut NcaSlot, With<NcaTexture>>) {
     match sprites.get_mut(request.entity) {
-        Ok(mut slot) => slot.wanted = true,
+        Ok(mut slot) => slot.wanted.cells = true,
         Err(_) => warn_once!("cells were asked for, but {} has no NcaTexture", request.entity),
     }
 }
@@ -64,6 +67,7 @@ pub(super) fn on_write_cells(
             None => {
                 slot.cells = Some((tick, state));
                 slot.blows.clear();
+                slot.snapshot = None;
             }
         },
         Err(_) => warn_once!("cells were written, but {entity} has no NcaTexture"),
@@ -85,10 +89,15 @@ pub(super) fn request(
     mut commands: Commands,
 ) {
     for (entity, mut slot) in &mut sprites {
-        let Some(place) = slot.place.filter(|_| slot.wanted) else { continue };
-        slot.wanted = false;
-        if let Some((tick, state)) = populations.read_cells(place) {
-            commands.trigger(NcaCells { entity, tick, state });
+        let Some(place) = slot.place.filter(|_| slot.wanted != Wanted::NOTHING) else { continue };
+        let wanted = std::mem::take(&mut slot.wanted);
+        let life = populations.life(place).filter(|_| wanted.snapshot).cloned();
+        match populations.read_cells(place, wanted) {
+            Some((tick, state)) => {
+                answer(NcaCells { entity, tick, state }, wanted, life, place, &populations, &mut commands)
+            }
+            None if wanted.snapshot => slot.life = life.map(Box::new),
+            None => {}
         }
     }
 }
@@ -96,10 +105,34 @@ pub(super) fn request(
 /// Answers with what has arrived.
 pub(super) fn deliver(
     mut inbox: ResMut<CellsInbox>,
+    mut sprites: Query<&mut NcaSlot, With<NcaTexture>>,
+    populations: Res<Populations>,
     mut commands: Commands,
-    entities: Query<Entity, With<NcaTexture>>,
 ) {
-    for cells in inbox.bypass_change_detection().0.drain(..).filter(|cells| entities.contains(cells.entity)) {
+    for (cells, wanted) in inbox.bypass_change_detection().0.drain(..) {
+        let Ok(mut slot) = sprites.get_mut(cells.entity) else { continue };
+        let Some(place) = slot.place else { continue };
+        let life = if wanted.snapshot { slot.life.take().map(|life| *life) } else { None };
+        answer(cells, wanted, life, place, &populations, &mut commands);
+    }
+}
+
+fn answer(
+    cells: NcaCells,
+    wanted: Wanted,
+    life: Option<Life>,
+    place: Place,
+    populations: &Populations,
+    commands: &mut Commands,
+) {
+    let NcaCells { entity, tick, ref state } = cells;
+    // Cells that were asked for earlier are older than the life that was noted since.
+    if let Some(life) = life.filter(|life| wanted.snapshot && life.tick == tick)
+        && let Some(snapshot) = saved(populations, place, life, state.clone())
+    {
+        commands.trigger(NcaSaved { entity, snapshot });
+    }
+    if wanted.cells {
         commands.trigger(cells);
     }
 }

@@ -24,6 +24,10 @@ pub struct NcaClock {
     /// frame that Bevy's [`Time<Virtual>`] counts, a quarter of a second. A machine that is too slow
     /// for its ticks slows the sprites down rather than the game.
     pub max_ticks_per_frame: u32,
+    /// A sprite to which nothing has happened for so many of its own ticks falls asleep; see
+    /// [`NcaSleeping`](super::NcaSleeping). Default 600, ten seconds, in which trained sprites
+    /// have long healed. `None`: they never do. Textures, which have no life mask, never do either.
+    pub sleep_after: Option<u32>,
     /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite whose
     /// model is being loaded or compiled is ready; default 0. The clock counts it down. While
     /// Bevy's [`Time<Virtual>`] is paused, fixed time stands still, and this waits too.
@@ -32,7 +36,14 @@ pub struct NcaClock {
 
 impl Default for NcaClock {
     fn default() -> Self {
-        Self { ticks_per_second: 60.0, speed: 1.0, paused: false, max_ticks_per_frame: 16, steps: 0 }
+        Self {
+            ticks_per_second: 60.0,
+            speed: 1.0,
+            paused: false,
+            max_ticks_per_frame: 16,
+            sleep_after: Some(600),
+            steps: 0,
+        }
     }
 }
 

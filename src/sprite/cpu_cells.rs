@@ -4,7 +4,7 @@ use bevy::{prelude::*, tasks::ComputeTaskPool};
 
 use super::{atlas::Atlas, occupant::Occupant};
 use crate::{
-    cpu::{Engine, Grid, Scratch, Tick},
+    cpu::{Engine, Grid, Scratch},
     gpu::{CensusRead, GUTTER},
     rule::{Census, Changes, Model, Output, Reference, Rule, State, pixel, rotation},
 };
@@ -56,7 +56,13 @@ impl CpuCells {
     }
 
     /// So many ticks of the clock for every sprite.
-    pub(super) fn tick(&mut self, rule: &Rule, occupants: &mut [Option<Occupant>], ticks: u32) {
+    pub(super) fn tick(
+        &mut self,
+        rule: &Rule,
+        occupants: &mut [Option<Occupant>],
+        ticks: u32,
+        sleep_after: Option<u32>,
+    ) {
         if ticks == 0 {
             return;
         }
@@ -69,7 +75,7 @@ impl CpuCells {
         let run = |((slots, occupants), scratch): ((&mut [Slot], &mut [Option<Occupant>]), &mut Scratch)| {
             for (slot, occupant) in slots.iter_mut().zip(occupants) {
                 if let Some(occupant) = occupant {
-                    slot.step(engine, rule, scratch, occupant, ticks);
+                    slot.step(engine, rule, scratch, occupant, ticks, sleep_after);
                 }
             }
         };
@@ -94,8 +100,8 @@ impl CpuCells {
             slot.ticked = false;
             let lost = std::mem::take(&mut slot.lost);
             let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
-            let census = Census::take(rule, grid.state(), reference, rotation(occupant.angle), lost);
-            counted.push(CensusRead { entity: occupant.entity, population, tick: occupant.tick, census });
+            let census = Census::take(rule, grid.state(), reference, rotation(occupant.life.angle), lost);
+            counted.push(CensusRead { entity: occupant.entity, population, tick: occupant.life.tick, census });
         }
     }
 
@@ -119,13 +125,19 @@ impl CpuCells {
 
 impl Slot {
     /// So many ticks of the clock.
-    fn step(&mut self, engine: &Engine, rule: &Rule, scratch: &mut Scratch, occupant: &mut Occupant, ticks: u32) {
+    fn step(
+        &mut self,
+        engine: &Engine,
+        rule: &Rule,
+        scratch: &mut Scratch,
+        occupant: &mut Occupant,
+        ticks: u32,
+        sleep_after: Option<u32>,
+    ) {
         let Some(grid) = &mut self.grid else { return };
         for _ in 0..ticks {
             occupant.clock_ticks();
-            while occupant.pay_tick() {
-                let tick = Tick { tick: occupant.tick, seed: occupant.seed, angle: occupant.angle };
-                let Changes { dead_ground, seeds, wound } = occupant.take_changes();
+            while let Some((tick, Changes { dead_ground, seeds, wound })) = occupant.life.begin_tick(sleep_after) {
                 if let Some(wound) = &wound {
                     let cells = grid.state().values().chunks_exact(rule.channels).enumerate();
                     let hit = cells.filter(|(cell, values)| wound.contains(*cell) && rule.lives(values));
@@ -138,7 +150,6 @@ impl Slot {
                     engine.sow(grid, seeds);
                 }
                 engine.step(grid, scratch, tick, wound.as_ref());
-                occupant.tick = occupant.tick.wrapping_add(1);
                 (self.stale, self.ticked) = (true, true);
             }
         }

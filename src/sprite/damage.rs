@@ -6,7 +6,7 @@ use bevy::{ecs::system::SystemParam, prelude::*};
 
 use super::{
     NcaArmor, NcaSpace, NcaWound,
-    occupant::Occupant,
+    occupant::Life,
     population::{Population, Populations},
     stand::{Stand, Stands},
     texture::{NcaSlot, NcaTexture},
@@ -171,17 +171,17 @@ impl fmt::Display for BlowKind {
 
 impl Blow {
     /// Finds the cells, and lets the next tick change them.
-    pub(super) fn strike(&self, occupant: &mut Occupant, grid: [u32; 2], armor: Option<&NcaArmor>) {
+    pub(super) fn strike(&self, life: &mut Life, grid: [u32; 2], armor: Option<&NcaArmor>) {
         let map = self.stand.map_or(CellMap::IDENTITY, |stand| stand.cells_to_world(grid));
         let mut none = CellMask::new(grid[0] as usize, grid[1] as usize);
         match &self.kind {
             BlowKind::Wound(wound) => {
-                let key = occupant.next_hit();
-                occupant.wound(wound.hit(none, map, key, armor), wound.scars);
+                let key = life.next_hit();
+                life.wound(wound.hit(none, map, key, armor), wound.scars);
             }
             BlowKind::Heal(shape) => {
                 none.add(shape, map);
-                occupant.heal(none);
+                life.heal(none);
             }
         }
     }

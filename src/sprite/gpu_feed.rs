@@ -2,10 +2,13 @@
 
 use bevy::prelude::*;
 
-use super::occupant::{Occupant, Start};
+use super::{
+    occupant::{Occupant, Start},
+    texture::Wanted,
+};
 use crate::{
     gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work},
-    rule::{CellMask, rotation, tick_key},
+    rule::{CellMask, Changes, rotation, tick_key},
 };
 
 /// What goes to the render world, and how things stand there.
@@ -14,9 +17,9 @@ pub(super) struct GpuFeed {
     standing: Standing,
     /// The render world has heard of this population.
     sent: bool,
-    /// Bytes that a frame's new cells may take, and those of a wound, which come besides.
+    /// Bytes that a frame's new cells may take, and those of a sprite's other changes, which come besides.
     most_payload: u64,
-    wound_bytes: u64,
+    change_bytes: u64,
 }
 
 impl GpuFeed {
@@ -26,7 +29,7 @@ impl GpuFeed {
             standing: Standing::Preparing,
             sent: false,
             most_payload: limits.binding_bytes,
-            wound_bytes: CellMask::words_for((width * height) as usize) as u64 * 4,
+            change_bytes: Changes::MASKS * CellMask::words_for((width * height) as usize) as u64 * 4,
         }
     }
 
@@ -36,14 +39,14 @@ impl GpuFeed {
     }
 
     /// So many ticks of the clock, if the GPU is ready for them.
-    pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32) {
+    pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32, sleep_after: Option<u32>) {
         if self.standing == Standing::Ready {
             self.start(occupants);
             for _ in 0..ticks {
                 for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
                     occupant.clock_ticks();
                 }
-                while self.tick_once(occupants) {}
+                while self.tick_once(occupants, sleep_after) {}
             }
         }
     }
@@ -60,9 +63,10 @@ impl GpuFeed {
             let name = &spec.model.rule().name;
             warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
             self.work = Work::default();
+            occupants.iter_mut().flatten().for_each(|occupant| occupant.last_tick = None);
             // What was not sent yet is not lost.
             for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
-                occupant.restart(0);
+                occupant.life.restart(0);
                 occupant.start = Some(Start::Seed);
             }
         } else if self.standing == Standing::Ready {
@@ -71,7 +75,7 @@ impl GpuFeed {
         }
         for (slot, occupant) in occupants.iter().enumerate() {
             if let Some(occupant) = occupant.as_ref().filter(|occupant| occupant.last_tick.is_some()) {
-                self.work.count(slot as u32, occupant.entity, occupant.tick);
+                self.work.count(slot as u32, occupant.entity, occupant.life.tick);
             }
         }
         self.standing = gpu.receive(id, spec, &mut self.work);
@@ -84,7 +88,7 @@ impl GpuFeed {
     /// Tells of new cells, all in one step, as far as a buffer can hold them.
     fn start(&mut self, occupants: &mut [Option<Occupant>]) {
         let mut begun = false;
-        let most = self.most_payload.saturating_sub(self.wound_bytes * occupants.len() as u64);
+        let most = self.most_payload.saturating_sub(self.change_bytes * occupants.len() as u64);
         for (slot, occupant) in occupants.iter_mut().enumerate() {
             let Some(Occupant { start, .. }) = occupant else { continue };
             if let Some(Start::Cells(state)) = start {
@@ -105,24 +109,21 @@ impl GpuFeed {
     }
 
     /// One tick of every sprite that owes one. False if none does.
-    fn tick_once(&mut self, occupants: &mut [Option<Occupant>]) -> bool {
+    fn tick_once(&mut self, occupants: &mut [Option<Occupant>], sleep_after: Option<u32>) -> bool {
         let mut any = false;
         for (slot, occupant) in occupants.iter_mut().enumerate() {
             let Some(occupant) = occupant.as_mut().filter(|occupant| occupant.start.is_none()) else { continue };
-            if !occupant.pay_tick() {
-                continue;
-            }
+            let Some((tick, changes)) = occupant.life.begin_tick(sleep_after) else { continue };
             if !std::mem::replace(&mut any, true) {
                 self.work.next_step();
             }
             let slot = slot as u32;
-            self.work.change(slot, &occupant.take_changes());
+            self.work.change(slot, &changes);
             if let Some(earlier) = occupant.last_tick {
                 self.work.no_paint(earlier);
             }
-            let key = tick_key(occupant.tick, occupant.seed);
-            occupant.last_tick = Some(self.work.tick(slot, key, rotation(occupant.angle)));
-            occupant.tick = occupant.tick.wrapping_add(1);
+            let key = tick_key(tick.tick, tick.seed);
+            occupant.last_tick = Some(self.work.tick(slot, key, rotation(tick.angle)));
         }
         any
     }
@@ -130,9 +131,11 @@ impl GpuFeed {
     /// Asks for the cells that are wanted, as they are after all of this frame's ticks.
     fn read_cells(&mut self, occupants: &mut [Option<Occupant>]) {
         for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(occupant) = occupant.as_mut().filter(|o| o.wanted && o.start.is_none()) else { continue };
-            occupant.wanted = false;
-            self.work.read_cells(slot as u32, occupant.entity, occupant.tick);
+            let Some(occupant) = occupant.as_mut().filter(|o| o.wanted != Wanted::NOTHING && o.start.is_none()) else {
+                continue;
+            };
+            let wanted = std::mem::take(&mut occupant.wanted);
+            self.work.read_cells(slot as u32, occupant.entity, occupant.life.tick, wanted.to_bits());
         }
     }
 }

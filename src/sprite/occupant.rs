@@ -1,32 +1,49 @@
 //! The sprite in a slot, as the main world sees it: what it is, and what its next tick shall change.
 
 use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::{NcaPace, NcaTexture};
-use crate::rule::{CellMask, Changes, State, tick_key};
+use super::{NcaPace, NcaTexture, texture::Wanted};
+use crate::{
+    cpu::Tick,
+    rule::{CellMask, Changes, State, tick_key},
+};
 
 /// The sprite in a slot.
 pub(super) struct Occupant {
     pub(super) entity: Entity,
+    pub(super) life: Life,
+    /// Ticks for each tick of the clock.
+    pace: f64,
+    /// Whether its entity knows that it is asleep.
+    pub(super) told_asleep: bool,
+    /// What the GPU has yet to be told of the sprite's cells.
+    pub(super) start: Option<Start>,
+    /// What is yet to be asked of the GPU.
+    pub(super) wanted: Wanted,
+    /// The last tick that this frame's work holds for it.
+    pub(super) last_tick: Option<usize>,
+}
+
+/// All that a sprite's future depends on, besides its cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Life {
     pub(super) seed: u32,
     pub(super) angle: f32,
     /// Ticks lived so far.
     pub(super) tick: u32,
-    /// Ticks for each tick of the clock, and those of them that it has yet to live.
-    pace: f64,
+    /// Ticks that the clock wants it to live yet.
     owed: f64,
     /// Before its next tick.
-    changes: Changes,
+    pub(super) changes: Changes,
     /// Where nothing grows, once the changes are made.
-    dead_ground: Option<CellMask>,
+    pub(super) dead_ground: Option<CellMask>,
     /// How often it was hit since the last tick.
     hits: u32,
-    /// What the GPU has yet to be told of the sprite's cells.
-    pub(super) start: Option<Start>,
-    /// Someone wants the cells.
-    pub(super) wanted: bool,
-    /// The last tick that this frame's work holds for it.
-    pub(super) last_tick: Option<usize>,
+    /// Ticks since something changed it.
+    quiet: u32,
+    /// It does not tick.
+    pub(super) asleep: bool,
 }
 
 /// The cells that a sprite begins or goes on with.
@@ -39,16 +56,11 @@ impl Occupant {
     pub(super) fn new(entity: Entity, texture: &NcaTexture) -> Self {
         Self {
             entity,
-            seed: texture.seed,
-            angle: texture.angle,
-            tick: 0,
+            life: Life::new(texture),
             pace: NcaPace::default().rate(),
-            owed: 0.0,
-            changes: Changes::default(),
-            dead_ground: None,
-            hits: 0,
+            told_asleep: false,
             start: None,
-            wanted: false,
+            wanted: Wanted::NOTHING,
             last_tick: None,
         }
     }
@@ -59,32 +71,68 @@ impl Occupant {
 
     /// A tick of the clock: the sprite owes as many as its pace says.
     pub(super) fn clock_ticks(&mut self) {
-        self.owed += self.pace;
+        if !self.life.asleep {
+            self.life.owed += self.pace;
+        }
+    }
+}
+
+impl Life {
+    fn new(texture: &NcaTexture) -> Self {
+        Self {
+            seed: texture.seed,
+            angle: texture.angle,
+            tick: 0,
+            owed: 0.0,
+            changes: Changes::default(),
+            dead_ground: None,
+            hits: 0,
+            quiet: 0,
+            asleep: false,
+        }
     }
 
-    /// Whether it owes a tick, which is then paid.
-    pub(super) fn pay_tick(&mut self) -> bool {
-        let owes = self.owed >= 1.0;
-        self.owed -= f64::from(owes);
-        owes
+    /// Whether it can be that of a sprite on a grid of this size.
+    pub(super) fn is_valid(&self, width: usize, height: usize) -> bool {
+        let fits = self.dead_ground.as_ref().is_none_or(|dead| dead.fits(width, height));
+        fits && self.changes.fit(width, height) && self.angle.is_finite() && (0.0..=17.0).contains(&self.owed)
     }
 
-    /// What the tick that now begins must change first.
-    pub(super) fn take_changes(&mut self) -> Changes {
+    /// The next tick that it owes, if any, and what that must change first. After so many quiet ones it
+    /// falls asleep.
+    pub(super) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, Changes)> {
+        if self.owed < 1.0 || self.asleep {
+            return None;
+        }
+        self.owed -= 1.0;
+        let tick = Tick { tick: self.tick, seed: self.seed, angle: self.angle };
+        self.tick = self.tick.wrapping_add(1);
         self.hits = 0;
-        std::mem::take(&mut self.changes)
+        self.quiet = self.quiet.saturating_add(1);
+        self.asleep = sleep_after.is_some_and(|most| self.quiet >= most);
+        Some((tick, std::mem::take(&mut self.changes)))
+    }
+
+    /// Follows its texture's seed and angle.
+    pub(super) fn follow(&mut self, texture: &NcaTexture) {
+        if (self.seed, self.angle) != (texture.seed, texture.angle) {
+            (self.seed, self.angle) = (texture.seed, texture.angle);
+            self.wake();
+        }
+    }
+
+    /// It ticks, and stays awake for a while.
+    pub(super) fn wake(&mut self) {
+        self.quiet = 0;
+        self.asleep = false;
     }
 
     /// The sprite has new cells, of such an age: all changes are forgotten. Dead ground stays dead.
     pub(super) fn restart(&mut self, tick: u32) {
         self.tick = tick;
         self.hits = 0;
+        self.wake();
         self.changes = Changes { dead_ground: self.dead_ground.clone(), ..Changes::default() };
-    }
-
-    /// Where nothing grows.
-    pub(super) fn dead_ground(&self) -> Option<&CellMask> {
-        self.dead_ground.as_ref()
     }
 
     /// The key of the next hit's noise: each hit of a tick has its own, the same at any frame rate.
@@ -99,6 +147,7 @@ impl Occupant {
         if cells.is_empty() {
             return;
         }
+        self.wake();
         if scars {
             union(&mut self.dead_ground, &cells);
             self.changes.dead_ground = self.dead_ground.clone();
@@ -108,6 +157,7 @@ impl Occupant {
 
     /// Lets scars grow again, and sows seeds where cells are empty.
     pub(super) fn heal(&mut self, cells: CellMask) {
+        self.wake();
         if let Some(dead) = &mut self.dead_ground {
             dead.subtract(&cells);
             self.changes.dead_ground = Some(dead.clone());

@@ -9,9 +9,9 @@ use bevy::{
 };
 
 use super::{
-    NcaArmor, NcaBackend, NcaClock, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSpace, NcaTexture, NcaVitals,
-    backend, cells, cells::CellsInbox, clock, clock::ClockHand, damage, population::Populations, render,
-    texture::NcaSlot, vitals, vitals::CensusInbox,
+    NcaArmor, NcaBackend, NcaClock, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSleeping, NcaSpace, NcaTexture,
+    NcaVitals, backend, cells, cells::CellsInbox, clock, clock::ClockHand, damage, population::Populations, render,
+    sleep, snapshot, texture::NcaSlot, vitals, vitals::CensusInbox,
 };
 use crate::gpu;
 
@@ -67,6 +67,7 @@ impl Plugin for NcaPlugin {
             .register_type::<NcaPace>()
             .register_type::<NcaVitals>()
             .register_type::<NcaKillBelow>()
+            .register_type::<NcaSleeping>()
             .register_type::<NcaBackend>()
             .register_type::<NcaSpace>()
             .insert_resource(self.backend)
@@ -79,8 +80,12 @@ impl Plugin for NcaPlugin {
             .add_observer(damage::on_blast)
             .add_observer(damage::on_heal)
             .add_observer(clock::on_pace_removed)
+            .add_observer(sleep::on_sleep)
+            .add_observer(sleep::on_wake)
             .add_observer(cells::on_read_cells)
             .add_observer(cells::on_write_cells)
+            .add_observer(snapshot::on_save)
+            .add_observer(snapshot::on_restore)
             // New and changed images are to reach the renderer in the same frame.
             .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain().before(AssetEventSystems))
             .add_systems(PreStartup, backend::choose)
@@ -90,7 +95,8 @@ impl Plugin for NcaPlugin {
             .add_systems(PostUpdate, (reload, assign, show).chain().in_set(NcaSystems::Assign))
             .add_systems(
                 PostUpdate,
-                ((vitals::count, vitals::report).chain(), cells::request, paint).in_set(NcaSystems::Finish),
+                ((vitals::count, vitals::report).chain(), cells::request, paint, sleep::tell)
+                    .in_set(NcaSystems::Finish),
             );
     }
 
@@ -121,7 +127,7 @@ fn tick(
     };
     let all_ready = clock.steps > 0 && populations.all_ready() && !textures.iter().any(loading);
     let ticks = hand.advance(clock, time.delta_secs_f64(), all_ready);
-    populations.bypass_change_detection().tick(ticks);
+    populations.bypass_change_detection().tick(ticks, clock.sleep_after);
 }
 
 /// Sprites of a model that was loaded again leave their cells.
@@ -137,22 +143,25 @@ fn reload(
         for mut slot in &mut slots {
             let Some(place) = slot.place else { continue };
             if populations.get(place.population).is_some_and(|population| population.outdated(*id, model)) {
-                slot.wanted |= populations.leave(place);
-                slot.place = None;
+                slot.leave(&mut populations);
             }
         }
     }
 }
 
+/// A texture, and what it takes to give it cells.
+type Textures<'a> = (Entity, &'a mut NcaTexture, &'a mut NcaSlot, Option<&'a NcaArmor>, Has<NcaSleeping>);
+
 /// Gives textures their cells, and follows what was changed.
 fn assign(
-    mut textures: Query<(Entity, Ref<NcaTexture>, &mut NcaSlot, Option<&NcaArmor>)>,
+    mut textures: Query<Textures>,
     models: Res<Assets<NcaModel>>,
     mut images: Option<ResMut<Assets<Image>>>,
     mut populations: ResMut<Populations>,
+    mut commands: Commands,
 ) {
     let populations = populations.bypass_change_detection();
-    for (entity, texture, mut slot, armor) in &mut textures {
+    for (entity, mut texture, mut slot, armor, asleep) in &mut textures {
         if let Some(place) = slot.place {
             if !texture.is_changed() {
                 continue;
@@ -161,13 +170,18 @@ fn assign(
                 populations.follow(place, &texture);
                 continue;
             }
-            slot.wanted |= populations.leave(place);
-            slot.place = None;
+            slot.leave(populations);
         }
         let Some(model) = models.get(&texture.model) else { continue };
         let images = images.as_mut().map(|images| images.bypass_change_detection());
         let Some(place) = populations.enter(entity, &texture, model, images) else { continue };
         slot.place = Some(place);
+        if asleep {
+            populations.set_asleep(place, true);
+        }
+        if let Some(snapshot) = slot.snapshot.take() {
+            snapshot::restore(populations, place, entity, &mut texture, *snapshot, &mut commands);
+        }
         if let Some((tick, state)) = slot.cells.take() {
             cells::write(populations, place, entity, tick, state);
         }

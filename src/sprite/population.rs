@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use bevy::{asset::AssetId, prelude::*};
 
 use super::{
-    NcaArmor, NcaModel, NcaPace, NcaTexture,
+    NcaArmor, NcaModel, NcaPace, NcaSnapshot, NcaSnapshotError, NcaTexture,
     atlas::{Atlas, most_slots},
     cpu_cells::CpuCells,
     damage::Blow,
     gpu_feed::GpuFeed,
-    occupant::{Occupant, Start},
-    texture::Place,
+    occupant::{Life, Occupant, Start},
+    texture::{Place, Wanted},
 };
 use crate::{
     cpu::{Engine as CpuEngine, Scratch, Tick},
@@ -101,9 +101,9 @@ impl Populations {
         Some(Place { population: id, slot })
     }
 
-    /// Frees a slot; an empty population goes. Returns whether someone still wants the cells.
-    pub(super) fn leave(&mut self, place: Place) -> bool {
-        let Some(population) = self.list.get_mut(&place.population) else { return false };
+    /// Frees a slot; an empty population goes. Returns what was not asked of the GPU yet.
+    pub(super) fn leave(&mut self, place: Place) -> Wanted {
+        let Some(population) = self.list.get_mut(&place.population) else { return Wanted::NOTHING };
         let wanted = population.leave(place.slot);
         if population.free.len() == population.occupants.len() {
             self.list.remove(&place.population);
@@ -127,8 +127,8 @@ impl Populations {
             return false;
         }
         if let Some(occupant) = population.occupant_mut(place.slot) {
-            occupant.restart(tick);
-            if let Some(dead) = occupant.dead_ground() {
+            occupant.life.restart(tick);
+            if let Some(dead) = &occupant.life.dead_ground {
                 state.wound(dead);
             }
             population.start(place.slot, Start::Cells(state));
@@ -136,20 +136,41 @@ impl Populations {
         true
     }
 
+    /// All that a sprite's future depends on, besides its cells.
+    pub(super) fn life(&self, place: Place) -> Option<&Life> {
+        let population = self.get(place.population)?;
+        population.occupants.get(place.slot as usize)?.as_ref().map(|occupant| &occupant.life)
+    }
+
+    /// The model that a sprite grows by.
+    pub(super) fn model(&self, place: Place) -> Option<&Model> {
+        self.get(place.population).map(|population| &*population.model)
+    }
+
+    /// Lets a sprite go on from a snapshot.
+    pub(super) fn restore(&mut self, place: Place, snapshot: NcaSnapshot) -> Result<(), NcaSnapshotError> {
+        let Some(population) = self.list.get_mut(&place.population) else { return Ok(()) };
+        let (life, state) = snapshot.check(&population.model, population.grid)?;
+        if let Some(occupant) = population.occupant_mut(place.slot) {
+            occupant.life = life;
+            population.start(place.slot, Start::Cells(state));
+        }
+        Ok(())
+    }
+
     /// Lets a sprite's next tick change what a blow hits.
     pub(super) fn strike(&mut self, place: Place, blow: &Blow, armor: Option<&NcaArmor>) {
         let Some(population) = self.list.get_mut(&place.population) else { return };
         let grid = population.grid;
         if let Some(occupant) = population.occupant_mut(place.slot) {
-            blow.strike(occupant, grid, armor);
+            blow.strike(&mut occupant.life, grid, armor);
         }
     }
 
     /// Follows a texture's seed and angle.
     pub(super) fn follow(&mut self, place: Place, texture: &NcaTexture) {
         if let Some(occupant) = self.occupant_mut(place) {
-            occupant.seed = texture.seed;
-            occupant.angle = texture.angle;
+            occupant.life.follow(texture);
         }
     }
 
@@ -174,20 +195,40 @@ impl Populations {
     }
 
     /// So many ticks of the clock for every sprite that can tick.
-    pub(super) fn tick(&mut self, ticks: u32) {
+    pub(super) fn tick(&mut self, ticks: u32, sleep_after: Option<u32>) {
         for population in self.list.values_mut() {
-            population.tick(ticks);
+            population.tick(ticks, sleep_after);
         }
     }
 
+    /// Puts a sprite to sleep, or wakes it. Its entity knows.
+    pub(super) fn set_asleep(&mut self, place: Place, asleep: bool) {
+        if let Some(occupant) = self.occupant_mut(place) {
+            match asleep {
+                true => occupant.life.asleep = true,
+                false => occupant.life.wake(),
+            }
+            occupant.told_asleep = asleep;
+        }
+    }
+
+    /// Those that have fallen asleep or woken, of which their entities do not know; from now on they do.
+    pub(super) fn take_turned(&mut self) -> impl Iterator<Item = (Entity, bool)> {
+        let occupants = self.list.values_mut().flat_map(|population| population.occupants.iter_mut().flatten());
+        occupants.filter(|occupant| occupant.life.asleep != occupant.told_asleep).map(|occupant| {
+            occupant.told_asleep = occupant.life.asleep;
+            (occupant.entity, occupant.life.asleep)
+        })
+    }
+
     /// The cells at once, or, from the GPU, later.
-    pub(super) fn read_cells(&mut self, place: Place) -> Option<(u32, State)> {
+    pub(super) fn read_cells(&mut self, place: Place, wanted: Wanted) -> Option<(u32, State)> {
         let population = self.list.get_mut(&place.population)?;
         let occupant = population.occupants.get_mut(place.slot as usize)?.as_mut()?;
         match &population.engine {
-            Engine::Cpu(cells) => Some((occupant.tick, cells.state(place.slot)?.clone())),
+            Engine::Cpu(cells) => Some((occupant.life.tick, cells.state(place.slot)?.clone())),
             Engine::Gpu(_) => {
-                occupant.wanted = true;
+                occupant.wanted.add(wanted);
                 None
             }
         }
@@ -198,7 +239,7 @@ impl Populations {
         let Some(population) = self.list.get_mut(&place.population) else { return };
         let [width, height] = population.grid.map(|side| side as usize);
         if let Some(occupant) = population.occupant_mut(place.slot) {
-            occupant.wound(CellMask::full(width, height), false);
+            occupant.life.wound(CellMask::full(width, height), false);
         }
     }
 
@@ -349,19 +390,22 @@ impl Population {
         }
     }
 
-    fn leave(&mut self, slot: u32) -> bool {
-        let Some(occupant) = self.occupants.get_mut(slot as usize).and_then(Option::take) else { return false };
+    fn leave(&mut self, slot: u32) -> Wanted {
+        let occupant = self.occupants.get_mut(slot as usize).and_then(Option::take);
+        let Some(Occupant { wanted, .. }) = occupant else { return Wanted::NOTHING };
         self.free.push(slot);
         if let Engine::Cpu(cells) = &mut self.engine {
             cells.remove(slot);
         }
-        occupant.wanted
+        wanted
     }
 
-    fn tick(&mut self, ticks: u32) {
+    fn tick(&mut self, ticks: u32, sleep_after: Option<u32>) {
+        // A texture never comes to rest.
+        let sleep_after = sleep_after.filter(|_| self.model.rule().alive.is_some());
         match &mut self.engine {
-            Engine::Cpu(cells) => cells.tick(self.model.rule(), &mut self.occupants, ticks),
-            Engine::Gpu(feed) => feed.tick(&mut self.occupants, ticks),
+            Engine::Cpu(cells) => cells.tick(self.model.rule(), &mut self.occupants, ticks, sleep_after),
+            Engine::Gpu(feed) => feed.tick(&mut self.occupants, ticks, sleep_after),
         }
     }
 

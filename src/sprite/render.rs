@@ -2,7 +2,7 @@
 
 use bevy::{prelude::*, render::MainWorld};
 
-use super::{NcaCells, cells::CellsInbox, population::Populations, vitals::CensusInbox};
+use super::{NcaCells, cells::CellsInbox, population::Populations, texture::Wanted, vitals::CensusInbox};
 use crate::gpu::{CellsRead, GpuPopulations};
 
 /// Moves work to the render world, and what was read back to the main world.
@@ -16,9 +16,9 @@ pub(super) fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulation
     }
     let read = gpu.take_cells();
     if let Some(mut inbox) = main.get_resource_mut::<CellsInbox>().filter(|_| !read.is_empty()) {
-        for CellsRead { entity, tick, state } in read {
+        for CellsRead { entity, tick, note, state } in read {
             match state {
-                Some(state) => inbox.0.push(NcaCells { entity, tick, state }),
+                Some(state) => inbox.0.push((NcaCells { entity, tick, state }, Wanted::from_bits(note))),
                 None => warn!("the cells of {entity} could not be read back"),
             }
         }

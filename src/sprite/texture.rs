@@ -6,7 +6,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{NcaModel, NcaVitals, damage::Blow, population::Populations};
+use super::{NcaModel, NcaSnapshot, NcaVitals, damage::Blow, occupant::Life, population::Populations};
 use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
@@ -75,8 +75,49 @@ pub(super) struct NcaSlot {
     pub(super) cells: Option<(u32, State)>,
     /// Wounds and healing that came before the model.
     pub(super) blows: Vec<Blow>,
-    /// Someone wants the cells.
-    pub(super) wanted: bool,
+    /// A snapshot that came before the model.
+    pub(super) snapshot: Option<Box<NcaSnapshot>>,
+    /// What someone wants at the end of the frame.
+    pub(super) wanted: Wanted,
+    /// How the sprite was when a snapshot was asked for.
+    pub(super) life: Option<Box<Life>>,
+}
+
+impl NcaSlot {
+    /// Leaves its place. What was asked for is asked for again, of the next.
+    pub(super) fn leave(&mut self, populations: &mut Populations) {
+        if let Some(place) = self.place.take() {
+            let wanted = populations.leave(place);
+            self.wanted.add(wanted);
+        }
+        self.life = None;
+    }
+}
+
+/// What is done with cells once they are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) cells: bool,
+    pub(super) snapshot: bool,
+}
+
+impl Wanted {
+    pub(super) const NOTHING: Self = Self { cells: false, snapshot: false };
+
+    /// As a number that goes to the GPU and back with the cells.
+    pub(super) fn to_bits(self) -> u32 {
+        u32::from(self.cells) | u32::from(self.snapshot) << 1
+    }
+
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self { cells: bits & 1 != 0, snapshot: bits & 2 != 0 }
+    }
+
+    /// And this too.
+    pub(super) fn add(&mut self, other: Self) {
+        self.cells |= other.cells;
+        self.snapshot |= other.snapshot;
+    }
 }
 
 /// A slot of a population.

@@ -10,6 +10,7 @@ mod noise;
 mod plugin;
 mod readme;
 mod rollout;
+mod snapshot;
 mod support;
 mod timing;
 mod train;

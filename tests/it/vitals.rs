@@ -133,7 +133,7 @@ fn the_census_counts_every_cell_once() {
         for (seed, (width, height), angle) in [(1, (37, 19), 0.0), (2, (8, 8), 0.0), (3, (21, 40), 1.0)] {
             let (rule, weights) = (still_model(width, height).rule().clone(), still_model(8, 8).weights().clone());
             // A picture of stripes.
-            let stripe = |index: u32| if (index % width) % 3 == 0 { [9, 9, 9, 255] } else { [0; 4] };
+            let stripe = |index: u32| if (index % width).is_multiple_of(3) { [9, 9, 9, 255] } else { [0; 4] };
             let rgba: Vec<u8> = (0..width * height).flat_map(stripe).collect();
             let target = Target { width: width as usize, height: height as usize, rgba };
             let model = Model::new(rule, weights, Some(target)).unwrap();
@@ -148,7 +148,7 @@ fn the_census_counts_every_cell_once() {
                 let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
                 let x = (dx * angle.cos() - dy * angle.sin() + middle_x).round();
                 let y = (dx * angle.sin() + dy * angle.cos() + middle_y).round();
-                (0.0..width as f32).contains(&x) && (0.0..height as f32).contains(&y) && x as u32 % 3 == 0
+                (0.0..width as f32).contains(&x) && (0.0..height as f32).contains(&y) && (x as u32).is_multiple_of(3)
             };
             let expected = expected(&state, wanted, width.div_ceil(3) * height, tick);
             assert!(expected.live_cells > 5 && tick == 8);

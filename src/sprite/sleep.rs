@@ -1,0 +1,42 @@
+//! Sprites that have come to rest cost nothing.
+
+use bevy::prelude::*;
+
+#[cfg(doc)]
+use super::{NcaClock, NcaHeal, NcaTexture};
+use super::{population::Populations, texture::NcaSlot};
+
+/// A sprite that does not tick until something wakes it: a wound, an [`NcaHeal`], new cells, or
+/// another seed or angle of its [`NcaTexture`].
+///
+/// The plugin adds it once nothing of that kind has happened for [`NcaClock::sleep_after`] ticks, and
+/// removes it when the sprite wakes. Add it yourself to put a sprite to sleep, remove it to wake one.
+#[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+pub struct NcaSleeping;
+
+pub(super) fn on_sleep(added: On<Add, NcaSleeping>, slots: Query<&NcaSlot>, mut populations: ResMut<Populations>) {
+    set_asleep(added.entity, true, &slots, &mut populations);
+}
+
+pub(super) fn on_wake(removed: On<Remove, NcaSleeping>, slots: Query<&NcaSlot>, mut populations: ResMut<Populations>) {
+    set_asleep(removed.entity, false, &slots, &mut populations);
+}
+
+fn set_asleep(entity: Entity, asleep: bool, slots: &Query<&NcaSlot>, populations: &mut Populations) {
+    if let Some(place) = slots.get(entity).ok().and_then(|slot| slot.place) {
+        populations.set_asleep(place, asleep);
+    }
+}
+
+/// Tells entities that their sprites have fallen asleep or woken.
+pub(super) fn tell(mut populations: ResMut<Populations>, mut commands: Commands) {
+    for (entity, asleep) in populations.bypass_change_detection().take_turned() {
+        // It may have been despawned in this frame.
+        let Ok(mut entity) = commands.get_entity(entity) else { continue };
+        match asleep {
+            true => entity.try_insert(NcaSleeping),
+            false => entity.try_remove::<NcaSleeping>(),
+        };
+    }
+}

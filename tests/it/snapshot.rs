@@ -1,0 +1,176 @@
+//! Sleeping, and saving a sprite to go on from there, on both backends.
+
+use bevy::prelude::*;
+use bevy_nca::{headless, prelude::*, rule::Model};
+
+use crate::{
+    plugin::{add_model, app_with, cells, paused_app, still_model},
+    support::{Golden, on_each_backend},
+};
+
+#[derive(Resource, Default)]
+struct Saved(Vec<NcaSnapshot>);
+
+#[derive(Resource, Default)]
+struct Refused(Vec<NcaSnapshotError>);
+
+fn save(app: &mut App, entity: Entity) -> NcaSnapshot {
+    app.init_resource::<Saved>();
+    let keep = |saved: On<NcaSaved>, mut all: ResMut<Saved>| all.0.push(saved.snapshot.clone());
+    let observer = app.world_mut().spawn(Observer::new(keep)).id();
+    app.world_mut().trigger(NcaSave { entity });
+    // What comes now belongs to the frame that asked, or it does not count.
+    for _ in 0..1000 {
+        cells(app, entity);
+        if let Some(snapshot) = app.world_mut().resource_mut::<Saved>().0.pop() {
+            app.world_mut().despawn(observer);
+            return snapshot;
+        }
+    }
+    panic!("no snapshot has come");
+}
+
+fn wound(app: &mut App, entity: Entity, strength: f32) {
+    let wound = NcaWound::circle(Vec2::new(4.0, 5.0), 3.0).with_strength(strength);
+    app.world_mut().trigger(NcaDamage::new(entity, wound).in_cells());
+}
+
+#[test]
+fn a_saved_sprite_goes_on_as_if_nothing_had_happened() {
+    on_each_backend(|backend| {
+        for name in ["standard", "rotated"] {
+            let golden = Golden::read(name);
+            let texture = |texture: NcaTexture| texture.with_seed(golden.seed).with_angle(golden.angle);
+            let (mut app, entity) = app_with(backend, &golden.model, texture);
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 5, state: golden.start.clone() });
+            headless::step(&mut app, 7);
+            let scar = NcaWound::circle(Vec2::new(9.0, 9.0), 1.5).with_scars();
+            app.world_mut().trigger(NcaDamage::new(entity, scar).in_cells());
+            headless::step(&mut app, 3);
+            // Saved between a wound and the tick that makes it.
+            wound(&mut app, entity, 0.5);
+            let snapshot = save(&mut app, entity);
+            assert_eq!(snapshot.tick(), 15);
+            let go_on = |app: &mut App, entity: Entity| {
+                wound(app, entity, 0.5);
+                headless::step(app, 4);
+                app.world_mut().trigger(NcaHeal::circle(entity, Vec2::new(9.0, 9.0), 2.0).in_cells());
+                headless::step(app, 4);
+                cells(app, entity)
+            };
+            let expected = go_on(&mut app, entity);
+
+            let text = serde_json::to_string(&snapshot).unwrap();
+            let snapshot: NcaSnapshot = serde_json::from_str(&text).unwrap();
+            // Into a new app, before the model has been loaded there, and over a sprite of another seed.
+            let (mut app, entity) = app_with(backend, &golden.model, |texture| texture.with_seed(77));
+            app.world_mut().trigger(NcaRestore { entity, snapshot: snapshot.clone() });
+            let restored = go_on(&mut app, entity);
+            assert_eq!(restored, expected, "{backend:?}, {name}");
+            let texture = app.world().get::<NcaTexture>(entity).unwrap();
+            assert_eq!((texture.seed, texture.angle), (golden.seed, golden.angle));
+            // And once more, over a sprite that lives.
+            app.world_mut().trigger(NcaRestore { entity, snapshot });
+            assert_eq!(go_on(&mut app, entity), expected, "{backend:?}, {name}");
+        }
+    });
+}
+
+#[test]
+fn a_snapshot_of_something_else_is_refused() {
+    let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 7), |texture| texture);
+    app.init_resource::<Refused>()
+        .add_observer(|refused: On<NcaRefused>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
+    headless::step(&mut app, 2);
+    let snapshot = save(&mut app, entity);
+    let before = cells(&mut app, entity);
+
+    let other = still_model(9, 7).with_rule(|rule| rule.step_size = 0.5).unwrap();
+    let handle = add_model(&mut app, &other);
+    let stranger = app.world_mut().spawn(NcaTexture::new(handle)).id();
+    let handle = add_model(&mut app, &still_model(9, 7));
+    let larger = app.world_mut().spawn(NcaTexture::new(handle).with_grid(10, 7)).id();
+    for entity in [stranger, larger] {
+        app.world_mut().trigger(NcaRestore { entity, snapshot: snapshot.clone() });
+    }
+    app.update();
+    let text = serde_json::to_string(&snapshot).unwrap();
+    let broken = text.replace("\"owed\":0.0", "\"owed\":-1e9");
+    assert_ne!(broken, text);
+    app.world_mut().trigger(NcaRestore { entity, snapshot: serde_json::from_str(&broken).unwrap() });
+    app.update();
+    let errors: Vec<String> = app.world().resource::<Refused>().0.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "found a snapshot of another model, ``; wanted one of ``",
+            "found a snapshot of 9x7 cells of 8 channels; wanted 10x7 of 8",
+            "found a snapshot whose wounds or numbers do not fit its cells; is it damaged?",
+        ]
+    );
+    assert_eq!(cells(&mut app, entity), before);
+    for (from, to) in
+        [("\"width\":9", "\"width\":8"), ("\"width\":9", "\"width\":18446744073709551615"), ("1.0", "1e999")]
+    {
+        assert_ne!(text.replacen(from, to, 1), text);
+        assert!(serde_json::from_str::<NcaSnapshot>(&text.replacen(from, to, 1)).is_err(), "{to}");
+    }
+}
+
+fn asleep(app: &App, entity: Entity) -> bool {
+    app.world().get::<NcaSleeping>(entity).is_some()
+}
+
+#[test]
+fn who_is_left_in_peace_falls_asleep_and_a_wound_wakes_him() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
+        app.world_mut().resource_mut::<NcaClock>().sleep_after = Some(40);
+        headless::step(&mut app, 39);
+        app.update();
+        assert!(!asleep(&app, entity));
+        headless::step(&mut app, 20);
+        assert!(asleep(&app, entity));
+        assert_eq!(cells(&mut app, entity).0, 40, "it does not tick");
+        app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(900.0, 0.0), 3.0));
+        app.update();
+        assert!(asleep(&app, entity), "missed");
+        app.world_mut().trigger(NcaDamage::circle(entity, Vec2::ZERO, 1.0));
+        app.update();
+        assert!(!asleep(&app, entity));
+        headless::step(&mut app, 10);
+        let (tick, state) = cells(&mut app, entity);
+        assert_eq!((tick, state.cell(4, 4).unwrap()[3]), (50, 0.0));
+
+        // By hand.
+        app.world_mut().entity_mut(entity).insert(NcaSleeping);
+        headless::step(&mut app, 10);
+        assert_eq!(cells(&mut app, entity).0, 50);
+        app.world_mut().entity_mut(entity).remove::<NcaSleeping>();
+        headless::step(&mut app, 10);
+        assert_eq!(cells(&mut app, entity).0, 60);
+        app.world_mut().entity_mut(entity).insert(NcaSleeping);
+        app.world_mut().get_mut::<NcaTexture>(entity).unwrap().angle = 1.0;
+        app.update();
+        headless::step(&mut app, 10);
+        assert_eq!(cells(&mut app, entity).0, 70, "another angle wakes it");
+
+        // One that is born asleep waits as a seed; a texture never sleeps.
+        let handle = app.world().get::<NcaTexture>(entity).unwrap().model.clone();
+        let sleeper = app.world_mut().spawn((NcaTexture::new(handle), NcaSleeping)).id();
+        headless::step(&mut app, 5);
+        assert_eq!(cells(&mut app, sleeper).0, 0);
+        app.world_mut().resource_mut::<NcaClock>().sleep_after = None;
+        app.world_mut().trigger(NcaHeal::circle(sleeper, Vec2::ZERO, 1.0).in_cells());
+        headless::step(&mut app, 50);
+        assert_eq!(cells(&mut app, sleeper).0, 50, "{backend:?}");
+    });
+    let still = still_model(9, 9);
+    let texture =
+        Model::new(bevy_nca::rule::Rule { alive: None, ..still.rule().clone() }, still.weights().clone(), None);
+    let mut app = paused_app(NcaBackend::Cpu);
+    let handle = add_model(&mut app, &texture.unwrap());
+    let entity = app.world_mut().spawn(NcaTexture::new(handle)).id();
+    headless::step(&mut app, 650);
+    assert_eq!(cells(&mut app, entity).0, 650);
+}
