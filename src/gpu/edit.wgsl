@@ -61,6 +61,6 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
         }
     }
     if (job.flags & PAINT) != 0u {
-        paint(job.slot, id.xy, states[at(job.slot, 0u, cell)]);
+        paint(job, id.xy);
     }
 }

@@ -41,6 +41,8 @@ const CELLS: u32 = 8u;
 const SCAR: u32 = 16u;
 /// Some empty cells become seeds.
 const SOW: u32 = 32u;
+/// Cells that are like those of the grown sprite are painted as its pixels.
+const CRISP: u32 = 64u;
 
 /// The cell may be other than zeros.
 const OCCUPIED: u32 = 1u;
@@ -132,11 +134,42 @@ fn pixel(cell: vec4<f32>) -> vec4<f32> {
 #endif
 }
 
+#ifdef MASKED
+/// A grown sprite's pixel, straight alpha, if it is turned; see `Reference::pixel` in `census.rs`.
+fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
+    let middle = vec2<f32>(params.size / 2u);
+    let offset = vec2<f32>(position) - middle;
+    let x = floor(offset.x * rotation.x - offset.y * rotation.y + middle.x + 0.5);
+    let y = floor(offset.x * rotation.y + offset.y * rotation.x + middle.y + 0.5);
+    if x >= 0.0 && y >= 0.0 && x < f32(params.size.x) && y < f32(params.size.y) {
+        return weights[GROWN + u32(y) * params.size.x + u32(x)];
+    }
+    return vec4(0.0);
+}
+
+/// As `pixel`, as far as the cell is not like the grown sprite's; see `crisp_pixel` in `picture.rs`.
+fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
+    let wanted = vec4(grown.rgb * grown.a, grown.a);
+    let apart = abs(cell - wanted);
+    let share = saturate((max(max(apart.r, apart.g), max(apart.b, apart.a)) - 0.15) / 0.2);
+    if share == 0.0 {
+        return grown;
+    }
+    return pixel(wanted + (cell - wanted) * share);
+}
+#endif
+
 /// Paints a cell into the slot's place in the atlas, and what borders on the edge into the gutter.
-fn paint(slot: u32, position: vec2<u32>, cell: vec4<f32>) {
+fn paint(job: Job, position: vec2<u32>) {
+    let cell = states[at(job.slot, 0u, position.y * params.size.x + position.x)];
     let columns = params.atlas_columns;
-    let corner = vec2(slot % columns, slot / columns) * (params.size + 2u) + 1u;
-    let color = pixel(cell);
+    let corner = vec2(job.slot % columns, job.slot / columns) * (params.size + 2u) + 1u;
+    var color = pixel(cell);
+#ifdef MASKED
+    if (job.flags & CRISP) != 0u {
+        color = crisp_pixel(cell, grown_pixel(position, job.rotation));
+    }
+#endif
     let first = vec2<i32>(position == vec2(0u));
     let last = vec2<i32>(position + 1u == params.size);
     for (var y = -first.y; y <= last.y; y++) {

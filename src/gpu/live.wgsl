@@ -3,8 +3,11 @@
 // Life before and after is read from `vitality`, which no invocation writes here, so both masks
 // are exact whatever the order in which cells are visited.
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, weights, states, updates, vitality, ground, census, at, cells, cell_at}
-#import bevy_nca::grid::{lives, paint, Job, PAINT, OCCUPIED, DEAD, GROWN, CENSUS, SUMS, LOST}
+#import bevy_nca::grid::{params, jobs, states, updates, vitality, ground, census, at, cells, cell_at, lives, paint}
+#import bevy_nca::grid::{Job, PAINT, OCCUPIED, DEAD, CENSUS, SUMS, LOST}
+#ifdef MASKED
+#import bevy_nca::grid::grown_pixel
+#endif
 
 /// What the tile's cells amount to.
 var<workgroup> tally: array<atomic<u32>, LOST>;
@@ -25,7 +28,7 @@ fn live(
         return;
     }
     if inside {
-        paint(job.slot, id.xy, states[at(job.slot, 0u, cell)]);
+        paint(job, id.xy);
     }
     if thread < LOST {
         atomicStore(&tally[thread], 0u);
@@ -83,12 +86,7 @@ fn count(job: Job, position: vec2<u32>) {
 /// Whether a grown sprite has a cell there, if it is turned.
 fn is_wanted(position: vec2<u32>, rotation: vec2<f32>) -> bool {
 #ifdef MASKED
-    let middle = vec2<f32>(params.size / 2u);
-    let offset = vec2<f32>(position) - middle;
-    let x = floor(offset.x * rotation.x - offset.y * rotation.y + middle.x + 0.5);
-    let y = floor(offset.x * rotation.y + offset.y * rotation.x + middle.y + 0.5);
-    let inside = x >= 0.0 && y >= 0.0 && x < f32(params.size.x) && y < f32(params.size.y);
-    return inside && weights[GROWN + u32(y) * params.size.x + u32(x)].a > 0.0;
+    return grown_pixel(position, rotation).a > params.alive_threshold;
 #else
     return true;
 #endif

@@ -18,7 +18,7 @@ use bevy::{
 };
 
 use super::{
-    Shaders, Work,
+    Look, Shaders, Work,
     buffers::{CellBuffers, Uploads, weights},
     census::CensusReadbacks,
     pipelines::{Params, PipelineIds, PipelineSets, layout},
@@ -52,6 +52,8 @@ pub(super) struct GpuPopulation {
     bind_group: Option<(BindGroupKey, BindGroup)>,
     /// The texture that holds the picture. Another one, as after the atlas has grown, is painted anew.
     painted: Option<TextureId>,
+    /// How sprites look, by slot, to paint them anew.
+    looks: Vec<Look>,
     /// Everything is there to dispatch what `uploads` holds.
     pub(super) ready: bool,
     failed: bool,
@@ -151,6 +153,7 @@ pub(super) fn prepare_populations(
             uploads: Uploads::new(),
             bind_group: None,
             painted: None,
+            looks: Vec::new(),
             ready: false,
             failed: false,
             work,
@@ -188,8 +191,10 @@ impl GpuPopulation {
         let atlas = images.get(self.spec.atlas);
         self.ready = self.pipelines.get(cache).is_some() && atlas.is_some();
         let Some(atlas) = atlas.filter(|_| self.ready) else { return };
+        self.work.note_looks(&mut self.looks);
         if self.painted.replace(atlas.texture.id()) != Some(atlas.texture.id()) {
-            self.work.paint_all(self.spec.capacity);
+            let looks = self.looks.iter().enumerate().map(|(slot, look)| (slot as u32, *look));
+            self.work.paint(looks);
         }
         if !self.work.is_empty() {
             let params = Params::new(self.spec.model.rule(), self.spec.grid, self.spec.atlas_columns);

@@ -11,6 +11,7 @@ const PAINT: u32 = 4;
 const CELLS: u32 = 8;
 const SCAR: u32 = 16;
 const SOW: u32 = 32;
+const CRISP: u32 = 64;
 
 /// What is to be done with one sprite in one dispatch; `Job` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
@@ -23,6 +24,24 @@ pub(super) struct Job {
     /// The first of its words in the payload.
     payload: u32,
     pad: [u32; 2],
+}
+
+/// How a sprite is painted and counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Look {
+    /// Cosine and sine of its angle.
+    pub(crate) rotation: (f32, f32),
+    /// Cells that are like those of the grown sprite are painted as its pixels.
+    pub(crate) crisp: bool,
+}
+
+impl Look {
+    const UPRIGHT: Self = Self { rotation: (1.0, 0.0), crisp: false };
+
+    fn job(self, slot: u32, flags: u32) -> Job {
+        let crisp = if self.crisp { CRISP } else { 0 };
+        Job { slot, rotation: self.rotation.into(), flags: flags | crisp, ..Job::default() }
+    }
 }
 
 /// One tick of a population: first the edits, then the ticks, as ranges of the job lists.
@@ -64,29 +83,29 @@ impl Work {
         self.steps.push(Step { edits: (edits, edits), ticks: (ticks, ticks) });
     }
 
-    fn edit(&mut self, slot: u32, flags: u32, payload: u32) {
+    fn edit(&mut self, job: Job) {
         if self.steps.is_empty() {
             self.next_step();
         }
-        self.edits.push(Job { slot, flags, payload, ..Job::default() });
+        self.edits.push(job);
         if let Some(step) = self.steps.last_mut() {
             step.edits.1 += 1;
         }
     }
 
     /// The sprite starts anew from its seed, and is painted so. At most once a sprite and step.
-    pub(crate) fn seed(&mut self, slot: u32) {
-        self.edit(slot, SEED | PAINT, 0);
+    pub(crate) fn seed(&mut self, slot: u32, look: Look) {
+        self.edit(look.job(slot, SEED | PAINT));
     }
 
     /// The sprite's cells are replaced, and painted. At most once a sprite and step.
-    pub(crate) fn put(&mut self, slot: u32, state: &State) {
+    pub(crate) fn put(&mut self, slot: u32, state: &State, look: Look) {
         let first = self.payload.len() as u32;
         let cells = || state.values().chunks_exact(state.channels());
         for quad in 0..state.channels() / 4 {
             self.payload.extend(cells().flat_map(|cell| cell[quad * 4..][..4].iter().map(|value| value.to_bits())));
         }
-        self.edit(slot, CELLS | PAINT, first);
+        self.edit(Job { payload: first, ..look.job(slot, CELLS | PAINT) });
     }
 
     /// Bytes of wounds and cells so far.
@@ -94,10 +113,21 @@ impl Work {
         self.payload.len() as u64 * 4
     }
 
-    /// So many slots are painted as they are, after all else.
-    pub(super) fn paint_all(&mut self, slots: u32) {
+    /// Sprites are painted as they are, after all else, each by its look.
+    pub(crate) fn paint(&mut self, looks: impl IntoIterator<Item = (u32, Look)>) {
         self.next_step();
-        (0..slots).for_each(|slot| self.edit(slot, PAINT, 0));
+        looks.into_iter().for_each(|(slot, look)| self.edit(look.job(slot, PAINT)));
+    }
+
+    /// Notes how sprites look, by slot.
+    pub(super) fn note_looks(&self, looks: &mut Vec<Look>) {
+        for job in self.edits.iter().chain(&self.ticks).filter(|job| job.flags & PAINT != 0) {
+            let slot = job.slot as usize;
+            if looks.len() <= slot {
+                looks.resize(slot + 1, Look::UPRIGHT);
+            }
+            looks[slot] = Look { rotation: job.rotation.into(), crisp: job.flags & CRISP != 0 };
+        }
     }
 
     /// Before this step's tick, ground dies, then seeds are sown, then cells are zeroed. At most once a
@@ -112,16 +142,16 @@ impl Work {
             }
         }
         if flags != 0 {
-            self.edit(slot, flags, first);
+            self.edit(Job { slot, flags, payload: first, ..Job::default() });
         }
     }
 
     /// One tick. Returns its number, for [`Work::no_paint`].
-    pub(crate) fn tick(&mut self, slot: u32, key: u32, rotation: (f32, f32)) -> usize {
+    pub(crate) fn tick(&mut self, slot: u32, key: u32, look: Look) -> usize {
         if self.steps.is_empty() {
             self.next_step();
         }
-        self.ticks.push(Job { slot, key, rotation: rotation.into(), flags: PAINT, ..Job::default() });
+        self.ticks.push(Job { key, ..look.job(slot, PAINT) });
         if let Some(step) = self.steps.last_mut() {
             step.ticks.1 += 1;
         }
@@ -188,10 +218,10 @@ mod tests {
         let mask = crate::rule::CellMask::of(&crate::rule::Shape::circle(2.0, 2.0, 1.5), 8, 8);
         let frame = || {
             let mut work = Work::default();
-            work.seed(3);
+            work.seed(3, Look::UPRIGHT);
             work.next_step();
             work.change(3, &Changes { wound: Some(mask.clone()), ..Changes::default() });
-            work.tick(3, 7, (1.0, 0.0));
+            work.tick(3, 7, Look::UPRIGHT);
             work
         };
         let mut work = frame();

@@ -1,6 +1,6 @@
 //! What a sprite's cells amount to: how many live, where, and how many of those that it should have.
 
-use super::{Model, Rule, State};
+use super::{Model, Output, Rule, State};
 
 impl Rule {
     /// Whether a cell lives: its alive channel is above the threshold, or, for rules without a life
@@ -17,9 +17,12 @@ impl Rule {
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
     width: usize,
-    /// Straight-alpha sRGB, 0 to 1; transparent where no cell should live. Empty for rules without a
-    /// life mask, which want every cell.
+    /// Straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, which want every cell.
     pixels: Vec<[f32; 4]>,
+    /// A cell should live where the pixel's alpha is above this.
+    threshold: f32,
+    /// Whether the pixels are those of the model's target.
+    authored: bool,
     cells: u32,
 }
 
@@ -29,29 +32,35 @@ impl Reference {
         let rule = model.rule();
         let pixels: Vec<[f32; 4]> = match (rule.alive, model.target()) {
             (None, _) => Vec::new(),
-            (Some(alive), Some(target)) => {
-                let visible = |pixel: &[f32; 4]| pixel[3] > alive.threshold.max(0.0);
-                let straight = |[r, g, b, a]: [f32; 4]| [r / a, g / a, b / a, a];
+            (Some(_), Some(target)) => {
+                let straight = |[r, g, b, a]: [f32; 4]| if a > 0.0 { [r / a, g / a, b / a, a] } else { [0.0; 4] };
                 let pixels = target.premultiplied(width, height);
-                let pixels = pixels.as_chunks::<4>().0.iter();
-                pixels.map(|pixel| if visible(pixel) { straight(*pixel) } else { [0.0; 4] }).collect()
+                pixels.as_chunks::<4>().0.iter().map(|pixel| straight(*pixel)).collect()
             }
-            (Some(_), None) => {
+            (Some(alive), None) => {
                 let state = grow();
                 let cells = state.values().chunks_exact(rule.channels);
-                cells.map(|cell| if rule.lives(cell) { [0.0, 0.0, 0.0, 1.0] } else { [0.0; 4] }).collect()
+                let pixel = |lives| [0.0, 0.0, 0.0, if lives { alive.threshold + 1.0 } else { 0.0 }];
+                cells.map(|cell| pixel(rule.lives(cell))).collect()
             }
         };
+        let threshold = rule.alive.map_or(0.0, |alive| alive.threshold);
         let cells = match pixels.is_empty() {
             true => width * height,
-            false => pixels.iter().filter(|pixel| pixel[3] > 0.0).count(),
+            false => pixels.iter().filter(|pixel| pixel[3] > threshold).count(),
         };
-        Self { width, pixels, cells: cells as u32 }
+        let authored = rule.output == Output::PremultipliedAlpha && rule.alive.is_some() && model.target().is_some();
+        Self { width, pixels, threshold, authored, cells: cells as u32 }
     }
 
     /// `[height, width, 4]`, or nothing if every cell is wanted.
     pub(crate) fn pixels(&self) -> &[[f32; 4]] {
         &self.pixels
+    }
+
+    /// Whether the pixels may be shown: they are those of the model's target.
+    pub(crate) fn is_authored(&self) -> bool {
+        self.authored
     }
 
     /// How many cells a grown sprite has.
@@ -60,17 +69,19 @@ impl Reference {
     }
 
     /// Whether a grown sprite has a cell there, if it is turned by an angle of this cosine and sine.
-    fn wants(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> bool {
-        if self.pixels.is_empty() {
-            return true;
-        }
-        let height = self.pixels.len() / self.width;
+    fn wants(&self, x: usize, y: usize, rotation: (f32, f32)) -> bool {
+        self.pixels.is_empty() || self.pixel(x, y, rotation)[3] > self.threshold
+    }
+
+    /// A grown sprite's pixel there, if it is turned by an angle of this cosine and sine.
+    pub(crate) fn pixel(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> [f32; 4] {
+        let height = self.pixels.len() / self.width.max(1);
         let (middle_x, middle_y) = ((self.width / 2) as f32, (height / 2) as f32);
         let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
         let x = (dx * cos - dy * sin + middle_x + 0.5).floor();
         let y = (dx * sin + dy * cos + middle_y + 0.5).floor();
         let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < height as f32;
-        inside && self.pixels[y as usize * self.width + x as usize][3] > 0.0
+        if inside { self.pixels[y as usize * self.width + x as usize] } else { [0.0; 4] }
     }
 }
 
@@ -112,7 +123,7 @@ impl Census {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{Output, Target, Weights, rotation};
+    use crate::rule::{Target, Weights, rotation};
 
     fn model(target: Option<Target>) -> Model {
         let rule = Rule { grid: [9, 7], channels: 8, hidden: 16, ..Rule::default() };

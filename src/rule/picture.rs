@@ -22,6 +22,25 @@ pub(crate) fn pixel(output: Output, cell: &[f32]) -> Rgba {
     }
 }
 
+/// How far, in any premultiplied channel, a cell may be from the grown sprite and still show that
+/// sprite's pixel; and from where on it shows itself.
+const LIKENESS: (f32, f32) = (0.15, 0.35);
+
+/// As [`pixel`], of a cell that shows the pixel of the grown sprite (straight alpha, 0 to 1) as far
+/// as it is like it.
+pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
+    let &[r, g, b, a, ..] = cell else { return [0; 4] };
+    let [grown_r, grown_g, grown_b, grown_a] = grown;
+    let wanted = [grown_r * grown_a, grown_g * grown_a, grown_b * grown_a, grown_a];
+    let own = [r, g, b, a];
+    let distance = own.iter().zip(wanted).map(|(own, wanted)| (own - wanted).abs()).fold(0.0, f32::max);
+    let share = ((distance - LIKENESS.0) / (LIKENESS.1 - LIKENESS.0)).clamp(0.0, 1.0);
+    if share == 0.0 {
+        return grown.map(|value| (value * 255.0 + 0.5) as u8);
+    }
+    pixel(Output::PremultipliedAlpha, &[0, 1, 2, 3].map(|i| wanted[i] + (own[i] - wanted[i]) * share))
+}
+
 /// The picture of a grid, row-major.
 pub fn picture(output: Output, state: &State) -> Vec<Rgba> {
     state.values().chunks_exact(state.channels().max(1)).map(|cell| pixel(output, cell)).collect()
@@ -37,6 +56,16 @@ mod tests {
         assert_eq!(pixel([0.25, 0.5, 0.0, 0.5]), [128, 255, 0, 128]);
         assert_eq!(pixel([1.0, 1.0, 1.0, 0.0]), [0; 4]);
         assert_eq!(pixel([2.0, -1.0, 0.5, 1.5]), [255, 0, 128, 255]);
+    }
+
+    #[test]
+    fn a_crisp_cell_shows_the_authored_pixel_as_far_as_it_is_like_it() {
+        let grown = [200.0 / 255.0, 0.0, 10.0 / 255.0, 128.0 / 255.0];
+        assert_eq!(crisp_pixel(&[0.5, 0.1, -0.1, 0.6], grown), [200, 0, 10, 128]);
+        assert_eq!(crisp_pixel(&[0.0, 1.0, 0.0, 1.0], grown), [0, 255, 0, 255]);
+        assert_eq!(crisp_pixel(&[0.0; 16], grown), [0; 4]);
+        assert_eq!(crisp_pixel(&[0.0, 0.0, 0.0, 0.14], [0.0; 4]), [0; 4]);
+        assert_eq!(crisp_pixel(&[0.25, 0.0, 0.0, 0.25], [0.0; 4]), [255, 0, 0, 32], "half way");
     }
 
     #[test]

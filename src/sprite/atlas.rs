@@ -15,6 +15,7 @@ pub(super) struct Atlas {
     pub(super) image: Handle<Image>,
     pub(super) columns: u32,
     grid: [u32; 2],
+    smooth: bool,
 }
 
 /// The most slots of an atlas of at most so many pixels on a side.
@@ -25,16 +26,23 @@ pub(super) fn most_slots(grid: [u32; 2], side: u32) -> u32 {
 
 impl Atlas {
     /// An atlas with room for so many slots, at most [`most_slots`].
-    pub(super) fn new(images: &mut Assets<Image>, grid: [u32; 2], slots: u32, side: u32, on_gpu: bool) -> Self {
+    pub(super) fn new(
+        images: &mut Assets<Image>,
+        grid: [u32; 2],
+        smooth: bool,
+        slots: u32,
+        side: u32,
+        on_gpu: bool,
+    ) -> Self {
         let columns = columns(grid, slots, side);
-        let image = images.add(blank(grid, columns, slots, on_gpu));
-        Self { image, columns, grid }
+        let image = images.add(blank(grid, smooth, columns, slots, on_gpu));
+        Self { image, columns, grid, smooth }
     }
 
     /// The same image with room for more. Its pixels are lost, and slots lie elsewhere.
     pub(super) fn grow(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
         self.columns = columns(self.grid, slots, side);
-        if let Err(error) = images.insert(&self.image, blank(self.grid, self.columns, slots, on_gpu)) {
+        if let Err(error) = images.insert(&self.image, blank(self.grid, self.smooth, self.columns, slots, on_gpu)) {
             error!("an atlas of sprites cannot grow: {error}");
         }
     }
@@ -60,7 +68,7 @@ fn columns(grid: [u32; 2], slots: u32, side: u32) -> u32 {
 
 /// A transparent image. On the GPU it is written by compute through a linear view, since sRGB
 /// textures cannot be written so; it is always sampled as sRGB.
-fn blank(grid: [u32; 2], columns: u32, slots: u32, on_gpu: bool) -> Image {
+fn blank(grid: [u32; 2], smooth: bool, columns: u32, slots: u32, on_gpu: bool) -> Image {
     let [width, height] = grid.map(|side| side + 2 * GUTTER);
     let size = Extent3d { width: width * columns, height: height * slots.div_ceil(columns), depth_or_array_layers: 1 };
     let usages = RenderAssetUsages::MAIN_WORLD | RenderAssetUsages::RENDER_WORLD;
@@ -78,7 +86,7 @@ fn blank(grid: [u32; 2], columns: u32, slots: u32, on_gpu: bool) -> Image {
         Image::new_fill(size, TextureDimension::D2, &[0; 4], TextureFormat::Rgba8UnormSrgb, usages)
     };
     image.texture_descriptor.label = Some("nca_atlas");
-    image.sampler = ImageSampler::nearest();
+    image.sampler = if smooth { ImageSampler::linear() } else { ImageSampler::nearest() };
     image
 }
 
@@ -93,7 +101,7 @@ mod tests {
         {
             let mut images = Assets::<Image>::default();
             assert!(slots <= most_slots(grid, side));
-            let atlas = Atlas::new(&mut images, grid, slots, side, true);
+            let atlas = Atlas::new(&mut images, grid, false, slots, side, true);
             let size = images.get(&atlas.image).unwrap().size();
             assert!(size.max_element() <= side, "{size} for {slots} slots of {grid:?}");
             let rects: Vec<Rect> = (0..slots).map(|slot| atlas.rect(slot).inflate(GUTTER as f32)).collect();

@@ -6,7 +6,7 @@ use super::{atlas::Atlas, occupant::Occupant};
 use crate::{
     cpu::{Engine, Grid, Scratch},
     gpu::{CensusRead, GUTTER},
-    rule::{Census, Changes, Model, Output, Reference, Rule, State, pixel, rotation},
+    rule::{Census, Changes, Model, Output, Reference, Rgba, Rule, State, crisp_pixel, pixel},
 };
 
 /// The cells of a population, by slot.
@@ -100,13 +100,23 @@ impl CpuCells {
             slot.ticked = false;
             let lost = std::mem::take(&mut slot.lost);
             let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
-            let census = Census::take(rule, grid.state(), reference, rotation(occupant.life.angle), lost);
+            let census = Census::take(rule, grid.state(), reference, occupant.look().rotation, lost);
             counted.push(CensusRead { entity: occupant.entity, population, tick: occupant.life.tick, census });
         }
     }
 
     /// Brings the atlas up to date with the cells.
-    pub(super) fn paint(&mut self, atlas: &Atlas, output: Output, images: &mut Assets<Image>) {
+    pub(super) fn paint(
+        &mut self,
+        atlas: &Atlas,
+        output: Output,
+        reference: &Reference,
+        occupants: &mut [Option<Occupant>],
+        images: &mut Assets<Image>,
+    ) {
+        for (slot, occupant) in self.slots.iter_mut().zip(occupants.iter_mut()) {
+            slot.stale |= occupant.as_mut().is_some_and(|occupant| std::mem::take(&mut occupant.stale));
+        }
         if !self.slots.iter().any(|slot| slot.stale) {
             return;
         }
@@ -114,9 +124,14 @@ impl CpuCells {
         let Some(mut image) = images.get_mut(&atlas.image) else { return };
         let width = image.width() as usize;
         let Some(data) = image.data.as_mut() else { return };
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            if let Some(grid) = slot.grid.as_ref().filter(|_| slot.stale) {
-                paint(grid.state(), output, atlas.corner(index as u32), data, width);
+        for (index, (slot, occupant)) in self.slots.iter_mut().zip(occupants).enumerate() {
+            if let (Some(grid), Some(occupant)) = (slot.grid.as_ref().filter(|_| slot.stale), occupant) {
+                let look = occupant.look();
+                let color = |x: usize, y: usize, cell: &[f32]| match look.crisp {
+                    true => crisp_pixel(cell, reference.pixel(x, y, look.rotation)),
+                    false => pixel(output, cell),
+                };
+                paint(grid.state(), color, atlas.corner(index as u32), data, width);
             }
             slot.stale = false;
         }
@@ -158,15 +173,15 @@ impl Slot {
 
 /// Paints cells at a corner of an image `width` pixels wide; what borders on the edge also goes
 /// into the gutter.
-fn paint(state: &State, output: Output, corner: UVec2, data: &mut [u8], width: usize) {
+fn paint(state: &State, color: impl Fn(usize, usize, &[f32]) -> Rgba, corner: UVec2, data: &mut [u8], width: usize) {
     const _: () = assert!(GUTTER == 1, "each edge is copied once");
     let (corner_x, corner_y) = (corner.x as usize, corner.y as usize);
     for y in 0..state.height() {
         let first = ((corner_y + y) * width + corner_x) * 4;
         let cells = state.values()[y * state.width() * state.channels()..].chunks_exact(state.channels());
         let row = first..first + state.width() * 4;
-        for (pixel_bytes, cell) in data[row.clone()].as_chunks_mut::<4>().0.iter_mut().zip(cells) {
-            *pixel_bytes = pixel(output, cell);
+        for (x, (bytes, cell)) in data[row.clone()].as_chunks_mut::<4>().0.iter_mut().zip(cells).enumerate() {
+            *bytes = color(x, y, cell);
         }
         data.copy_within(row.start..row.start + 4, row.start - 4);
         data.copy_within(row.end - 4..row.end, row.end);
@@ -190,7 +205,8 @@ mod tests {
             (0..6).flat_map(|cell| [0.0, 0.0, 0.0, 0.1 + cell as f32 * 0.1, 0.0, 0.0, 0.0, 0.0]).collect();
         let state = State::from_values(3, 2, 8, values).unwrap();
         let mut data = vec![0; 5 * 4 * 4];
-        paint(&state, Output::PremultipliedAlpha, UVec2::ONE, &mut data, 5);
+        let color = |_: usize, _: usize, cell: &[f32]| pixel(Output::PremultipliedAlpha, cell);
+        paint(&state, color, UVec2::ONE, &mut data, 5);
         let alphas: Vec<u8> = data.chunks(4).map(|pixel| pixel[3]).collect();
         let expected =
             [0.1, 0.1, 0.2, 0.3, 0.3, 0.1, 0.1, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.4, 0.4, 0.5, 0.6, 0.6];

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work},
-    rule::{CellMask, Changes, rotation, tick_key},
+    rule::{CellMask, Changes, tick_key},
 };
 
 /// What goes to the render world, and how things stand there.
@@ -71,6 +71,14 @@ impl GpuFeed {
             }
         } else if self.standing == Standing::Ready {
             self.start(occupants);
+            let stale = |(slot, occupant): (usize, &mut Option<Occupant>)| {
+                let occupant = occupant.as_mut()?;
+                std::mem::take(&mut occupant.stale).then(|| (slot as u32, occupant.look()))
+            };
+            let stale: Vec<_> = occupants.iter_mut().enumerate().filter_map(stale).collect();
+            if !stale.is_empty() {
+                self.work.paint(stale);
+            }
             self.read_cells(occupants);
         }
         for (slot, occupant) in occupants.iter().enumerate() {
@@ -90,7 +98,8 @@ impl GpuFeed {
         let mut begun = false;
         let most = self.most_payload.saturating_sub(self.change_bytes * occupants.len() as u64);
         for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(Occupant { start, .. }) = occupant else { continue };
+            let Some(occupant) = occupant else { continue };
+            let start = &mut occupant.start;
             if let Some(Start::Cells(state)) = start {
                 let bytes = size_of_val(state.values()) as u64;
                 if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > most {
@@ -98,12 +107,14 @@ impl GpuFeed {
                 }
             }
             let Some(start) = start.take() else { continue };
+            let look = occupant.look();
+            occupant.stale = false;
             if !std::mem::replace(&mut begun, true) {
                 self.work.next_step();
             }
             match start {
-                Start::Seed => self.work.seed(slot as u32),
-                Start::Cells(state) => self.work.put(slot as u32, &state),
+                Start::Seed => self.work.seed(slot as u32, look),
+                Start::Cells(state) => self.work.put(slot as u32, &state, look),
             }
         }
     }
@@ -123,7 +134,7 @@ impl GpuFeed {
                 self.work.no_paint(earlier);
             }
             let key = tick_key(tick.tick, tick.seed);
-            occupant.last_tick = Some(self.work.tick(slot, key, rotation(tick.angle)));
+            occupant.last_tick = Some(self.work.tick(slot, key, occupant.look()));
         }
         any
     }

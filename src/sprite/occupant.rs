@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{NcaPace, NcaTexture, texture::Wanted};
 use crate::{
     cpu::Tick,
-    rule::{CellMask, Changes, State, tick_key},
+    gpu::Look,
+    rule::{CellMask, Changes, State, rotation, tick_key},
 };
 
 /// The sprite in a slot.
@@ -15,6 +16,10 @@ pub(super) struct Occupant {
     pub(super) life: Life,
     /// Ticks for each tick of the clock.
     pace: f64,
+    /// Whether it is painted crisp.
+    crisp: bool,
+    /// It must be painted anew, though it may not tick.
+    pub(super) stale: bool,
     /// Whether its entity knows that it is asleep.
     pub(super) told_asleep: bool,
     /// What the GPU has yet to be told of the sprite's cells.
@@ -53,16 +58,30 @@ pub(super) enum Start {
 }
 
 impl Occupant {
-    pub(super) fn new(entity: Entity, texture: &NcaTexture) -> Self {
+    pub(super) fn new(entity: Entity, texture: &NcaTexture, crisp: bool) -> Self {
         Self {
             entity,
             life: Life::new(texture),
             pace: NcaPace::default().rate(),
+            crisp,
+            stale: false,
             told_asleep: false,
             start: None,
             wanted: Wanted::NOTHING,
             last_tick: None,
         }
+    }
+
+    /// Follows its texture.
+    pub(super) fn follow(&mut self, texture: &NcaTexture, crisp: bool) {
+        self.life.follow(texture);
+        self.stale |= self.crisp != crisp;
+        self.crisp = crisp;
+    }
+
+    /// How it is painted and counted.
+    pub(super) fn look(&self) -> Look {
+        Look { rotation: rotation(self.life.angle), crisp: self.crisp }
     }
 
     pub(super) fn set_pace(&mut self, pace: NcaPace) {
@@ -114,7 +133,7 @@ impl Life {
     }
 
     /// Follows its texture's seed and angle.
-    pub(super) fn follow(&mut self, texture: &NcaTexture) {
+    fn follow(&mut self, texture: &NcaTexture) {
         if (self.seed, self.angle) != (texture.seed, texture.angle) {
             (self.seed, self.angle) = (texture.seed, texture.angle);
             self.wake();

@@ -52,6 +52,8 @@ pub(super) struct Population {
     model: Arc<Model>,
     reference: Arc<Reference>,
     grid: [u32; 2],
+    /// Whether the picture is sampled linearly.
+    smooth: bool,
     /// `None` in an app without images.
     atlas: Option<Atlas>,
     choice: EngineChoice,
@@ -85,13 +87,13 @@ impl Populations {
         let fits = |population: &Population| {
             population.model_id == model_id
                 && !population.outdated(model_id, model)
-                && population.grid == grid
+                && (population.grid, population.smooth) == (grid, texture.smooth)
                 && population.has_room()
         };
         let id = match self.list.iter().find(|(_, population)| fits(population)) {
             Some((id, _)) => *id,
             None => {
-                let population = Population::new(self.choice, model_id, model.0.clone(), grid, images.as_deref_mut())?;
+                let population = Population::new(self.choice, texture, model, grid, images.as_deref_mut())?;
                 self.list.insert(self.next, population);
                 self.next += 1;
                 self.next - 1
@@ -169,8 +171,10 @@ impl Populations {
 
     /// Follows a texture's seed and angle.
     pub(super) fn follow(&mut self, place: Place, texture: &NcaTexture) {
-        if let Some(occupant) = self.occupant_mut(place) {
-            occupant.life.follow(texture);
+        let Some(population) = self.list.get_mut(&place.population) else { return };
+        let crisp = population.shows_crisp(texture);
+        if let Some(occupant) = population.occupant_mut(place.slot) {
+            occupant.follow(texture, crisp);
         }
     }
 
@@ -183,7 +187,8 @@ impl Populations {
     /// Whether a texture belongs where it is.
     pub(super) fn suits(&self, place: Place, texture: &NcaTexture) -> bool {
         self.get(place.population).is_some_and(|population| {
-            population.model_id == texture.model.id() && population.grid == grid(texture, &population.model)
+            population.model_id == texture.model.id()
+                && (population.grid, population.smooth) == (grid(texture, &population.model), texture.smooth)
         })
     }
 
@@ -256,7 +261,8 @@ impl Populations {
     pub(super) fn paint(&mut self, images: &mut Assets<Image>) {
         for population in self.list.values_mut() {
             if let (Engine::Cpu(cells), Some(atlas)) = (&mut population.engine, &population.atlas) {
-                cells.paint(atlas, population.model.rule().output, images);
+                let Population { model, reference, occupants, .. } = population;
+                cells.paint(atlas, model.rule().output, reference, occupants, images);
             }
         }
     }
@@ -290,6 +296,14 @@ impl Population {
         self.grid
     }
 
+    /// Whether a texture wants the pixels of the grown sprite, and there are some.
+    fn shows_crisp(&self, texture: &NcaTexture) -> bool {
+        if texture.crisp && !self.reference.is_authored() {
+            warn_once!("`{}` is not shown crisp: its model has no target", self.model.rule().name);
+        }
+        texture.crisp && self.reference.is_authored()
+    }
+
     /// How many cells a grown sprite has.
     pub(super) fn grown_cells(&self) -> u32 {
         self.reference.cells()
@@ -297,11 +311,12 @@ impl Population {
 
     fn new(
         choice: EngineChoice,
-        model_id: AssetId<NcaModel>,
-        model: Arc<Model>,
+        texture: &NcaTexture,
+        model: &NcaModel,
         grid: [u32; 2],
         images: Option<&mut Assets<Image>>,
     ) -> Option<Self> {
+        let (model_id, model) = (texture.model.id(), model.0.clone());
         let by_cells = match choice {
             EngineChoice::Gpu(limits) => limits.most_sprites(model.rule(), grid),
             EngineChoice::Cpu { .. } => u32::MAX,
@@ -315,7 +330,8 @@ impl Population {
         let capacity = FIRST_SLOTS.min(most_slots);
         let on_gpu = matches!(choice, EngineChoice::Gpu(_));
         Some(Self {
-            atlas: images.map(|images| Atlas::new(images, grid, capacity, choice.texture_side(), on_gpu)),
+            atlas: images
+                .map(|images| Atlas::new(images, grid, texture.smooth, capacity, choice.texture_side(), on_gpu)),
             engine: match choice {
                 EngineChoice::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(&model))),
                 EngineChoice::Gpu(limits) => Engine::Gpu(GpuFeed::new(limits, grid)),
@@ -323,6 +339,7 @@ impl Population {
             reference: Arc::new(Reference::new(&model, grid.map(|side| side as usize), || grow(&model, grid))),
             model_id,
             model,
+            smooth: texture.smooth,
             grid,
             choice,
             most_slots,
@@ -358,7 +375,7 @@ impl Population {
         if slot >= self.capacity {
             self.grow(images);
         }
-        self.occupants[slot as usize] = Some(Occupant::new(entity, texture));
+        self.occupants[slot as usize] = Some(Occupant::new(entity, texture, self.shows_crisp(texture)));
         self.start(slot, Start::Seed);
         slot
     }

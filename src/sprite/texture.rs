@@ -41,6 +41,12 @@ pub struct NcaTexture {
     /// Width and height of the grid, 1..=1024 cells each; default: those of the model. Another
     /// grid starts the sprite anew.
     pub grid: Option<UVec2>,
+    /// Whether a cell that is like that of the grown sprite shows the very pixel of the model's target, so
+    /// that only wounded tissue looks alive; default false. The likeness is judged cell by cell.
+    pub crisp: bool,
+    /// Whether the picture is sampled linearly, as for sprites that are scaled or turned smoothly;
+    /// default false, nearest. Another choice starts the sprite anew.
+    pub smooth: bool,
 }
 
 impl NcaTexture {
@@ -57,6 +63,16 @@ impl NcaTexture {
     /// Turned by an angle in radians.
     pub fn with_angle(self, angle: f32) -> Self {
         Self { angle, ..self }
+    }
+
+    /// Shown as authored where it is whole.
+    pub fn crisp(self) -> Self {
+        Self { crisp: true, ..self }
+    }
+
+    /// Sampled linearly.
+    pub fn smooth(self) -> Self {
+        Self { smooth: true, ..self }
     }
 
     /// On a grid of so many cells.

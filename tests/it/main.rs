@@ -7,6 +7,7 @@ mod golden;
 mod gradient;
 mod model_file;
 mod noise;
+mod picture;
 mod plugin;
 mod readme;
 mod rollout;

@@ -1,16 +1,11 @@
 //! The plugin in headless apps, on both backends.
 
-use bevy::{
-    asset::RenderAssetUsages,
-    image::TRANSPARENT_IMAGE_HANDLE,
-    prelude::*,
-    render::gpu_readback::{Readback, ReadbackComplete},
-};
+use bevy::prelude::*;
 use bevy_nca::{
     cpu::{Engine, Scratch, Tick, oracle_step},
     headless::{self, NoCells},
     prelude::*,
-    rule::{CellMask, Model, Rule, Shape, State, Weights, picture},
+    rule::{CellMask, Model, Rule, Shape, State, Weights},
 };
 
 use crate::{
@@ -187,66 +182,6 @@ fn many_sprites_keep_apart() {
     });
 }
 
-/// The pixels of a sprite's slot, as the GPU has them.
-fn pixels(app: &mut App, entity: Entity) -> Vec<[u8; 4]> {
-    let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
-    let image = app.world().resource::<Assets<Image>>().get(&sprite.image).unwrap();
-    let (width, data) = match &image.data {
-        Some(data) => (image.width() as usize, data.clone()),
-        None => {
-            #[derive(Resource, Default)]
-            struct Bytes(Vec<u8>);
-            let row = (image.width() as usize * 4).next_multiple_of(256) / 4;
-            app.init_resource::<Bytes>();
-            let readback = app.world_mut().spawn(Readback::texture(sprite.image.clone())).id();
-            app.world_mut().entity_mut(readback).observe(|read: On<ReadbackComplete>, mut bytes: ResMut<Bytes>| {
-                bytes.0.clone_from(&read.data);
-            });
-            // The first frames may still be under way.
-            (0..20).for_each(|_| app.update());
-            app.world_mut().despawn(readback);
-            (row, app.world().resource::<Bytes>().0.clone())
-        }
-    };
-    let rect = sprite.rect.unwrap().as_urect();
-    let at = |x: u32, y: u32| data.as_chunks::<4>().0[y as usize * width + x as usize];
-    (rect.min.y..rect.max.y)
-        .flat_map(|y| (rect.min.x..rect.max.x).map(move |x| (x, y)))
-        .map(|(x, y)| at(x, y))
-        .collect()
-}
-
-#[test]
-fn the_picture_is_that_of_the_cells() {
-    on_each_backend(|backend| {
-        for name in ["standard", "texture"] {
-            let golden = Golden::read(name);
-            let mut app = paused_app(backend);
-            let handle = add_model(&mut app, &golden.model);
-            let spawn = |app: &mut App, seed| {
-                app.world_mut().spawn((NcaTexture::new(handle.clone()).with_seed(seed), Sprite::default())).id()
-            };
-            let sprites: Vec<Entity> = (0..4).map(|seed| spawn(&mut app, seed)).collect();
-            cells(&mut app, sprites[3]);
-            headless::step(&mut app, 20);
-            // A fifth sprite needs a larger atlas, in which the others are painted again.
-            let fifth = spawn(&mut app, 4);
-            for sprite in sprites.into_iter().chain([fifth]) {
-                let (_, state) = cells(&mut app, sprite);
-                let expected = picture(golden.model.rule().output, &state);
-                let got = pixels(&mut app, sprite);
-                assert_eq!(got.len(), expected.len());
-                for (got, expected) in got.iter().zip(&expected) {
-                    // A value on the edge between two bytes may be rounded to either.
-                    let close = got.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= 1);
-                    assert!(close, "{backend:?}, {name}: {got:?} instead of {expected:?}");
-                }
-                assert!(expected.iter().any(|pixel| pixel[3] > 0));
-            }
-        }
-    });
-}
-
 #[test]
 fn spawns_and_despawns_leak_nothing() {
     on_each_backend(|backend| {
@@ -326,56 +261,4 @@ fn models_are_loaded_as_assets_and_bad_ones_are_no_panic() {
     assert_eq!(headless::read_cells(&mut app, bad, 100_000), Err(NoCells::NoModel));
     assert_eq!(headless::read_cells(&mut app, Entity::PLACEHOLDER, 9), Err(NoCells::NoTexture(Entity::PLACEHOLDER)));
     assert_eq!(*app.world().resource::<NcaBackend>(), NcaBackend::Cpu);
-}
-
-/// Sprites without cells are not drawn as the white pixel of a missing image.
-#[test]
-fn a_sprite_without_its_model_is_transparent() {
-    let mut app = paused_app(NcaBackend::Cpu);
-    let entity = app.world_mut().spawn((NcaTexture::default(), Sprite::default())).id();
-    app.update();
-    assert_eq!(app.world().get::<Sprite>(entity).unwrap().image, TRANSPARENT_IMAGE_HANDLE);
-    let own = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
-    let entity = app.world_mut().spawn((NcaTexture::default(), Sprite::from_image(own.clone()))).id();
-    app.update();
-    assert_eq!(app.world().get::<Sprite>(entity).unwrap().image, own, "a placeholder of the game's own stays");
-    assert_eq!(app.world().resource::<Assets<Image>>().get(&own).unwrap().asset_usage, RenderAssetUsages::default());
-}
-
-/// Whatever comes and goes, a sprite shows its own slot or nothing.
-#[test]
-fn a_sprite_shows_its_own_cells_and_nothing_else() {
-    let mut app = paused_app(NcaBackend::Cpu);
-    let handle = add_model(&mut app, &Golden::read("small").model);
-    let first = app.world_mut().spawn(NcaTexture::new(handle.clone())).id();
-    app.update();
-    app.world_mut().entity_mut(first).insert(Sprite { flip_x: true, ..default() });
-    app.update();
-    let shown = |app: &App, entity| {
-        app.world().get::<Sprite>(entity).map(|sprite| (sprite.image.clone(), sprite.rect)).unwrap()
-    };
-    let (image, rect) = shown(&app, first);
-    assert!(image != Handle::default() && rect.is_some(), "a sprite that comes later is painted");
-
-    // Its model goes away, and another sprite takes its slot.
-    app.world_mut().get_mut::<NcaTexture>(first).unwrap().model = Handle::default();
-    let second = app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default())).id();
-    app.update();
-    app.update();
-    assert_eq!(shown(&app, first), (TRANSPARENT_IMAGE_HANDLE, None));
-    assert!(shown(&app, second).1.is_some());
-
-    // Without the component, the cells go; with it again, they start anew.
-    headless::step(&mut app, 3);
-    assert_eq!(cells(&mut app, second).0, 3);
-    app.world_mut().entity_mut(second).remove::<NcaTexture>();
-    app.update();
-    assert_eq!(headless::read_cells(&mut app, second, 3), Err(NoCells::NoTexture(second)));
-    app.world_mut().entity_mut(second).insert(NcaTexture::new(handle));
-    assert_eq!(cells(&mut app, second).0, 0);
-
-    // An image that the game has put there since is left alone.
-    let own = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
-    app.world_mut().entity_mut(second).insert(Sprite::from_image(own.clone())).remove::<NcaTexture>();
-    assert_eq!(shown(&app, second), (own, None));
 }

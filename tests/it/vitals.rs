@@ -44,7 +44,7 @@ fn vitals(app: &mut App, entity: Entity) -> NcaVitals {
     panic!("no vitals of tick {tick} have come")
 }
 
-fn slime() -> Model {
+pub fn slime() -> Model {
     Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap()
 }
 
