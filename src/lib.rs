@@ -62,9 +62,9 @@ pub use sprite::*;
 /// What a game uses.
 pub mod prelude {
     pub use crate::sprite::{
-        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaHeal, NcaKillBelow,
-        NcaModel, NcaPace, NcaPlugin, NcaReadCells, NcaRefused, NcaRegrown, NcaRestore, NcaSave, NcaSaved, NcaSleeping,
-        NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound, NcaWounded,
-        NcaWriteCells,
+        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaHeal, NcaHit,
+        NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore, NcaRestoreRefused,
+        NcaSave, NcaSaved, NcaSleeping, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTissue,
+        NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
     };
 }

@@ -101,10 +101,7 @@ impl Wound {
                 return mask;
             }
             Self::Scattered => {
-                let mut mask = CellMask::new(width, height);
-                let hit = |cell: &usize| mix(*cell as u32 ^ mix(seed)) < (u32::MAX / 10) * 9;
-                (0..width * height).filter(hit).for_each(|cell| mask.insert(cell));
-                return mask;
+                return CellMask::from_fn(width, height, |&cell| mix(cell as u32 ^ mix(seed)) < (u32::MAX / 10) * 9);
             }
         };
         CellMask::of(&shape, width, height)

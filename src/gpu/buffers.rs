@@ -9,7 +9,7 @@ use bevy::render::{
 };
 
 use super::{
-    census::CENSUS_BYTES,
+    census::{CENSUS_BYTES, tissue_bytes},
     pipelines::Params,
     work::{Job, Step, Work},
 };
@@ -42,7 +42,7 @@ impl CellBuffers {
             updates: buffer("nca_updates", cells * channels * 4),
             vitality: buffer("nca_vitality", cells * 8),
             ground: buffer("nca_ground", cells * 4),
-            census: buffer("nca_census", CENSUS_BYTES),
+            census: buffer("nca_census", CENSUS_BYTES + tissue_bytes(cells)),
         }
     }
 

@@ -11,16 +11,18 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use super::{population::GpuPopulation, work::Wish};
-use crate::rule::Census;
+use super::{population::GpuPopulation, work::CountWish};
+use crate::rule::{CellMask, Census, Count};
 
 /// What a sprite's cells amounted to after a tick.
 pub(crate) struct CensusRead {
     /// The sprite, and the population in which it was.
     pub(crate) entity: Entity,
     pub(crate) population: u32,
+    /// Which of the lives that the sprite has had.
+    pub(crate) life: u64,
     pub(crate) tick: u32,
-    pub(crate) census: Census,
+    pub(crate) count: Count,
 }
 
 /// A sprite's words in the census buffer, in the order of `live.wgsl`. All start as zeros; so the
@@ -39,12 +41,18 @@ struct Tally {
 /// Bytes of a sprite in the census buffer.
 pub(super) const CENSUS_BYTES: u64 = size_of::<Tally>() as u64;
 
-/// Whose census lies where in a copy.
+/// Bytes of a sprite's living cells, one bit each.
+pub(super) fn tissue_bytes(cells: u64) -> u64 {
+    CellMask::words_for(cells as usize) as u64 * 4
+}
+
+/// Whose census, and whose living cells, lie where in a copy.
 struct Entry {
-    wish: Wish,
+    wish: CountWish,
     population: u32,
     grid: [u32; 2],
     offset: u64,
+    tissue: u64,
 }
 
 impl Entry {
@@ -54,9 +62,26 @@ impl Entry {
         let Tally { live, held, sum, from_far_edge, end, lost } = bytemuck::pod_read_unaligned(words);
         let min = [0, 1].map(|axis| self.grid[axis].saturating_sub(from_far_edge[axis]));
         let min = if live > 0 { min } else { [0; 2] };
-        let Wish { entity, tick, .. } = self.wish;
+        let CountWish { entity, life, tick, tissue, .. } = self.wish;
         let census = Census { live, held, lost, min, max: end, sum };
-        Some(CensusRead { entity, population: self.population, tick, census })
+        let tissue = if tissue { Some(self.read_tissue(bytes)?) } else { None };
+        Some(CensusRead { entity, population: self.population, life, tick, count: Count { census, tissue } })
+    }
+
+    fn read_tissue(&self, bytes: &[u8]) -> Option<CellMask> {
+        let [width, height] = self.grid.map(|side| side as usize);
+        let first = self.tissue as usize;
+        let words = bytes.get(first..first + CellMask::words_for(width * height) * 4)?;
+        CellMask::from_words(width, height, bytemuck::pod_collect_to_vec(words))
+    }
+}
+
+/// Bytes of a population's census that are in use in this frame: which cells live comes last, and is seldom
+/// asked for.
+pub(super) fn census_bytes(population: &GpuPopulation) -> u64 {
+    match population.work.counts.iter().any(|wish| wish.tissue) {
+        true => population.cells.census.size(),
+        false => u64::from(population.cells.capacity) * CENSUS_BYTES,
     }
 }
 
@@ -91,7 +116,7 @@ impl CensusReadbacks {
         context: &mut RenderContext,
     ) {
         let counted = populations.filter(|(_, population)| !population.work.counts.is_empty());
-        let total = counted.clone().map(|(_, population)| population.cells.census.size()).sum::<u64>();
+        let total = counted.clone().map(|(_, population)| census_bytes(population)).sum::<u64>();
         if total == 0 {
             return;
         }
@@ -110,14 +135,18 @@ impl CensusReadbacks {
         let mut first = 0;
         for (id, population) in counted {
             let census = &population.cells.census;
-            context.command_encoder().copy_buffer_to_buffer(census, 0, &buffer, first, census.size());
+            let bytes = census_bytes(population);
+            context.command_encoder().copy_buffer_to_buffer(census, 0, &buffer, first, bytes);
+            let [width, height] = population.spec.grid.map(u64::from);
+            let tissues = first + u64::from(population.cells.capacity) * CENSUS_BYTES;
             entries.extend(population.work.counts.iter().map(|&wish| Entry {
                 wish,
                 population: id,
                 grid: population.spec.grid,
                 offset: first + u64::from(wish.slot) * CENSUS_BYTES,
+                tissue: tissues + u64::from(wish.slot) * tissue_bytes(width * height),
             }));
-            first += census.size();
+            first += bytes;
         }
         self.copied = Some((buffer, entries));
     }

@@ -8,7 +8,10 @@ use bevy::{
     },
 };
 
-use super::population::{GpuPopulation, GpuPopulations};
+use super::{
+    census::census_bytes,
+    population::{GpuPopulation, GpuPopulations},
+};
 
 /// Cells of a side of the tile that a workgroup of `think` takes.
 const THINK_TILE: u32 = 16;
@@ -38,7 +41,7 @@ impl GpuPopulation {
         let (Some(pipelines), Some(bind_group)) = (self.pipelines.get(cache), self.bind_group()) else { return };
         let [width, height] = self.spec.grid;
         let descriptor = ComputePassDescriptor { label: Some("nca"), timestamp_writes: None };
-        context.command_encoder().clear_buffer(&self.cells.census, 0, None);
+        context.command_encoder().clear_buffer(&self.cells.census, 0, Some(census_bytes(self)));
         let mut pass = context.command_encoder().begin_compute_pass(&descriptor);
         for dispatch in &self.uploads.dispatches {
             if let Some((offset, sprites)) = dispatch.edits {

@@ -24,6 +24,12 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     let cell = id.y * params.size.x + id.x;
     let here = job.slot * cells() + cell;
     let lived = lives(job.slot, cell);
+    if (job.flags & (SEED | CELLS)) != 0u && cell == 0u {
+        // Whoever was here in this frame is not counted with the newcomer.
+        for (var word = 0u; word < CENSUS; word++) {
+            atomicStore(&census[job.slot * CENSUS + word], 0u);
+        }
+    }
     if (job.flags & SEED) != 0u {
         let center = f32(all(id.xy == params.size / 2u));
         fill(job.slot, cell, vec4(0.0, 0.0, 0.0, center), vec4(center));

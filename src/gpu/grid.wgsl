@@ -12,7 +12,8 @@ struct Params {
     alive_threshold: f32,
     /// Slots in a row of the atlas.
     atlas_columns: u32,
-    _pad: u32,
+    /// Sprites that there is room for.
+    capacity: u32,
 }
 
 /// What is to be done with one sprite in one tick.
@@ -43,6 +44,8 @@ const SCAR: u32 = 16u;
 const SOW: u32 = 32u;
 /// Cells that are like those of the grown sprite are painted as its pixels.
 const CRISP: u32 = 64u;
+/// It is wanted which cells live.
+const TISSUE: u32 = 128u;
 
 /// The cell may be other than zeros.
 const OCCUPIED: u32 = 1u;
@@ -66,7 +69,8 @@ const DEAD: u32 = 2u;
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
 
-/// `[slot][word]`: what the cells of each sprite amount to; see `Tally` in `census.rs`.
+/// `[slot][word]`: what the cells of each sprite amount to; see `Tally` in `census.rs`. Then, after all
+/// slots, which cells live: `[slot][word]`, one bit a cell.
 @group(0) @binding(9) var<storage, read_write> census: array<atomic<u32>>;
 
 /// Words of a sprite in `census`: sums, then greatest values, then the living cells that wounds killed.
@@ -149,6 +153,9 @@ fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
 
 /// As `pixel`, as far as the cell is not like the grown sprite's; see `crisp_pixel` in `picture.rs`.
 fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
+    if cell.a == 0.0 {
+        return vec4(0.0);
+    }
     let wanted = vec4(grown.rgb * grown.a, grown.a);
     let apart = abs(cell - wanted);
     let share = saturate((max(max(apart.r, apart.g), max(apart.b, apart.a)) - 0.15) / 0.2);

@@ -4,7 +4,7 @@
 // are exact whatever the order in which cells are visited.
 #import bevy_nca::noise::fires
 #import bevy_nca::grid::{params, jobs, states, updates, vitality, ground, census, at, cells, cell_at, lives, paint}
-#import bevy_nca::grid::{Job, PAINT, OCCUPIED, DEAD, CENSUS, SUMS, LOST}
+#import bevy_nca::grid::{Job, PAINT, TISSUE, OCCUPIED, DEAD, CENSUS, SUMS, LOST}
 #ifdef MASKED
 #import bevy_nca::grid::grown_pixel
 #endif
@@ -36,6 +36,10 @@ fn live(
     workgroupBarrier();
     if inside && lives(job.slot, cell) {
         count(job, id.xy);
+        if (job.flags & TISSUE) != 0u {
+            let first = params.capacity * CENSUS + job.slot * ((cells() + 31u) / 32u);
+            atomicOr(&census[first + cell / 32u], 1u << (cell % 32u));
+        }
     }
     workgroupBarrier();
     if thread < SUMS {

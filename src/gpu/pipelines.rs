@@ -24,11 +24,11 @@ pub(super) struct Params {
     pub(super) step_size: f32,
     pub(super) alive_threshold: f32,
     pub(super) atlas_columns: u32,
-    pub(super) pad: u32,
+    pub(super) capacity: u32,
 }
 
 impl Params {
-    pub(super) fn new(rule: &Rule, [width, height]: [u32; 2], atlas_columns: u32) -> Self {
+    pub(super) fn new(rule: &Rule, [width, height]: [u32; 2], atlas_columns: u32, capacity: u32) -> Self {
         Self {
             size: UVec2::new(width, height),
             fire_threshold: match rule.firing() {
@@ -38,6 +38,7 @@ impl Params {
             step_size: rule.step_size,
             alive_threshold: rule.alive.map_or(0.0, |alive| alive.threshold),
             atlas_columns,
+            capacity,
             ..Self::default()
         }
     }

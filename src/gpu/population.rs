@@ -197,7 +197,8 @@ impl GpuPopulation {
             self.work.paint(looks);
         }
         if !self.work.is_empty() {
-            let params = Params::new(self.spec.model.rule(), self.spec.grid, self.spec.atlas_columns);
+            let params =
+                Params::new(self.spec.model.rule(), self.spec.grid, self.spec.atlas_columns, self.cells.capacity);
             self.uploads.write(&self.work, params, device, queue);
             self.bind(atlas, cache, device);
         }

@@ -21,8 +21,8 @@ pub(crate) struct CellsRead {
     pub(crate) entity: Entity,
     pub(crate) tick: u32,
     /// That of [`Work::read_cells`](super::Work::read_cells).
-    pub(crate) note: u32,
-    /// `None` if the GPU did not give them, or they are not finite.
+    pub(crate) note: super::Note,
+    /// `None` if the GPU did not give them, or gave them too late.
     pub(crate) state: Option<State>,
 }
 
@@ -54,6 +54,11 @@ impl Readbacks {
         let [width, height] = population.spec.grid;
         let size = u64::from(width) * u64::from(height) * population.spec.model.rule().channels as u64 * 4;
         for wish in &population.work.wishes {
+            if wish.late {
+                let Wish { entity, tick, note, .. } = wish.clone();
+                let _ = self.sender.send(CellsRead { entity, tick, note, state: None });
+                continue;
+            }
             let buffer = context.render_device().create_buffer(&BufferDescriptor {
                 label: Some("nca_readback"),
                 size,
@@ -63,7 +68,7 @@ impl Readbacks {
             let first = u64::from(wish.slot) * size;
             context.command_encoder().copy_buffer_to_buffer(&population.cells.states, first, &buffer, 0, size);
             let (model, grid) = (population.spec.model.clone(), population.spec.grid);
-            self.copied.push(Pending { wish: *wish, model, grid, buffer });
+            self.copied.push(Pending { wish: wish.clone(), model, grid, buffer });
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is to be done with the sprites of a population, as the main world says it.
 
+use std::{any::Any, sync::Arc};
+
 use bevy::{math::Vec2, platform::collections::HashSet, prelude::Entity, render::render_resource::ShaderType};
 use bytemuck::{Pod, Zeroable};
 
@@ -12,6 +14,7 @@ const CELLS: u32 = 8;
 const SCAR: u32 = 16;
 const SOW: u32 = 32;
 const CRISP: u32 = 64;
+const TISSUE: u32 = 128;
 
 /// What is to be done with one sprite in one dispatch; `Job` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
@@ -33,14 +36,17 @@ pub(crate) struct Look {
     pub(crate) rotation: (f32, f32),
     /// Cells that are like those of the grown sprite are painted as its pixels.
     pub(crate) crisp: bool,
+    /// It is wanted which cells live.
+    pub(crate) tissue: bool,
 }
 
 impl Look {
-    const UPRIGHT: Self = Self { rotation: (1.0, 0.0), crisp: false };
+    const UPRIGHT: Self = Self { rotation: (1.0, 0.0), crisp: false, tissue: false };
 
     fn job(self, slot: u32, flags: u32) -> Job {
         let crisp = if self.crisp { CRISP } else { 0 };
-        Job { slot, rotation: self.rotation.into(), flags: flags | crisp, ..Job::default() }
+        let tissue = if self.tissue { TISSUE } else { 0 };
+        Job { slot, rotation: self.rotation.into(), flags: flags | crisp | tissue, ..Job::default() }
     }
 }
 
@@ -51,21 +57,36 @@ pub(super) struct Step {
     pub(super) ticks: (u32, u32),
 }
 
+/// What the asker wants to have back with the answer.
+pub(crate) type Note = Arc<dyn Any + Send + Sync>;
+
 /// A wish to have a sprite's cells, as they are once the work is done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wish {
     pub(super) slot: u32,
     pub(super) entity: Entity,
     pub(super) tick: u32,
-    /// Comes back with the answer.
-    pub(super) note: u32,
+    pub(super) note: Note,
+    /// The sprite has ticked on since; its cells of that tick cannot be had.
+    pub(super) late: bool,
+}
+
+/// A wish to have counted what a sprite's cells amount to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CountWish {
+    pub(super) slot: u32,
+    pub(super) entity: Entity,
+    pub(super) life: u64,
+    pub(super) tick: u32,
+    /// Also, which cells live.
+    pub(super) tissue: bool,
 }
 
 /// What is to be done with the sprites of a population, in order.
 ///
 /// It is filled in the main world and handed over as a whole, so nothing is lost while the render
 /// world is not ready: lists are put one after another until they can be dispatched.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Work {
     pub(super) steps: Vec<Step>,
     pub(super) edits: Vec<Job>,
@@ -73,7 +94,7 @@ pub(crate) struct Work {
     pub(super) payload: Vec<u32>,
     pub(super) wishes: Vec<Wish>,
     /// Sprites whose cells are counted.
-    pub(super) counts: Vec<Wish>,
+    pub(super) counts: Vec<CountWish>,
 }
 
 impl Work {
@@ -121,12 +142,17 @@ impl Work {
 
     /// Notes how sprites look, by slot.
     pub(super) fn note_looks(&self, looks: &mut Vec<Look>) {
-        for job in self.edits.iter().chain(&self.ticks).filter(|job| job.flags & PAINT != 0) {
+        let in_order = |step: &Step| {
+            let edits = (step.edits.0..step.edits.1).filter_map(|job| self.edits.get(job as usize));
+            edits.chain((step.ticks.0..step.ticks.1).filter_map(|job| self.ticks.get(job as usize)))
+        };
+        for job in self.steps.iter().flat_map(in_order).filter(|job| job.flags & PAINT != 0) {
             let slot = job.slot as usize;
             if looks.len() <= slot {
                 looks.resize(slot + 1, Look::UPRIGHT);
             }
-            looks[slot] = Look { rotation: job.rotation.into(), crisp: job.flags & CRISP != 0 };
+            let has = |flag| job.flags & flag != 0;
+            looks[slot] = Look { rotation: job.rotation.into(), crisp: has(CRISP), tissue: has(TISSUE) };
         }
     }
 
@@ -166,13 +192,14 @@ impl Work {
     }
 
     /// Asks for a sprite's cells as they are after all of this. The note comes back with them.
-    pub(crate) fn read_cells(&mut self, slot: u32, entity: Entity, tick: u32, note: u32) {
-        self.wishes.push(Wish { slot, entity, tick, note });
+    pub(crate) fn read_cells(&mut self, slot: u32, entity: Entity, tick: u32, note: Note) {
+        self.wishes.push(Wish { slot, entity, tick, note, late: false });
     }
 
-    /// Asks for what a sprite's cells amount to after its last tick in this work.
-    pub(crate) fn count(&mut self, slot: u32, entity: Entity, tick: u32) {
-        self.counts.push(Wish { slot, entity, tick, note: 0 });
+    /// Asks for what a sprite's cells amount to after its last tick in this work, and, if its look in
+    /// that tick says so, which of them live.
+    pub(crate) fn count(&mut self, slot: u32, entity: Entity, life: u64, tick: u32, tissue: bool) {
+        self.counts.push(CountWish { slot, entity, life, tick, tissue });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -181,11 +208,12 @@ impl Work {
 
     /// Moves all of `later` behind this.
     pub(super) fn append(&mut self, later: &mut Self) {
-        if !self.counts.is_empty() {
+        if !self.is_empty() {
             // What ticks again is painted and counted only then.
-            let again: HashSet<u32> = later.counts.iter().map(|wish| wish.slot).collect();
+            let again: HashSet<u32> = later.ticks.iter().map(|job| job.slot).collect();
             self.counts.retain(|wish| !again.contains(&wish.slot));
             self.ticks.iter_mut().filter(|job| again.contains(&job.slot)).for_each(|job| job.flags &= !PAINT);
+            self.wishes.iter_mut().for_each(|wish| wish.late |= again.contains(&wish.slot));
         }
         let (edits, ticks, payload) = (self.edits.len() as u32, self.ticks.len() as u32, self.payload.len() as u32);
         self.steps.extend(later.steps.drain(..).map(|step| Step {

@@ -1,6 +1,6 @@
 //! What a sprite's cells amount to: how many live, where, and how many of those that it should have.
 
-use super::{Model, Output, Rule, State};
+use super::{CellMask, Model, Output, Rule, State};
 
 impl Rule {
     /// Whether a cell lives: its alive channel is above the threshold, or, for rules without a life
@@ -68,6 +68,12 @@ impl Reference {
         self.cells
     }
 
+    /// How many of some cells a grown sprite has.
+    pub(crate) fn count(&self, cells: &CellMask, rotation: (f32, f32)) -> u32 {
+        let width = self.width.max(1);
+        cells.iter().filter(|cell| self.wants(cell % width, cell / width, rotation)).count() as u32
+    }
+
     /// Whether a grown sprite has a cell there, if it is turned by an angle of this cosine and sine.
     fn wants(&self, x: usize, y: usize, rotation: (f32, f32)) -> bool {
         self.pixels.is_empty() || self.pixel(x, y, rotation)[3] > self.threshold
@@ -101,9 +107,35 @@ pub(crate) struct Census {
     pub(crate) sum: [u32; 2],
 }
 
+/// A census, and which cells live, if that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) census: Census,
+    pub(crate) tissue: Option<CellMask>,
+}
+
+impl Count {
+    /// Counts cells, of which wounds have killed `lost`.
+    pub(crate) fn take(
+        rule: &Rule,
+        state: &State,
+        reference: &Reference,
+        rotation: (f32, f32),
+        lost: u32,
+        tissue: bool,
+    ) -> Self {
+        let channels = state.channels();
+        let lives = |&cell: &usize| rule.lives(&state.values()[cell * channels..][..channels]);
+        Self {
+            census: Census::take(rule, state, reference, rotation, lost),
+            tissue: tissue.then(|| CellMask::from_fn(state.width(), state.height(), lives)),
+        }
+    }
+}
+
 impl Census {
     /// Counts cells, of which wounds have killed `lost`.
-    pub(crate) fn take(rule: &Rule, state: &State, reference: &Reference, rotation: (f32, f32), lost: u32) -> Self {
+    fn take(rule: &Rule, state: &State, reference: &Reference, rotation: (f32, f32), lost: u32) -> Self {
         let mut census = Self { lost, ..Self::default() };
         let width = state.width().max(1);
         let cells = state.values().chunks_exact(state.channels().max(1)).enumerate();

@@ -71,11 +71,21 @@ impl CellMask {
         Self { width, height, words: vec![0; Self::words_for(width * height)] }
     }
 
+    /// The cells whose bits are set in words as those of [`CellMask::words`].
+    pub(crate) fn from_words(width: usize, height: usize, words: Vec<u32>) -> Option<Self> {
+        Self::try_from(Unchecked { width, height, words }).ok()
+    }
+
+    /// The cells for which `contains` holds, by their index.
+    pub fn from_fn(width: usize, height: usize, contains: impl FnMut(&usize) -> bool) -> Self {
+        let mut mask = Self::new(width, height);
+        (0..width * height).filter(contains).for_each(|cell| mask.insert(cell));
+        mask
+    }
+
     /// Every cell.
     pub fn full(width: usize, height: usize) -> Self {
-        let mut mask = Self::new(width, height);
-        (0..width * height).for_each(|cell| mask.insert(cell));
-        mask
+        Self::from_fn(width, height, |_| true)
     }
 
     /// The cells of a shape given in cells.
@@ -88,6 +98,11 @@ impl CellMask {
     /// Cells in a row of its grid.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// Rows of its grid.
+    pub fn height(&self) -> usize {
+        self.height
     }
 
     /// Whether it is for a grid of this size.

@@ -20,7 +20,7 @@ mod target;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
-pub(crate) use census::{Census, Reference};
+pub(crate) use census::{Census, Count, Reference};
 pub use error::{ModelError, ModelErrorKind};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;

@@ -1,6 +1,6 @@
 //! A rule with its weights: all that is needed to grow a sprite.
 
-use super::{ModelErrorKind, Rule, Target};
+use super::{Boundary, ModelErrorKind, Output, Rule, Target};
 
 /// The weights of the two dense layers, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,8 +90,12 @@ impl Model {
     /// name, grid or target. The same on every machine and in every version.
     pub fn fingerprint(&self) -> u64 {
         let Rule { channels, hidden, perception, boundary, fire_rate, step_size, alive, output, .. } = &self.rule;
-        let rule =
-            format!("{channels} {hidden} {perception:?} {boundary:?} {fire_rate} {step_size} {alive:?} {output:?}");
+        let kernels: Vec<[[f32; 3]; 3]> = perception.iter().map(|kernel| kernel.weights()).collect();
+        let wraps = *boundary == Boundary::Wrap;
+        let alive = alive.map(|alive| (alive.channel, alive.threshold.to_bits()));
+        let opaque = *output == Output::OpaqueCentered;
+        let (fire_rate, step_size) = (fire_rate.to_bits(), step_size.to_bits());
+        let rule = format!("{channels} {hidden} {kernels:?} {wraps} {fire_rate} {step_size} {alive:?} {opaque}");
         let weights = self.weights.tensors().into_iter().flatten().flat_map(|weight| weight.to_le_bytes());
         // FNV-1a.
         rule.bytes()

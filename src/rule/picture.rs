@@ -29,7 +29,11 @@ const LIKENESS: (f32, f32) = (0.15, 0.35);
 /// As [`pixel`], of a cell that shows the pixel of the grown sprite (straight alpha, 0 to 1) as far
 /// as it is like it.
 pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
+    // Where there is nothing, no faint pixel shows either.
     let &[r, g, b, a, ..] = cell else { return [0; 4] };
+    if a == 0.0 {
+        return [0; 4];
+    }
     let [grown_r, grown_g, grown_b, grown_a] = grown;
     let wanted = [grown_r * grown_a, grown_g * grown_a, grown_b * grown_a, grown_a];
     let own = [r, g, b, a];
@@ -63,7 +67,7 @@ mod tests {
         let grown = [200.0 / 255.0, 0.0, 10.0 / 255.0, 128.0 / 255.0];
         assert_eq!(crisp_pixel(&[0.5, 0.1, -0.1, 0.6], grown), [200, 0, 10, 128]);
         assert_eq!(crisp_pixel(&[0.0, 1.0, 0.0, 1.0], grown), [0, 255, 0, 255]);
-        assert_eq!(crisp_pixel(&[0.0; 16], grown), [0; 4]);
+        assert_eq!(crisp_pixel(&[0.0; 16], [1.0, 1.0, 1.0, 0.1]), [0; 4]);
         assert_eq!(crisp_pixel(&[0.0, 0.0, 0.0, 0.14], [0.0; 4]), [0; 4]);
         assert_eq!(crisp_pixel(&[0.25, 0.0, 0.0, 0.25], [0.0; 4]), [255, 0, 0, 32], "half way");
     }

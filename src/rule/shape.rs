@@ -228,14 +228,19 @@ fn edges(vertices: &[[f32; 2]]) -> impl Iterator<Item = [[f32; 2]; 2]> + '_ {
 
 /// Twice the area, above zero if the vertices run from the x axis towards the y axis.
 fn doubled_area(vertices: &[[f32; 2]]) -> f32 {
-    edges(vertices).map(|[a, b]| a[0] * b[1] - b[0] * a[1]).sum()
+    // From a vertex and not from the origin, which may be far away.
+    let [x, y] = vertices.first().copied().unwrap_or_default();
+    edges(vertices).map(|[a, b]| (a[0] - x) * (b[1] - y) - (b[0] - x) * (a[1] - y)).sum()
 }
 
 /// Whether no vertex lies outside of any edge, but for rounding.
 fn is_convex(vertices: &[[f32; 2]]) -> bool {
     let area = doubled_area(vertices);
     let (min, max) = bounds(vertices);
-    let rounding = 1e-5 * ((max[0] - min[0]) * (max[0] - min[0]) + (max[1] - min[1]) * (max[1] - min[1]));
+    let size = distance_squared(min, max).sqrt();
+    // Far from the origin, the vertices themselves are rounded.
+    let far = min.into_iter().chain(max).fold(0.0f32, |far, v| far.max(v.abs()));
+    let rounding = size * (1e-5 * size + 2.0 * f32::EPSILON * far);
     let outside = |[[ax, ay], [bx, by]]: [[f32; 2]; 2]| {
         let beyond = |[x, y]: &[f32; 2]| ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * area.signum() < -rounding;
         vertices.iter().any(beyond)
@@ -250,6 +255,18 @@ mod tests {
 
     fn cells(shape: &Shape) -> Vec<usize> {
         CellMask::of(shape, 8, 8).iter().collect()
+    }
+
+    #[test]
+    fn turned_rectangles_are_valid_wherever_they_are() {
+        for place in 0..400 {
+            let place = place as f32;
+            let center = [20_000.0 * (place * 0.7).sin(), 20_000.0 * (place * 1.3).cos()];
+            for size in [[6.0, 2.0], [1.0, 0.3], [40.0, 1.0]] {
+                let shape = Shape::turned_rect(center, size, place);
+                assert!(shape.is_valid() && shape.contains(center), "{shape:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use bevy::{
     render::renderer::{RenderAdapter, RenderAdapterInfo, RenderDevice},
 };
 
-use super::population::{EngineChoice, Populations};
+use super::{population::EngineChoice, populations::Populations};
 use crate::gpu;
 
 /// Which engine runs the cells: what [`NcaPlugin`](super::NcaPlugin) was asked for, and, as a

@@ -3,13 +3,11 @@
 use bevy::prelude::*;
 
 use super::{
-    NcaSaved,
-    occupant::Life,
-    population::Populations,
-    snapshot::saved,
-    texture::{NcaSlot, NcaTexture, Place, Wanted},
+    populations::Populations,
+    snapshot::Asked,
+    texture::{NcaSlot, NcaTexture, Place, Waiting, Wanted},
 };
-use crate::rule::State;
+use crate::{gpu::CellsRead, rule::State};
 
 /// Asks for the cells of a sprite. [`NcaCells`] answers, on the CPU in the same frame, on the GPU
 /// a few frames later.
@@ -44,9 +42,9 @@ pub struct NcaWriteCells {
     pub state: State,
 }
 
-/// Cells that have arrived from the GPU, and what they are for.
+/// Cells that have arrived from the GPU.
 #[derive(Resource, Default)]
-pub(super) struct CellsInbox(pub(super) Vec<(NcaCells, Wanted)>);
+pub(super) struct CellsInbox(pub(super) Vec<CellsRead>);
 
 pub(super) fn on_read_cells(request: On<NcaReadCells>, mut sprites: Query<&mut NcaSlot, With<NcaTexture>>) {
     match sprites.get_mut(request.entity) {
@@ -57,18 +55,14 @@ pub(super) fn on_read_cells(request: On<NcaReadCells>, mut sprites: Query<&mut N
 
 pub(super) fn on_write_cells(
     written: On<NcaWriteCells>,
-    mut sprites: Query<&mut NcaSlot, With<NcaTexture>>,
+    mut sprites: Query<(&NcaTexture, &mut NcaSlot)>,
     mut populations: ResMut<Populations>,
 ) {
     let NcaWriteCells { entity, tick, state } = written.event().clone();
     match sprites.get_mut(entity) {
-        Ok(mut slot) => match slot.place {
+        Ok((texture, mut slot)) => match slot.place_of(texture, &populations) {
             Some(place) => write(&mut populations, place, entity, tick, state),
-            None => {
-                slot.cells = Some((tick, state));
-                slot.blows.clear();
-                slot.snapshot = None;
-            }
+            None => slot.waiting.push(Waiting::Cells(tick, state)),
         },
         Err(_) => warn_once!("cells were written, but {entity} has no NcaTexture"),
     }
@@ -91,48 +85,23 @@ pub(super) fn request(
     for (entity, mut slot) in &mut sprites {
         let Some(place) = slot.place.filter(|_| slot.wanted != Wanted::NOTHING) else { continue };
         let wanted = std::mem::take(&mut slot.wanted);
-        let life = populations.life(place).filter(|_| wanted.snapshot).cloned();
-        match populations.read_cells(place, wanted) {
-            Some((tick, state)) => {
-                answer(NcaCells { entity, tick, state }, wanted, life, place, &populations, &mut commands)
-            }
-            None if wanted.snapshot => slot.life = life.map(Box::new),
-            None => {}
+        if let Some((asked, tick, state)) = populations.read_cells(place, wanted) {
+            asked.answer(NcaCells { entity, tick, state }, &mut commands);
         }
     }
 }
 
-/// Answers with what has arrived.
+/// Answers with what has arrived, and asks again for what could not be had.
 pub(super) fn deliver(
     mut inbox: ResMut<CellsInbox>,
     mut sprites: Query<&mut NcaSlot, With<NcaTexture>>,
-    populations: Res<Populations>,
     mut commands: Commands,
 ) {
-    for (cells, wanted) in inbox.bypass_change_detection().0.drain(..) {
-        let Ok(mut slot) = sprites.get_mut(cells.entity) else { continue };
-        let Some(place) = slot.place else { continue };
-        let life = if wanted.snapshot { slot.life.take().map(|life| *life) } else { None };
-        answer(cells, wanted, life, place, &populations, &mut commands);
-    }
-}
-
-fn answer(
-    cells: NcaCells,
-    wanted: Wanted,
-    life: Option<Life>,
-    place: Place,
-    populations: &Populations,
-    commands: &mut Commands,
-) {
-    let NcaCells { entity, tick, ref state } = cells;
-    // Cells that were asked for earlier are older than the life that was noted since.
-    if let Some(life) = life.filter(|life| wanted.snapshot && life.tick == tick)
-        && let Some(snapshot) = saved(populations, place, life, state.clone())
-    {
-        commands.trigger(NcaSaved { entity, snapshot });
-    }
-    if wanted.cells {
-        commands.trigger(cells);
+    for CellsRead { entity, tick, note, state } in inbox.bypass_change_detection().0.drain(..) {
+        let (Some(asked), Ok(mut slot)) = (note.downcast_ref::<Asked>(), sprites.get_mut(entity)) else { continue };
+        match state {
+            Some(state) => asked.answer(NcaCells { entity, tick, state }, &mut commands),
+            None => slot.wanted.add(asked.wanted()),
+        }
     }
 }

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 #[cfg(doc)]
 use super::NcaTexture;
-use super::{population::Populations, texture::NcaSlot};
+use super::{populations::Populations, texture::NcaSlot};
 
 /// The clock of all sprites.
 ///
@@ -24,9 +24,9 @@ pub struct NcaClock {
     /// frame that Bevy's [`Time<Virtual>`] counts, a quarter of a second. A machine that is too slow
     /// for its ticks slows the sprites down rather than the game.
     pub max_ticks_per_frame: u32,
-    /// A sprite to which nothing has happened for so many of its own ticks falls asleep; see
-    /// [`NcaSleeping`](super::NcaSleeping). Default 600, ten seconds, in which trained sprites
-    /// have long healed. `None`: they never do. Textures, which have no life mask, never do either.
+    /// A whole or dead sprite to which nothing has happened for so many of its own ticks falls asleep;
+    /// see [`NcaSleeping`](super::NcaSleeping). Default 600, ten seconds, by when it is known how a
+    /// trained sprite is. `None`: they never do. Textures, which have no life mask, never do either.
     pub sleep_after: Option<u32>,
     /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite whose
     /// model is being loaded or compiled is ready; default 0. The clock counts it down. While

@@ -2,11 +2,14 @@
 
 use bevy::{prelude::*, tasks::ComputeTaskPool};
 
-use super::{atlas::Atlas, occupant::Occupant};
+use super::{
+    atlas::Atlas,
+    occupant::{Life, Occupant},
+};
 use crate::{
     cpu::{Engine, Grid, Scratch},
     gpu::{CensusRead, GUTTER},
-    rule::{Census, Changes, Model, Output, Reference, Rgba, Rule, State, crisp_pixel, pixel},
+    rule::{Changes, Count, Model, Output, Reference, Rgba, Rule, State, crisp_pixel, pixel},
 };
 
 /// The cells of a population, by slot.
@@ -100,8 +103,9 @@ impl CpuCells {
             slot.ticked = false;
             let lost = std::mem::take(&mut slot.lost);
             let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
-            let census = Census::take(rule, grid.state(), reference, occupant.look().rotation, lost);
-            counted.push(CensusRead { entity: occupant.entity, population, tick: occupant.life.tick, census });
+            let count = Count::take(rule, grid.state(), reference, occupant.look().rotation, lost, occupant.tissue);
+            let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
+            counted.push(CensusRead { entity, population, life, tick, count });
         }
     }
 

@@ -1,15 +1,15 @@
 //! Damage and healing: events that change cells.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bevy::{ecs::system::SystemParam, prelude::*};
 
 use super::{
     NcaArmor, NcaSpace, NcaWound,
     occupant::Life,
-    population::{Population, Populations},
+    populations::Populations,
     stand::{Stand, Stands},
-    texture::{NcaSlot, NcaTexture},
+    texture::{NcaSlot, NcaTexture, Place, Waiting},
 };
 use crate::rule::{CellMap, CellMask, Shape};
 
@@ -139,7 +139,7 @@ pub(super) struct Blow {
 
 #[derive(Clone, Debug)]
 enum BlowKind {
-    Wound(NcaWound),
+    Wound(Arc<NcaWound>),
     Heal(Shape),
 }
 
@@ -190,10 +190,12 @@ impl Blow {
 /// Wounds that a sprite without its model remembers; what comes beyond is lost, with a warning.
 const MOST_WAITING: usize = 4096;
 
+type Target = (Entity, &'static NcaTexture, &'static mut NcaSlot, Option<&'static NcaArmor>);
+
 /// What damage and healing reach.
 #[derive(SystemParam)]
 pub(super) struct Targets<'w, 's> {
-    sprites: Query<'w, 's, (Entity, &'static mut NcaSlot, Option<&'static NcaArmor>), With<NcaTexture>>,
+    sprites: Query<'w, 's, Target>,
     stands: Stands<'w, 's>,
     populations: ResMut<'w, Populations>,
 }
@@ -201,7 +203,7 @@ pub(super) struct Targets<'w, 's> {
 impl Targets<'_, '_> {
     /// Strikes one sprite.
     fn strike(&mut self, entity: Entity, space: NcaSpace, kind: BlowKind) {
-        let Ok((_, mut slot, armor)) = self.sprites.get_mut(entity) else {
+        let Ok((_, texture, mut slot, armor)) = self.sprites.get_mut(entity) else {
             warn_once!("{kind} was ignored: {entity} has no NcaTexture");
             return;
         };
@@ -215,22 +217,30 @@ impl Targets<'_, '_> {
                 }
             },
         };
-        strike(Blow { kind, stand }, entity, &mut slot, armor, &mut self.populations);
+        let place = slot.place_of(texture, &self.populations);
+        strike(Blow { kind, stand }, entity, place, &mut slot, armor, &mut self.populations);
     }
 }
 
 /// Strikes a sprite, or lets the blow wait for its model.
-fn strike(blow: Blow, entity: Entity, slot: &mut NcaSlot, armor: Option<&NcaArmor>, populations: &mut Populations) {
-    match slot.place {
+fn strike(
+    blow: Blow,
+    entity: Entity,
+    place: Option<Place>,
+    slot: &mut NcaSlot,
+    armor: Option<&NcaArmor>,
+    populations: &mut Populations,
+) {
+    match place {
         Some(place) => populations.strike(place, &blow, armor),
-        None if slot.blows.len() < MOST_WAITING => slot.blows.push(blow),
+        None if slot.waiting.len() < MOST_WAITING => slot.waiting.push(Waiting::Blow(blow)),
         None => warn_once!("{} was ignored: {entity} has no model, and {MOST_WAITING} wait for it", blow.kind),
     }
 }
 
 pub(super) fn on_damage(damage: On<NcaDamage>, mut targets: Targets) {
     let NcaDamage { entity, wound, space } = damage.event().clone();
-    let kind = BlowKind::Wound(wound);
+    let kind = BlowKind::Wound(wound.into());
     if kind.is_valid() {
         targets.strike(entity, space, kind);
     }
@@ -245,19 +255,20 @@ pub(super) fn on_heal(heal: On<NcaHeal>, mut targets: Targets) {
 }
 
 pub(super) fn on_blast(blast: On<NcaBlast>, mut targets: Targets) {
-    let kind = BlowKind::Wound(blast.wound.clone());
+    let kind = BlowKind::Wound(Arc::new(blast.wound.clone()));
     if !kind.is_valid() {
         return;
     }
     let (min, max) = blast.wound.shape.bounds();
     let reach = Rect { min: min.into(), max: max.into() };
     let Targets { sprites, stands, populations } = &mut targets;
-    for (entity, mut slot, armor) in sprites {
+    for (entity, texture, mut slot, armor) in sprites {
         let Some(stand) = stands.get(entity) else { continue };
         // Without its model, a sprite's size is not known yet.
-        let grid = slot.place.and_then(|place| populations.get(place.population)).map(Population::grid);
+        let place = slot.place_of(texture, populations);
+        let grid = place.and_then(|place| populations.get(place.population)).map(|population| population.grid);
         if grid.is_none_or(|grid| !stand.bounds(grid).intersect(reach).is_empty()) {
-            strike(Blow { kind: kind.clone(), stand: Some(stand) }, entity, &mut slot, armor, populations);
+            strike(Blow { kind: kind.clone(), stand: Some(stand) }, entity, place, &mut slot, armor, populations);
         }
     }
 }

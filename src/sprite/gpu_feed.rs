@@ -1,14 +1,17 @@
 //! A population on the GPU, as the main world sees it: what is to be done, and how things stand.
 
+use std::sync::Arc;
+
 use bevy::prelude::*;
 
 use super::{
     occupant::{Occupant, Start},
+    snapshot::Asked,
     texture::Wanted,
 };
 use crate::{
     gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work},
-    rule::{CellMask, Changes, tick_key},
+    rule::{CellMask, Changes, Model, tick_key},
 };
 
 /// What goes to the render world, and how things stand there.
@@ -66,7 +69,8 @@ impl GpuFeed {
             occupants.iter_mut().flatten().for_each(|occupant| occupant.last_tick = None);
             // What was not sent yet is not lost.
             for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
-                occupant.life.restart(0);
+                occupant.life.dead_ground = None;
+                occupant.restart(0);
                 occupant.start = Some(Start::Seed);
             }
         } else if self.standing == Standing::Ready {
@@ -79,11 +83,12 @@ impl GpuFeed {
             if !stale.is_empty() {
                 self.work.paint(stale);
             }
-            self.read_cells(occupants);
+            self.read_cells(&spec.model, occupants);
         }
         for (slot, occupant) in occupants.iter().enumerate() {
             if let Some(occupant) = occupant.as_ref().filter(|occupant| occupant.last_tick.is_some()) {
-                self.work.count(slot as u32, occupant.entity, occupant.life.tick);
+                let Occupant { entity, number, ref life, tissue, .. } = *occupant;
+                self.work.count(slot as u32, entity, number, life.tick, tissue);
             }
         }
         self.standing = gpu.receive(id, spec, &mut self.work);
@@ -140,13 +145,13 @@ impl GpuFeed {
     }
 
     /// Asks for the cells that are wanted, as they are after all of this frame's ticks.
-    fn read_cells(&mut self, occupants: &mut [Option<Occupant>]) {
+    fn read_cells(&mut self, model: &Model, occupants: &mut [Option<Occupant>]) {
         for (slot, occupant) in occupants.iter_mut().enumerate() {
             let Some(occupant) = occupant.as_mut().filter(|o| o.wanted != Wanted::NOTHING && o.start.is_none()) else {
                 continue;
             };
-            let wanted = std::mem::take(&mut occupant.wanted);
-            self.work.read_cells(slot as u32, occupant.entity, occupant.life.tick, wanted.to_bits());
+            let asked = Asked::new(std::mem::take(&mut occupant.wanted), &occupant.life, model);
+            self.work.read_cells(slot as u32, occupant.entity, occupant.life.tick, Arc::new(asked));
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The sprite in a slot, as the main world sees it: what it is, and what its next tick shall change.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{NcaPace, NcaTexture, texture::Wanted};
+use super::{NcaCondition, NcaPace, NcaTexture, texture::Wanted};
 use crate::{
     cpu::Tick,
     gpu::Look,
@@ -14,10 +16,15 @@ use crate::{
 pub(super) struct Occupant {
     pub(super) entity: Entity,
     pub(super) life: Life,
+    /// Tells its lives apart: each time it begins anew, or goes on from other cells, it gets another.
+    /// What was counted in an earlier life is not told of this one.
+    pub(super) number: u64,
     /// Ticks for each tick of the clock.
     pace: f64,
     /// Whether it is painted crisp.
     crisp: bool,
+    /// Whether it is wanted which cells live.
+    pub(super) tissue: bool,
     /// It must be painted anew, though it may not tick.
     pub(super) stale: bool,
     /// Whether its entity knows that it is asleep.
@@ -49,6 +56,10 @@ pub(super) struct Life {
     quiet: u32,
     /// It does not tick.
     pub(super) asleep: bool,
+    /// As it was when it was last counted.
+    pub(super) condition: NcaCondition,
+    /// Whether it has been whole.
+    pub(super) has_grown: bool,
 }
 
 /// The cells that a sprite begins or goes on with.
@@ -62,8 +73,10 @@ impl Occupant {
         Self {
             entity,
             life: Life::new(texture),
+            number: next_number(),
             pace: NcaPace::default().rate(),
             crisp,
+            tissue: false,
             stale: false,
             told_asleep: false,
             start: None,
@@ -81,7 +94,19 @@ impl Occupant {
 
     /// How it is painted and counted.
     pub(super) fn look(&self) -> Look {
-        Look { rotation: rotation(self.life.angle), crisp: self.crisp }
+        Look { rotation: rotation(self.life.angle), crisp: self.crisp, tissue: self.tissue }
+    }
+
+    /// The sprite has new cells, of such an age: all changes are forgotten. Dead ground stays dead.
+    pub(super) fn restart(&mut self, tick: u32) {
+        self.life.restart(tick);
+        self.number = next_number();
+    }
+
+    /// Goes on with another life.
+    pub(super) fn live_on(&mut self, life: Life) {
+        self.life = life;
+        self.number = next_number();
     }
 
     pub(super) fn set_pace(&mut self, pace: NcaPace) {
@@ -97,7 +122,7 @@ impl Occupant {
 }
 
 impl Life {
-    fn new(texture: &NcaTexture) -> Self {
+    pub(super) fn new(texture: &NcaTexture) -> Self {
         Self {
             seed: texture.seed,
             angle: texture.angle,
@@ -108,6 +133,8 @@ impl Life {
             hits: 0,
             quiet: 0,
             asleep: false,
+            condition: NcaCondition::Growing,
+            has_grown: false,
         }
     }
 
@@ -117,8 +144,8 @@ impl Life {
         fits && self.changes.fit(width, height) && self.angle.is_finite() && (0.0..=17.0).contains(&self.owed)
     }
 
-    /// The next tick that it owes, if any, and what that must change first. After so many quiet ones it
-    /// falls asleep.
+    /// The next tick that it owes, if any, and what that must change first. After so many quiet ones, a
+    /// whole or dead sprite falls asleep.
     pub(super) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, Changes)> {
         if self.owed < 1.0 || self.asleep {
             return None;
@@ -128,7 +155,8 @@ impl Life {
         self.tick = self.tick.wrapping_add(1);
         self.hits = 0;
         self.quiet = self.quiet.saturating_add(1);
-        self.asleep = sleep_after.is_some_and(|most| self.quiet >= most);
+        let rests = matches!(self.condition, NcaCondition::Whole | NcaCondition::Dead);
+        self.asleep = rests && sleep_after.is_some_and(|most| self.quiet >= most);
         Some((tick, std::mem::take(&mut self.changes)))
     }
 
@@ -146,11 +174,11 @@ impl Life {
         self.asleep = false;
     }
 
-    /// The sprite has new cells, of such an age: all changes are forgotten. Dead ground stays dead.
-    pub(super) fn restart(&mut self, tick: u32) {
+    fn restart(&mut self, tick: u32) {
         self.tick = tick;
         self.hits = 0;
         self.wake();
+        (self.condition, self.has_grown) = (NcaCondition::Growing, false);
         self.changes = Changes { dead_ground: self.dead_ground.clone(), ..Changes::default() };
     }
 
@@ -176,6 +204,9 @@ impl Life {
 
     /// Lets scars grow again, and sows seeds where cells are empty.
     pub(super) fn heal(&mut self, cells: CellMask) {
+        if cells.is_empty() {
+            return;
+        }
         self.wake();
         if let Some(dead) = &mut self.dead_ground {
             dead.subtract(&cells);
@@ -186,6 +217,11 @@ impl Life {
         }
         union(&mut self.changes.seeds, &cells);
     }
+}
+
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn union(mask: &mut Option<CellMask>, cells: &CellMask) {

@@ -10,8 +10,16 @@ use bevy::{
 
 use super::{
     NcaArmor, NcaBackend, NcaClock, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSleeping, NcaSpace, NcaTexture,
-    NcaVitals, backend, cells, cells::CellsInbox, clock, clock::ClockHand, damage, population::Populations, render,
-    sleep, snapshot, texture::NcaSlot, vitals, vitals::CensusInbox,
+    NcaTissue, NcaVitals, backend, cells,
+    cells::CellsInbox,
+    clock,
+    clock::ClockHand,
+    damage,
+    populations::Populations,
+    render, sleep, snapshot,
+    texture::{NcaSlot, Waiting},
+    tissue, vitals,
+    vitals::CensusInbox,
 };
 use crate::gpu;
 
@@ -80,6 +88,8 @@ impl Plugin for NcaPlugin {
             .add_observer(damage::on_blast)
             .add_observer(damage::on_heal)
             .add_observer(clock::on_pace_removed)
+            .add_observer(tissue::on_add)
+            .add_observer(tissue::on_remove)
             .add_observer(sleep::on_sleep)
             .add_observer(sleep::on_wake)
             .add_observer(cells::on_read_cells)
@@ -135,22 +145,25 @@ fn reload(
     mut changes: MessageReader<AssetEvent<NcaModel>>,
     models: Res<Assets<NcaModel>>,
     mut populations: ResMut<Populations>,
-    mut slots: Query<&mut NcaSlot>,
+    mut slots: Query<(Entity, &mut NcaSlot)>,
+    mut commands: Commands,
 ) {
     for change in changes.read() {
         let AssetEvent::Modified { id } = change else { continue };
         let Some(model) = models.get(*id) else { continue };
-        for mut slot in &mut slots {
+        for (entity, mut slot) in &mut slots {
             let Some(place) = slot.place else { continue };
             if populations.get(place.population).is_some_and(|population| population.outdated(*id, model)) {
                 slot.leave(&mut populations);
+                commands.entity(entity).try_remove::<NcaSleeping>();
             }
         }
     }
 }
 
 /// A texture, and what it takes to give it cells.
-type Textures<'a> = (Entity, &'a mut NcaTexture, &'a mut NcaSlot, Option<&'a NcaArmor>, Has<NcaSleeping>);
+type Textures<'a> =
+    (Entity, &'a mut NcaTexture, &'a mut NcaSlot, Option<&'a NcaArmor>, Has<NcaSleeping>, Has<NcaTissue>);
 
 /// Gives textures their cells, and follows what was changed.
 fn assign(
@@ -161,7 +174,7 @@ fn assign(
     mut commands: Commands,
 ) {
     let populations = populations.bypass_change_detection();
-    for (entity, mut texture, mut slot, armor, asleep) in &mut textures {
+    for (entity, mut texture, mut slot, armor, mut asleep, tissue) in &mut textures {
         if let Some(place) = slot.place {
             if !texture.is_changed() {
                 continue;
@@ -171,22 +184,28 @@ fn assign(
                 continue;
             }
             slot.leave(populations);
+            // The next life begins awake.
+            commands.entity(entity).try_remove::<NcaSleeping>();
+            asleep = false;
         }
         let Some(model) = models.get(&texture.model) else { continue };
         let images = images.as_mut().map(|images| images.bypass_change_detection());
         let Some(place) = populations.enter(entity, &texture, model, images) else { continue };
         slot.place = Some(place);
+        if tissue {
+            populations.set_tissue(place, true);
+        }
         if asleep {
             populations.set_asleep(place, true);
         }
-        if let Some(snapshot) = slot.snapshot.take() {
-            snapshot::restore(populations, place, entity, &mut texture, *snapshot, &mut commands);
-        }
-        if let Some((tick, state)) = slot.cells.take() {
-            cells::write(populations, place, entity, tick, state);
-        }
-        for blow in std::mem::take(&mut slot.blows) {
-            populations.strike(place, &blow, armor);
+        for waiting in std::mem::take(&mut slot.waiting) {
+            match waiting {
+                Waiting::Blow(blow) => populations.strike(place, &blow, armor),
+                Waiting::Cells(tick, state) => cells::write(populations, place, entity, tick, state),
+                Waiting::Snapshot(snapshot) => {
+                    snapshot::restore(populations, place, entity, &mut texture, *snapshot, &mut commands);
+                }
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use bevy::{prelude::*, render::MainWorld};
 
-use super::{NcaCells, cells::CellsInbox, population::Populations, texture::Wanted, vitals::CensusInbox};
-use crate::gpu::{CellsRead, GpuPopulations};
+use super::{cells::CellsInbox, populations::Populations, vitals::CensusInbox};
+use crate::gpu::GpuPopulations;
 
 /// Moves work to the render world, and what was read back to the main world.
 pub(super) fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulations>) {
@@ -16,11 +16,6 @@ pub(super) fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulation
     }
     let read = gpu.take_cells();
     if let Some(mut inbox) = main.get_resource_mut::<CellsInbox>().filter(|_| !read.is_empty()) {
-        for CellsRead { entity, tick, note, state } in read {
-            match state {
-                Some(state) => inbox.0.push((NcaCells { entity, tick, state }, Wanted::from_bits(note))),
-                None => warn!("the cells of {entity} could not be read back"),
-            }
-        }
+        inbox.0.extend(read);
     }
 }

@@ -4,13 +4,13 @@ use bevy::prelude::*;
 
 #[cfg(doc)]
 use super::{NcaClock, NcaHeal, NcaTexture};
-use super::{population::Populations, texture::NcaSlot};
+use super::{populations::Populations, texture::NcaSlot};
 
 /// A sprite that does not tick until something wakes it: a wound, an [`NcaHeal`], new cells, or
 /// another seed or angle of its [`NcaTexture`].
 ///
-/// The plugin adds it once nothing of that kind has happened for [`NcaClock::sleep_after`] ticks, and
-/// removes it when the sprite wakes. Add it yourself to put a sprite to sleep, remove it to wake one.
+/// The plugin adds it to a whole or dead sprite once nothing of that kind has happened for
+/// [`NcaClock::sleep_after`] ticks, and removes it when the sprite wakes. Add it yourself to put a sprite to sleep, remove it to wake one.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 pub struct NcaSleeping;

@@ -4,10 +4,10 @@ use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    NcaTexture,
+    NcaCells, NcaTexture,
     occupant::Life,
-    population::Populations,
-    texture::{NcaSlot, Place},
+    populations::Populations,
+    texture::{NcaSlot, Place, Waiting, Wanted},
 };
 use crate::rule::{Model, State};
 
@@ -18,18 +18,65 @@ use crate::rule::{Model, State};
 /// checked again against the sprite's model and grid when it is restored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NcaSnapshot {
+    head: Head,
+    state: State,
+}
+
+/// All of a snapshot but the cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Head {
+    version: u32,
     /// The name of its model, for people.
     model_name: String,
     /// [`Model::fingerprint`]
     model: u64,
     life: Life,
-    state: State,
+}
+
+/// What cells are read for, and what goes with them into a snapshot.
+pub(super) struct Asked {
+    cells: bool,
+    head: Option<Head>,
+}
+
+impl Asked {
+    pub(super) fn new(wanted: Wanted, life: &Life, model: &Model) -> Self {
+        let head = wanted.snapshot.then(|| Head {
+            version: NcaSnapshot::VERSION,
+            model_name: model.rule().name.clone(),
+            model: model.fingerprint(),
+            life: life.clone(),
+        });
+        Self { cells: wanted.cells, head }
+    }
+
+    /// What was asked for.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted { cells: self.cells, snapshot: self.head.is_some() }
+    }
+
+    /// Answers with the cells.
+    pub(super) fn answer(&self, cells: NcaCells, commands: &mut Commands) {
+        let entity = cells.entity;
+        if let Some(head) = self.head.clone() {
+            commands.trigger(NcaSaved { entity, snapshot: NcaSnapshot { head, state: cells.state.clone() } });
+        }
+        if self.cells {
+            commands.trigger(cells);
+        }
+    }
 }
 
 /// A snapshot is not of this sprite.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NcaSnapshotError {
+    /// It was saved by a version of this crate that keeps other things.
+    #[error("found a snapshot of version {found}; wanted {}", NcaSnapshot::VERSION)]
+    Version {
+        /// The version found.
+        found: u32,
+    },
     /// It is of a model with other weights or another rule.
     #[error("found a snapshot of another model, `{found}`; wanted one of `{wanted}`")]
     Model {
@@ -52,9 +99,12 @@ pub enum NcaSnapshotError {
 }
 
 impl NcaSnapshot {
+    /// The version of what a snapshot holds.
+    pub const VERSION: u32 = 1;
+
     /// How many ticks the sprite had lived.
     pub fn tick(&self) -> u32 {
-        self.life.tick
+        self.head.life.tick
     }
 
     /// Its cells.
@@ -64,7 +114,10 @@ impl NcaSnapshot {
 
     /// Its parts, if they are of this model on this grid.
     pub(super) fn check(self, model: &Model, [width, height]: [u32; 2]) -> Result<(Life, State), NcaSnapshotError> {
-        let Self { model_name, model: fingerprint, mut life, state } = self;
+        let Self { head: Head { version, model_name, model: fingerprint, mut life }, state } = self;
+        if version != Self::VERSION {
+            return Err(NcaSnapshotError::Version { found: version });
+        }
         let found = [state.width(), state.height(), state.channels()];
         let wanted = [width as usize, height as usize, model.rule().channels];
         if fingerprint != model.fingerprint() {
@@ -100,7 +153,7 @@ pub struct NcaSaved {
 }
 
 /// Lets a sprite go on from a snapshot, also before its model is loaded. Its [`NcaTexture`] gets
-/// the snapshot's seed and angle. A snapshot of another model or size changes nothing; [`NcaRefused`] and
+/// the snapshot's seed and angle. A snapshot of another model or size changes nothing; [`NcaRestoreRefused`] and
 /// the log say why.
 #[derive(EntityEvent, Clone, Debug, PartialEq)]
 pub struct NcaRestore {
@@ -112,7 +165,7 @@ pub struct NcaRestore {
 
 /// A snapshot was not restored.
 #[derive(EntityEvent, Clone, Debug, PartialEq, Eq)]
-pub struct NcaRefused {
+pub struct NcaRestoreRefused {
     /// The sprite.
     pub entity: Entity,
     /// Why.
@@ -137,13 +190,9 @@ pub(super) fn on_restore(
         warn_once!("a snapshot was restored, but {entity} has no NcaTexture");
         return;
     };
-    match slot.place {
+    match slot.place_of(&texture, &populations) {
         Some(place) => restore(&mut populations, place, entity, &mut texture, snapshot, &mut commands),
-        None => {
-            slot.blows.clear();
-            slot.cells = None;
-            slot.snapshot = Some(Box::new(snapshot));
-        }
+        None => slot.waiting.push(Waiting::Snapshot(Box::new(snapshot))),
     }
 }
 
@@ -156,18 +205,12 @@ pub(super) fn restore(
     snapshot: NcaSnapshot,
     commands: &mut Commands,
 ) {
-    let Life { seed, angle, .. } = snapshot.life;
+    let Life { seed, angle, .. } = snapshot.head.life;
     match populations.restore(place, snapshot) {
         Ok(()) => (texture.seed, texture.angle) = (seed, angle),
         Err(error) => {
             error!("the snapshot of {entity} is refused: {error}");
-            commands.trigger(NcaRefused { entity, error });
+            commands.trigger(NcaRestoreRefused { entity, error });
         }
     }
-}
-
-/// Puts a snapshot together.
-pub(super) fn saved(populations: &Populations, place: Place, life: Life, state: State) -> Option<NcaSnapshot> {
-    let model = populations.model(place)?;
-    Some(NcaSnapshot { model_name: model.rule().name.clone(), model: model.fingerprint(), life, state })
 }

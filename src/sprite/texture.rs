@@ -6,7 +6,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{NcaModel, NcaSnapshot, NcaVitals, damage::Blow, occupant::Life, population::Populations};
+use super::{NcaModel, NcaSleeping, NcaSnapshot, NcaVitals, damage::Blow, populations::Populations};
 use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
@@ -87,26 +87,32 @@ pub(super) struct NcaSlot {
     pub(super) place: Option<Place>,
     /// The atlas that the sprite was given.
     pub(super) shown: Option<Handle<Image>>,
-    /// Cells that came before the model, and how old they are.
-    pub(super) cells: Option<(u32, State)>,
-    /// Wounds and healing that came before the model.
-    pub(super) blows: Vec<Blow>,
-    /// A snapshot that came before the model.
-    pub(super) snapshot: Option<Box<NcaSnapshot>>,
+    /// What came before the model, in order.
+    pub(super) waiting: Vec<Waiting>,
     /// What someone wants at the end of the frame.
     pub(super) wanted: Wanted,
-    /// How the sprite was when a snapshot was asked for.
-    pub(super) life: Option<Box<Life>>,
+}
+
+/// What is done to a sprite as soon as its model is there.
+pub(super) enum Waiting {
+    Blow(Blow),
+    /// Cells, and how old they are.
+    Cells(u32, State),
+    Snapshot(Box<NcaSnapshot>),
 }
 
 impl NcaSlot {
+    /// The place, unless the texture has just been changed to something that belongs elsewhere.
+    pub(super) fn place_of(&self, texture: &NcaTexture, populations: &Populations) -> Option<Place> {
+        self.place.filter(|place| populations.suits(*place, texture))
+    }
+
     /// Leaves its place. What was asked for is asked for again, of the next.
     pub(super) fn leave(&mut self, populations: &mut Populations) {
         if let Some(place) = self.place.take() {
             let wanted = populations.leave(place);
             self.wanted.add(wanted);
         }
-        self.life = None;
     }
 }
 
@@ -119,15 +125,6 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) const NOTHING: Self = Self { cells: false, snapshot: false };
-
-    /// As a number that goes to the GPU and back with the cells.
-    pub(super) fn to_bits(self) -> u32 {
-        u32::from(self.cells) | u32::from(self.snapshot) << 1
-    }
-
-    pub(super) fn from_bits(bits: u32) -> Self {
-        Self { cells: bits & 1 != 0, snapshot: bits & 2 != 0 }
-    }
 
     /// And this too.
     pub(super) fn add(&mut self, other: Self) {
@@ -145,6 +142,8 @@ pub(super) struct Place {
 
 /// Frees the slot when the texture or its entity goes. Others will be painted there.
 fn leave(mut world: DeferredWorld, context: HookContext) {
+    // The next life begins awake.
+    world.commands().entity(context.entity).try_remove::<NcaSleeping>();
     let Some(mut slot) = world.get_mut::<NcaSlot>(context.entity) else { return };
     let NcaSlot { place, shown, .. } = std::mem::take(&mut *slot);
     // The game may have given the sprite an image of its own by now.

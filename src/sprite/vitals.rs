@@ -1,12 +1,13 @@
 //! How sprites are: counted after each frame's ticks, and told as a component and as events.
 
 use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::{
-    population::{Population, Populations},
-    texture::NcaSlot,
+use super::{NcaTissue, occupant::Life, populations::Populations, texture::NcaSlot};
+use crate::{
+    gpu::CensusRead,
+    rule::{Census, Count},
 };
-use crate::{gpu::CensusRead, rule::Census};
 
 /// How a sprite is, as of its last tick.
 ///
@@ -35,12 +36,13 @@ pub struct NcaVitals {
 }
 
 /// What may be said of a sprite in a word.
-#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NcaCondition {
     /// It has not been whole yet, since it began to grow.
     #[default]
     Growing,
-    /// Its integrity is at least [`NcaVitals::WHOLE`], and nothing has hit it in its last tick.
+    /// Of the cells that it can have, dead ground aside, a share of at least [`NcaVitals::WHOLE`] live, and
+    /// nothing has hit it in the frame of its last tick.
     Whole,
     /// It was hit, or lost integrity otherwise.
     Wounded,
@@ -49,29 +51,45 @@ pub enum NcaCondition {
 }
 
 impl NcaVitals {
-    /// The integrity from which a sprite is whole.
+    /// The share of its possible cells from which a sprite is whole.
     pub const WHOLE: f32 = 0.95;
-    /// The integrity below which a whole sprite is wounded, even if nothing has hit it.
+    /// The share below which a whole sprite is wounded, even if nothing has hit it.
     pub const WOUNDED: f32 = 0.9;
 
-    /// Takes a census into account. Returns the condition until then.
-    fn update(&mut self, census: &Census, cells: u32, tick: u32) -> NcaCondition {
+    /// Those of a life that has been counted; `cells` are those of a grown sprite.
+    fn new(census: &Census, cells: u32, life: &Life, tick: u32) -> Self {
+        let Census { live, held, min, max, sum, .. } = *census;
+        Self {
+            condition: life.condition,
+            live_cells: live,
+            integrity: share(held, cells),
+            bounds: URect { min: min.into(), max: max.into() },
+            centroid: match live {
+                0 => Vec2::ZERO,
+                _ => (UVec2::from(sum).as_dvec2() / f64::from(live) + 0.5).as_vec2(),
+            },
+            tick,
+            has_grown: life.has_grown,
+        }
+    }
+}
+
+fn share(held: u32, cells: u32) -> f32 {
+    if cells == 0 { 1.0 } else { held as f32 / cells as f32 }
+}
+
+impl Life {
+    /// Takes a census into account, of a sprite that can have so many cells. Returns the condition until then.
+    fn observe(&mut self, census: &Census, cells: u32) -> NcaCondition {
         let before = self.condition;
-        let Census { live, held, lost, min, max, sum } = *census;
-        self.live_cells = live;
-        self.integrity = if cells == 0 { 1.0 } else { held as f32 / cells as f32 };
-        self.bounds = URect { min: min.into(), max: max.into() };
-        self.centroid = match live {
-            0 => Vec2::ZERO,
-            _ => (UVec2::from(sum).as_dvec2() / f64::from(live) + 0.5).as_vec2(),
-        };
-        self.tick = tick;
+        let (Census { live, held, lost, .. }, integrity) = (*census, share(census.held, cells));
+        debug_assert!(held <= live);
         self.condition = match before {
             _ if live == 0 => NcaCondition::Dead,
-            _ if lost == 0 && self.integrity >= Self::WHOLE => NcaCondition::Whole,
+            _ if lost == 0 && integrity >= NcaVitals::WHOLE => NcaCondition::Whole,
             NcaCondition::Dead => NcaCondition::Growing,
             NcaCondition::Growing if lost == 0 => NcaCondition::Growing,
-            NcaCondition::Whole if lost == 0 && self.integrity >= Self::WOUNDED => NcaCondition::Whole,
+            NcaCondition::Whole if lost == 0 && integrity >= NcaVitals::WOUNDED => NcaCondition::Whole,
             _ => NcaCondition::Wounded,
         };
         self.has_grown = match self.condition {
@@ -107,7 +125,10 @@ pub struct NcaDied {
 }
 
 /// Beside an [`NcaTexture`](super::NcaTexture): once it has been whole, the sprite dies as soon as its
-/// [integrity](NcaVitals::integrity) is known to be below this, 0 to 1.
+/// [integrity](NcaVitals::integrity) is known to be below this, 0 to 1. [`NcaWounded`] and [`NcaDied`] tell.
+///
+/// It is judged by its vitals, which are counted once a frame, and come later from the GPU: so unlike
+/// all else, the tick in which this happens depends on the frame rate and on the engine.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 pub struct NcaKillBelow(pub f32);
@@ -124,26 +145,40 @@ pub(super) fn count(mut populations: ResMut<Populations>, mut inbox: ResMut<Cens
 /// Tells what has been counted.
 pub(super) fn report(
     mut inbox: ResMut<CensusInbox>,
-    mut sprites: Query<(&mut NcaVitals, &NcaSlot, Option<&NcaKillBelow>)>,
+    mut sprites: Query<(&mut NcaVitals, &NcaSlot, Option<&NcaKillBelow>, Option<&mut NcaTissue>)>,
     mut populations: ResMut<Populations>,
     mut commands: Commands,
 ) {
-    for CensusRead { entity, population, tick, census } in inbox.bypass_change_detection().0.drain(..) {
-        // It may be gone, or grow anew from another model.
-        let Ok((mut vitals, slot, kill_below)) = sprites.get_mut(entity) else { continue };
+    for CensusRead { entity, population, life: number, tick, count: Count { census, tissue } } in
+        inbox.bypass_change_detection().0.drain(..)
+    {
+        // It may be gone, or have begun another life since.
+        let Ok((mut vitals, slot, kill_below, has_tissue)) = sprites.get_mut(entity) else { continue };
         let Some(place) = slot.place.filter(|place| place.population == population) else { continue };
-        let Some(cells) = populations.get(population).map(Population::grown_cells) else { continue };
-        let before = vitals.update(&census, cells, tick);
+        let populations = populations.bypass_change_detection();
+        let Some((occupant, grown, possible)) = populations.counted(place) else { continue };
+        if occupant.number != number {
+            continue;
+        }
+        let before = occupant.life.observe(&census, possible);
+        vitals.set_if_neq(NcaVitals::new(&census, grown, &occupant.life, tick));
+        if let (Some(mut has_tissue), Some(cells)) = (has_tissue, tissue)
+            && has_tissue.cells.as_ref() != Some(&cells)
+        {
+            has_tissue.cells = Some(cells);
+        }
         if census.lost > 0 {
             commands.trigger(NcaWounded { entity, lost_cells: census.lost });
         }
         match vitals.condition {
             NcaCondition::Whole if before == NcaCondition::Wounded => commands.trigger(NcaRegrown { entity }),
             NcaCondition::Dead if before != NcaCondition::Dead => commands.trigger(NcaDied { entity }),
-            NcaCondition::Wounded if vitals.has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) => {
-                populations.kill(place);
-            }
             _ => {}
+        }
+        if vitals.has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) {
+            // Once: what is still on its way was counted before this.
+            occupant.life.has_grown = false;
+            populations.kill(place);
         }
     }
 }
@@ -151,6 +186,7 @@ pub(super) fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NcaTexture;
 
     fn census(live: u32, lost: u32) -> Census {
         Census { live, held: live, lost, max: [9, 9], sum: [live * 3, 0], ..Census::default() }
@@ -159,8 +195,8 @@ mod tests {
     #[test]
     fn a_life_in_words() {
         use NcaCondition::{Dead, Growing, Whole, Wounded};
-        let mut vitals = NcaVitals::default();
-        let life = [
+        let mut life = Life::new(&NcaTexture::default());
+        let story = [
             (1, 0, Growing),
             (94, 0, Growing),
             (95, 0, Whole),
@@ -176,10 +212,11 @@ mod tests {
             (10, 3, Wounded),
             (96, 0, Whole),
         ];
-        for (tick, (live, lost, condition)) in life.into_iter().enumerate() {
-            vitals.update(&census(live, lost), 100, tick as u32);
-            assert_eq!((vitals.condition, vitals.tick), (condition, tick as u32));
+        for (tick, (live, lost, condition)) in story.into_iter().enumerate() {
+            life.observe(&census(live, lost), 100);
+            assert_eq!(life.condition, condition, "{tick}");
         }
-        assert_eq!((vitals.centroid, vitals.integrity), (Vec2::new(3.5, 0.5), 0.96));
+        let vitals = NcaVitals::new(&census(96, 0), 100, &life, 7);
+        assert_eq!((vitals.centroid, vitals.integrity, vitals.tick), (Vec2::new(3.5, 0.5), 0.96, 7));
     }
 }

@@ -51,7 +51,8 @@ impl NcaWound {
     }
 
     /// A picture laid over the world, upright, then turned by an angle in radians: the more opaque a
-    /// pixel, the likelier it kills. `None` if the image's pixels are not at hand or not of a format
+    /// pixel, the likelier it kills. (In cells, where y grows downwards, it lies upside down; there, give
+    /// a height below zero.) `None` if the image's pixels are not at hand or not of a format
     /// that [`Image::get_color_at`] knows.
     pub fn stencil(image: &Image, center: Vec2, size: Vec2, angle: f32) -> Option<Self> {
         let UVec2 { x: width, y: height } = image.size();

@@ -14,5 +14,6 @@ mod rollout;
 mod snapshot;
 mod support;
 mod timing;
+mod tissue;
 mod train;
 mod vitals;

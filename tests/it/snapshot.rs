@@ -80,7 +80,7 @@ fn a_saved_sprite_goes_on_as_if_nothing_had_happened() {
 fn a_snapshot_of_something_else_is_refused() {
     let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 7), |texture| texture);
     app.init_resource::<Refused>()
-        .add_observer(|refused: On<NcaRefused>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
+        .add_observer(|refused: On<NcaRestoreRefused>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
     headless::step(&mut app, 2);
     let snapshot = save(&mut app, entity);
     let before = cells(&mut app, entity);
@@ -126,6 +126,8 @@ fn who_is_left_in_peace_falls_asleep_and_a_wound_wakes_him() {
     on_each_backend(|backend| {
         let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
         app.world_mut().resource_mut::<NcaClock>().sleep_after = Some(40);
+        // With every cell alive, it is whole: the model has no target, and its seed stays a seed.
+        app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: crate::plugin::full(9, 9) });
         headless::step(&mut app, 39);
         app.update();
         assert!(!asleep(&app, entity));
@@ -173,4 +175,54 @@ fn who_is_left_in_peace_falls_asleep_and_a_wound_wakes_him() {
     let entity = app.world_mut().spawn(NcaTexture::new(handle)).id();
     headless::step(&mut app, 650);
     assert_eq!(cells(&mut app, entity).0, 650);
+}
+
+#[test]
+fn whoever_asks_is_answered_also_while_the_clock_runs() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &Golden::read("small").model, |texture| texture);
+        app.init_resource::<Saved>();
+        app.add_observer(|saved: On<NcaSaved>, mut all: ResMut<Saved>| all.0.push(saved.snapshot.clone()));
+        app.world_mut().resource_mut::<NcaClock>().paused = false;
+        // From the first frame on, when shaders are still being compiled.
+        for _ in 0..60 {
+            app.world_mut().trigger(NcaSave { entity });
+            app.update();
+        }
+        app.world_mut().resource_mut::<NcaClock>().paused = true;
+        let (tick, state) = cells(&mut app, entity);
+        let saved = std::mem::take(&mut app.world_mut().resource_mut::<Saved>().0);
+        let ticks: Vec<u32> = saved.iter().map(NcaSnapshot::tick).collect();
+        assert!(ticks.is_sorted() && ticks.len() <= 60, "{ticks:?}");
+        assert_eq!((ticks.last(), saved.last().map(NcaSnapshot::state)), (Some(&tick), Some(&state)), "{backend:?}");
+        let distinct = ticks.windows(2).filter(|pair| pair[0] < pair[1]).count() as u32;
+        assert!(tick < 10 || distinct + 10 > tick, "{backend:?}: {ticks:?}");
+    });
+}
+
+#[test]
+fn a_restored_sleeper_knows_how_it_is() {
+    on_each_backend(|backend| {
+        let model = crate::vitals::slime();
+        let (mut app, entity) = app_with(backend, &model, |texture| texture);
+        app.world_mut().resource_mut::<NcaClock>().sleep_after = Some(10);
+        headless::step(&mut app, 150);
+        headless::step(&mut app, 1);
+        (0..9).for_each(|_| app.update());
+        headless::step(&mut app, 1);
+        app.update();
+        assert!(asleep(&app, entity));
+        let before = *app.world().get::<NcaVitals>(entity).unwrap();
+        let snapshot = save(&mut app, entity);
+        // The model changes in the same breath.
+        let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
+        app.update();
+        let handle = add_model(&mut app, &model);
+        app.world_mut().get_mut::<NcaTexture>(entity).unwrap().model = handle;
+        app.world_mut().trigger(NcaRestore { entity, snapshot });
+        headless::step(&mut app, 5);
+        app.update();
+        assert_eq!(*app.world().get::<NcaVitals>(entity).unwrap(), before, "{backend:?}");
+        assert!(asleep(&app, entity) && before.condition == NcaCondition::Whole);
+    });
 }

@@ -1,0 +1,101 @@
+//! Where in the world there is living tissue, on both backends.
+
+use bevy::{ecs::system::RunSystemOnce, prelude::*};
+use bevy_nca::{
+    headless,
+    prelude::*,
+    rule::{CellMask, Shape},
+};
+
+use crate::{
+    plugin::{add_model, app_with, cells, full, paused_app, still_model},
+    support::on_each_backend,
+};
+
+/// The tissue once it is that of the last tick.
+fn tissue(app: &mut App, entity: Entity) -> CellMask {
+    let (tick, _) = cells(app, entity);
+    for _ in 0..100 {
+        if app.world().get::<NcaVitals>(entity).unwrap().tick == tick {
+            return app.world().get::<NcaTissue>(entity).unwrap().cells.clone().unwrap();
+        }
+        app.update();
+    }
+    panic!("nothing of tick {tick} has come")
+}
+
+fn first_hit(app: &mut App, from: Vec2, to: Vec2) -> Option<NcaHit> {
+    app.world_mut().run_system_once(move |probe: NcaProbe| probe.first_hit(from, to)).unwrap()
+}
+
+#[test]
+fn a_shot_passes_through_the_hole_that_another_has_made() {
+    on_each_backend(|backend| {
+        let mut app = paused_app(backend);
+        let handle = add_model(&mut app, &still_model(10, 33));
+        // Two walls, ten thick, one behind the other; the second lies on its side.
+        let near = Transform::from_xyz(20.0, 0.0, 0.0);
+        let far =
+            Transform::from_xyz(60.0, 0.0, 0.0).with_rotation(Quat::from_rotation_z(0.3)).with_scale(Vec3::splat(2.0));
+        let [near, far] = [near, far].map(|transform| {
+            let entity = app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default(), transform)).id();
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(10, 33) });
+            entity
+        });
+        app.world_mut().entity_mut(far).insert(NcaTissue::default());
+        headless::step(&mut app, 1);
+        tissue(&mut app, far);
+        let hit = first_hit(&mut app, Vec2::ZERO, Vec2::new(100.0, 0.0)).unwrap();
+        assert_eq!(hit.entity, far, "the near one has no tissue to be hit");
+        // It is hit on its upper left side, which is ten from the middle, aslant.
+        assert!((hit.point.x - (60.0 - 10.0 / 0.3f32.cos())).abs() < 0.01 && hit.point.y == 0.0, "{hit:?}");
+        assert_eq!(hit.cell.x, 0);
+
+        app.world_mut().entity_mut(near).insert(NcaTissue::default());
+        headless::step(&mut app, 1);
+        assert_eq!(tissue(&mut app, near), CellMask::full(10, 33));
+        let hit = first_hit(&mut app, Vec2::ZERO, Vec2::new(100.0, 0.2)).unwrap();
+        assert_eq!((hit.entity, hit.cell), (near, UVec2::new(0, 16)));
+        assert!((hit.fraction - 0.15).abs() < 1e-6 && (hit.point.x - 15.0).abs() < 1e-4, "{hit:?}");
+        let back = first_hit(&mut app, Vec2::new(30.0, 5.2), Vec2::new(0.0, 5.2)).unwrap();
+        assert_eq!((back.entity, back.cell), (near, UVec2::new(9, 11)));
+        assert_eq!(first_hit(&mut app, Vec2::ZERO, Vec2::new(14.0, 0.0)), None, "too short");
+
+        let bullet = NcaWound::capsule(Vec2::ZERO, Vec2::new(40.0, 0.0), 2.8);
+        app.world_mut().trigger(NcaDamage::new(near, bullet));
+        headless::step(&mut app, 1);
+        let hole = CellMask::of(&Shape::capsule([-15.0, 16.5], [25.0, 16.5], 2.8), 10, 33);
+        let left = CellMask::from_fn(10, 33, |&cell| !hole.contains(cell));
+        assert_eq!(tissue(&mut app, near), left, "{backend:?}");
+        let hit = first_hit(&mut app, Vec2::ZERO, Vec2::new(100.0, 0.0)).unwrap();
+        assert_eq!(hit.entity, far);
+        let lives = move |probe: NcaProbe| {
+            [(20.0, 0.0), (20.0, 2.4), (20.0, 4.1), (20.0, 20.0)].map(|(x, y)| probe.lives_at(near, Vec2::new(x, y)))
+        };
+        assert_eq!(app.world_mut().run_system_once(lives).unwrap(), [false, false, true, false]);
+
+        // What is no longer wanted is no longer read.
+        app.world_mut().entity_mut(near).remove::<NcaTissue>();
+        headless::step(&mut app, 1);
+        assert_eq!(first_hit(&mut app, Vec2::new(0.0, 5.0), Vec2::new(30.0, 5.0)), None);
+    });
+}
+
+#[test]
+fn tissue_changes_only_when_cells_do() {
+    #[derive(Resource, Default)]
+    struct Changes(u32);
+    let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 9), |texture| texture);
+    let count =
+        |tissue: Query<(), Changed<NcaTissue>>, mut changes: ResMut<Changes>| changes.0 += tissue.iter().count() as u32;
+    app.init_resource::<Changes>().add_systems(Last, count);
+    app.world_mut().entity_mut(entity).insert(NcaTissue::default());
+    app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(9, 9) });
+    headless::step(&mut app, 1);
+    let before = app.world().resource::<Changes>().0;
+    headless::step(&mut app, 50);
+    assert_eq!(app.world().resource::<Changes>().0, before);
+    app.world_mut().trigger(NcaDamage::circle(entity, Vec2::ZERO, 1.0));
+    headless::step(&mut app, 1);
+    assert_eq!(app.world().resource::<Changes>().0, before + 1);
+}
