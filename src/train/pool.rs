@@ -35,9 +35,10 @@ impl Sample {
 
 /// A random wound for a sprite: a cut, a disc, several discs, or scattered cells.
 ///
-/// Published models rarely regrow what a straight cut took, because they have only known discs;
-/// so a third of the wounds here are cuts, half of those along an axis. Almost half are scattered cells,
-/// and most of a sprite: what is left must agree on where it was, which is the hardest to learn.
+/// Published models rarely regrow what a straight cut took, because they have only known discs; so a
+/// quarter of the wounds here are cuts, most of those along an axis. Hardest to learn is what leaves
+/// several pieces, which must agree on where they are: another quarter are discs, half of those large
+/// and near the middle, and almost half of all wounds scatter most of the sprite away.
 pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
     let (width, height) = (state.width(), state.height());
     let mut mask = CellMask::new(width, height);
@@ -50,15 +51,17 @@ pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
     let spot = |random: &mut fastrand::Rng| center(living[random.usize(..living.len())]);
     let count = living.len() as f32;
     let middle = [0, 1].map(|axis| living.iter().map(|&cell| center(cell)[axis]).sum::<f32>() / count);
+    let near_middle = |random: &mut fastrand::Rng| {
+        let towards = spot(random);
+        let off = random.f32() * random.f32();
+        [0, 1].map(|axis| middle[axis] + (towards[axis] - middle[axis]) * off)
+    };
     // The radius of a disc of as many cells.
     let size = (count / std::f32::consts::PI).sqrt();
-    match random.u32(..12) {
-        kind @ 0..4 => {
-            // Mostly through the middle, at times nearer to the edge.
-            let towards = spot(random);
-            let off = random.f32() * random.f32();
-            let [x, y] = [0, 1].map(|axis| middle[axis] + (towards[axis] - middle[axis]) * off);
-            let turn = if kind < 2 { 0.25 * random.u32(..4) as f32 } else { random.f32() };
+    match random.u32(..24) {
+        kind @ 0..6 => {
+            let [x, y] = near_middle(random);
+            let turn = if kind < 4 { 0.25 * kind as f32 } else { random.f32() };
             let (sin, cos) = (turn * std::f32::consts::TAU).sin_cos();
             let far = (width + height) as f32;
             // What lies beyond the y axis, once that is moved and turned.
@@ -67,16 +70,18 @@ pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
                 CellMap([cos, -sin, sin, cos, -x * cos - y * sin, x * sin - y * cos]),
             );
         }
-        4..6 => {
-            let towards = spot(random);
-            let off = random.f32();
-            let [x, y] = [0, 1].map(|axis| middle[axis] + (towards[axis] - middle[axis]) * off);
+        6..9 => {
+            let [x, y] = near_middle(random);
+            mask.add(&Shape::circle(x, y, size * (0.5 + 0.5 * random.f32())), CellMap::IDENTITY);
+        }
+        9..12 => {
+            let [x, y] = spot(random);
             mask.add(&Shape::circle(x, y, size * (0.2 + 0.6 * random.f32())), CellMap::IDENTITY);
         }
-        6 => {
+        12..14 => {
             for _ in 0..random.u32(2..6) {
                 let [x, y] = spot(random);
-                mask.add(&Shape::circle(x, y, size * (0.1 + 0.25 * random.f32())), CellMap::IDENTITY);
+                mask.add(&Shape::circle(x, y, size * (0.1 + 0.3 * random.f32())), CellMap::IDENTITY);
             }
         }
         _ => {

@@ -40,7 +40,7 @@ pub struct Train {
     /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 128].
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Steps to train for [default: 12000].
+    /// Steps to train for [default: 8500].
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     iterations: Option<u32>,
     /// Minutes to train for.
