@@ -113,9 +113,11 @@ pub struct TrainConfig {
     /// The share of samples that are replaced by a seed; default 0.25. With much less, the pool is
     /// full of what has drifted, and a sprite learns to stay that way.
     pub seeds: f64,
-    /// The least and the most ticks of a step; default 80 to 128. A sprite of 40 cells needs some 120 to
-    /// regrow a half; with the article's 64 to 96, what goes wrong at the end of that is learnt late.
+    /// The least and the most ticks of a step for samples without a wound; default 64 to 96.
     pub ticks: [u32; 2],
+    /// The same for wounded samples; default 96 to 160. A sprite of 40 cells needs some 120 to regrow a
+    /// half; with 96 at most, what goes wrong near the end of that is learnt late.
+    pub healing_ticks: [u32; 2],
     /// The share of the budget in which the ticks rise from half of that; default 0.05.
     pub warm_up: f64,
     /// The learning rate of Adam, from the first step to the last, along a cosine; default 2e-3 to 5e-5.
@@ -153,7 +155,8 @@ impl Default for TrainConfig {
             batch: 4,
             pool: 256,
             seeds: 0.25,
-            ticks: [80, 128],
+            ticks: [64, 96],
+            healing_ticks: [96, 160],
             warm_up: 0.05,
             learning_rate: [2e-3, 5e-5],
             wounded: 2,
@@ -178,7 +181,6 @@ impl TrainConfig {
             if good { Ok(()) } else { Err(TrainError::Config { field, found, wanted }) }
         };
         let share = |value: f64| (0.0..=1.0).contains(&value);
-        let [low, high] = self.ticks;
         let [first, last] = self.learning_rate;
         let budget = match self.budget {
             Budget::Iterations(iterations) => iterations > 0,
@@ -201,12 +203,14 @@ impl TrainConfig {
                 "at most as many samples as a batch has",
             )?;
         }
-        check(
-            0 < low && low <= high && high <= 10_000,
-            "ticks",
-            format!("[{low}, {high}]"),
-            "the least and the most, 1 to 10000",
-        )?;
+        for (field, [low, high]) in [("ticks", self.ticks), ("healing_ticks", self.healing_ticks)] {
+            check(
+                0 < low && low <= high && high <= 10_000,
+                field,
+                format!("[{low}, {high}]"),
+                "the least and the most, 1 to 10000",
+            )?;
+        }
         check(share(self.warm_up), "warm_up", self.warm_up.to_string(), "a share of 0 to 1")?;
         check(share(self.wounds_from), "wounds_from", self.wounds_from.to_string(), "a share of 0 to 1")?;
         check(
@@ -245,7 +249,7 @@ impl TrainConfig {
             hidden: self.hidden,
             perception: self.perception.clone(),
             fire_rate: self.fire_rate,
-            mature_ticks: high,
+            mature_ticks: self.ticks[1],
             ..Rule::default()
         };
         rule.validate()?;
@@ -258,10 +262,11 @@ impl TrainConfig {
         last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
     }
 
-    /// The least and the most ticks at a share of the budget.
-    pub(super) fn ticks_at(&self, progress: f64) -> std::ops::RangeInclusive<u32> {
+    /// The least and the most ticks of a sample at a share of the budget.
+    pub(super) fn ticks_at(&self, progress: f64, wounded: bool) -> std::ops::RangeInclusive<u32> {
         let grown = if progress < self.warm_up { 0.5 + 0.5 * progress / self.warm_up } else { 1.0 };
-        let [low, high] = self.ticks.map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
+        let ticks = if wounded { self.healing_ticks } else { self.ticks };
+        let [low, high] = ticks.map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
         low..=high
     }
 }

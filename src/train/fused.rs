@@ -159,17 +159,17 @@ fn forward(
     states: Vec<State>,
     step: impl Fn(&Engine, &mut crate::cpu::Grid, &mut Scratch, Tick, &mut Tape) + Sync,
 ) -> Vec<(State, Tape)> {
-    let run = |(state, start): (State, &Tick)| {
+    let run = |((state, start), &ticks): ((State, &Tick), &u32)| {
         let mut tape = Tape::default();
         let Some(mut grid) = engine.grid(state.clone()) else { return (state, tape) };
         let mut scratch = Scratch::default();
-        for elapsed in 0..plan.ticks {
+        for elapsed in 0..ticks {
             let tick = Tick { tick: start.tick.wrapping_add(elapsed), ..*start };
             step(engine, &mut grid, &mut scratch, tick, &mut tape);
         }
         (grid.into_state(), tape)
     };
-    states.into_par_iter().zip(&plan.starts).map(run).collect()
+    states.into_par_iter().zip(&plan.starts).zip(&plan.ticks).map(run).collect()
 }
 
 fn states(batch: FloatTensor<Flex>) -> Vec<State> {

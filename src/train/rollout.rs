@@ -15,8 +15,8 @@ pub struct Plan {
     pub rule: Rule,
     /// The first tick of each sample of the batch; the numbers count on from there.
     pub starts: Vec<Tick>,
-    /// How many ticks to run.
-    pub ticks: u32,
+    /// How many ticks each sample runs.
+    pub ticks: Vec<u32>,
 }
 
 /// How a rollout is computed.
@@ -29,7 +29,7 @@ pub enum Method {
     Stock,
 }
 
-/// Runs a batch, `[batch, height, width, channels]`, for all ticks of a plan.
+/// Runs a batch, `[batch, height, width, channels]`, each sample for its ticks of a plan.
 ///
 /// The cells are those of [`Engine`](crate::cpu::Engine): the same ones fire, to the bit, and
 /// values agree to rounding. Gradients flow to the network and to `cells`.
@@ -44,6 +44,7 @@ pub fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan, method: Method)
     }
     let [batch, _, _, channels] = cells.dims();
     assert_eq!(batch, plan.starts.len(), "a batch has a sample for each start of its plan");
+    assert_eq!(batch, plan.ticks.len(), "a plan says for each sample how many ticks it runs");
     assert_eq!(channels, plan.rule.channels, "cells have the channels of their rule");
     let (features, hidden) = (plan.rule.features(), plan.rule.hidden);
     assert_eq!(network.hidden_weight.dims(), [features, hidden], "weights fit their rule");

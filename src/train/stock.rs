@@ -9,7 +9,18 @@ use crate::{
 };
 
 pub(super) fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan) -> Tensor<4> {
-    (0..plan.ticks).fold(cells, |cells, elapsed| step(network, cells, plan, elapsed))
+    let most = plan.ticks.iter().copied().max().unwrap_or(0);
+    (0..most).fold(cells, |cells, elapsed| {
+        let stepped = step(network, cells.clone(), plan, elapsed);
+        if plan.ticks.iter().all(|ticks| elapsed < *ticks) {
+            return stepped;
+        }
+        // Samples that have run all their ticks stay as they are.
+        let runs: Vec<bool> = plan.ticks.iter().map(|ticks| elapsed < *ticks).collect();
+        let runs = Tensor::<4, Bool>::from_data(TensorData::new(runs, [plan.ticks.len(), 1, 1, 1]), &cells.device());
+        let shape = cells.dims();
+        cells.mask_where(runs.expand(shape), stepped)
+    })
 }
 
 fn step(network: &Network, cells: Tensor<4>, plan: &Plan, elapsed: u32) -> Tensor<4> {

@@ -59,7 +59,7 @@ pub struct Step {
     pub loss: f32,
     /// The learning rate it was taken with.
     pub learning_rate: f64,
-    /// The ticks that the batch ran for.
+    /// The ticks that all samples of the batch ran for, together.
     pub ticks: u32,
 }
 
@@ -156,14 +156,14 @@ impl Trainer {
             fastrand::Rng::with_seed(self.config.seed ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let progress = self.progress();
         let learning_rate = self.config.learning_rate_at(progress);
-        let (picked, starts) = self.starts(progress, &mut random);
+        let Batch { slots, starts, wounded } = self.starts(progress, &mut random);
         let noise = random.u32(..);
         let plan = Plan {
             rule: self.rule.clone(),
             starts: (0..starts.len() as u32)
                 .map(|i| Tick { tick: 0, seed: noise.wrapping_add(i), angle: 0.0 })
                 .collect(),
-            ticks: random.u32(self.config.ticks_at(progress)),
+            ticks: (0..starts.len()).map(|i| random.u32(self.config.ticks_at(progress, i < wounded))).collect(),
         };
 
         let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);
@@ -193,22 +193,32 @@ impl Trainer {
         self.network = network;
 
         self.last = states(ends);
-        for (&slot, end) in picked.iter().zip(&self.last) {
+        for (&slot, end) in slots.iter().zip(&self.last) {
             self.pool[slot] = Sample::of(end);
         }
         self.iteration = self.iteration.saturating_add(1);
-        Ok(Step { iteration: self.iteration, loss, learning_rate, ticks: plan.ticks })
+        let ticks = plan.ticks.iter().sum();
+        Ok(Step { iteration: self.iteration, loss, learning_rate, ticks })
     }
 }
 
+/// What a step begins with.
+struct Batch {
+    /// Where in the pool the samples come from, and go back to; none if they are all seeds.
+    slots: Vec<usize>,
+    starts: Vec<State>,
+    /// How many of them, the first ones, are wounded.
+    wounded: usize,
+}
+
 impl Trainer {
-    /// The samples of a step, and the slots of the pool that their ends go back to.
-    fn starts(&self, progress: f64, random: &mut fastrand::Rng) -> (Vec<usize>, Vec<State>) {
+    /// The samples of a step.
+    fn starts(&self, progress: f64, random: &mut fastrand::Rng) -> Batch {
         let size = self.rule.grid.map(|side| side as usize);
         let seed = || State::seed(&self.rule, size[0], size[1]);
         let batch = self.config.batch;
         if self.config.mode == Mode::Grow {
-            return (Vec::new(), (0..batch).map(|_| seed()).collect());
+            return Batch { slots: Vec::new(), starts: (0..batch).map(|_| seed()).collect(), wounded: 0 };
         }
         let slots = random.choose_multiple(0..self.pool.len(), batch);
         let pick = |slot: usize| {
@@ -221,14 +231,17 @@ impl Trainer {
             if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
         };
         let mut picked: Vec<(f32, usize, State)> = slots.into_iter().map(pick).collect();
+        let mut wounded = 0;
         if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
             // The best are wounded; a seed has nothing to lose but its life.
             picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             for (_, _, state) in picked.iter_mut().take(self.config.wounded).filter(|(error, ..)| error.is_finite()) {
                 state.wound(&wound(random, state));
+                wounded += 1;
             }
         }
-        picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip()
+        let (slots, starts) = picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip();
+        Batch { slots, starts, wounded }
     }
 
     fn is_alive(&self, state: &State) -> bool {

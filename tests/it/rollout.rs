@@ -62,7 +62,7 @@ fn the_first_gradient_is_the_stock_one() {
     let model = Model::new(rule.clone(), Network::initial(&rule, 3), None).unwrap();
     let states = vec![State::seed(&rule, 12, 10); 2];
     let starts = (0..2).map(|seed| Tick { tick: 0, seed, angle: 0.0 }).collect();
-    let plan = Plan { rule, starts, ticks: 4 };
+    let plan = Plan { rule, ticks: vec![4; 2], starts };
     let fused = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
     let stock = gradients(&model, &states, &plan, Device::flex(), Method::Stock);
     // An output layer of zeros passes no gradient on to the hidden one.
@@ -80,7 +80,7 @@ fn cases() -> impl Iterator<Item = (Model, Vec<State>, Plan)> {
         let states: Vec<State> = (0..3).map(|i| sparse_state(case * 7 + i, 11, 8, rule.channels, 2)).collect();
         let starts = (0..3).map(|i| Tick { tick: 5 * i, seed: case + i, angle: case as f32 * 0.3 }).collect();
         let model = model(2 * case, rule.clone());
-        (model, states, Plan { rule, starts, ticks: 6 })
+        (model, states, Plan { rule, ticks: vec![6, 4, 5], starts })
     })
 }
 
@@ -126,7 +126,7 @@ fn a_training_rollout_replays_in_the_engines() {
     let starts = seeds.map(|seed| Tick { tick: 0, seed, angle: 0.0 }).to_vec();
     let network = Network::new(&rule, model.weights(), &Device::flex());
     let states = vec![State::seed(&rule, 20, 18); 2];
-    let plan = Plan { rule, starts, ticks: 40 };
+    let plan = Plan { rule, ticks: vec![40; 2], starts };
     let ends = values(rollout(&network, batch(&states, &Device::flex()), &plan, Method::Fused));
     let ends: Vec<State> =
         ends.chunks_exact(20 * 18 * 16).map(|v| State::from_values(20, 18, 16, v.to_vec()).unwrap()).collect();

@@ -28,6 +28,7 @@ pub fn config(iterations: u32) -> TrainConfig {
         batch: 4,
         pool: 12,
         ticks: [8, 12],
+        healing_ticks: [8, 12],
         wounded: 1,
         wounds_from: 0.3,
         early_stop: false,
@@ -125,7 +126,8 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
 
 #[test]
 fn it_learns_to_grow_and_to_heal() {
-    let config = TrainConfig { hidden: 64, channels: 16, ticks: [32, 48], pool: 64, ..config(1200) };
+    let config =
+        TrainConfig { hidden: 64, channels: 16, ticks: [32, 48], healing_ticks: [48, 80], pool: 64, ..config(1200) };
     let mut trainer = Trainer::new(config, picture(8)).unwrap();
     let first = trainer.step().unwrap().loss;
     train(&mut trainer, 1199);

@@ -223,7 +223,7 @@ mod train {
         let layers = [rule.features() * rule.hidden, rule.hidden * rule.channels].map(|count| count as f64);
         let operations = 2.0 * updates as f64 * (4.0 * layers[0] + 3.0 * layers[1]);
 
-        let plan = Plan { rule: rule.clone(), starts, ticks: TICKS };
+        let plan = Plan { rule: rule.clone(), ticks: vec![TICKS; starts.len()], starts };
         let mut seconds = Vec::new();
         for round in 0..=ROUNDS {
             let start = Instant::now();
