@@ -200,15 +200,17 @@ impl Engine {
 
     /// Makes each empty cell of a mask a seed, but for dead ground. The mask must be made for the grid's size.
     pub fn sow(&self, grid: &mut Grid, mask: &CellMask) {
-        let Grid { state, mature, occupied, dead_ground } = grid;
-        let is_dead_ground = |cell: &usize| dead_ground.as_ref().is_some_and(|dead| dead.contains(*cell));
-        for cell in mask.iter().filter(|cell| !is_dead_ground(cell)) {
-            let values = state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels);
+        let mut fertile = mask.clone();
+        if let Some(dead) = &grid.dead_ground {
+            fertile.subtract(dead);
+        }
+        for cell in fertile.iter() {
+            let values = grid.state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels);
             let Some(values) = values.filter(|values| values.iter().all(|value| *value == 0.0)) else { continue };
             values[3..].fill(1.0);
             if let Some(alive) = self.alive {
-                mature[cell] = u8::from(values[alive.channel] > alive.threshold);
-                occupied[cell] = 1;
+                grid.mature[cell] = u8::from(values[alive.channel] > alive.threshold);
+                grid.occupied[cell] = 1;
             }
         }
     }

@@ -1,7 +1,5 @@
 //! Reading back what the cells of all sprites amount to, without waiting for the GPU.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-
 use bevy::{
     prelude::*,
     render::{
@@ -11,7 +9,7 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use super::{population::GpuPopulation, work::CountWish};
+use super::{population::GpuPopulation, readback::Arrivals, work::CountWish};
 use crate::rule::{CellMask, Census, Count};
 
 /// What a sprite's cells amounted to after a tick.
@@ -92,20 +90,12 @@ struct Arrived {
 }
 
 /// The copies under way, one a frame for all populations.
+#[derive(Default)]
 pub(super) struct CensusReadbacks {
     /// Buffers to use again.
     free: Vec<Buffer>,
     copied: Option<(Buffer, Vec<Entry>)>,
-    // `Receiver` alone is not `Sync`, which a resource must be.
-    receiver: std::sync::Mutex<Receiver<Arrived>>,
-    sender: Sender<Arrived>,
-}
-
-impl Default for CensusReadbacks {
-    fn default() -> Self {
-        let (sender, receiver) = channel();
-        Self { free: Vec::new(), copied: None, receiver: receiver.into(), sender }
-    }
+    arrivals: Arrivals<Arrived>,
 }
 
 impl CensusReadbacks {
@@ -154,7 +144,7 @@ impl CensusReadbacks {
     /// Asks for the copy, after it was submitted.
     pub(super) fn map(&mut self) {
         let Some((buffer, entries)) = self.copied.take() else { return };
-        let sender = self.sender.clone();
+        let sender = self.arrivals.sender();
         buffer.clone().slice(..).map_async(MapMode::Read, move |result| {
             let read = match result {
                 Ok(()) => {
@@ -165,16 +155,14 @@ impl CensusReadbacks {
                 Err(_) => return,
             };
             buffer.unmap();
-            // Nobody listens any more once the app has gone.
             let _ = sender.send(Arrived { buffer, read });
         });
     }
 
     /// What has arrived since the last call, oldest first.
     pub(super) fn take(&mut self) -> Vec<CensusRead> {
-        let Ok(receiver) = self.receiver.get_mut() else { return Vec::new() };
         let mut all = Vec::new();
-        for Arrived { buffer, mut read } in receiver.try_iter() {
+        for Arrived { buffer, mut read } in self.arrivals.take() {
             self.free.push(buffer);
             all.append(&mut read);
         }

@@ -33,19 +33,37 @@ struct Pending {
     buffer: Buffer,
 }
 
-/// Copies under way.
-pub(super) struct Readbacks {
-    copied: Vec<Pending>,
+/// What the callbacks of mapped buffers have sent.
+pub(super) struct Arrivals<T> {
     // `Receiver` alone is not `Sync`, which a resource must be.
-    receiver: std::sync::Mutex<Receiver<CellsRead>>,
-    sender: Sender<CellsRead>,
+    receiver: std::sync::Mutex<Receiver<T>>,
+    sender: Sender<T>,
 }
 
-impl Default for Readbacks {
+impl<T> Default for Arrivals<T> {
     fn default() -> Self {
         let (sender, receiver) = channel();
-        Self { copied: Vec::new(), receiver: receiver.into(), sender }
+        Self { receiver: receiver.into(), sender }
     }
+}
+
+impl<T> Arrivals<T> {
+    /// For a callback. Nobody listens any more once the device was lost or the app has gone.
+    pub(super) fn sender(&self) -> Sender<T> {
+        self.sender.clone()
+    }
+
+    /// What has arrived since the last call, oldest first.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = T> {
+        self.receiver.get_mut().ok().into_iter().flat_map(|receiver| receiver.try_iter())
+    }
+}
+
+/// Copies under way.
+#[derive(Default)]
+pub(super) struct Readbacks {
+    copied: Vec<Pending>,
+    arrivals: Arrivals<CellsRead>,
 }
 
 impl Readbacks {
@@ -56,7 +74,7 @@ impl Readbacks {
         for wish in &population.work.wishes {
             if wish.late {
                 let Wish { entity, tick, note, .. } = wish.clone();
-                let _ = self.sender.send(CellsRead { entity, tick, note, state: None });
+                let _ = self.arrivals.sender.send(CellsRead { entity, tick, note, state: None });
                 continue;
             }
             let buffer = context.render_device().create_buffer(&BufferDescriptor {
@@ -73,22 +91,21 @@ impl Readbacks {
     }
 
     pub(super) fn take(&mut self) -> Vec<CellsRead> {
-        self.receiver.get_mut().map(|receiver| receiver.try_iter().collect()).unwrap_or_default()
+        self.arrivals.take().collect()
     }
 }
 
 /// Asks for the copies, after they were submitted.
 pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
     populations.census.map();
-    let Readbacks { copied, sender, .. } = &mut populations.readbacks;
+    let Readbacks { copied, arrivals } = &mut populations.readbacks;
     for Pending { wish, model, grid, buffer } in copied.drain(..) {
-        let sender = sender.clone();
+        let sender = arrivals.sender();
         buffer.clone().slice(..).map_async(MapMode::Read, move |result| {
             let state = result.ok().and_then(|()| {
                 let bytes = buffer.slice(..).get_mapped_range();
                 interleave(&model, grid, bytemuck::cast_slice(&bytes))
             });
-            // Nobody listens any more once the device was lost or the app has gone.
             let _ = sender.send(CellsRead { entity: wish.entity, tick: wish.tick, note: wish.note, state });
         });
     }

@@ -1,9 +1,9 @@
 // First half of a tick: perceive, think, fire.
 //
 // A workgroup takes a tile of one sprite, lists the cells whose update matters, and runs the dense
-// layers for those alone. A cell matters if it fires, is no dead ground, and lies within two cells of a mature one:
-// farther away, neither it nor any neighbour can live on. (Within one it may live itself; within
-// two, its update can keep a neighbour alive.)
+// layers for those alone. A cell matters if it fires, is no dead ground, and lies within two cells
+// of a mature one: farther away, neither it nor any neighbour can live on. (Within one it may live
+// itself; within two, its update can keep a neighbour alive.)
 #import bevy_nca::noise::fires
 #import bevy_nca::grid::{params, jobs, weights, states, updates, vitality, ground, at, cells, cell_at, DEAD}
 #import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS}

@@ -4,7 +4,10 @@ use bevy::prelude::*;
 
 #[cfg(doc)]
 use super::NcaTexture;
-use super::{populations::Populations, texture::NcaSlot};
+use super::{
+    populations::Populations,
+    texture::{NcaSlot, Occupants},
+};
 
 /// The clock of all sprites.
 ///
@@ -80,19 +83,15 @@ impl NcaPace {
 /// Sprites follow what was changed.
 pub(super) fn follow_pace(sprites: Query<(Ref<NcaPace>, Ref<NcaSlot>)>, mut populations: ResMut<Populations>) {
     for (pace, slot) in sprites.iter().filter(|(pace, slot)| pace.is_changed() || slot.is_changed()) {
-        if let Some(place) = slot.place {
-            populations.set_pace(place, *pace);
+        if let Some(occupant) = slot.place.and_then(|place| populations.occupant_mut(place)) {
+            occupant.set_pace(*pace);
         }
     }
 }
 
-pub(super) fn on_pace_removed(
-    removed: On<Remove, NcaPace>,
-    slots: Query<&NcaSlot>,
-    mut populations: ResMut<Populations>,
-) {
-    if let Some(place) = slots.get(removed.entity).ok().and_then(|slot| slot.place) {
-        populations.set_pace(place, NcaPace::default());
+pub(super) fn on_pace_removed(removed: On<Remove, NcaPace>, mut occupants: Occupants) {
+    if let Some(occupant) = occupants.get_mut(removed.entity) {
+        occupant.set_pace(NcaPace::default());
     }
 }
 

@@ -203,6 +203,9 @@ pub(super) struct Targets<'w, 's> {
 impl Targets<'_, '_> {
     /// Strikes one sprite.
     fn strike(&mut self, entity: Entity, space: NcaSpace, kind: BlowKind) {
+        if !kind.is_valid() {
+            return;
+        }
         let Ok((_, texture, mut slot, armor)) = self.sprites.get_mut(entity) else {
             warn_once!("{kind} was ignored: {entity} has no NcaTexture");
             return;
@@ -240,18 +243,12 @@ fn strike(
 
 pub(super) fn on_damage(damage: On<NcaDamage>, mut targets: Targets) {
     let NcaDamage { entity, wound, space } = damage.event().clone();
-    let kind = BlowKind::Wound(wound.into());
-    if kind.is_valid() {
-        targets.strike(entity, space, kind);
-    }
+    targets.strike(entity, space, BlowKind::Wound(wound.into()));
 }
 
 pub(super) fn on_heal(heal: On<NcaHeal>, mut targets: Targets) {
     let NcaHeal { entity, shape, space } = heal.event().clone();
-    let kind = BlowKind::Heal(shape);
-    if kind.is_valid() {
-        targets.strike(entity, space, kind);
-    }
+    targets.strike(entity, space, BlowKind::Heal(shape));
 }
 
 pub(super) fn on_blast(blast: On<NcaBlast>, mut targets: Targets) {

@@ -85,17 +85,14 @@ impl GpuFeed {
             }
             self.read_cells(&spec.model, occupants);
         }
-        for (slot, occupant) in occupants.iter().enumerate() {
-            if let Some(occupant) = occupant.as_ref().filter(|occupant| occupant.last_tick.is_some()) {
-                let Occupant { entity, number, ref life, tissue, .. } = *occupant;
-                self.work.count(slot as u32, entity, number, life.tick, tissue);
+        for (slot, occupant) in occupants.iter_mut().enumerate() {
+            let Some(Occupant { entity, number, life, tissue, last_tick, .. }) = occupant else { continue };
+            if last_tick.take().is_some() {
+                self.work.count(slot as u32, *entity, *number, life.tick, *tissue);
             }
         }
         self.standing = gpu.receive(id, spec, &mut self.work);
         self.sent = true;
-        for occupant in occupants.iter_mut().flatten() {
-            occupant.last_tick = None;
-        }
     }
 
     /// Tells of new cells, all in one step, as far as a buffer can hold them.

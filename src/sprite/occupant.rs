@@ -113,6 +113,23 @@ impl Occupant {
         self.pace = pace.rate();
     }
 
+    /// Whether it is wanted which cells live. Then the sprite wakes, to be counted.
+    pub(super) fn set_tissue(&mut self, wanted: bool) {
+        self.tissue = wanted;
+        if wanted {
+            self.life.wake();
+        }
+    }
+
+    /// Puts it to sleep, or wakes it. Its entity knows.
+    pub(super) fn set_asleep(&mut self, asleep: bool) {
+        match asleep {
+            true => self.life.asleep = true,
+            false => self.life.wake(),
+        }
+        self.told_asleep = asleep;
+    }
+
     /// A tick of the clock: the sprite owes as many as its pace says.
     pub(super) fn clock_ticks(&mut self) {
         if !self.life.asleep {

@@ -105,8 +105,7 @@ impl Plugin for NcaPlugin {
             .add_systems(PostUpdate, (reload, assign, show).chain().in_set(NcaSystems::Assign))
             .add_systems(
                 PostUpdate,
-                ((vitals::count, vitals::report).chain(), cells::request, paint, sleep::tell)
-                    .in_set(NcaSystems::Finish),
+                (vitals::count, vitals::report, cells::request, sleep::tell, paint).chain().in_set(NcaSystems::Finish),
             );
     }
 
@@ -154,8 +153,7 @@ fn reload(
         for (entity, mut slot) in &mut slots {
             let Some(place) = slot.place else { continue };
             if populations.get(place.population).is_some_and(|population| population.outdated(*id, model)) {
-                slot.leave(&mut populations);
-                commands.entity(entity).try_remove::<NcaSleeping>();
+                slot.leave(entity, &mut populations, &mut commands);
             }
         }
     }
@@ -183,20 +181,16 @@ fn assign(
                 populations.follow(place, &texture);
                 continue;
             }
-            slot.leave(populations);
-            // The next life begins awake.
-            commands.entity(entity).try_remove::<NcaSleeping>();
+            slot.leave(entity, populations, &mut commands);
             asleep = false;
         }
         let Some(model) = models.get(&texture.model) else { continue };
         let images = images.as_mut().map(|images| images.bypass_change_detection());
         let Some(place) = populations.enter(entity, &texture, model, images) else { continue };
         slot.place = Some(place);
-        if tissue {
-            populations.set_tissue(place, true);
-        }
-        if asleep {
-            populations.set_asleep(place, true);
+        if let Some(occupant) = populations.occupant_mut(place) {
+            occupant.set_tissue(tissue);
+            occupant.set_asleep(asleep);
         }
         for waiting in std::mem::take(&mut slot.waiting) {
             match waiting {

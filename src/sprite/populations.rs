@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bevy::prelude::*;
 
 use super::{
-    NcaArmor, NcaModel, NcaPace, NcaSnapshot, NcaSnapshotError, NcaTexture,
+    NcaArmor, NcaModel, NcaSnapshot, NcaSnapshotError, NcaTexture,
     damage::Blow,
     occupant::{Occupant, Start},
     population::{Engine, EngineChoice, Population},
@@ -95,7 +95,7 @@ impl Populations {
         self.list.get(&id)
     }
 
-    fn occupant_mut(&mut self, place: Place) -> Option<&mut Occupant> {
+    pub(super) fn occupant_mut(&mut self, place: Place) -> Option<&mut Occupant> {
         self.list.get_mut(&place.population)?.occupant_mut(place.slot)
     }
 
@@ -145,22 +145,6 @@ impl Populations {
         }
     }
 
-    pub(super) fn set_pace(&mut self, place: Place, pace: NcaPace) {
-        if let Some(occupant) = self.occupant_mut(place) {
-            occupant.set_pace(pace);
-        }
-    }
-
-    /// Whether it is wanted which cells live. Then the sprite wakes, to be counted.
-    pub(super) fn set_tissue(&mut self, place: Place, wanted: bool) {
-        if let Some(occupant) = self.occupant_mut(place) {
-            occupant.tissue = wanted;
-            if wanted {
-                occupant.life.wake();
-            }
-        }
-    }
-
     /// Whether a texture belongs where it is.
     pub(super) fn suits(&self, place: Place, texture: &NcaTexture) -> bool {
         self.get(place.population).is_some_and(|population| {
@@ -180,17 +164,6 @@ impl Populations {
     pub(super) fn tick(&mut self, ticks: u32, sleep_after: Option<u32>) {
         for population in self.list.values_mut() {
             population.tick(ticks, sleep_after);
-        }
-    }
-
-    /// Puts a sprite to sleep, or wakes it. Its entity knows.
-    pub(super) fn set_asleep(&mut self, place: Place, asleep: bool) {
-        if let Some(occupant) = self.occupant_mut(place) {
-            match asleep {
-                true => occupant.life.asleep = true,
-                false => occupant.life.wake(),
-            }
-            occupant.told_asleep = asleep;
         }
     }
 

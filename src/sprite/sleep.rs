@@ -4,28 +4,27 @@ use bevy::prelude::*;
 
 #[cfg(doc)]
 use super::{NcaClock, NcaHeal, NcaTexture};
-use super::{populations::Populations, texture::NcaSlot};
+use super::{populations::Populations, texture::Occupants};
 
 /// A sprite that does not tick until something wakes it: a wound, an [`NcaHeal`], new cells, or
 /// another seed or angle of its [`NcaTexture`].
 ///
 /// The plugin adds it to a whole or dead sprite once nothing of that kind has happened for
-/// [`NcaClock::sleep_after`] ticks, and removes it when the sprite wakes. Add it yourself to put a sprite to sleep, remove it to wake one.
+/// [`NcaClock::sleep_after`] ticks, and removes it when the sprite wakes. Add it yourself to put a
+/// sprite to sleep, remove it to wake one.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 pub struct NcaSleeping;
 
-pub(super) fn on_sleep(added: On<Add, NcaSleeping>, slots: Query<&NcaSlot>, mut populations: ResMut<Populations>) {
-    set_asleep(added.entity, true, &slots, &mut populations);
+pub(super) fn on_sleep(added: On<Add, NcaSleeping>, mut occupants: Occupants) {
+    if let Some(occupant) = occupants.get_mut(added.entity) {
+        occupant.set_asleep(true);
+    }
 }
 
-pub(super) fn on_wake(removed: On<Remove, NcaSleeping>, slots: Query<&NcaSlot>, mut populations: ResMut<Populations>) {
-    set_asleep(removed.entity, false, &slots, &mut populations);
-}
-
-fn set_asleep(entity: Entity, asleep: bool, slots: &Query<&NcaSlot>, populations: &mut Populations) {
-    if let Some(place) = slots.get(entity).ok().and_then(|slot| slot.place) {
-        populations.set_asleep(place, asleep);
+pub(super) fn on_wake(removed: On<Remove, NcaSleeping>, mut occupants: Occupants) {
+    if let Some(occupant) = occupants.get_mut(removed.entity) {
+        occupant.set_asleep(false);
     }
 }
 

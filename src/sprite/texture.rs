@@ -1,12 +1,14 @@
 //! The simulated texture as a component.
 
 use bevy::{
-    ecs::{lifecycle::HookContext, world::DeferredWorld},
+    ecs::{lifecycle::HookContext, system::SystemParam, world::DeferredWorld},
     image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
 };
 
-use super::{NcaModel, NcaSleeping, NcaSnapshot, NcaVitals, damage::Blow, populations::Populations};
+use super::{
+    NcaModel, NcaSleeping, NcaSnapshot, NcaVitals, damage::Blow, occupant::Occupant, populations::Populations,
+};
 use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
@@ -107,12 +109,27 @@ impl NcaSlot {
         self.place.filter(|place| populations.suits(*place, texture))
     }
 
-    /// Leaves its place. What was asked for is asked for again, of the next.
-    pub(super) fn leave(&mut self, populations: &mut Populations) {
+    /// Leaves its place. What was asked for is asked for again, of the next; the next life begins awake.
+    pub(super) fn leave(&mut self, entity: Entity, populations: &mut Populations, commands: &mut Commands) {
+        commands.entity(entity).try_remove::<NcaSleeping>();
         if let Some(place) = self.place.take() {
             let wanted = populations.leave(place);
             self.wanted.add(wanted);
         }
+    }
+}
+
+/// Finds the sprites of entities.
+#[derive(SystemParam)]
+pub(super) struct Occupants<'w, 's> {
+    slots: Query<'w, 's, &'static NcaSlot>,
+    populations: ResMut<'w, Populations>,
+}
+
+impl Occupants<'_, '_> {
+    /// The sprite of an entity, if it has its place.
+    pub(super) fn get_mut(&mut self, entity: Entity) -> Option<&mut Occupant> {
+        self.populations.occupant_mut(self.slots.get(entity).ok()?.place?)
     }
 }
 

@@ -2,7 +2,12 @@
 
 use bevy::{ecs::system::SystemParam, prelude::*};
 
-use super::{NcaTexture, populations::Populations, stand::Stands, texture::NcaSlot};
+use super::{
+    NcaTexture,
+    populations::Populations,
+    stand::Stands,
+    texture::{NcaSlot, Occupants},
+};
 use crate::rule::CellMask;
 
 /// Beside an [`NcaTexture`]: which cells of the sprite live, brought up to date together with its
@@ -16,15 +21,15 @@ pub struct NcaTissue {
     pub cells: Option<CellMask>,
 }
 
-pub(super) fn on_add(added: On<Add, NcaTissue>, slots: Query<&NcaSlot>, mut populations: ResMut<Populations>) {
-    if let Some(place) = slots.get(added.entity).ok().and_then(|slot| slot.place) {
-        populations.set_tissue(place, true);
+pub(super) fn on_add(added: On<Add, NcaTissue>, mut occupants: Occupants) {
+    if let Some(occupant) = occupants.get_mut(added.entity) {
+        occupant.set_tissue(true);
     }
 }
 
-pub(super) fn on_remove(removed: On<Remove, NcaTissue>, slots: Query<&NcaSlot>, mut populations: ResMut<Populations>) {
-    if let Some(place) = slots.get(removed.entity).ok().and_then(|slot| slot.place) {
-        populations.set_tissue(place, false);
+pub(super) fn on_remove(removed: On<Remove, NcaTissue>, mut occupants: Occupants) {
+    if let Some(occupant) = occupants.get_mut(removed.entity) {
+        occupant.set_tissue(false);
     }
 }
 
