@@ -5,7 +5,7 @@
 //! spread over the cores and their gradients summed in order, so the result is the same for any
 //! number of threads.
 
-use std::{fmt, sync::Arc};
+use std::{cmp::Reverse, fmt, sync::Arc};
 
 use burn::{
     backend::{
@@ -122,14 +122,14 @@ impl Backward<Flex, 5> for RolloutBackward {
         let shape = gradient.shape();
         let Unrolled { engine, weights, runs } = &*ops.state;
         let reverse = Gradients::new(engine, weights);
-        let samples: Vec<(State, Weights)> = states(gradient)
-            .into_par_iter()
-            .zip(runs)
-            .map(|(mut gradient, (state, tape))| {
+        let samples: Vec<(State, Weights)> = spread(
+            states(gradient).into_iter().zip(runs),
+            |(_, (_, tape))| tape.updates(),
+            |(mut gradient, (state, tape))| {
                 let weights = reverse.backward(tape, &mut state.clone(), gradient.values_mut());
                 (gradient, weights)
-            })
-            .collect();
+            },
+        );
         let mut sums = [vec![], vec![], vec![], vec![]];
         for (_, weights) in &samples {
             for (sum, part) in sums.iter_mut().zip(weights.tensors()) {
@@ -169,7 +169,26 @@ fn forward(
         }
         (grid.into_state(), tape)
     };
-    states.into_par_iter().zip(&plan.starts).zip(&plan.ticks).map(run).collect()
+    // A guess at the work: a sprite that grows is at least half as large as the largest, on average.
+    let cells: Vec<usize> = states.iter().map(|state| state.values().iter().filter(|v| **v != 0.0).count()).collect();
+    let half = cells.iter().max().map_or(0, |most| most / 2);
+    let work = cells.into_iter().zip(&plan.ticks).map(|(cells, &ticks)| cells.max(half) * ticks as usize);
+    let samples = states.into_iter().zip(&plan.starts).zip(&plan.ticks).zip(work);
+    spread(samples, |(_, work)| *work, |(sample, _)| run(sample))
+}
+
+/// Runs all items on all cores, those with the most work first, so that in the end no core waits
+/// long for another. The results are in the items' order.
+fn spread<T: Send, R: Send>(
+    items: impl Iterator<Item = T>,
+    work: impl Fn(&T) -> usize,
+    run: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let mut items: Vec<(usize, T)> = items.enumerate().collect();
+    items.sort_by_key(|(_, item)| Reverse(work(item)));
+    let mut results: Vec<(usize, R)> = items.into_iter().par_bridge().map(|(i, item)| (i, run(item))).collect();
+    results.sort_unstable_by_key(|(i, _)| *i);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 fn states(batch: FloatTensor<Flex>) -> Vec<State> {
