@@ -192,8 +192,11 @@ impl Run {
             let over = self.trainer.progress() >= 1.0;
             let config = self.trainer.config();
             let due = |every: u32| over || step.iteration.is_multiple_of(every);
-            let (score, look, save) =
-                (due(config.score_every), due(config.preview_every), due(config.checkpoint_every));
+            let score_every = match self.trainer.progress() {
+                ..0.8 => config.score_every,
+                _ => config.score_every.div_ceil(4),
+            };
+            let (score, look, save) = (due(score_every), due(config.preview_every), due(config.checkpoint_every));
             let scorecard = if score { Some(self.score()?) } else { None };
             if look {
                 let path = self.folder.join(PREVIEWS).join(format!("{:06}.png", step.iteration));

@@ -27,8 +27,7 @@ pub fn config(iterations: u32) -> TrainConfig {
         budget: Budget::Iterations(iterations),
         batch: 4,
         pool: 12,
-        ticks: [8, 12],
-        healing_ticks: [8, 12],
+        ticks: Some([8, 12]),
         wounded: 1,
         wounds_from: 0.3,
         early_stop: false,
@@ -126,8 +125,7 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
 
 #[test]
 fn it_learns_to_grow_and_to_heal() {
-    let config =
-        TrainConfig { hidden: 64, channels: 16, ticks: [32, 48], healing_ticks: [48, 80], pool: 64, ..config(1200) };
+    let config = TrainConfig { hidden: 64, channels: 16, ticks: Some([32, 48]), pool: 64, ..config(1200) };
     let mut trainer = Trainer::new(config, picture(8)).unwrap();
     let first = trainer.step().unwrap().loss;
     train(&mut trainer, 1199);
@@ -145,7 +143,7 @@ fn a_config_out_of_range_names_its_field() {
         ("budget", |c| c.budget = Budget::Minutes(f64::NAN)),
         ("batch", |c| c.batch = 0),
         ("pool", |c| c.pool = 3),
-        ("ticks", |c| c.ticks = [9, 8]),
+        ("ticks", |c| c.ticks = Some([9, 8])),
         ("warm_up", |c| c.warm_up = -1.0),
         ("wounded", |c| c.wounded = 5),
         ("seeds", |c| c.seeds = 1.5),
