@@ -50,12 +50,24 @@ pub fn find_gpu() -> Option<String> {
 /// # Errors
 /// [`NoGpu`], if the GPU is asked for and there is none. [`NcaBackend::Auto`] takes the CPU then.
 pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
+    app_with(backend, |_| ())
+}
+
+/// The same, with plugins of the game's own, which are added after the others.
+///
+/// # Errors
+/// As [`app`]. Where [`NcaBackend::Auto`] finds a GPU that will not do, `add` is called again for another app.
+pub fn app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
+    app_on(backend, &add)
+}
+
+fn app_on(backend: NcaBackend, add: &dyn Fn(&mut App)) -> Result<App, NoGpu> {
     match backend {
-        NcaBackend::Cpu => Ok(build(NcaBackend::Cpu)),
-        NcaBackend::Auto => app(NcaBackend::Gpu).or_else(|_| app(NcaBackend::Cpu)),
+        NcaBackend::Cpu => Ok(build(NcaBackend::Cpu, add)),
+        NcaBackend::Auto => app_on(NcaBackend::Gpu, add).or_else(|_| app_on(NcaBackend::Cpu, add)),
         NcaBackend::Gpu => {
             find_gpu().ok_or_else(|| NoGpu("no adapter with compute shaders was found".to_owned()))?;
-            let app = build(NcaBackend::Gpu);
+            let app = build(NcaBackend::Gpu, add);
             let world = app.world();
             match (world.get_resource::<RenderAdapter>(), world.get_resource::<RenderDevice>()) {
                 (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device).map_err(NoGpu)?,
@@ -66,7 +78,7 @@ pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
     }
 }
 
-fn build(backend: NcaBackend) -> App {
+fn build(backend: NcaBackend, add: &dyn Fn(&mut App)) -> App {
     let frame = Duration::from_secs(1) / 60;
     let mut app = App::new();
     app.add_plugins((TaskPoolPlugin::default(), FrameCountPlugin, TimePlugin, TransformPlugin, AssetPlugin::default()))
@@ -85,6 +97,7 @@ fn build(backend: NcaBackend) -> App {
         app.add_plugins(ImagePlugin::default());
     }
     app.add_plugins(NcaPlugin { backend, ..default() });
+    add(&mut app);
     while app.plugins_state() == PluginsState::Adding {
         tick_global_task_pools_on_main_thread();
     }

@@ -67,4 +67,6 @@ pub mod prelude {
         NcaSave, NcaSaved, NcaSleeping, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTissue,
         NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
     };
+    #[cfg(feature = "avian2d")]
+    pub use crate::sprite::{NcaCollider, NcaImpact};
 }

@@ -14,6 +14,8 @@ use crate::gpu::GUTTER;
 pub(super) struct Atlas {
     pub(super) image: Handle<Image>,
     pub(super) columns: u32,
+    /// Width and height of the image.
+    pub(super) size: UVec2,
     grid: [u32; 2],
     smooth: bool,
 }
@@ -35,14 +37,16 @@ impl Atlas {
         on_gpu: bool,
     ) -> Self {
         let columns = columns(grid, slots, side);
-        let image = images.add(blank(grid, smooth, columns, slots, on_gpu));
-        Self { image, columns, grid, smooth }
+        let size = size(grid, columns, slots);
+        let image = images.add(blank(size, smooth, on_gpu));
+        Self { image, columns, size, grid, smooth }
     }
 
     /// The same image with room for more. Its pixels are lost, and slots lie elsewhere.
     pub(super) fn grow(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
         self.columns = columns(self.grid, slots, side);
-        if let Err(error) = images.insert(&self.image, blank(self.grid, self.smooth, self.columns, slots, on_gpu)) {
+        self.size = size(self.grid, self.columns, slots);
+        if let Err(error) = images.insert(&self.image, blank(self.size, self.smooth, on_gpu)) {
             error!("an atlas of sprites cannot grow: {error}");
         }
     }
@@ -66,11 +70,15 @@ fn columns(grid: [u32; 2], slots: u32, side: u32) -> u32 {
     square.max(slots.div_ceil(most_rows)).clamp(1, most_columns)
 }
 
+/// Width and height of an image with so many slots.
+fn size(grid: [u32; 2], columns: u32, slots: u32) -> UVec2 {
+    (UVec2::from_array(grid) + 2 * GUTTER) * UVec2::new(columns, slots.div_ceil(columns))
+}
+
 /// A transparent image. On the GPU it is written by compute through a linear view, since sRGB
 /// textures cannot be written so; it is always sampled as sRGB.
-fn blank(grid: [u32; 2], smooth: bool, columns: u32, slots: u32, on_gpu: bool) -> Image {
-    let [width, height] = grid.map(|side| side + 2 * GUTTER);
-    let size = Extent3d { width: width * columns, height: height * slots.div_ceil(columns), depth_or_array_layers: 1 };
+fn blank(size: UVec2, smooth: bool, on_gpu: bool) -> Image {
+    let size = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
     let usages = RenderAssetUsages::MAIN_WORLD | RenderAssetUsages::RENDER_WORLD;
     let mut image = if on_gpu {
         let mut image = Image::new_uninit(size, TextureDimension::D2, TextureFormat::Rgba8Unorm, usages);
@@ -103,6 +111,7 @@ mod tests {
             assert!(slots <= most_slots(grid, side));
             let atlas = Atlas::new(&mut images, grid, false, slots, side, true);
             let size = images.get(&atlas.image).unwrap().size();
+            assert_eq!(size, atlas.size);
             assert!(size.max_element() <= side, "{size} for {slots} slots of {grid:?}");
             let rects: Vec<Rect> = (0..slots).map(|slot| atlas.rect(slot).inflate(GUTTER as f32)).collect();
             for (i, a) in rects.iter().enumerate() {

@@ -8,10 +8,10 @@ use super::{
     NcaArmor, NcaSpace, NcaWound,
     occupant::Life,
     populations::Populations,
-    stand::{Stand, Stands},
+    stand::{Frame, Stands},
     texture::{NcaSlot, NcaTexture, Place, Waiting},
 };
-use crate::rule::{CellMap, CellMask, Shape};
+use crate::rule::{CellMask, Shape};
 
 /// Wounds one sprite: at its next tick, cells whose centres lie in the wound become zeros.
 ///
@@ -56,6 +56,11 @@ impl NcaDamage {
     /// The same numbers, in cells.
     pub fn in_cells(self) -> Self {
         Self { space: NcaSpace::Cells, ..self }
+    }
+
+    /// The same numbers, as texture coordinates.
+    pub fn in_uv(self) -> Self {
+        Self { space: NcaSpace::Uv, ..self }
     }
 }
 
@@ -127,14 +132,18 @@ impl NcaHeal {
     pub fn in_cells(self) -> Self {
         Self { space: NcaSpace::Cells, ..self }
     }
+
+    /// The same numbers, as texture coordinates.
+    pub fn in_uv(self) -> Self {
+        Self { space: NcaSpace::Uv, ..self }
+    }
 }
 
 /// What happens to a sprite, and where it stood then. Only the grid is missing to know the cells.
 #[derive(Clone, Debug)]
 pub(super) struct Blow {
     kind: BlowKind,
-    /// `None` for a shape in cells.
-    stand: Option<Stand>,
+    frame: Frame,
 }
 
 #[derive(Clone, Debug)]
@@ -172,7 +181,7 @@ impl fmt::Display for BlowKind {
 impl Blow {
     /// Finds the cells, and lets the next tick change them.
     pub(super) fn strike(&self, life: &mut Life, grid: [u32; 2], armor: Option<&NcaArmor>) {
-        let map = self.stand.map_or(CellMap::IDENTITY, |stand| stand.cells_to_world(grid));
+        let map = self.frame.map(grid);
         let mut none = CellMask::new(grid[0] as usize, grid[1] as usize);
         match &self.kind {
             BlowKind::Wound(wound) => {
@@ -210,10 +219,11 @@ impl Targets<'_, '_> {
             warn_once!("{kind} was ignored: {entity} has no NcaTexture");
             return;
         };
-        let stand = match space {
-            NcaSpace::Cells => None,
+        let frame = match space {
+            NcaSpace::Cells => Frame::Cells,
+            NcaSpace::Uv => Frame::Uv,
             NcaSpace::World => match self.stands.get(entity) {
-                Some(stand) => Some(stand),
+                Some(stand) => Frame::World(stand),
                 None => {
                     warn_once!("{kind} was ignored: it is in the world, and {entity} has no Sprite with a Transform");
                     return;
@@ -221,7 +231,7 @@ impl Targets<'_, '_> {
             },
         };
         let place = slot.place_of(texture, &self.populations);
-        strike(Blow { kind, stand }, entity, place, &mut slot, armor, &mut self.populations);
+        strike(Blow { kind, frame }, entity, place, &mut slot, armor, &mut self.populations);
     }
 }
 
@@ -265,7 +275,8 @@ pub(super) fn on_blast(blast: On<NcaBlast>, mut targets: Targets) {
         let place = slot.place_of(texture, populations);
         let grid = place.and_then(|place| populations.get(place.population)).map(|population| population.grid);
         if grid.is_none_or(|grid| !stand.bounds(grid).intersect(reach).is_empty()) {
-            strike(Blow { kind: kind.clone(), stand: Some(stand) }, entity, place, &mut slot, armor, populations);
+            let blow = Blow { kind: kind.clone(), frame: Frame::World(stand) };
+            strike(blow, entity, place, &mut slot, armor, populations);
         }
     }
 }

@@ -3,12 +3,17 @@
 mod asset;
 mod atlas;
 mod backend;
+mod canvas;
 mod cells;
 mod clock;
 mod cpu_cells;
 mod damage;
 mod gpu_feed;
 mod occupant;
+#[cfg(feature = "avian2d")]
+mod physics;
+#[cfg(feature = "picking")]
+mod picking;
 mod plugin;
 mod population;
 mod populations;
@@ -26,6 +31,8 @@ pub use backend::NcaBackend;
 pub use cells::{NcaCells, NcaReadCells, NcaWriteCells};
 pub use clock::{NcaClock, NcaPace};
 pub use damage::{NcaBlast, NcaDamage, NcaHeal};
+#[cfg(feature = "avian2d")]
+pub use physics::{NcaCollider, NcaImpact};
 pub use plugin::{NcaPlugin, NcaSystems};
 pub use sleep::NcaSleeping;
 pub use snapshot::{NcaRestore, NcaRestoreRefused, NcaSave, NcaSaved, NcaSnapshot, NcaSnapshotError};

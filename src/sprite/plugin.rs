@@ -3,14 +3,13 @@
 use bevy::{
     asset::{AssetEventSystems, AssetServer},
     ecs::{intern::Interned, schedule::ScheduleLabel},
-    image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
     render::{ExtractSchedule, RenderApp},
 };
 
 use super::{
     NcaArmor, NcaBackend, NcaClock, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSleeping, NcaSpace, NcaTexture,
-    NcaTissue, NcaVitals, backend, cells,
+    NcaTissue, NcaVitals, backend, canvas, cells,
     cells::CellsInbox,
     clock,
     clock::ClockHand,
@@ -102,11 +101,28 @@ impl Plugin for NcaPlugin {
             .add_systems(First, (ClockHand::begin_frame, cells::deliver, vitals::report))
             // Who is spawned in this schedule has its place before its first tick, at any frame rate.
             .add_systems(self.schedule, (assign, clock::follow_pace, tick).chain().in_set(NcaSystems::Tick))
-            .add_systems(PostUpdate, (reload, assign, show).chain().in_set(NcaSystems::Assign))
+            .add_systems(
+                PostUpdate,
+                (reload, assign, canvas::show::<Sprite>, canvas::remember).chain().in_set(NcaSystems::Assign),
+            )
             .add_systems(
                 PostUpdate,
                 (vitals::count, vitals::report, cells::request, sleep::tell, paint).chain().in_set(NcaSystems::Finish),
             );
+        #[cfg(feature = "ui")]
+        app.add_systems(
+            PostUpdate,
+            canvas::show::<ImageNode>.after(assign).before(canvas::remember).in_set(NcaSystems::Assign),
+        );
+        #[cfg(feature = "pbr")]
+        app.add_systems(
+            PostUpdate,
+            canvas::materials::show.after(assign).before(canvas::remember).in_set(NcaSystems::Assign),
+        );
+        #[cfg(feature = "picking")]
+        super::picking::build(app);
+        #[cfg(feature = "avian2d")]
+        super::physics::build(app);
     }
 
     fn finish(&self, app: &mut App) {
@@ -200,28 +216,6 @@ fn assign(
                     snapshot::restore(populations, place, entity, &mut texture, *snapshot, &mut commands);
                 }
             }
-        }
-    }
-}
-
-/// Tells sprites where their picture is. An atlas that has grown has moved everyone.
-fn show(mut sprites: Query<(&mut Sprite, &mut NcaSlot), With<NcaTexture>>, populations: Res<Populations>) {
-    for (mut sprite, mut slot) in &mut sprites {
-        let picture = slot.place.and_then(|place| populations.get(place.population)?.picture(place.slot));
-        match picture {
-            Some((image, rect)) if sprite.image != *image || sprite.rect != Some(rect) => {
-                sprite.image = image.clone();
-                sprite.rect = Some(rect);
-                slot.shown = Some(image.clone());
-            }
-            Some(_) => {}
-            // Rather nothing than another sprite's slot, or the white pixel of a missing image.
-            None if slot.shown.as_ref() == Some(&sprite.image) || sprite.image == Handle::default() => {
-                sprite.image = TRANSPARENT_IMAGE_HANDLE;
-                sprite.rect = None;
-                slot.shown = None;
-            }
-            None => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use bevy::{asset::AssetId, prelude::*};
 use super::{
     NcaModel, NcaTexture,
     atlas::{Atlas, most_slots},
+    canvas::Picture,
     cpu_cells::CpuCells,
     gpu_feed::GpuFeed,
     occupant::{Life, Occupant, Start},
@@ -124,9 +125,10 @@ impl Population {
         !self.free.is_empty() || (self.occupants.len() as u32) < self.most_slots
     }
 
-    /// The image that a slot is painted to, and where.
-    pub(super) fn picture(&self, slot: u32) -> Option<(&Handle<Image>, Rect)> {
-        self.atlas.as_ref().map(|atlas| (&atlas.image, atlas.rect(slot)))
+    /// Where a slot is painted.
+    pub(super) fn picture(&self, slot: u32) -> Option<Picture<'_>> {
+        let atlas = self.atlas.as_ref()?;
+        Some(Picture { image: &atlas.image, rect: atlas.rect(slot), size: atlas.size.as_vec2() })
     }
 
     pub(super) fn occupant_mut(&mut self, slot: u32) -> Option<&mut Occupant> {

@@ -6,6 +6,7 @@ use bevy::prelude::*;
 
 use super::{
     NcaArmor, NcaModel, NcaSnapshot, NcaSnapshotError, NcaTexture,
+    canvas::Picture,
     damage::Blow,
     occupant::{Occupant, Start},
     population::{Engine, EngineChoice, Population},
@@ -93,6 +94,11 @@ impl Populations {
 
     pub(super) fn get(&self, id: u32) -> Option<&Population> {
         self.list.get(&id)
+    }
+
+    /// Where the sprite in a place is painted.
+    pub(super) fn picture(&self, place: Place) -> Option<Picture<'_>> {
+        self.get(place.population)?.picture(place.slot)
     }
 
     pub(super) fn occupant_mut(&mut self, place: Place) -> Option<&mut Occupant> {

@@ -12,6 +12,31 @@ pub enum NcaSpace {
     World,
     /// Cells of the sprite's grid; y grows downwards from the upper left corner.
     Cells,
+    /// Texture coordinates: 0 to 1 over the picture, y downwards. Ray casts on meshes and cursors over
+    /// nodes of the user interface give them.
+    Uv,
+}
+
+/// How a shape's numbers become cells, once the grid is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Frame {
+    Cells,
+    Uv,
+    World(Stand),
+}
+
+impl Frame {
+    /// From cells to the space of the shape.
+    pub(super) fn map(&self, grid: [u32; 2]) -> CellMap {
+        match self {
+            Self::Cells => CellMap::IDENTITY,
+            Self::Uv => {
+                let scale = 1.0 / UVec2::from_array(grid).as_vec2();
+                CellMap(Affine2::from_scale(scale).to_cols_array())
+            }
+            Self::World(stand) => stand.cells_to_world(grid),
+        }
+    }
 }
 
 /// Where a sprite stands in the world.
@@ -26,11 +51,15 @@ pub(super) struct Stand {
 
 impl Stand {
     pub(super) fn cells_to_world(&self, grid: [u32; 2]) -> CellMap {
+        CellMap((self.to_world * self.cells_to_sprite(grid)).to_cols_array())
+    }
+
+    /// From cells to the sprite's own space, that of its children.
+    pub(super) fn cells_to_sprite(&self, grid: [u32; 2]) -> Affine2 {
         let cells = UVec2::from_array(grid).as_vec2();
         let size = self.custom_size.unwrap_or(cells);
         let corner = -size / 2.0 * self.flip - self.anchor * size;
-        let to_sprite = Affine2::from_scale_angle_translation(size / cells * self.flip, 0.0, corner);
-        CellMap((self.to_world * to_sprite).to_cols_array())
+        Affine2::from_scale_angle_translation(size / cells * self.flip, 0.0, corner)
     }
 
     /// The box in the world around all cells.

@@ -2,20 +2,27 @@
 
 use bevy::{
     ecs::{lifecycle::HookContext, system::SystemParam, world::DeferredWorld},
-    image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
 };
 
 use super::{
-    NcaModel, NcaSleeping, NcaSnapshot, NcaVitals, damage::Blow, occupant::Occupant, populations::Populations,
+    NcaModel, NcaSleeping, NcaSnapshot, NcaVitals, canvas, damage::Blow, occupant::Occupant, populations::Populations,
 };
 use crate::rule::State;
 
 /// A texture that is grown by a neural cellular automaton.
 ///
 /// With a [`Sprite`] on the same entity it paints the sprite: it sets [`Sprite::image`] and
-/// [`Sprite::rect`], and takes them back when it is removed. A sprite without a custom size is as many world units wide as the grid has
-/// cells. Without a [`Sprite`] the cells are simulated all the same.
+/// [`Sprite::rect`], and takes them back when it is removed. A sprite without a custom size is as many
+/// world units wide as the grid has cells.
+///
+/// With an `ImageNode` it paints that node of the user interface in the same way (feature `ui`). With a
+/// `MeshMaterial3d<StandardMaterial>` it paints that material (feature `pbr`): it sets its
+/// `base_color_texture` and `uv_transform`, and, where it has an `emissive` color, its `emissive_texture`.
+/// Give each such entity a material of its own, with an `alpha_mode` other than opaque, and a mesh with
+/// texture coordinates of 0 to 1.
+///
+/// Without any of them the cells are simulated all the same.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -163,12 +170,8 @@ fn leave(mut world: DeferredWorld, context: HookContext) {
     world.commands().entity(context.entity).try_remove::<NcaSleeping>();
     let Some(mut slot) = world.get_mut::<NcaSlot>(context.entity) else { return };
     let NcaSlot { place, shown, .. } = std::mem::take(&mut *slot);
-    // The game may have given the sprite an image of its own by now.
-    if let Some(mut sprite) =
-        world.get_mut::<Sprite>(context.entity).filter(|sprite| shown.as_ref() == Some(&sprite.image))
-    {
-        sprite.image = TRANSPARENT_IMAGE_HANDLE;
-        sprite.rect = None;
+    if let Some(image) = shown {
+        canvas::take_all_back(&mut world, context.entity, &image);
     }
     if let (Some(place), Some(mut populations)) = (place, world.get_resource_mut::<Populations>()) {
         populations.leave(place);

@@ -1,0 +1,140 @@
+//! Colliders that follow the living cells, and contacts that wound.
+
+use std::time::Duration;
+
+use avian2d::prelude::*;
+use bevy::prelude::*;
+use bevy_nca::{headless, prelude::*};
+
+use crate::{
+    plugin::{add_model, full, still_model},
+    support::on_each_backend,
+};
+
+/// An app in which time passes, a wall of 20 times 40 cells about the origin, and its entity.
+fn app(backend: NcaBackend, bundle: impl Bundle) -> (App, Entity) {
+    let mut app = headless::app_with(backend, |app| {
+        app.add_plugins(PhysicsPlugins::default()).insert_resource(Gravity(Vec2::ZERO));
+    })
+    .unwrap();
+    let handle = add_model(&mut app, &still_model(20, 40));
+    let wall = (NcaTexture::new(handle), Sprite::default(), RigidBody::Static, NcaCollider::default());
+    let entity = app.world_mut().spawn(wall).insert(bundle).id();
+    app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(20, 40) });
+    for _ in 0..30 {
+        app.update();
+    }
+    (app, entity)
+}
+
+/// Whether the collider of a wall is there at a point.
+fn is_solid(app: &App, wall: Entity, point: Vec2) -> bool {
+    app.world().get::<Collider>(wall).is_some_and(|collider| {
+        let transform = app.world().get::<Transform>(wall).unwrap();
+        let rotation = Rotation::from(transform.rotation);
+        collider.contains_point(transform.translation.truncate(), rotation, point)
+    })
+}
+
+#[test]
+fn the_collider_is_where_cells_live() {
+    on_each_backend(|backend| {
+        let placed = Transform::from_xyz(7.0, -3.0, 0.0).with_scale(Vec3::new(-2.0, 1.0, 1.0));
+        let (mut app, wall) = app(backend, placed);
+        for (x, solid) in [(-13.5, false), (-12.5, true), (0.0, true), (26.5, true), (27.5, false)] {
+            assert_eq!(is_solid(&app, wall, Vec2::new(x, -3.0)), solid, "{backend:?}, {x}");
+        }
+        // A hole on the left in cells is on the right in the world, since the sprite is mirrored.
+        app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 5.0, 20.0)).in_cells());
+        for _ in 0..30 {
+            app.update();
+        }
+        for (point, solid) in [((25.0, 5.0), false), ((15.0, 5.0), true), ((-12.0, 5.0), true), ((25.0, -9.0), true)] {
+            assert_eq!(is_solid(&app, wall, point.into()), solid, "{backend:?}, {point:?}");
+        }
+        app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 20.0, 40.0)).in_cells());
+        for _ in 0..30 {
+            app.update();
+        }
+        assert!(app.world().get::<Collider>(wall).is_none(), "nothing lives");
+    });
+}
+
+#[test]
+fn colliders_change_only_with_the_cells_and_not_too_often() {
+    #[derive(Resource, Default)]
+    struct Changes(u32);
+    let (mut app, wall) = app(NcaBackend::Cpu, NcaCollider { interval: Duration::from_millis(500) });
+    let count = |colliders: Query<(), (Changed<Collider>, With<NcaTexture>)>, mut changes: ResMut<Changes>| {
+        changes.0 += colliders.iter().count() as u32;
+    };
+    app.init_resource::<Changes>().add_systems(Last, count);
+    app.update();
+    app.world_mut().resource_mut::<Changes>().0 = 0;
+    let after = |app: &mut App, frames: u32, wounds: bool| {
+        for frame in 0..frames {
+            if wounds {
+                let y = frame as f32 * 0.3;
+                app.world_mut().trigger(NcaDamage::circle(wall, Vec2::new(1.0, y), 1.5).in_cells());
+            }
+            app.update();
+        }
+        std::mem::take(&mut app.world_mut().resource_mut::<Changes>().0)
+    };
+    assert_eq!(after(&mut app, 120, false), 0, "nothing has changed");
+    let changes = after(&mut app, 120, true);
+    assert!((4..=5).contains(&changes), "{changes} in two seconds");
+    assert_eq!(after(&mut app, 60, false), 1, "the last change is not lost");
+    assert_eq!(after(&mut app, 60, false), 0);
+}
+
+#[test]
+fn a_sensor_eats_its_way_and_the_next_one_passes() {
+    on_each_backend(|backend| {
+        let (mut app, wall) = app(backend, ());
+        #[derive(Resource, Default)]
+        struct Lost(u32);
+        app.init_resource::<Lost>()
+            .add_observer(|wounded: On<NcaWounded>, mut lost: ResMut<Lost>| lost.0 += wounded.lost_cells);
+        let fire = |app: &mut App, radius: f32| {
+            let bullet = (RigidBody::Kinematic, Collider::circle(radius), Sensor, NcaImpact::new(radius + 1.0));
+            let way = (LinearVelocity(Vec2::X * 60.0), Transform::from_xyz(-30.0, 6.0, 0.0));
+            let bullet = app.world_mut().spawn((bullet, way)).id();
+            for _ in 0..90 {
+                app.update();
+            }
+            assert!(app.world().get::<Transform>(bullet).unwrap().translation.x > 40.0);
+            app.world_mut().despawn(bullet);
+            for _ in 0..20 {
+                app.update();
+            }
+            std::mem::take(&mut app.world_mut().resource_mut::<Lost>().0)
+        };
+        let lost = fire(&mut app, 3.0);
+        // The bullet's own width, and up to the radius of the wound about its edges.
+        assert!((20 * 6..20 * 14).contains(&lost), "{backend:?}: {lost}");
+        for x in -9..10 {
+            assert!(!is_solid(&app, wall, Vec2::new(x as f32, 6.0)), "{backend:?}: still there at {x}");
+        }
+        assert!(is_solid(&app, wall, Vec2::new(0.0, -6.0)) && is_solid(&app, wall, Vec2::new(0.0, 15.0)));
+        assert_eq!(fire(&mut app, 1.5), 0, "{backend:?}: through the hole");
+    });
+}
+
+#[test]
+fn contacts_wound_above_an_impulse() {
+    let hit = |speed: f32, threshold: f32| {
+        let (mut app, wall) = app(NcaBackend::Cpu, NcaImpact::new(4.0).with_threshold(threshold));
+        let ball = (RigidBody::Dynamic, Collider::circle(2.0), Mass(10.0), Restitution::new(0.0));
+        app.world_mut().spawn((ball, LinearVelocity(Vec2::X * speed), Transform::from_xyz(-16.0, 0.0, 0.0)));
+        for _ in 0..60 {
+            app.update();
+        }
+        app.world().get::<NcaVitals>(wall).unwrap().live_cells
+    };
+    // Mass times speed is 400, and avian counts up to as much again, with which it pushes bodies apart.
+    assert_eq!(hit(40.0, 900.0), 800);
+    let left = hit(40.0, 350.0);
+    assert!(left < 800 && left > 700, "{left}");
+    assert_eq!(hit(10.0, 350.0), 800);
+}
