@@ -48,12 +48,17 @@ impl Canvas for ImageNode {
     }
 }
 
-/// Tells canvases where their picture is. An atlas that has grown has moved everyone.
+/// Tells canvases where their picture is: new ones, and all once an atlas has grown and moved everyone.
 pub(super) fn show<C: Canvas>(
-    mut canvases: Query<(&mut C, &NcaSlot), With<NcaTexture>>,
+    mut canvases: Query<(&mut C, Ref<NcaSlot>), With<NcaTexture>>,
     populations: Res<Populations>,
+    mut layouts: Local<u64>,
 ) {
+    let all = std::mem::replace(&mut *layouts, populations.layouts) != populations.layouts;
     for (mut canvas, slot) in &mut canvases {
+        if !(all || slot.is_changed() || canvas.is_changed()) {
+            continue;
+        }
         let (image, rect) = canvas.shown();
         match slot.place.and_then(|place| populations.picture(place)) {
             Some(picture) if (image, rect) != (picture.image, Some(picture.rect)) => {
@@ -70,8 +75,9 @@ pub(super) fn show<C: Canvas>(
 }
 
 /// Slots remember what their canvases were given, to know it again.
-pub(super) fn remember(mut slots: Query<&mut NcaSlot>, populations: Res<Populations>) {
+pub(super) fn remember(mut slots: Query<&mut NcaSlot, Changed<NcaSlot>>, populations: Res<Populations>) {
     for mut slot in &mut slots {
+        let slot = slot.bypass_change_detection();
         let image = |place: Place| populations.picture(place).map(|picture| picture.image);
         let image = slot.place.and_then(image);
         if slot.shown.as_ref() != image {

@@ -81,8 +81,11 @@ impl NcaPace {
 }
 
 /// Sprites follow what was changed.
-pub(super) fn follow_pace(sprites: Query<(Ref<NcaPace>, Ref<NcaSlot>)>, mut populations: ResMut<Populations>) {
-    for (pace, slot) in sprites.iter().filter(|(pace, slot)| pace.is_changed() || slot.is_changed()) {
+pub(super) fn follow_pace(
+    sprites: Query<(&NcaPace, &NcaSlot), Or<(Changed<NcaPace>, Changed<NcaSlot>)>>,
+    mut populations: ResMut<Populations>,
+) {
+    for (pace, slot) in &sprites {
         if let Some(occupant) = slot.place.and_then(|place| populations.occupant_mut(place)) {
             occupant.set_pace(*pace);
         }

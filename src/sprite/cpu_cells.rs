@@ -5,6 +5,7 @@ use bevy::{prelude::*, tasks::ComputeTaskPool};
 use super::{
     atlas::Atlas,
     occupant::{Life, Occupant},
+    roster::{occupants_of, pick},
 };
 use crate::{
     cpu::{Engine, Grid, Scratch},
@@ -54,34 +55,30 @@ impl CpuCells {
         self.slots.get(slot as usize)?.grid.as_ref().map(Grid::state)
     }
 
-    pub(super) fn paint_all_again(&mut self) {
-        self.slots.iter_mut().for_each(|slot| slot.stale = true);
-    }
-
     /// So many ticks of the clock for every sprite.
     pub(super) fn tick(
         &mut self,
         rule: &Rule,
         occupants: &mut [Option<Occupant>],
+        awake: &[u32],
         ticks: u32,
         sleep_after: Option<u32>,
     ) {
-        if ticks == 0 {
+        if ticks == 0 || awake.is_empty() {
             return;
         }
         let pool = ComputeTaskPool::try_get();
-        let tasks = pool.map_or(1, |pool| pool.thread_num()).clamp(1, self.slots.len().max(1));
+        let tasks = pool.map_or(1, |pool| pool.thread_num()).clamp(1, awake.len());
         self.scratches.resize_with(tasks, Scratch::default);
-        let share = self.slots.len().div_ceil(tasks).max(1);
         let engine = &self.engine;
-        let shares = self.slots.chunks_mut(share).zip(occupants.chunks_mut(share)).zip(&mut self.scratches);
-        let run = |((slots, occupants), scratch): ((&mut [Slot], &mut [Option<Occupant>]), &mut Scratch)| {
-            for (slot, occupant) in slots.iter_mut().zip(occupants) {
+        let run = |Share { first, awake, slots, occupants, scratch }: Share| {
+            for ((_, slot), (_, occupant)) in pick(slots, first, awake).zip(pick(occupants, first, awake)) {
                 if let Some(occupant) = occupant {
                     slot.step(engine, rule, scratch, occupant, ticks, sleep_after);
                 }
             }
         };
+        let shares = shares(awake, &mut self.slots, occupants, &mut self.scratches);
         match pool.filter(|_| tasks > 1) {
             None => shares.for_each(run),
             Some(pool) => {
@@ -95,13 +92,15 @@ impl CpuCells {
         &mut self,
         population: u32,
         occupants: &[Option<Occupant>],
+        awake: &[u32],
         rule: &Rule,
         reference: &Reference,
         counted: &mut Vec<CensusRead>,
     ) {
-        for (slot, occupant) in self.slots.iter_mut().zip(occupants).filter(|(slot, _)| slot.ticked) {
+        for (index, slot) in pick(&mut self.slots, 0, awake).filter(|(_, slot)| slot.ticked) {
             slot.ticked = false;
             let lost = std::mem::take(&mut slot.lost);
+            let occupant = occupants.get(index as usize).and_then(Option::as_ref);
             let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
             let count = Count::take(rule, grid.state(), reference, occupant.look().rotation, lost, occupant.tissue);
             let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
@@ -116,30 +115,63 @@ impl CpuCells {
         output: Output,
         reference: &Reference,
         occupants: &mut [Option<Occupant>],
+        awake: &[u32],
         images: &mut Assets<Image>,
     ) {
-        for (slot, occupant) in self.slots.iter_mut().zip(occupants.iter_mut()) {
-            slot.stale |= occupant.as_mut().is_some_and(|occupant| std::mem::take(&mut occupant.stale));
+        let mut any = false;
+        for (slot, occupant) in occupants_of(occupants, awake) {
+            let Some(slot) = self.slots.get_mut(slot as usize) else { continue };
+            slot.stale |= std::mem::take(&mut occupant.stale);
+            any |= slot.stale;
         }
-        if !self.slots.iter().any(|slot| slot.stale) {
+        if !any {
             return;
         }
         // This marks the image as changed, so that it is uploaded.
         let Some(mut image) = images.get_mut(&atlas.image) else { return };
         let width = image.width() as usize;
         let Some(data) = image.data.as_mut() else { return };
-        for (index, (slot, occupant)) in self.slots.iter_mut().zip(occupants).enumerate() {
-            if let (Some(grid), Some(occupant)) = (slot.grid.as_ref().filter(|_| slot.stale), occupant) {
-                let look = occupant.look();
-                let color = |x: usize, y: usize, cell: &[f32]| match look.crisp {
-                    true => crisp_pixel(cell, reference.pixel(x, y, look.rotation)),
-                    false => pixel(output, cell),
-                };
-                paint(grid.state(), color, atlas.corner(index as u32), data, width);
-            }
+        for (index, slot) in pick(&mut self.slots, 0, awake).filter(|(_, slot)| slot.stale) {
             slot.stale = false;
+            let occupant = occupants.get(index as usize).and_then(Option::as_ref);
+            let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
+            let look = occupant.look();
+            let color = |x: usize, y: usize, cell: &[f32]| match look.crisp {
+                true => crisp_pixel(cell, reference.pixel(x, y, look.rotation)),
+                false => pixel(output, cell),
+            };
+            paint(grid.state(), color, atlas.corner(index), data, width);
         }
     }
+}
+
+/// What one task ticks: some of the slots that are awake, and all slots between them.
+struct Share<'a> {
+    /// The first of `slots` and of `occupants`.
+    first: u32,
+    awake: &'a [u32],
+    slots: &'a mut [Slot],
+    occupants: &'a mut [Option<Occupant>],
+    scratch: &'a mut Scratch,
+}
+
+/// As many shares as there are scratches, of about as many sprites each; `awake` is in order.
+fn shares<'a>(
+    awake: &'a [u32],
+    mut slots: &'a mut [Slot],
+    mut occupants: &'a mut [Option<Occupant>],
+    scratches: &'a mut [Scratch],
+) -> impl Iterator<Item = Share<'a>> {
+    let size = awake.len().div_ceil(scratches.len()).max(1);
+    let mut first = 0;
+    awake.chunks(size).zip(scratches).map(move |(awake, scratch)| {
+        let end = awake.last().map_or(first, |last| last + 1);
+        let count = ((end - first) as usize).min(slots.len()).min(occupants.len());
+        let (own_slots, own_occupants);
+        (own_slots, slots) = std::mem::take(&mut slots).split_at_mut(count);
+        (own_occupants, occupants) = std::mem::take(&mut occupants).split_at_mut(count);
+        Share { first: std::mem::replace(&mut first, end), awake, slots: own_slots, occupants: own_occupants, scratch }
+    })
 }
 
 impl Slot {
@@ -202,6 +234,25 @@ fn paint(state: &State, color: impl Fn(usize, usize, &[f32]) -> Rgba, corner: UV
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_sprite_that_is_awake_is_in_one_share() {
+        for (awake, tasks) in [(vec![0, 1, 2, 5, 9], 2), (vec![3], 4), (vec![4, 5, 6, 7], 3), (vec![9], 1)] {
+            let mut slots: Vec<Slot> = (0..10).map(|_| Slot::default()).collect();
+            let mut occupants: Vec<Option<Occupant>> = (0..10).map(|_| None).collect();
+            let mut scratches: Vec<Scratch> = (0..tasks).map(|_| Scratch::default()).collect();
+            let mut seen = Vec::new();
+            for share in shares(&awake, &mut slots, &mut occupants, &mut scratches) {
+                let both =
+                    pick(share.slots, share.first, share.awake).zip(pick(share.occupants, share.first, share.awake));
+                seen.extend(both.map(|((slot, _), (occupant, _))| {
+                    assert_eq!(slot, occupant);
+                    slot
+                }));
+            }
+            assert_eq!(seen, awake);
+        }
+    }
 
     #[test]
     fn the_gutter_repeats_the_edge() {

@@ -6,6 +6,7 @@ use bevy::prelude::*;
 
 use super::{
     occupant::{Occupant, Start},
+    roster::occupants_of,
     snapshot::Asked,
     texture::Wanted,
 };
@@ -42,16 +43,32 @@ impl GpuFeed {
     }
 
     /// So many ticks of the clock, if the GPU is ready for them.
-    pub(super) fn tick(&mut self, occupants: &mut [Option<Occupant>], ticks: u32, sleep_after: Option<u32>) {
+    pub(super) fn tick(
+        &mut self,
+        occupants: &mut [Option<Occupant>],
+        awake: &[u32],
+        ticks: u32,
+        sleep_after: Option<u32>,
+    ) {
         if self.standing == Standing::Ready {
-            self.start(occupants);
+            self.start(occupants, awake);
             for _ in 0..ticks {
-                for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
+                for (_, occupant) in occupants_of(occupants, awake).filter(|(_, occupant)| occupant.start.is_none()) {
                     occupant.clock_ticks();
                 }
-                while self.tick_once(occupants, sleep_after) {}
+                while self.tick_once(occupants, awake, sleep_after) {}
             }
         }
+    }
+
+    /// Whether the render world has forgotten this population: its device was lost. Its work is gone.
+    pub(super) fn was_lost(&mut self, id: u32, gpu: &GpuPopulations) -> bool {
+        let lost = self.sent && !gpu.knows(id);
+        if lost {
+            self.work = Work::default();
+            self.standing = Standing::Preparing;
+        }
+        lost
     }
 
     /// Hands the frame's work to the render world.
@@ -60,35 +77,24 @@ impl GpuFeed {
         id: u32,
         spec: &PopulationSpec,
         occupants: &mut [Option<Occupant>],
+        awake: &[u32],
         gpu: &mut GpuPopulations,
     ) {
-        if self.sent && !gpu.knows(id) {
-            let name = &spec.model.rule().name;
-            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
-            self.work = Work::default();
-            occupants.iter_mut().flatten().for_each(|occupant| occupant.last_tick = None);
-            // What was not sent yet is not lost.
-            for occupant in occupants.iter_mut().flatten().filter(|occupant| occupant.start.is_none()) {
-                occupant.life.dead_ground = None;
-                occupant.restart(0);
-                occupant.start = Some(Start::Seed);
+        if self.standing == Standing::Ready {
+            self.start(occupants, awake);
+            let mut stale = Vec::new();
+            for (slot, occupant) in occupants_of(occupants, awake) {
+                stale.extend(std::mem::take(&mut occupant.stale).then(|| (slot, occupant.look())));
             }
-        } else if self.standing == Standing::Ready {
-            self.start(occupants);
-            let stale = |(slot, occupant): (usize, &mut Option<Occupant>)| {
-                let occupant = occupant.as_mut()?;
-                std::mem::take(&mut occupant.stale).then(|| (slot as u32, occupant.look()))
-            };
-            let stale: Vec<_> = occupants.iter_mut().enumerate().filter_map(stale).collect();
             if !stale.is_empty() {
                 self.work.paint(stale);
             }
-            self.read_cells(&spec.model, occupants);
+            self.read_cells(&spec.model, occupants, awake);
         }
-        for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(Occupant { entity, number, life, tissue, last_tick, .. }) = occupant else { continue };
+        for (slot, occupant) in occupants_of(occupants, awake) {
+            let Occupant { entity, number, life, tissue, last_tick, .. } = occupant;
             if last_tick.take().is_some() {
-                self.work.count(slot as u32, *entity, *number, life.tick, *tissue);
+                self.work.count(slot, *entity, *number, life.tick, *tissue);
             }
         }
         self.standing = gpu.receive(id, spec, &mut self.work);
@@ -96,11 +102,10 @@ impl GpuFeed {
     }
 
     /// Tells of new cells, all in one step, as far as a buffer can hold them.
-    fn start(&mut self, occupants: &mut [Option<Occupant>]) {
+    fn start(&mut self, occupants: &mut [Option<Occupant>], awake: &[u32]) {
         let mut begun = false;
         let most = self.most_payload.saturating_sub(self.change_bytes * occupants.len() as u64);
-        for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(occupant) = occupant else { continue };
+        for (slot, occupant) in occupants_of(occupants, awake) {
             let start = &mut occupant.start;
             if let Some(Start::Cells(state)) = start {
                 let bytes = size_of_val(state.values()) as u64;
@@ -115,22 +120,20 @@ impl GpuFeed {
                 self.work.next_step();
             }
             match start {
-                Start::Seed => self.work.seed(slot as u32, look),
-                Start::Cells(state) => self.work.put(slot as u32, &state, look),
+                Start::Seed => self.work.seed(slot, look),
+                Start::Cells(state) => self.work.put(slot, &state, look),
             }
         }
     }
 
     /// One tick of every sprite that owes one. False if none does.
-    fn tick_once(&mut self, occupants: &mut [Option<Occupant>], sleep_after: Option<u32>) -> bool {
+    fn tick_once(&mut self, occupants: &mut [Option<Occupant>], awake: &[u32], sleep_after: Option<u32>) -> bool {
         let mut any = false;
-        for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(occupant) = occupant.as_mut().filter(|occupant| occupant.start.is_none()) else { continue };
+        for (slot, occupant) in occupants_of(occupants, awake).filter(|(_, occupant)| occupant.start.is_none()) {
             let Some((tick, changes)) = occupant.life.begin_tick(sleep_after) else { continue };
             if !std::mem::replace(&mut any, true) {
                 self.work.next_step();
             }
-            let slot = slot as u32;
             self.work.change(slot, &changes);
             if let Some(earlier) = occupant.last_tick {
                 self.work.no_paint(earlier);
@@ -142,13 +145,11 @@ impl GpuFeed {
     }
 
     /// Asks for the cells that are wanted, as they are after all of this frame's ticks.
-    fn read_cells(&mut self, model: &Model, occupants: &mut [Option<Occupant>]) {
-        for (slot, occupant) in occupants.iter_mut().enumerate() {
-            let Some(occupant) = occupant.as_mut().filter(|o| o.wanted != Wanted::NOTHING && o.start.is_none()) else {
-                continue;
-            };
+    fn read_cells(&mut self, model: &Model, occupants: &mut [Option<Occupant>], awake: &[u32]) {
+        let wanted = |occupant: &Occupant| occupant.wanted != Wanted::NOTHING && occupant.start.is_none();
+        for (slot, occupant) in occupants_of(occupants, awake).filter(|(_, occupant)| wanted(occupant)) {
             let asked = Asked::new(std::mem::take(&mut occupant.wanted), &occupant.life, model);
-            self.work.read_cells(slot as u32, occupant.entity, occupant.life.tick, Arc::new(asked));
+            self.work.read_cells(slot, occupant.entity, occupant.life.tick, Arc::new(asked));
         }
     }
 }

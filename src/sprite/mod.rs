@@ -18,6 +18,7 @@ mod plugin;
 mod population;
 mod populations;
 mod render;
+mod roster;
 mod sleep;
 mod snapshot;
 mod stand;

@@ -130,6 +130,26 @@ impl Occupant {
         self.told_asleep = asleep;
     }
 
+    /// The device that held its cells was lost: it grows anew, unless it was yet to be told of cells.
+    pub(super) fn begin_anew(&mut self) {
+        self.last_tick = None;
+        if self.start.is_none() {
+            self.life.dead_ground = None;
+            self.restart(0);
+            self.start = Some(Start::Seed);
+        }
+    }
+
+    /// Whether it ticks, or something is yet to be done for it.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.life.asleep
+            || !self.told_asleep
+            || self.stale
+            || self.start.is_some()
+            || self.wanted != Wanted::NOTHING
+            || self.last_tick.is_some()
+    }
+
     /// A tick of the clock: the sprite owes as many as its pace says.
     pub(super) fn clock_ticks(&mut self) {
         if !self.life.asleep {

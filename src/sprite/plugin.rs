@@ -97,7 +97,7 @@ impl Plugin for NcaPlugin {
             .add_observer(snapshot::on_restore)
             // New and changed images are to reach the renderer in the same frame.
             .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain().before(AssetEventSystems))
-            .add_systems(PreStartup, backend::choose)
+            .add_systems(PreStartup, (backend::choose, find_homeless))
             .add_systems(First, (ClockHand::begin_frame, cells::deliver, vitals::report))
             // Who is spawned in this schedule has its place before its first tick, at any frame rate.
             .add_systems(self.schedule, (assign, clock::follow_pace, tick).chain().in_set(NcaSystems::Tick))
@@ -155,6 +155,11 @@ fn tick(
     populations.bypass_change_detection().tick(ticks, clock.sleep_after);
 }
 
+/// Finds the textures that were spawned before the plugin was there.
+fn find_homeless(textures: Query<Entity, With<NcaTexture>>, mut populations: ResMut<Populations>) {
+    populations.homeless.extend(&textures);
+}
+
 /// Sprites of a model that was loaded again leave their cells.
 fn reload(
     mut changes: MessageReader<AssetEvent<NcaModel>>,
@@ -170,43 +175,54 @@ fn reload(
             let Some(place) = slot.place else { continue };
             if populations.get(place.population).is_some_and(|population| population.outdated(*id, model)) {
                 slot.leave(entity, &mut populations, &mut commands);
+                populations.homeless.push(entity);
             }
         }
     }
 }
 
 /// A texture, and what it takes to give it cells.
-type Textures<'a> =
-    (Entity, &'a mut NcaTexture, &'a mut NcaSlot, Option<&'a NcaArmor>, Has<NcaSleeping>, Has<NcaTissue>);
+type Textures<'a> = (&'a mut NcaTexture, &'a mut NcaSlot, Option<&'a NcaArmor>, Has<NcaSleeping>, Has<NcaTissue>);
 
 /// Gives textures their cells, and follows what was changed.
 fn assign(
-    mut textures: Query<Textures>,
+    mut sprites: ParamSet<(Query<Entity, Changed<NcaTexture>>, Query<Textures>)>,
     models: Res<Assets<NcaModel>>,
     mut images: Option<ResMut<Assets<Image>>>,
     mut populations: ResMut<Populations>,
     mut commands: Commands,
 ) {
     let populations = populations.bypass_change_detection();
-    for (entity, mut texture, mut slot, armor, mut asleep, tissue) in &mut textures {
-        if let Some(place) = slot.place {
-            if !texture.is_changed() {
-                continue;
-            }
-            if populations.suits(place, &texture) {
-                populations.follow(place, &texture);
-                continue;
-            }
+    let changed: Vec<Entity> = sprites.p0().iter().collect();
+    let mut textures = sprites.p1();
+    let mut moved = Vec::new();
+    for entity in changed {
+        let Ok((texture, mut slot, ..)) = textures.get_mut(entity) else { continue };
+        let Some(place) = slot.place else { continue };
+        if populations.suits(place, &texture) {
+            populations.follow(place, &texture);
+        } else {
             slot.leave(entity, populations, &mut commands);
-            asleep = false;
+            moved.push((entity, true));
         }
-        let Some(model) = models.get(&texture.model) else { continue };
+    }
+    let homeless = std::mem::take(&mut populations.homeless);
+    for (entity, has_moved) in moved.into_iter().chain(homeless.into_iter().map(|entity| (entity, false))) {
+        let Ok((mut texture, mut slot, armor, asleep, tissue)) = textures.get_mut(entity) else { continue };
+        if slot.place.is_some() {
+            continue;
+        }
         let images = images.as_mut().map(|images| images.bypass_change_detection());
-        let Some(place) = populations.enter(entity, &texture, model, images) else { continue };
+        let place = models.get(&texture.model).and_then(|model| populations.enter(entity, &texture, model, images));
+        let Some(place) = place else {
+            populations.homeless.push(entity);
+            continue;
+        };
         slot.place = Some(place);
         if let Some(occupant) = populations.occupant_mut(place) {
             occupant.set_tissue(tissue);
-            occupant.set_asleep(asleep);
+            // Whoever has just left a place was told to wake, but has not heard it yet.
+            occupant.set_asleep(asleep && !has_moved);
         }
         for waiting in std::mem::take(&mut slot.waiting) {
             match waiting {
@@ -220,8 +236,6 @@ fn assign(
     }
 }
 
-fn paint(mut populations: ResMut<Populations>, images: Option<ResMut<Assets<Image>>>) {
-    if let Some(mut images) = images {
-        populations.bypass_change_detection().paint(&mut images);
-    }
+fn paint(mut populations: ResMut<Populations>, mut images: Option<ResMut<Assets<Image>>>) {
+    populations.bypass_change_detection().paint(images.as_deref_mut());
 }

@@ -11,6 +11,7 @@ use super::{
     cpu_cells::CpuCells,
     gpu_feed::GpuFeed,
     occupant::{Life, Occupant, Start},
+    roster::{Roster, occupants_of},
     texture::Wanted,
 };
 use crate::{
@@ -54,6 +55,8 @@ pub(super) struct Population {
     most_slots: u32,
     capacity: u32,
     pub(super) occupants: Vec<Option<Occupant>>,
+    /// The slots of those that are awake, or of whom something is wanted.
+    pub(super) awake: Roster,
     pub(super) free: Vec<u32>,
     pub(super) engine: Engine,
     /// What the cells amount to that sprites were given.
@@ -111,6 +114,7 @@ impl Population {
             most_slots,
             capacity,
             occupants: Vec::new(),
+            awake: Roster::default(),
             free: Vec::new(),
             started: Vec::new(),
         })
@@ -131,19 +135,30 @@ impl Population {
         Some(Picture { image: &atlas.image, rect: atlas.rect(slot), size: atlas.size.as_vec2() })
     }
 
+    /// Whoever is reached for may be awake from then on.
     pub(super) fn occupant_mut(&mut self, slot: u32) -> Option<&mut Occupant> {
-        self.occupants.get_mut(slot as usize)?.as_mut()
+        let occupant = self.occupants.get_mut(slot as usize)?.as_mut()?;
+        self.awake.insert(slot);
+        Some(occupant)
     }
 
-    pub(super) fn enter(&mut self, entity: Entity, texture: &NcaTexture, images: Option<&mut Assets<Image>>) -> u32 {
+    /// Those that are awake, or of whom something is wanted.
+    pub(super) fn awake_mut(&mut self) -> impl Iterator<Item = &mut Occupant> {
+        occupants_of(&mut self.occupants, self.awake.in_order()).map(|(_, occupant)| occupant)
+    }
+
+    /// Whether it must grow before another sprite can enter.
+    pub(super) fn is_full(&self) -> bool {
+        self.free.is_empty() && self.occupants.len() as u32 >= self.capacity
+    }
+
+    pub(super) fn enter(&mut self, entity: Entity, texture: &NcaTexture) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.occupants.push(None);
             self.occupants.len() as u32 - 1
         });
-        if slot >= self.capacity {
-            self.grow(images);
-        }
         self.occupants[slot as usize] = Some(Occupant::new(entity, texture, self.shows_crisp(texture)));
+        self.awake.insert(slot);
         self.start(slot, Start::Seed);
         slot
     }
@@ -171,14 +186,19 @@ impl Population {
 
     /// Doubles the room. The atlas is laid out anew, so every sprite is painted again: on the GPU, the
     /// engine sees to that itself when it meets the new texture.
-    fn grow(&mut self, images: Option<&mut Assets<Image>>) {
+    pub(super) fn grow(&mut self, images: Option<&mut Assets<Image>>) {
         self.capacity = self.capacity.saturating_mul(2).min(self.most_slots);
         let on_gpu = matches!(self.engine, Engine::Gpu(_));
         if let (Some(atlas), Some(images)) = (&mut self.atlas, images) {
             atlas.grow(images, self.capacity, self.choice.texture_side(), on_gpu);
         }
-        if let Engine::Cpu(cells) = &mut self.engine {
-            cells.paint_all_again();
+        if let Engine::Cpu(_) = &mut self.engine {
+            for (slot, occupant) in self.occupants.iter_mut().enumerate() {
+                if let Some(occupant) = occupant {
+                    occupant.stale = true;
+                    self.awake.insert(slot as u32);
+                }
+            }
         }
     }
 
@@ -195,10 +215,27 @@ impl Population {
     pub(super) fn tick(&mut self, ticks: u32, sleep_after: Option<u32>) {
         // A texture never comes to rest.
         let sleep_after = sleep_after.filter(|_| self.model.rule().alive.is_some());
+        let awake = self.awake.in_order();
         match &mut self.engine {
-            Engine::Cpu(cells) => cells.tick(self.model.rule(), &mut self.occupants, ticks, sleep_after),
-            Engine::Gpu(feed) => feed.tick(&mut self.occupants, ticks, sleep_after),
+            Engine::Cpu(cells) => cells.tick(self.model.rule(), &mut self.occupants, awake, ticks, sleep_after),
+            Engine::Gpu(feed) => feed.tick(&mut self.occupants, awake, ticks, sleep_after),
         }
+    }
+
+    /// Paints what the CPU has changed.
+    pub(super) fn paint(&mut self, images: Option<&mut Assets<Image>>) {
+        let Engine::Cpu(cells) = &mut self.engine else { return };
+        if let (Some(atlas), Some(images)) = (&self.atlas, images) {
+            let output = self.model.rule().output;
+            cells.paint(atlas, output, &self.reference, &mut self.occupants, self.awake.in_order(), images);
+        }
+        self.settle();
+    }
+
+    /// At the end of a frame, those that rest are forgotten until they are reached for.
+    fn settle(&mut self) {
+        let occupants = &self.occupants;
+        self.awake.retain(|slot| occupants.get(slot as usize).and_then(Option::as_ref).is_some_and(Occupant::is_busy));
     }
 
     pub(super) fn send(&mut self, id: u32, gpu: &mut gpu::GpuPopulations) {
@@ -211,6 +248,17 @@ impl Population {
             atlas: self.atlas.as_ref().map(|atlas| atlas.image.id()).unwrap_or_default(),
             atlas_columns: self.atlas.as_ref().map_or(1, |atlas| atlas.columns),
         };
-        feed.send(id, &spec, &mut self.occupants, gpu);
+        if feed.was_lost(id, gpu) {
+            let name = &self.model.rule().name;
+            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
+            for (slot, occupant) in self.occupants.iter_mut().enumerate() {
+                if let Some(occupant) = occupant {
+                    occupant.begin_anew();
+                    self.awake.insert(slot as u32);
+                }
+            }
+        }
+        feed.send(id, &spec, &mut self.occupants, self.awake.in_order(), gpu);
+        self.settle();
     }
 }

@@ -25,13 +25,24 @@ pub(super) struct Populations {
     pub(super) choice: EngineChoice,
     list: BTreeMap<u32, Population>,
     next: u32,
+    /// Textures without a place, in the order in which they came.
+    pub(super) homeless: Vec<Entity>,
+    /// Counts how often an atlas was laid out anew.
+    pub(super) layouts: u64,
     /// What grown sprites look like, by model and grid, for as long as the model is loaded.
     references: Vec<(Arc<Model>, [u32; 2], Arc<Reference>)>,
 }
 
 impl Default for Populations {
     fn default() -> Self {
-        Self { choice: EngineChoice::Cpu { texture_side: 0 }, list: BTreeMap::new(), next: 0, references: Vec::new() }
+        Self {
+            choice: EngineChoice::Cpu { texture_side: 0 },
+            list: BTreeMap::new(),
+            next: 0,
+            homeless: Vec::new(),
+            layouts: 0,
+            references: Vec::new(),
+        }
     }
 }
 
@@ -66,7 +77,12 @@ impl Populations {
                 self.next - 1
             }
         };
-        let slot = self.list.get_mut(&id)?.enter(entity, texture, images);
+        let population = self.list.get_mut(&id)?;
+        if population.is_full() {
+            population.grow(images);
+            self.layouts += 1;
+        }
+        let slot = population.enter(entity, texture);
         Some(Place { population: id, slot })
     }
 
@@ -175,7 +191,7 @@ impl Populations {
 
     /// Those that have fallen asleep or woken, of which their entities do not know; from now on they do.
     pub(super) fn take_turned(&mut self) -> impl Iterator<Item = (Entity, bool)> {
-        let occupants = self.list.values_mut().flat_map(|population| population.occupants.iter_mut().flatten());
+        let occupants = self.list.values_mut().flat_map(Population::awake_mut);
         occupants.filter(|occupant| occupant.life.asleep != occupant.told_asleep).map(|occupant| {
             occupant.told_asleep = occupant.life.asleep;
             (occupant.entity, occupant.life.asleep)
@@ -185,14 +201,14 @@ impl Populations {
     /// The cells at once, and what they are for; or, from the GPU, later.
     pub(super) fn read_cells(&mut self, place: Place, wanted: Wanted) -> Option<(Asked, u32, State)> {
         let population = self.list.get_mut(&place.population)?;
-        let occupant = population.occupants.get_mut(place.slot as usize)?.as_mut()?;
         match &population.engine {
             Engine::Cpu(cells) => {
-                let asked = Asked::new(wanted, &occupant.life, &population.model);
-                Some((asked, occupant.life.tick, cells.state(place.slot)?.clone()))
+                let life = &population.occupants.get(place.slot as usize)?.as_ref()?.life;
+                let asked = Asked::new(wanted, life, &population.model);
+                Some((asked, life.tick, cells.state(place.slot)?.clone()))
             }
             Engine::Gpu(_) => {
-                occupant.wanted.add(wanted);
+                population.occupant_mut(place.slot)?.wanted.add(wanted);
                 None
             }
         }
@@ -202,6 +218,7 @@ impl Populations {
     pub(super) fn counted(&mut self, place: Place) -> Option<(&mut Occupant, u32, u32)> {
         let population = self.list.get_mut(&place.population)?;
         let cells = population.reference.cells();
+        population.awake.insert(place.slot);
         let occupant = population.occupants.get_mut(place.slot as usize)?.as_mut()?;
         let lost = occupant
             .life
@@ -225,18 +242,16 @@ impl Populations {
         for (id, population) in &mut self.list {
             counted.extend(population.started.drain(..).map(|read| CensusRead { population: *id, ..read }));
             if let Engine::Cpu(cells) = &mut population.engine {
-                cells.count(*id, &population.occupants, population.model.rule(), &population.reference, counted);
+                let Population { model, reference, occupants, awake, .. } = population;
+                cells.count(*id, occupants, awake.in_order(), model.rule(), reference, counted);
             }
         }
     }
 
     /// Paints what the CPU has changed.
-    pub(super) fn paint(&mut self, images: &mut Assets<Image>) {
+    pub(super) fn paint(&mut self, mut images: Option<&mut Assets<Image>>) {
         for population in self.list.values_mut() {
-            if let (Engine::Cpu(cells), Some(atlas)) = (&mut population.engine, &population.atlas) {
-                let Population { model, reference, occupants, .. } = population;
-                cells.paint(atlas, model.rule().output, reference, occupants, images);
-            }
+            population.paint(images.as_deref_mut());
         }
     }
 

@@ -37,7 +37,7 @@ use crate::rule::State;
 #[derive(Component, Reflect, Clone, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 #[require(NcaSlot, NcaVitals)]
-#[component(on_remove = leave)]
+#[component(on_add = arrive, on_remove = leave)]
 pub struct NcaTexture {
     /// The model. The sprite starts to grow when it is loaded; another model starts it anew.
     pub model: Handle<NcaModel>,
@@ -162,6 +162,13 @@ impl Wanted {
 pub(super) struct Place {
     pub(super) population: u32,
     pub(super) slot: u32,
+}
+
+/// A texture has come that needs a place.
+fn arrive(mut world: DeferredWorld, context: HookContext) {
+    if let Some(mut populations) = world.get_resource_mut::<Populations>() {
+        populations.homeless.push(context.entity);
+    }
 }
 
 /// Frees the slot when the texture or its entity goes. Others will be painted there.
