@@ -34,6 +34,9 @@
 //!   [`NcaClock`] says when cells tick, [`NcaBackend`] where.
 //! - [`NcaDamage`] and [`NcaBlast`] wound sprites, [`NcaArmor`] shields them, [`NcaHeal`] helps them.
 //!   [`NcaVitals`] says how they are, [`NcaSnapshot`] keeps one for later.
+//! - [`NcaTissue`] and [`NcaProbe`] say where they live. With the feature `picking`, pointers hit sprites with
+//!   a `Pickable` where they live; with `avian2d`, `NcaCollider` gives them a body that follows their cells,
+//!   and `NcaImpact` lets contacts wound. With `ui` and `pbr`, textures paint nodes and materials.
 //! - [`rule`] is the automaton itself, its model file and its noise. It knows no Bevy.
 //! - [`cpu`] is the engine for CPUs, for use without Bevy too.
 //! - [`scorecard`] measures how well a model grows its picture, keeps it, and repairs it;

@@ -107,49 +107,84 @@ pub(super) fn take_all_back(world: &mut DeferredWorld, entity: Entity, image: &H
 pub(super) mod materials {
     //! Materials show a part of an image through their texture coordinates.
 
-    use bevy::math::Affine2;
+    use bevy::{
+        math::Affine2,
+        render::{
+            Render, RenderApp, RenderSystems, erased_render_asset::prepare_erased_assets, render_asset::prepare_assets,
+            texture::GpuImage,
+        },
+    };
 
     use super::*;
 
-    /// The textures of a material that are a sprite's, and the part of the image that they show.
+    /// A material binds the texture of an atlas, so it has to wait for one that has grown.
+    pub(crate) fn order(app: &mut App) {
+        let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
+        render_app.add_systems(
+            Render,
+            (|| ())
+                .in_set(RenderSystems::PrepareAssets)
+                .after(prepare_assets::<GpuImage>)
+                .before(prepare_erased_assets::<MeshMaterial3d<StandardMaterial>>),
+        );
+    }
+
+    /// What a material shows, or is to show.
     #[derive(PartialEq)]
-    struct Textures {
-        base_color: Option<Handle<Image>>,
-        emissive: Option<Handle<Image>>,
+    struct Textures<'a> {
+        base_color: Option<&'a Handle<Image>>,
+        emissive: Option<&'a Handle<Image>>,
         uv_transform: Affine2,
     }
 
-    impl Textures {
-        fn of(material: &StandardMaterial) -> Self {
-            let StandardMaterial { base_color_texture, emissive_texture, uv_transform, .. } = material.clone();
-            Self { base_color: base_color_texture, emissive: emissive_texture, uv_transform }
+    impl<'a> Textures<'a> {
+        fn of(material: &'a StandardMaterial) -> Self {
+            let StandardMaterial { base_color_texture, emissive_texture, uv_transform, .. } = material;
+            let (base_color, emissive) = (base_color_texture.as_ref(), emissive_texture.as_ref());
+            Self { base_color, emissive, uv_transform: *uv_transform }
         }
 
-        /// What a material that shows `ours` is to show instead; it glows in the same colors if it glows.
-        fn wanted(material: &StandardMaterial, ours: Option<&Handle<Image>>, picture: Option<Picture>) -> Self {
-            let image = picture.map_or(TRANSPARENT_IMAGE_HANDLE, |picture| picture.image.clone());
-            let is_free = |texture: &Option<Handle<Image>>| {
-                texture.as_ref().is_none_or(|texture| {
-                    Some(texture) == ours || *texture == image || *texture == TRANSPARENT_IMAGE_HANDLE
-                })
+        /// What a material that has shown `ours` is to show; it glows in the same colors if it glows.
+        fn wanted(material: &'a StandardMaterial, ours: Option<&Handle<Image>>, picture: Option<Picture<'a>>) -> Self {
+            let now = Self::of(material);
+            let is_free = |texture: Option<&Handle<Image>>| {
+                texture.is_none_or(|texture| Some(texture) == ours || *texture == TRANSPARENT_IMAGE_HANDLE)
             };
+            // A placeholder of the game's own stays until there is a picture.
+            if picture.is_none() && !is_free(now.base_color) {
+                return now;
+            }
+            let image = picture.map_or(&TRANSPARENT_IMAGE_HANDLE, |picture| picture.image);
             let glows = material.emissive != LinearRgba::BLACK;
+            let is_ours = is_free(now.emissive) || now.emissive == Some(image);
             Self {
-                emissive: match is_free(&material.emissive_texture) {
-                    true => glows.then(|| image.clone()),
-                    false => material.emissive_texture.clone(),
-                },
                 base_color: Some(image),
+                emissive: if is_ours { glows.then_some(image) } else { now.emissive },
                 uv_transform: picture.map_or(Affine2::IDENTITY, |Picture { rect, size, .. }| {
                     Affine2::from_scale_angle_translation(rect.size() / size, 0.0, rect.min / size)
                 }),
             }
         }
+    }
 
-        fn give(self, material: &mut StandardMaterial) {
-            material.base_color_texture = self.base_color;
-            material.emissive_texture = self.emissive;
-            material.uv_transform = self.uv_transform;
+    /// Lets a material show a picture, or nothing.
+    fn paint(
+        materials: &mut Assets<StandardMaterial>,
+        handle: &Handle<StandardMaterial>,
+        ours: Option<&Handle<Image>>,
+        picture: Option<Picture>,
+    ) {
+        let Some(material) = materials.get(handle) else { return };
+        let wanted = Textures::wanted(material, ours, picture);
+        if wanted == Textures::of(material) {
+            return;
+        }
+        let Textures { base_color, emissive, uv_transform } = wanted;
+        let (base_color, emissive) = (base_color.cloned(), emissive.cloned());
+        // A change makes the renderer prepare the material anew.
+        if let Some(mut material) = materials.get_mut(handle) {
+            (material.base_color_texture, material.emissive_texture) = (base_color, emissive);
+            material.uv_transform = uv_transform;
         }
     }
 
@@ -161,28 +196,34 @@ pub(super) mod materials {
     ) {
         let Some(mut materials) = materials else { return };
         for (handle, slot) in &canvases {
-            let Some(material) = materials.get(handle) else { continue };
             let picture = slot.place.and_then(|place| populations.picture(place));
-            let wanted = Textures::wanted(material, slot.shown.as_ref(), picture);
-            // A change makes the renderer prepare the material anew.
-            if wanted != Textures::of(material)
-                && let Some(mut material) = materials.get_mut(handle)
-            {
-                wanted.give(&mut material);
-            }
+            paint(materials.bypass_change_detection(), handle, slot.shown.as_ref(), picture);
+        }
+    }
+
+    /// An entity is given another material, or none: the one that it had shows its picture no more.
+    pub(crate) fn on_discard(
+        discarded: On<Discard, MeshMaterial3d<StandardMaterial>>,
+        canvases: Query<(&MeshMaterial3d<StandardMaterial>, &NcaSlot)>,
+        materials: Option<ResMut<Assets<StandardMaterial>>>,
+    ) {
+        let (Ok((handle, slot)), Some(mut materials)) = (canvases.get(discarded.entity), materials) else { return };
+        if let Some(image) = &slot.shown {
+            forget(&mut materials, handle, image);
         }
     }
 
     pub(super) fn take_back(world: &mut DeferredWorld, entity: Entity, image: &Handle<Image>) {
-        let Some(handle) = world.get::<MeshMaterial3d<StandardMaterial>>(entity).map(|handle| handle.0.clone()) else {
-            return;
-        };
-        let Some(mut materials) = world.get_resource_mut::<Assets<StandardMaterial>>() else { return };
+        let handle = world.get::<MeshMaterial3d<StandardMaterial>>(entity).map(|handle| handle.0.clone());
+        if let (Some(handle), Some(mut materials)) = (handle, world.get_resource_mut::<Assets<StandardMaterial>>()) {
+            forget(&mut materials, &handle, image);
+        }
+    }
+
+    fn forget(materials: &mut Assets<StandardMaterial>, handle: &Handle<StandardMaterial>, image: &Handle<Image>) {
         let shows = |material: &StandardMaterial| material.base_color_texture.as_ref() == Some(image);
-        if materials.get(&handle).is_some_and(shows)
-            && let Some(mut material) = materials.get_mut(&handle)
-        {
-            Textures::wanted(&material, Some(image), None).give(&mut material);
+        if materials.get(handle).is_some_and(shows) {
+            paint(materials, handle, Some(image), None);
         }
     }
 }

@@ -3,25 +3,43 @@
 use std::time::Duration;
 
 use avian2d::prelude::*;
-use bevy::{math::Affine2, prelude::*};
+use bevy::{
+    ecs::{intern::Interned, schedule::ScheduleLabel},
+    math::Affine2,
+    prelude::*,
+};
 
-use super::{NcaDamage, NcaTexture, NcaTissue, NcaWound, stand::Stands};
-use crate::rule::{CellMask, Shape};
+use super::{NcaDamage, NcaSystems, NcaTexture, NcaTissue, NcaWound, stand::Stands};
+use crate::rule::CellMask;
 
-pub(super) fn build(app: &mut App) {
+/// `ticks` is the schedule in which sprites tick: after the physics, so that contacts wound at once.
+pub(super) fn build(app: &mut App, ticks: Interned<dyn ScheduleLabel>) {
     app.register_type::<NcaCollider>()
         .register_type::<NcaImpact>()
+        .add_observer(on_remove)
         .add_systems(PreUpdate, fit)
-        .add_systems(PhysicsSchedule, wound.in_set(PhysicsStepSystems::Last));
+        .configure_sets(ticks, NcaSystems::Tick.after(PhysicsSystems::Last))
+        .add_systems(
+            PhysicsSchedule,
+            wound
+                .run_if(resource_exists::<ContactGraph>)
+                .in_set(PhysicsStepSystems::Last)
+                // Avian makes an error of any ambiguity in its schedule, also with the game's own systems.
+                .ambiguous_with_all(),
+        );
 }
 
 /// Beside an [`NcaTexture`] and a [`Sprite`]: the plugin gives the entity a [`Collider`] that follows its
 /// living cells, a compound of rectangles. Where there is a hole, bullets pass. Without a living cell
-/// there is no collider.
+/// there is no collider, and so none until a sprite has begun to grow: a dynamic body falls until then.
 ///
-/// Add a [`RigidBody`] beside it as for any collider. The shape is in the sprite's own space, its size,
-/// anchor and flip included; avian scales and turns it with the [`Transform`]. It is made anew only when
-/// the living cells or the sprite have changed, and not more often than [`interval`](Self::interval).
+/// Add a [`RigidBody`] beside it as for any collider. The shape follows the sprite's size, anchor and
+/// flip, and avian scales and turns it with the [`Transform`]; to mirror a body that moves, flip the
+/// sprite. It is made anew only when the living cells or their place in the sprite have changed, and not
+/// more often than [`interval`](Self::interval). Mass and centre of mass follow it, unless they are set.
+///
+/// Like vitals, it comes from the GPU a few frames late, and is made once a frame; so what physics does
+/// to a sprite depends on the frame rate.
 ///
 /// ```
 /// # use avian2d::prelude::*;
@@ -54,11 +72,12 @@ impl Default for NcaCollider {
 
 /// What contacts do to living sprites, those with an [`NcaCollider`].
 ///
-/// On a bullet, a saw, a pool of acid: what they do to living sprites that they touch. On a living
-/// sprite: what anything else does to it that touches it.
+/// On a bullet, a saw, a pool of acid, or on the body that its collider belongs to: what they do to living
+/// sprites that they touch. On a living sprite: what contacts with anything without one do to it, and
+/// with other living sprites.
 ///
 /// A contact wounds in every step of the physics in which its impulse is above the threshold, at the
-/// points of contact. Sensors have no impulse: they wound as long as they touch.
+/// points of contact. Sensors have no impulse: one with an `NcaImpact` wounds for as long as it touches.
 #[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 pub struct NcaImpact {
@@ -101,35 +120,58 @@ impl NcaImpact {
 
 /// How well a collider fits its sprite.
 #[derive(Component, Default)]
-pub(super) struct Fit {
+struct Fit {
     stale: bool,
-    /// When it was made, in game time.
+    /// When it was made, in game time; `None` if there is none.
     made: Option<Duration>,
+    /// How it lay over the cells.
+    map: Option<Affine2>,
 }
 
-type Fitted =
-    (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaTissue>, Ref<'static, Sprite>, &'static Transform);
+type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaTissue>);
 
 /// Makes colliders fit what lives.
-fn fit(mut sprites: Query<Fitted, With<NcaTexture>>, stands: Stands, time: Res<Time>, mut commands: Commands) {
-    for (entity, collider, mut fit, tissue, sprite, transform) in &mut sprites {
-        let stale = fit.stale || tissue.is_changed() || sprite.is_changed();
-        let waits = fit.made.is_some_and(|made| time.elapsed() < made + collider.interval);
-        let (Some(cells), false) = (&tissue.cells, waits || !stale) else {
-            if stale != fit.stale {
-                fit.stale = stale;
-            }
+fn fit(
+    mut sprites: Query<Fitted, With<NcaTexture>>,
+    stands: Stands,
+    contacts: Option<Res<ContactGraph>>,
+    time: Res<Time>,
+    mut commands: Commands,
+) {
+    for (entity, collider, mut fit, tissue) in &mut sprites {
+        let cells = tissue.cells.as_ref();
+        let map = cells.zip(stands.get(entity)).map(|(cells, stand)| {
+            let grid = [cells.width(), cells.height()];
+            stand.cells_to_body(grid.map(|side| side as u32))
+        });
+        if !(fit.stale || tissue.is_changed() || fit.map != map) {
             continue;
-        };
-        let Some(stand) = stands.get(entity) else { continue };
-        *fit = Fit { stale: false, made: Some(time.elapsed()) };
-        // Avian forgets the sign of a scale.
-        let sign = Affine2::from_scale(transform.scale.truncate().signum());
-        let to_sprite = sign * stand.cells_to_sprite([cells.width() as u32, cells.height() as u32]);
-        match collider_of(cells, to_sprite) {
+        }
+        if fit.made.is_some_and(|made| time.elapsed().saturating_sub(made) < collider.interval) {
+            fit.stale = true;
+            continue;
+        }
+        let collider = cells.zip(map).and_then(|(cells, map)| collider_of(cells, map));
+        let had_one = fit.made.is_some();
+        *fit = Fit { stale: false, made: collider.is_some().then(|| time.elapsed()), map };
+        match collider {
             Some(collider) => commands.entity(entity).try_insert(collider),
-            None => commands.entity(entity).try_remove::<Collider>(),
+            None if had_one => commands.entity(entity).try_remove::<Collider>(),
+            None => continue,
         };
+        // What rests on a body that has changed may have lost its hold, and avian does not look.
+        let pairs = contacts.iter().flat_map(|contacts| contacts.contact_pairs_with(entity));
+        for body in pairs.flat_map(|pair| [pair.body1, pair.body2]).flatten() {
+            commands.entity(body).try_remove::<Sleeping>();
+        }
+    }
+}
+
+/// Without its component or its texture, a sprite has no collider.
+fn on_remove(removed: On<Remove, (NcaCollider, NcaTexture)>, mut fits: Query<&mut Fit>, mut commands: Commands) {
+    let Ok(mut fit) = fits.get_mut(removed.entity) else { return };
+    if std::mem::take(&mut *fit).made.is_some() {
+        commands.entity(removed.entity).try_remove::<Collider>();
     }
 }
 
@@ -147,50 +189,62 @@ fn collider_of(cells: &CellMask, map: Affine2) -> Option<Collider> {
 /// The cells as rectangles that do not overlap: each as wide as it can be, then as high.
 fn rectangles(cells: &CellMask) -> Vec<URect> {
     let (width, height) = (cells.width(), cells.height());
-    let mut left = cells.clone();
+    let mut left: Vec<bool> = (0..width * height).map(|cell| cells.contains(cell)).collect();
     let mut found = Vec::new();
-    for y in 0..height {
-        for x in 0..width {
-            if !left.contains(y * width + x) {
-                continue;
-            }
-            let right = (x..width).find(|&x| !left.contains(y * width + x)).unwrap_or(width);
-            let whole = |y: usize| (x..right).all(|x| left.contains(y * width + x));
-            let bottom = (y..height).find(|&y| !whole(y)).unwrap_or(height);
-            let rect = Shape::rect(x as f32, y as f32, right as f32, bottom as f32);
-            left.subtract(&CellMask::of(&rect, width, height));
-            found.push(URect::new(x as u32, y as u32, right as u32, bottom as u32));
+    for cell in 0..left.len() {
+        if !left[cell] {
+            continue;
         }
+        let (x, y) = (cell % width, cell / width);
+        let right = (x..width).find(|&x| !left[y * width + x]).unwrap_or(width);
+        let row = |y: usize| y * width + x..y * width + right;
+        let bottom = (y..height).find(|&y| !left[row(y)].iter().all(|left| *left)).unwrap_or(height);
+        (y..bottom).for_each(|y| left[row(y)].fill(false));
+        found.push(URect::new(x as u32, y as u32, right as u32, bottom as u32));
     }
     found
 }
 
 /// Lets contacts wound.
 fn wound(
-    collisions: Collisions,
+    contacts: Res<ContactGraph>,
     living: Query<(), (With<NcaTexture>, With<NcaCollider>)>,
     impacts: Query<&NcaImpact>,
     bounds: Query<&ColliderAabb>,
     mut commands: Commands,
 ) {
-    for pair in collisions.iter().filter(|pair| pair.is_touching()) {
-        let colliders = [pair.collider1, pair.collider2];
-        for (sprite, other) in [(colliders[0], colliders[1]), (colliders[1], colliders[0])] {
-            if !living.contains(sprite) {
+    for pair in contacts.iter_active_touching() {
+        let is_sensor = !pair.generates_constraints();
+        let impact_of =
+            |collider: Entity, body: Option<Entity>| impacts.get(collider).ok().or_else(|| impacts.get(body?).ok());
+        for first_is_sprite in [true, false] {
+            let (mut sprite, mut other) = ((pair.collider1, pair.body1), (pair.collider2, pair.body2));
+            if !first_is_sprite {
+                std::mem::swap(&mut sprite, &mut other);
+            }
+            if !living.contains(sprite.0) {
                 continue;
             }
-            let Ok(impact) = impacts.get(other).or_else(|_| impacts.get(sprite)) else { continue };
-            let is_sensor = !pair.generates_constraints();
+            // A living thing's own says what is done to it, not what it does.
+            let by_other = impact_of(other.0, other.1).filter(|_| !living.contains(other.0));
+            let Some(impact) = by_other.or_else(|| impact_of(sprite.0, sprite.1).filter(|_| !is_sensor)) else {
+                continue;
+            };
             if !is_sensor && pair.total_normal_impulse_magnitude() <= impact.threshold {
                 continue;
             }
-            let points = pair.manifolds.iter().flat_map(|manifold| &manifold.points);
-            let touching =
-                points.filter(|point| if is_sensor { point.penetration >= 0.0 } else { point.normal_impulse > 0.0 });
-            for point in touching {
-                // What is deep in a sprite wounds it there, and not where it came in.
-                let point = bounds.get(other).map_or(point.point, |bounds| point.point.clamp(bounds.min, bounds.max));
-                commands.trigger(NcaDamage::new(sprite, impact.wound(point)));
+            for manifold in &pair.manifolds {
+                for point in &manifold.points {
+                    if is_sensor && point.penetration < 0.0 || !is_sensor && point.normal_impulse <= 0.0 {
+                        continue;
+                    }
+                    // Where the sprite's own surface is, but within the other: what is deep in a sprite wounds
+                    // it there, and not where it came in.
+                    let inwards = if first_is_sprite { manifold.normal } else { -manifold.normal };
+                    let surface = point.point + inwards * point.penetration / 2.0;
+                    let at = bounds.get(other.0).map_or(surface, |bounds| surface.clamp(bounds.min, bounds.max));
+                    commands.trigger(NcaDamage::new(sprite.0, impact.wound(at)));
+                }
             }
         }
     }

@@ -65,6 +65,14 @@ pub enum NcaSystems {
     Finish,
 }
 
+/// The parts of [`NcaSystems::Assign`].
+#[derive(SystemSet, Clone, Debug, PartialEq, Eq, Hash)]
+enum Show {
+    Place,
+    Paint,
+    Remember,
+}
+
 impl Plugin for NcaPlugin {
     fn build(&self, app: &mut App) {
         app.init_asset::<NcaModel>()
@@ -101,28 +109,28 @@ impl Plugin for NcaPlugin {
             .add_systems(First, (ClockHand::begin_frame, cells::deliver, vitals::report))
             // Who is spawned in this schedule has its place before its first tick, at any frame rate.
             .add_systems(self.schedule, (assign, clock::follow_pace, tick).chain().in_set(NcaSystems::Tick))
+            .configure_sets(PostUpdate, (Show::Place, Show::Paint, Show::Remember).chain().in_set(NcaSystems::Assign))
             .add_systems(
                 PostUpdate,
-                (reload, assign, canvas::show::<Sprite>, canvas::remember).chain().in_set(NcaSystems::Assign),
+                (
+                    (reload, assign).chain().in_set(Show::Place),
+                    canvas::show::<Sprite>.in_set(Show::Paint),
+                    canvas::remember.in_set(Show::Remember),
+                ),
             )
             .add_systems(
                 PostUpdate,
                 (vitals::count, vitals::report, cells::request, sleep::tell, paint).chain().in_set(NcaSystems::Finish),
             );
         #[cfg(feature = "ui")]
-        app.add_systems(
-            PostUpdate,
-            canvas::show::<ImageNode>.after(assign).before(canvas::remember).in_set(NcaSystems::Assign),
-        );
+        app.add_systems(PostUpdate, canvas::show::<ImageNode>.in_set(Show::Paint));
         #[cfg(feature = "pbr")]
-        app.add_systems(
-            PostUpdate,
-            canvas::materials::show.after(assign).before(canvas::remember).in_set(NcaSystems::Assign),
-        );
+        app.add_observer(canvas::materials::on_discard)
+            .add_systems(PostUpdate, canvas::materials::show.in_set(Show::Paint));
         #[cfg(feature = "picking")]
         super::picking::build(app);
         #[cfg(feature = "avian2d")]
-        super::physics::build(app);
+        super::physics::build(app, self.schedule);
     }
 
     fn finish(&self, app: &mut App) {
@@ -130,6 +138,8 @@ impl Plugin for NcaPlugin {
             return;
         }
         gpu::add_shaders(app);
+        #[cfg(feature = "pbr")]
+        canvas::materials::order(app);
         let assets = app.world().resource::<AssetServer>().clone();
         if let Some(render_app) = app.get_sub_app_mut(RenderApp) {
             gpu::add_systems(render_app, &assets);

@@ -62,6 +62,14 @@ impl Stand {
         Affine2::from_scale_angle_translation(size / cells * self.flip, 0.0, corner)
     }
 
+    /// From cells to the space of the sprite's body in a physics engine that knows no mirrored bodies: it
+    /// takes the size of each scale, and the rotation that is left when only x may be mirrored.
+    #[cfg(feature = "avian2d")]
+    pub(super) fn cells_to_body(&self, grid: [u32; 2]) -> Affine2 {
+        let mirror = Vec2::new(self.to_world.matrix2.determinant().signum(), 1.0);
+        Affine2::from_scale(mirror) * self.cells_to_sprite(grid)
+    }
+
     /// The box in the world around all cells.
     pub(super) fn bounds(&self, grid: [u32; 2]) -> Rect {
         let map = self.cells_to_world(grid);

@@ -6,7 +6,8 @@ use bevy::{
 };
 
 use super::{
-    NcaModel, NcaSleeping, NcaSnapshot, NcaVitals, canvas, damage::Blow, occupant::Occupant, populations::Populations,
+    NcaModel, NcaSleeping, NcaSnapshot, NcaTissue, NcaVitals, canvas, damage::Blow, occupant::Occupant,
+    populations::Populations,
 };
 use crate::rule::State;
 
@@ -19,8 +20,9 @@ use crate::rule::State;
 /// With an `ImageNode` it paints that node of the user interface in the same way (feature `ui`). With a
 /// `MeshMaterial3d<StandardMaterial>` it paints that material (feature `pbr`): it sets its
 /// `base_color_texture` and `uv_transform`, and, where it has an `emissive` color, its `emissive_texture`.
-/// Give each such entity a material of its own, with an `alpha_mode` other than opaque, and a mesh with
-/// texture coordinates of 0 to 1.
+/// Give each such entity a material of its own, with an `alpha_mode` other than opaque and no other
+/// textures, and a mesh with texture coordinates of 0 to 1: the picture is a part of a larger one, which
+/// does not tile and has no mipmaps.
 ///
 /// Without any of them the cells are simulated all the same.
 ///
@@ -119,6 +121,11 @@ impl NcaSlot {
     /// Leaves its place. What was asked for is asked for again, of the next; the next life begins awake.
     pub(super) fn leave(&mut self, entity: Entity, populations: &mut Populations, commands: &mut Commands) {
         commands.entity(entity).try_remove::<NcaSleeping>();
+        commands.queue(move |world: &mut World| {
+            if let Some(mut tissue) = world.get_mut::<NcaTissue>(entity) {
+                tissue.cells = None;
+            }
+        });
         if let Some(place) = self.place.take() {
             let wanted = populations.leave(place);
             self.wanted.add(wanted);
@@ -175,6 +182,9 @@ fn arrive(mut world: DeferredWorld, context: HookContext) {
 fn leave(mut world: DeferredWorld, context: HookContext) {
     // The next life begins awake.
     world.commands().entity(context.entity).try_remove::<NcaSleeping>();
+    if let Some(mut tissue) = world.get_mut::<NcaTissue>(context.entity) {
+        tissue.cells = None;
+    }
     let Some(mut slot) = world.get_mut::<NcaSlot>(context.entity) else { return };
     let NcaSlot { place, shown, .. } = std::mem::take(&mut *slot);
     if let Some(image) = shown {

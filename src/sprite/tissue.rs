@@ -17,7 +17,7 @@ use crate::rule::CellMask;
 /// read back a frame for all sprites of the model.
 #[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
 pub struct NcaTissue {
-    /// The cells that live; `None` until they have been counted.
+    /// The cells that live; `None` until they have been counted, and once the texture has gone.
     pub cells: Option<CellMask>,
 }
 

@@ -21,9 +21,7 @@ fn app(backend: NcaBackend, bundle: impl Bundle) -> (App, Entity) {
     let wall = (NcaTexture::new(handle), Sprite::default(), RigidBody::Static, NcaCollider::default());
     let entity = app.world_mut().spawn(wall).insert(bundle).id();
     app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(20, 40) });
-    for _ in 0..30 {
-        app.update();
-    }
+    pass(&mut app, 30);
     (app, entity)
 }
 
@@ -46,18 +44,72 @@ fn the_collider_is_where_cells_live() {
         }
         // A hole on the left in cells is on the right in the world, since the sprite is mirrored.
         app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 5.0, 20.0)).in_cells());
-        for _ in 0..30 {
-            app.update();
-        }
+        pass(&mut app, 30);
         for (point, solid) in [((25.0, 5.0), false), ((15.0, 5.0), true), ((-12.0, 5.0), true), ((25.0, -9.0), true)] {
             assert_eq!(is_solid(&app, wall, point.into()), solid, "{backend:?}, {point:?}");
         }
         app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 20.0, 40.0)).in_cells());
-        for _ in 0..30 {
-            app.update();
-        }
+        pass(&mut app, 30);
         assert!(app.world().get::<Collider>(wall).is_none(), "nothing lives");
     });
+}
+
+fn pass(app: &mut App, frames: u32) {
+    (0..frames).for_each(|_| app.update());
+}
+
+#[test]
+fn the_collider_follows_its_sprite_and_goes_with_it() {
+    let (mut app, wall) = app(NcaBackend::Cpu, NcaCollider { interval: Duration::ZERO });
+    app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 10.0, 20.0)).in_cells());
+    pass(&mut app, 5);
+    // Only the quarter on the upper left of the picture is gone.
+    let gone = |app: &App| {
+        [(-5.0, 10.0), (5.0, 10.0), (-5.0, -10.0), (5.0, -10.0)]
+            .map(|(x, y)| !is_solid(app, wall, Vec2::new(x, y)))
+            .map(u8::from)
+    };
+    assert_eq!(gone(&app), [1, 0, 0, 0]);
+    app.world_mut().get_mut::<Sprite>(wall).unwrap().flip_y = true;
+    pass(&mut app, 5);
+    assert_eq!(gone(&app), [0, 0, 1, 0]);
+    app.world_mut().get_mut::<Sprite>(wall).unwrap().flip_y = false;
+    app.world_mut().get_mut::<Transform>(wall).unwrap().scale.x = -1.0;
+    pass(&mut app, 5);
+    assert_eq!(gone(&app), [0, 1, 0, 0]);
+    app.world_mut().get_mut::<Transform>(wall).unwrap().scale.x = 1.0;
+    app.world_mut().entity_mut(wall).insert(bevy::sprite::Anchor::BOTTOM_CENTER);
+    pass(&mut app, 5);
+    assert_eq!(gone(&app), [0, 0, 1, 1]);
+
+    let texture = app.world_mut().entity_mut(wall).take::<NcaTexture>().unwrap();
+    pass(&mut app, 2);
+    assert!(app.world().get::<Collider>(wall).is_none());
+    app.world_mut().entity_mut(wall).insert(texture);
+    pass(&mut app, 5);
+    assert!(app.world().get::<Collider>(wall).is_some(), "its seed lives");
+    // Made once and for all.
+    app.world_mut().entity_mut(wall).insert(NcaCollider { interval: Duration::MAX });
+    app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 20.0, 40.0)).in_cells());
+    pass(&mut app, 5);
+    assert!(app.world().get::<Collider>(wall).is_some());
+    app.world_mut().entity_mut(wall).remove::<NcaCollider>();
+    pass(&mut app, 1);
+    assert!(app.world().get::<Collider>(wall).is_none());
+}
+
+#[test]
+fn what_sleeps_on_a_wall_falls_when_the_wall_is_shot_away() {
+    let (mut app, wall) = app(NcaBackend::Cpu, NcaImpact::new(4.0).with_threshold(1e9));
+    app.insert_resource(Gravity(Vec2::NEG_Y * 100.0));
+    let place = Transform::from_xyz(0.0, 23.0, 0.0);
+    let crate_ = app.world_mut().spawn((RigidBody::Dynamic, Collider::rectangle(6.0, 6.0), place)).id();
+    pass(&mut app, 300);
+    let height = |app: &App| app.world().get::<Transform>(crate_).unwrap().translation.y;
+    assert!(app.world().get::<Sleeping>(crate_).is_some() && (height(&app) - 23.0).abs() < 0.5, "{}", height(&app));
+    app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 20.0, 10.0)).in_cells());
+    pass(&mut app, 120);
+    assert!((height(&app) - 13.0).abs() < 0.5, "{}", height(&app));
 }
 
 #[test]
@@ -86,6 +138,8 @@ fn colliders_change_only_with_the_cells_and_not_too_often() {
     assert!((4..=5).contains(&changes), "{changes} in two seconds");
     assert_eq!(after(&mut app, 60, false), 1, "the last change is not lost");
     assert_eq!(after(&mut app, 60, false), 0);
+    app.world_mut().get_mut::<Sprite>(wall).unwrap().color = Color::BLACK;
+    assert_eq!(after(&mut app, 60, false), 0, "its shape is the same in any color");
 }
 
 #[test]
@@ -100,14 +154,10 @@ fn a_sensor_eats_its_way_and_the_next_one_passes() {
             let bullet = (RigidBody::Kinematic, Collider::circle(radius), Sensor, NcaImpact::new(radius + 1.0));
             let way = (LinearVelocity(Vec2::X * 60.0), Transform::from_xyz(-30.0, 6.0, 0.0));
             let bullet = app.world_mut().spawn((bullet, way)).id();
-            for _ in 0..90 {
-                app.update();
-            }
+            pass(app, 90);
             assert!(app.world().get::<Transform>(bullet).unwrap().translation.x > 40.0);
             app.world_mut().despawn(bullet);
-            for _ in 0..20 {
-                app.update();
-            }
+            pass(app, 20);
             std::mem::take(&mut app.world_mut().resource_mut::<Lost>().0)
         };
         let lost = fire(&mut app, 3.0);
@@ -127,9 +177,7 @@ fn contacts_wound_above_an_impulse() {
         let (mut app, wall) = app(NcaBackend::Cpu, NcaImpact::new(4.0).with_threshold(threshold));
         let ball = (RigidBody::Dynamic, Collider::circle(2.0), Mass(10.0), Restitution::new(0.0));
         app.world_mut().spawn((ball, LinearVelocity(Vec2::X * speed), Transform::from_xyz(-16.0, 0.0, 0.0)));
-        for _ in 0..60 {
-            app.update();
-        }
+        pass(&mut app, 60);
         app.world().get::<NcaVitals>(wall).unwrap().live_cells
     };
     // Mass times speed is 400, and avian counts up to as much again, with which it pushes bodies apart.
@@ -137,4 +185,17 @@ fn contacts_wound_above_an_impulse() {
     let left = hit(40.0, 350.0);
     assert!(left < 800 && left > 700, "{left}");
     assert_eq!(hit(10.0, 350.0), 800);
+}
+
+#[test]
+fn a_pool_eats_what_is_in_it_and_a_door_does_not() {
+    let live_cells = |app: &App, wall| app.world().get::<NcaVitals>(wall).unwrap().live_cells;
+    // Whatever falls on it hurts it; but a sensor that says nothing of wounds is no weapon.
+    let (mut app, wall) = app(NcaBackend::Cpu, NcaImpact::new(4.0));
+    let door = app.world_mut().spawn((RigidBody::Static, Collider::rectangle(300.0, 300.0), Sensor)).id();
+    pass(&mut app, 30);
+    assert_eq!(live_cells(&app, wall), 800);
+    app.world_mut().entity_mut(door).insert(NcaImpact::new(4.0));
+    pass(&mut app, 120);
+    assert_eq!(live_cells(&app, wall), 0, "also what is deep in the pool");
 }

@@ -13,7 +13,7 @@ use crate::{plugin::add_model, support::on_the_gpu, vitals::slime};
 
 const SPRITES: u32 = 200;
 /// Of game time.
-const WOUNDS_A_SECOND: u32 = 1000;
+const WOUNDS_A_SECOND: u64 = 1000;
 /// How late a death may be heard of, in frames.
 const LATEST: u32 = 120;
 /// The sprites stand in rows of twenty, so far apart.
@@ -72,7 +72,8 @@ fn soak(backend: NcaBackend) {
             log.frame += 1;
             log.frame
         };
-        for _ in 0..(WOUNDS_A_SECOND * frame / 60 - WOUNDS_A_SECOND * (frame - 1) / 60) {
+        let due = |frame: u32| WOUNDS_A_SECOND * u64::from(frame) / 60;
+        for _ in due(frame - 1)..due(frame) {
             let [x, y] = [20, 10].map(|count| next() as f32 / u32::MAX as f32 * count as f32 * STEP);
             let radius = 0.5 + (next() % 16) as f32 / 8.0;
             app.world_mut().trigger(NcaBlast::circle(Vec2::new(x, y) - STEP / 2.0, radius));

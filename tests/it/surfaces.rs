@@ -32,13 +32,18 @@ fn a_material_shows_its_own_cells_and_glows_in_them() {
             StandardMaterial { emissive: LinearRgba::WHITE, emissive_texture: Some(own.clone()), ..default() },
         ]
         .map(|material| app.world_mut().resource_mut::<Assets<StandardMaterial>>().add(material));
-        // A sprite of the same model, and before the model is there nothing is shown.
+        // Before the model is there, nothing is shown, or what the game has put there.
         let spawn = |app: &mut App, material: &Handle<StandardMaterial>| {
             app.world_mut().spawn((NcaTexture::default(), MeshMaterial3d(material.clone()))).id()
         };
         let entities = [&plain, &glowing, &lamp].map(|material| spawn(&mut app, material));
+        let placeholder = StandardMaterial { base_color_texture: Some(own.clone()), ..default() };
+        let placeholder = app.world_mut().resource_mut::<Assets<StandardMaterial>>().add(placeholder);
+        let waiting = spawn(&mut app, &placeholder);
         app.update();
         assert_eq!(material(&app, &plain).base_color_texture, Some(TRANSPARENT_IMAGE_HANDLE));
+        assert_eq!(material(&app, &placeholder).base_color_texture.as_ref(), Some(&own));
+        app.world_mut().despawn(waiting);
         for entity in entities {
             app.world_mut().get_mut::<NcaTexture>(entity).unwrap().model = handle.clone();
         }
@@ -80,6 +85,13 @@ fn a_material_shows_its_own_cells_and_glows_in_them() {
         app.world_mut().resource_mut::<Changes>().0 = 0;
         headless::step(&mut app, 5);
         assert_eq!(app.world().resource::<Changes>().0, 0);
+
+        // Another material takes over, and the first one lets go.
+        let other = app.world_mut().resource_mut::<Assets<StandardMaterial>>().add(StandardMaterial::default());
+        app.world_mut().entity_mut(entities[2]).insert(MeshMaterial3d(other.clone()));
+        app.update();
+        assert_eq!(material(&app, &lamp).base_color_texture, Some(TRANSPARENT_IMAGE_HANDLE));
+        assert_eq!(material(&app, &other).base_color_texture.as_ref(), Some(&atlas));
 
         app.world_mut().despawn(entities[0]);
         app.world_mut().entity_mut(entities[1]).remove::<NcaTexture>();

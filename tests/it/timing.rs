@@ -24,6 +24,22 @@ fn time_passes_at_the_clock_s_rate() {
 }
 
 #[test]
+fn ticks_may_be_counted_in_any_schedule() {
+    let count = |plugin: NcaPlugin| {
+        let mut app = App::new();
+        app.add_plugins((MinimalPlugins, AssetPlugin::default(), ImagePlugin::default(), TransformPlugin, plugin))
+            .insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_secs(1) / 60));
+        let model = add_model(&mut app, &Golden::read("small").model);
+        let entity = app.world_mut().spawn((NcaTexture::new(model), Sprite::default())).id();
+        (0..11).for_each(|_| app.update());
+        cells(&mut app, entity).0
+    };
+    assert!((9..=11).contains(&count(NcaPlugin::default())));
+    assert!((9..=12).contains(&count(NcaPlugin::in_schedule(Update))));
+    assert!((9..=12).contains(&count(NcaPlugin::in_schedule(PostUpdate))));
+}
+
+#[test]
 fn each_sprite_has_its_own_pace() {
     on_each_backend(|backend| {
         let (mut app, entity) = app_with(backend, &Golden::read("small").model, |texture| texture);
