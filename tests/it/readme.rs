@@ -11,8 +11,13 @@ fn the_code_is_that_of_the_example() {
 #[test]
 fn every_feature_and_file_it_names_is_there() {
     let manifest = include_str!("../../Cargo.toml");
-    for feature in ["record", "train", "ndarray", "wgpu", "cuda", "cli"] {
+    for feature in ["ui", "pbr", "picking", "avian2d", "record", "train", "ndarray", "wgpu", "cuda", "cli"] {
         assert!(README.contains(&format!("`{feature}`")) && manifest.contains(&format!("\n{feature} = [")));
+    }
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for file in std::fs::read_dir(examples).unwrap().map(|file| file.unwrap().path()) {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        assert!(name == "support" || README.contains(&format!("| `{name}` |")), "{name} is not in README");
     }
     for (_, rest) in README.match_indices("assets/").map(|(at, _)| README.split_at(at)) {
         let path = rest.split([')', ' ', '\n', '`']).next().unwrap();

@@ -1,0 +1,63 @@
+//! Regrowth, a small game: what you shoot grows back, unless you are quick.
+//!
+//! Arrows or A and D move the ship, Space or the left mouse button fires (the mouse aims). What is
+//! wounded badly enough dies; what is not heals, and so do you and your shields.
+//!
+//! `--headless FILE.gif --seconds N` plays it without a window, by a script, and writes a film.
+
+mod film;
+mod foes;
+mod play;
+mod screens;
+
+use bevy::{camera::ScalingMode, prelude::*};
+use bevy_nca::prelude::*;
+use clap::Parser;
+
+/// Half of the world's width and height.
+pub const ARENA: Vec2 = Vec2::new(400.0, 300.0);
+
+/// Regrowth: what you shoot grows back, unless you are quick.
+#[derive(Parser)]
+struct Args {
+    /// Plays without a window, and writes a film: a .gif or .apng file.
+    #[arg(long, value_name = "FILE")]
+    headless: Option<std::path::PathBuf>,
+    /// How long the film is.
+    #[arg(long, value_name = "N", default_value_t = 20.0, requires = "headless")]
+    seconds: f32,
+}
+
+fn main() -> AppExit {
+    let args = Args::parse();
+    match args.headless {
+        None => {
+            let window = Window { title: "Regrowth".to_owned(), resolution: (960, 720).into(), ..default() };
+            App::new()
+                .add_plugins(DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }))
+                .add_plugins(game)
+                .run()
+        }
+        Some(path) => film::shoot(&path, args.seconds),
+    }
+}
+
+/// The game, for an app with Bevy's default plugins.
+pub fn game(app: &mut App) {
+    app.add_plugins((NcaPlugin::default(), screens::plugin, play::plugin, foes::plugin))
+        .insert_resource(ClearColor(Color::srgb_u8(13, 15, 26)))
+        .add_systems(Startup, |mut commands: Commands| {
+            let projection = OrthographicProjection {
+                scaling_mode: ScalingMode::AutoMin { min_width: ARENA.x * 2.0, min_height: ARENA.y * 2.0 },
+                ..OrthographicProjection::default_2d()
+            };
+            commands.spawn((Camera2d, Projection::Orthographic(projection), IsDefaultUiCamera));
+        })
+        .add_systems(Update, |camera: Single<&Camera>, mut scale: ResMut<UiScale>| {
+            // Texts are as large in the world at any size of the window.
+            let wanted = camera.logical_viewport_size().map_or(1.0, |size| (size / (ARENA * 2.0)).min_element());
+            if scale.0 != wanted {
+                scale.0 = wanted;
+            }
+        });
+}

@@ -1,0 +1,134 @@
+//! Title, play, and how it ends.
+
+use bevy::prelude::*;
+use bevy_nca::{prelude::*, rule::mix};
+
+use crate::ARENA;
+
+/// What is on the screen.
+#[derive(States, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Screen {
+    #[default]
+    Title,
+    Play,
+    Won,
+    Lost,
+}
+
+/// How the game stands.
+#[derive(Resource, Clone, Copy, Debug, Default)]
+pub struct Score {
+    pub points: u32,
+    pub wave: usize,
+}
+
+#[derive(Component)]
+struct ScoreLine;
+
+pub fn plugin(app: &mut App) {
+    app.init_state::<Screen>()
+        .init_resource::<Score>()
+        .add_systems(Startup, stars)
+        .add_systems(OnEnter(Screen::Title), title)
+        .add_systems(OnEnter(Screen::Play), (reset, hud))
+        .add_systems(OnEnter(Screen::Won), |commands: Commands, score: Res<Score>| {
+            banner(
+                commands,
+                Screen::Won,
+                "THEY STAY DOWN",
+                &format!("{} points\n\nEnter or a click: again", score.points),
+            );
+        })
+        .add_systems(OnEnter(Screen::Lost), |commands: Commands, score: Res<Score>| {
+            banner(commands, Screen::Lost, "OVERGROWN", &format!("{} points\n\nEnter or a click: again", score.points));
+        })
+        .add_systems(Update, drift)
+        .add_systems(Update, (go_on.run_if(not(in_state(Screen::Play))), count.run_if(in_state(Screen::Play))));
+}
+
+/// A star, and how near it is.
+#[derive(Component)]
+struct Star(f32);
+
+fn stars(mut commands: Commands) {
+    for index in 0..90 {
+        let random = |salt: u32| mix(index * 3 + salt) as f32 / u32::MAX as f32;
+        let (at, near) = ((Vec2::new(random(0), random(1)) * 2.0 - 1.0) * ARENA * 1.3, random(2));
+        let sprite = Sprite::from_color(Color::srgba(0.7, 0.75, 1.0, 0.2 + 0.5 * near), Vec2::splat(1.0 + 1.5 * near));
+        commands.spawn((Star(near), sprite, Transform::from_translation(at.extend(-5.0))));
+    }
+}
+
+fn drift(mut stars: Query<(&Star, &mut Transform)>, time: Res<Time>) {
+    for (star, mut transform) in &mut stars {
+        transform.translation.y -= (5.0 + 30.0 * star.0) * time.delta_secs();
+        if transform.translation.y < -ARENA.y * 1.3 {
+            transform.translation.y += ARENA.y * 2.6;
+        }
+    }
+}
+
+fn title(mut commands: Commands, assets: Res<AssetServer>) {
+    let text = "What you shoot grows back, unless you are quick.\n\n\
+                Arrows or A D: fly    Space or mouse: fire\n\nEnter or a click: play";
+    banner(commands.reborrow(), Screen::Title, "REGROWTH", text);
+    for (index, name) in ["slime", "monster", "ship", "mushroom", "crystal"].into_iter().enumerate() {
+        commands.spawn((
+            DespawnOnExit(Screen::Title),
+            NcaTexture::new(assets.load(format!("models/{name}.nca"))).with_seed(index as u32),
+            Sprite::default(),
+            Transform::from_xyz((index as f32 - 2.0) * 140.0, -190.0, 0.0).with_scale(Vec3::splat(3.0)),
+        ));
+    }
+}
+
+/// A headline and a few lines in the middle of the screen.
+fn banner(mut commands: Commands, screen: Screen, headline: &str, text: &str) {
+    commands.spawn((
+        DespawnOnExit(screen),
+        Node {
+            width: percent(100),
+            height: percent(100),
+            flex_direction: FlexDirection::Column,
+            align_items: AlignItems::Center,
+            justify_content: JustifyContent::Center,
+            row_gap: px(24),
+            padding: UiRect::bottom(px(140)),
+            ..default()
+        },
+        children![
+            (Text::new(headline), TextFont::from_font_size(72.0), TextColor(Color::srgb_u8(120, 230, 140))),
+            (
+                Text::new(text),
+                TextFont::from_font_size(24.0),
+                TextLayout::justify(Justify::Center),
+                TextColor(Color::srgb_u8(200, 205, 220)),
+            ),
+        ],
+    ));
+}
+
+fn go_on(keys: Res<ButtonInput<KeyCode>>, mouse: Res<ButtonInput<MouseButton>>, mut next: ResMut<NextState<Screen>>) {
+    if keys.just_pressed(KeyCode::Enter) || mouse.just_pressed(MouseButton::Left) {
+        next.set(Screen::Play);
+    }
+}
+
+fn reset(mut score: ResMut<Score>) {
+    *score = Score::default();
+}
+
+fn hud(mut commands: Commands) {
+    commands.spawn((
+        DespawnOnExit(Screen::Play),
+        ScoreLine,
+        Text::default(),
+        TextFont::from_font_size(22.0),
+        TextColor(Color::srgb_u8(200, 205, 220)),
+        Node { position_type: PositionType::Absolute, top: px(10), left: px(14), ..default() },
+    ));
+}
+
+fn count(score: Res<Score>, mut line: Single<&mut Text, With<ScoreLine>>) {
+    line.set_if_neq(Text::new(format!("wave {} of {}    {} points", score.wave, crate::foes::WAVES, score.points)));
+}
