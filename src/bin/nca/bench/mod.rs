@@ -1,3 +1,5 @@
+mod scenes;
+
 use std::{hint::black_box, num::NonZero, path::PathBuf, thread, time::Instant};
 
 use bevy_nca::{
@@ -5,8 +7,10 @@ use bevy_nca::{
     rule::{Model, State},
 };
 use clap::Args;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
+use self::scenes::Scene;
 use crate::Result;
 
 /// The grid, and how many sprites at once.
@@ -24,6 +28,10 @@ pub struct Bench {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+    /// Also times the plugin, with up to 10,000 sprites on each backend; leaves out scenes that would take
+    /// more seconds than this to grow.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10")]
+    scenes: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -36,6 +44,8 @@ struct Report {
     run: Figure,
     #[serde(skip_serializing_if = "Option::is_none")]
     train: Option<Figure>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scenes: Vec<Scene>,
     /// The most memory that the program held, in MiB, where the system tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_mib: Option<f64>,
@@ -57,7 +67,7 @@ impl Bench {
     pub fn run(&self) -> Result {
         let model = match &self.model {
             Some(path) => Model::read(path)?,
-            None => Model::from_bytes(include_bytes!("../../../assets/models/slime.nca"))?,
+            None => Model::from_bytes(include_bytes!("../../../../assets/models/slime.nca"))?,
         };
         let model = model.with_target(None)?.with_rule(|rule| rule.grid = [SIDE as u32; 2])?;
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
@@ -66,7 +76,14 @@ impl Bench {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| peak_flops(isa))).collect();
             workers.into_iter().filter_map(|worker| worker.join().ok()).sum::<f64>() / 1e9
         });
+        let bar = ProgressBar::new_spinner();
+        let scenes = match self.scenes {
+            Some(seconds) => scenes::measure(&model, seconds, |scene| bar.set_message(scene.to_string()))?,
+            None => Vec::new(),
+        };
+        bar.finish_and_clear();
         let report = Report {
+            scenes,
             model: model.rule().name.clone(),
             instructions: format!("{isa:?}").to_lowercase(),
             threads,
@@ -107,6 +124,10 @@ impl Report {
         }
         if let Some(memory) = self.peak_memory_mib {
             println!("memory    {memory:>9.0} MiB at most");
+        }
+        if !self.scenes.is_empty() {
+            println!("\n{}", Scene::HEAD);
+            self.scenes.iter().for_each(|scene| println!("{scene}"));
         }
     }
 }
@@ -174,10 +195,20 @@ fn awake(rule: &bevy_nca::rule::Rule, state: &State) -> f64 {
     (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))).filter(|&(x, y)| lives(x, y)).count() as f64
 }
 
-/// The high-water mark of this process.
+/// The high-water mark of this process, in MiB.
 fn peak_memory() -> Option<f64> {
+    memory("VmHWM:")
+}
+
+/// What this process holds, in MiB.
+fn resident_memory() -> Option<f64> {
+    memory("VmRSS:")
+}
+
+/// A line of what Linux knows of this process.
+fn memory(key: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().strip_suffix(" kB")?.parse::<f64>().ok().map(|kib| kib / 1024.0)
 }
 
