@@ -1,3 +1,4 @@
+mod gpu;
 mod scenes;
 
 use std::{hint::black_box, num::NonZero, path::PathBuf, thread, time::Instant};
@@ -10,7 +11,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use self::scenes::Scene;
+use self::{gpu::Versus, scenes::Scene};
 use crate::Result;
 
 /// The grid, and how many sprites at once.
@@ -44,6 +45,9 @@ struct Report {
     run: Figure,
     #[serde(skip_serializing_if = "Option::is_none")]
     train: Option<Figure>,
+    /// Of grown sprites on the GPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gpu: Option<Versus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scenes: Vec<Scene>,
     /// The most memory that the program held, in MiB, where the system tells.
@@ -84,6 +88,7 @@ impl Bench {
         bar.finish_and_clear();
         let report = Report {
             scenes,
+            gpu: gpu::measure(&model)?,
             model: model.rule().name.clone(),
             instructions: format!("{isa:?}").to_lowercase(),
             threads,
@@ -121,6 +126,15 @@ impl Report {
         line("run", "a tick of all", &self.run, f64::from(TICKS));
         if let Some(train) = &self.train {
             line("train", "a step", train, 1.0);
+        }
+        if let Some(Versus { adapter, plugin, plain }) = &self.gpu {
+            println!(
+                "GPU       {:>9.0} sprite-ticks/s ({:.0} to {:.0}), {:.1} times those of a plain dense shader; {adapter}",
+                plugin[0],
+                plugin[1],
+                plugin[2],
+                plugin[0] / plain[0],
+            );
         }
         if let Some(memory) = self.peak_memory_mib {
             println!("memory    {memory:>9.0} MiB at most");
