@@ -117,9 +117,6 @@ pub struct TrainConfig {
     /// picture, and at least the article's 64 and 96. What grows back a half needs some 3 ticks a cell;
     /// with less, what goes wrong near the end of that is learnt late.
     pub ticks: Option<[u32; 2]>,
-    /// The same for wounded samples; default as for the others. Fewer teach to heal fast: a sprite whose
-    /// middle is its own, an eye say, may else settle for a blur, from which little can be learnt.
-    pub healing_ticks: Option<[u32; 2]>,
     /// The share of the budget in which the ticks rise from half of that; default 0.05.
     pub warm_up: f64,
     /// The learning rate, from the first step to the last, along a cosine; default 4e-3 to 5e-5.
@@ -159,7 +156,6 @@ impl Default for TrainConfig {
             pool: 256,
             seeds: 0.25,
             ticks: None,
-            healing_ticks: None,
             warm_up: 0.05,
             learning_rate: [4e-3, 5e-5],
             wounded: 2,
@@ -207,14 +203,12 @@ impl TrainConfig {
             )?;
         }
         let ticks = self.ticks_for(target);
-        for (field, [low, high]) in [("ticks", ticks), ("healing_ticks", self.healing_ticks.unwrap_or(ticks))] {
-            check(
-                0 < low && low <= high && high <= 10_000,
-                field,
-                format!("[{low}, {high}]"),
-                "the least and the most, 1 to 10000",
-            )?;
-        }
+        check(
+            0 < ticks[0] && ticks[0] <= ticks[1] && ticks[1] <= 10_000,
+            "ticks",
+            format!("{ticks:?}"),
+            "the least and the most, 1 to 10000",
+        )?;
         check(share(self.warm_up), "warm_up", self.warm_up.to_string(), "a share of 0 to 1")?;
         check(share(self.wounds_from), "wounds_from", self.wounds_from.to_string(), "a share of 0 to 1")?;
         check(
@@ -272,10 +266,9 @@ impl TrainConfig {
     }
 
     /// The least and the most ticks of a sample at a share of the budget.
-    pub(super) fn ticks_at(&self, progress: f64, target: &Target, wounded: bool) -> std::ops::RangeInclusive<u32> {
-        let ticks = self.healing_ticks.filter(|_| wounded).unwrap_or_else(|| self.ticks_for(target));
+    pub(super) fn ticks_at(&self, progress: f64, target: &Target) -> std::ops::RangeInclusive<u32> {
         let grown = if progress < self.warm_up { 0.5 + 0.5 * progress / self.warm_up } else { 1.0 };
-        let [low, high] = ticks.map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
+        let [low, high] = self.ticks_for(target).map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
         low..=high
     }
 }

@@ -155,16 +155,14 @@ impl Trainer {
             fastrand::Rng::with_seed(self.config.seed ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let progress = self.progress();
         let learning_rate = self.config.learning_rate_at(progress);
-        let Batch { slots, starts, wounded } = self.starts(progress, &mut random);
+        let Batch { slots, starts } = self.starts(progress, &mut random);
         let noise = random.u32(..);
         let plan = Plan {
             rule: self.rule.clone(),
             starts: (0..starts.len() as u32)
                 .map(|i| Tick { tick: 0, seed: noise.wrapping_add(i), angle: 0.0 })
                 .collect(),
-            ticks: (0..starts.len())
-                .map(|i| random.u32(self.config.ticks_at(progress, &self.target, i < wounded)))
-                .collect(),
+            ticks: starts.iter().map(|_| random.u32(self.config.ticks_at(progress, &self.target))).collect(),
         };
 
         let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);
@@ -217,8 +215,6 @@ struct Batch {
     /// Where in the pool the samples come from, and go back to; none if they are all seeds.
     slots: Vec<usize>,
     starts: Vec<State>,
-    /// How many of them, the first ones, are wounded.
-    wounded: usize,
 }
 
 impl Trainer {
@@ -228,7 +224,7 @@ impl Trainer {
         let seed = || State::seed(&self.rule, size[0], size[1]);
         let batch = self.config.batch;
         if self.config.mode == Mode::Grow {
-            return Batch { slots: Vec::new(), starts: (0..batch).map(|_| seed()).collect(), wounded: 0 };
+            return Batch { slots: Vec::new(), starts: (0..batch).map(|_| seed()).collect() };
         }
         let slots = random.choose_multiple(0..self.pool.len(), batch);
         let pick = |slot: usize| {
@@ -241,17 +237,15 @@ impl Trainer {
             if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
         };
         let mut picked: Vec<(f32, usize, State)> = slots.into_iter().map(pick).collect();
-        let mut wounded = 0;
         if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
             // The best are wounded; a seed has nothing to lose but its life.
             picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             for (_, _, state) in picked.iter_mut().take(self.config.wounded).filter(|(error, ..)| error.is_finite()) {
                 state.wound(&wound(random, state));
-                wounded += 1;
             }
         }
         let (slots, starts) = picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip();
-        Batch { slots, starts, wounded }
+        Batch { slots, starts }
     }
 
     fn is_alive(&self, state: &State) -> bool {
