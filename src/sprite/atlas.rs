@@ -14,6 +14,8 @@ use crate::gpu::GUTTER;
 pub(super) struct Atlas {
     pub(super) image: Handle<Image>,
     pub(super) columns: u32,
+    /// Slots that there is room for.
+    pub(super) slots: u32,
     /// Width and height of the image.
     pub(super) size: UVec2,
     grid: [u32; 2],
@@ -39,12 +41,13 @@ impl Atlas {
         let columns = columns(grid, slots, side);
         let size = size(grid, columns, slots);
         let image = images.add(blank(size, smooth, on_gpu));
-        Self { image, columns, size, grid, smooth }
+        Self { image, columns, slots, size, grid, smooth }
     }
 
     /// The same image with room for more. Its pixels are lost, and slots lie elsewhere.
     pub(super) fn grow(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
         self.columns = columns(self.grid, slots, side);
+        self.slots = slots;
         self.size = size(self.grid, self.columns, slots);
         if let Err(error) = images.insert(&self.image, blank(self.size, self.smooth, on_gpu)) {
             error!("an atlas of sprites cannot grow: {error}");

@@ -244,6 +244,7 @@ fn assign(
             }
         }
     }
+    populations.lay_out(images.as_mut().map(|images| images.bypass_change_detection()));
 }
 
 fn paint(mut populations: ResMut<Populations>, mut images: Option<ResMut<Assets<Image>>>) {

@@ -147,16 +147,14 @@ impl Population {
         occupants_of(&mut self.occupants, self.awake.in_order()).map(|(_, occupant)| occupant)
     }
 
-    /// Whether it must grow before another sprite can enter.
-    pub(super) fn is_full(&self) -> bool {
-        self.free.is_empty() && self.occupants.len() as u32 >= self.capacity
-    }
-
     pub(super) fn enter(&mut self, entity: Entity, texture: &NcaTexture) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.occupants.push(None);
             self.occupants.len() as u32 - 1
         });
+        if slot >= self.capacity {
+            self.capacity = self.capacity.saturating_mul(2).min(self.most_slots);
+        }
         self.occupants[slot as usize] = Some(Occupant::new(entity, texture, self.shows_crisp(texture)));
         self.awake.insert(slot);
         self.start(slot, Start::Seed);
@@ -184,15 +182,16 @@ impl Population {
         }
     }
 
-    /// Doubles the room. The atlas is laid out anew, so every sprite is painted again: on the GPU, the
-    /// engine sees to that itself when it meets the new texture.
-    pub(super) fn grow(&mut self, images: Option<&mut Assets<Image>>) {
-        self.capacity = self.capacity.saturating_mul(2).min(self.most_slots);
+    /// Lays the atlas out anew if it has become too small, and every sprite is painted again: on the GPU,
+    /// the engine sees to that itself when it meets the new texture. True if so.
+    pub(super) fn lay_out(&mut self, images: Option<&mut Assets<Image>>) -> bool {
         let on_gpu = matches!(self.engine, Engine::Gpu(_));
-        if let (Some(atlas), Some(images)) = (&mut self.atlas, images) {
-            atlas.grow(images, self.capacity, self.choice.texture_side(), on_gpu);
+        let (Some(atlas), Some(images)) = (&mut self.atlas, images) else { return false };
+        if atlas.slots >= self.capacity {
+            return false;
         }
-        if let Engine::Cpu(_) = &mut self.engine {
+        atlas.grow(images, self.capacity, self.choice.texture_side(), on_gpu);
+        if !on_gpu {
             for (slot, occupant) in self.occupants.iter_mut().enumerate() {
                 if let Some(occupant) = occupant {
                     occupant.stale = true;
@@ -200,6 +199,7 @@ impl Population {
                 }
             }
         }
+        true
     }
 
     pub(super) fn leave(&mut self, slot: u32) -> Wanted {

@@ -53,7 +53,7 @@ impl Populations {
         entity: Entity,
         texture: &NcaTexture,
         model: &NcaModel,
-        mut images: Option<&mut Assets<Image>>,
+        images: Option<&mut Assets<Image>>,
     ) -> Option<Place> {
         let grid = grid(texture, model);
         if grid.iter().any(|side| !Rule::SIDES.contains(side)) {
@@ -71,19 +71,21 @@ impl Populations {
             Some((id, _)) => *id,
             None => {
                 let reference = self.reference(&model.0, grid);
-                let population = Population::new(self.choice, texture, model, grid, reference, images.as_deref_mut())?;
+                let population = Population::new(self.choice, texture, model, grid, reference, images)?;
                 self.list.insert(self.next, population);
                 self.next += 1;
                 self.next - 1
             }
         };
-        let population = self.list.get_mut(&id)?;
-        if population.is_full() {
-            population.grow(images);
-            self.layouts += 1;
-        }
-        let slot = population.enter(entity, texture);
+        let slot = self.list.get_mut(&id)?.enter(entity, texture);
         Some(Place { population: id, slot })
+    }
+
+    /// Once all have entered that wanted to, lays out anew the atlases that they no longer fit in.
+    pub(super) fn lay_out(&mut self, mut images: Option<&mut Assets<Image>>) {
+        for population in self.list.values_mut() {
+            self.layouts += u64::from(population.lay_out(images.as_deref_mut()));
+        }
     }
 
     /// What a grown sprite looks like. Without a target, one must be grown to know.
