@@ -225,6 +225,21 @@ fn the_scorecard_tells_a_good_model_from_a_broken_one() {
     assert!(!bad.passes() && bad.strain() > 5.0, "{bad:?}");
 }
 
+#[test]
+fn every_picture_in_assets_has_a_model_that_passes() {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let files = std::fs::read_dir(assets.join("targets")).unwrap().map(|file| file.unwrap().path());
+    let pictures: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
+    assert!(pictures.len() >= 8, "{pictures:?}");
+    for picture in pictures {
+        let path = assets.join("models").join(picture.with_extension("nca").file_name().unwrap());
+        let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, None).unwrap());
+        assert_eq!(model.target(), Some(&target), "{}: another picture", path.display());
+        let scorecard = Scorecard::of(&model, &target);
+        assert!(scorecard.passes(), "{}: {scorecard:?}", path.display());
+    }
+}
+
 /// One whole step, optimiser and all, by the fused operation and by ndarray's own.
 #[test]
 fn a_step_on_flex_and_on_ndarray_agree() {
