@@ -37,8 +37,8 @@ struct Kind {
 
 const SLIME: Kind = Kind { model: "slime", scale: 3.4, points: 100, dies_below: 0.65, fires_every: Some(2.6) };
 const MUSHROOM: Kind = Kind { model: "mushroom", scale: 2.8, points: 150, dies_below: 0.65, fires_every: Some(2.0) };
-const CRYSTAL: Kind = Kind { model: "crystal", scale: 2.8, points: 200, dies_below: 0.55, fires_every: None };
-const MONSTER: Kind = Kind { model: "monster", scale: 4.6, points: 1000, dies_below: 0.5, fires_every: Some(0.8) };
+const POTION: Kind = Kind { model: "potion", scale: 2.6, points: 200, dies_below: 0.6, fires_every: None };
+const TREE: Kind = Kind { model: "tree", scale: 4.2, points: 1000, dies_below: 0.5, fires_every: Some(0.8) };
 
 fn wave(number: usize) -> Vec<(Kind, Vec2)> {
     match number {
@@ -48,16 +48,12 @@ fn wave(number: usize) -> Vec<(Kind, Vec2)> {
             wave.extend([-180.0, 0.0, 180.0].map(|x| (MUSHROOM, Vec2::new(x, 220.0))));
             wave
         }
-        _ => vec![
-            (MONSTER, Vec2::new(0.0, 190.0)),
-            (CRYSTAL, Vec2::new(-220.0, 150.0)),
-            (CRYSTAL, Vec2::new(220.0, 150.0)),
-        ],
+        _ => vec![(TREE, Vec2::new(0.0, 190.0)), (POTION, Vec2::new(-220.0, 150.0)), (POTION, Vec2::new(220.0, 150.0))],
     }
 }
 
 pub fn plugin(app: &mut App) {
-    app.add_systems(Update, (advance, sway, fire, crystals_heal).chain().run_if(in_state(Screen::Play)))
+    app.add_systems(Update, (advance, sway, fire, potions_heal).chain().run_if(in_state(Screen::Play)))
         .add_observer(on_died);
 }
 
@@ -120,18 +116,18 @@ fn fire(
     }
 }
 
-/// As long as there is a crystal, foes heal three times as fast.
-fn crystals_heal(
+/// As long as there is a potion, foes heal three times as fast.
+fn potions_heal(
     foes: Query<(Entity, &NcaTexture, Option<&NcaPace>), With<Foe>>,
     assets: Res<AssetServer>,
     mut commands: Commands,
 ) {
-    let is_crystal = |texture: &NcaTexture| {
+    let is_potion = |texture: &NcaTexture| {
         assets
             .get_path(&texture.model)
-            .is_some_and(|path| path.path().file_stem().is_some_and(|stem| stem == CRYSTAL.model))
+            .is_some_and(|path| path.path().file_stem().is_some_and(|stem| stem == POTION.model))
     };
-    let speed = if foes.iter().any(|(_, texture, _)| is_crystal(texture)) { 1.0 } else { 0.35 };
+    let speed = if foes.iter().any(|(_, texture, _)| is_potion(texture)) { 1.0 } else { 0.35 };
     for (entity, _, pace) in &foes {
         if pace.is_none_or(|pace| pace.speed != speed) {
             commands.entity(entity).try_insert(NcaPace { speed, paused: false });

@@ -1,4 +1,4 @@
-//! The ship and its shields, shots and what they hit, and what is dropped.
+//! The ship and the crystals that shield it, shots and what they hit, and what is dropped.
 
 use bevy::{prelude::*, sprite::Anchor};
 use bevy_nca::{prelude::*, rule::Shape};
@@ -13,7 +13,7 @@ use crate::{
 pub enum Side {
     Player,
     Foes,
-    /// Shields are in everybody's way.
+    /// Crystals are in everybody's way.
     Nobody,
 }
 
@@ -96,7 +96,7 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
     commands.spawn(bar(ship, -19.0));
     for x in [-230.0, 0.0, 230.0] {
         commands.spawn((
-            living(&assets, "shield", Side::Nobody, Vec2::new(x, -110.0), 2.6),
+            living(&assets, "crystal", Side::Nobody, Vec2::new(x, -110.0), 2.6),
             NcaPace { speed: 0.35, paused: false },
         ));
     }

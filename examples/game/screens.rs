@@ -72,7 +72,7 @@ fn title(mut commands: Commands, assets: Res<AssetServer>) {
     let text = "What you shoot grows back, unless you are quick.\n\n\
                 Arrows or A D: fly    Space or mouse: fire\n\nEnter or a click: play";
     banner(commands.reborrow(), Screen::Title, "REGROWTH", text);
-    for (index, name) in ["slime", "monster", "ship", "mushroom", "crystal"].into_iter().enumerate() {
+    for (index, name) in ["slime", "mushroom", "ship", "tree", "potion"].into_iter().enumerate() {
         commands.spawn((
             DespawnOnExit(Screen::Title),
             NcaTexture::new(assets.load(format!("models/{name}.nca"))).with_seed(index as u32),
