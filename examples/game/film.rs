@@ -129,25 +129,25 @@ fn app() -> App {
     app
 }
 
-/// Presses the keys of a player who goes for the lowest foe, and never stops firing.
+/// Presses the keys of a player who goes for the weakest foe, then the nearest, and never stops firing.
 fn play(
     mut keys: ResMut<ButtonInput<KeyCode>>,
     screen: Res<State<Screen>>,
     time: Res<Time>,
     mut since: Local<f32>,
     ship: Query<&Transform, With<Ship>>,
-    foes: Query<&Transform, With<Foe>>,
+    foes: Query<(&Foe, &Transform)>,
 ) {
     let mut hold = |key: KeyCode, held: bool| if held { keys.press(key) } else { keys.release(key) };
     // It stays on a screen for a while before it goes on.
     *since = if screen.is_changed() { 0.0 } else { *since + time.delta_secs() };
     hold(KeyCode::Enter, *screen.get() != Screen::Play && *since > 3.0);
     let Ok(ship) = ship.single() else { return };
-    let target = foes.iter().min_by(|a, b| {
-        let reach = |foe: &Transform| foe.translation.y * 0.5 + (foe.translation.x - ship.translation.x).abs();
-        reach(a).total_cmp(&reach(b))
-    });
-    let way = target.map_or(0.0, |foe| foe.translation.x - ship.translation.x);
+    let way = |foe: &Transform| foe.translation.x - ship.translation.x;
+    let target = foes
+        .iter()
+        .min_by(|(a, a_at), (b, b_at)| a.points.cmp(&b.points).then(way(a_at).abs().total_cmp(&way(b_at).abs())));
+    let way = target.map_or(0.0, |(_, at)| way(at));
     hold(KeyCode::ArrowLeft, way < -8.0);
     hold(KeyCode::ArrowRight, way > 8.0);
     hold(KeyCode::Space, target.is_some());

@@ -19,7 +19,7 @@ pub const WAVES: usize = 3;
 pub struct Foe {
     home: Vec2,
     sway: f32,
-    points: u32,
+    pub points: u32,
     /// When it fires, once it is grown; `None` if it never does.
     fire: Option<Timer>,
 }
