@@ -33,6 +33,7 @@ fn spawn(
         Transform::from_xyz(0.0, -1.8, 0.0),
     ));
     commands.spawn((
+        Card,
         NcaTexture::new(assets.load("models/crystal.nca")),
         NcaPace { speed: 0.5, ..default() },
         Mesh3d(meshes.add(Rectangle::from_size(CARD))),
@@ -61,7 +62,11 @@ fn spawn(
     ));
 }
 
-fn turn(mut card: Single<&mut Transform, (With<NcaTexture>, With<Mesh3d>)>, time: Res<Time>) {
+/// The turning card.
+#[derive(Component)]
+struct Card;
+
+fn turn(mut card: Single<&mut Transform, With<Card>>, time: Res<Time>) {
     card.rotation = Quat::from_rotation_y((time.elapsed_secs() * 0.7).sin());
 }
 
@@ -71,7 +76,7 @@ fn shoot_card(
     mouse: Res<ButtonInput<MouseButton>>,
     window: Single<&Window>,
     camera: Single<(&Camera, &GlobalTransform)>,
-    card: Single<(Entity, &GlobalTransform), (With<NcaTexture>, With<Mesh3d>)>,
+    card: Single<(Entity, &GlobalTransform), With<Card>>,
 ) {
     let cursor = window.cursor_position().filter(|_| mouse.just_pressed(MouseButton::Left));
     let ray = cursor.and_then(|cursor| camera.0.viewport_to_world(camera.1, cursor).ok());

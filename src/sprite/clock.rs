@@ -80,11 +80,11 @@ impl NcaPace {
     }
 }
 
+/// Who has another pace, or another place.
+type Paced<'w, 's> = Query<'w, 's, (&'static NcaPace, &'static NcaSlot), Or<(Changed<NcaPace>, Changed<NcaSlot>)>>;
+
 /// Sprites follow what was changed.
-pub(super) fn follow_pace(
-    sprites: Query<(&NcaPace, &NcaSlot), Or<(Changed<NcaPace>, Changed<NcaSlot>)>>,
-    mut populations: ResMut<Populations>,
-) {
+pub(super) fn follow_pace(sprites: Paced, mut populations: ResMut<Populations>) {
     for (pace, slot) in &sprites {
         if let Some(occupant) = slot.place.and_then(|place| populations.occupant_mut(place)) {
             occupant.set_pace(*pace);

@@ -192,11 +192,15 @@ fn reload(
 }
 
 /// A texture, and what it takes to give it cells.
-type Textures<'a> = (&'a mut NcaTexture, &'a mut NcaSlot, Option<&'a NcaArmor>, Has<NcaSleeping>, Has<NcaTissue>);
+type Textures =
+    (&'static mut NcaTexture, &'static mut NcaSlot, Option<&'static NcaArmor>, Has<NcaSleeping>, Has<NcaTissue>);
+
+type ChangedTextures<'w, 's> = Query<'w, 's, Entity, Changed<NcaTexture>>;
+type AllTextures<'w, 's> = Query<'w, 's, Textures>;
 
 /// Gives textures their cells, and follows what was changed.
 fn assign(
-    mut sprites: ParamSet<(Query<Entity, Changed<NcaTexture>>, Query<Textures>)>,
+    mut sprites: ParamSet<(ChangedTextures, AllTextures)>,
     models: Res<Assets<NcaModel>>,
     mut images: Option<ResMut<Assets<Image>>>,
     mut populations: ResMut<Populations>,

@@ -111,7 +111,9 @@ struct Times {
 }
 
 fn time(app: &mut App) -> Times {
-    (0..WARM_UP).for_each(|_| drop(frame(app)));
+    for _ in 0..WARM_UP {
+        frame(app);
+    }
     let frames: Vec<Frame> = (0..FRAMES).map(|_| frame(app)).collect();
     let of = |part: fn(&Frame) -> f64| {
         let mut times: Vec<f64> = frames.iter().map(part).collect();
@@ -151,7 +153,9 @@ fn run(model: &Model, plan: &Plan, empty: &Times) -> Result<Scene> {
     let spawning = spawned.elapsed().as_secs_f64();
     let spawn_ms = (spawning + frame(&mut app).main) * 1e3;
     let growing = if awake > 0 { model.rule().mature_ticks } else { 0 };
-    (0..growing).for_each(|_| drop(frame(&mut app)));
+    for _ in 0..growing {
+        frame(&mut app);
+    }
     let times = time(&mut app);
     let sprite_ticks_per_s = f64::from(awake) / (times.done[0] / 1e3);
     let grown_by = before.zip(resident_memory()).map(|(before, after)| (after - before) * 1024.0);
