@@ -52,6 +52,8 @@
 pub mod cpu;
 mod gpu;
 pub mod headless;
+#[cfg(feature = "egui")]
+pub mod inspector;
 #[cfg(feature = "record")]
 pub mod record;
 pub mod rule;
@@ -64,11 +66,13 @@ pub use sprite::*;
 
 /// What a game uses.
 pub mod prelude {
+    #[cfg(feature = "egui")]
+    pub use crate::inspector::{NcaInspector, NcaInspectorPlugin};
     pub use crate::sprite::{
         NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaHeal, NcaHit,
-        NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore, NcaRestoreRefused,
-        NcaSave, NcaSaved, NcaSleeping, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTissue,
-        NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
+        NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore,
+        NcaRestoreRefused, NcaSave, NcaSaved, NcaSleeping, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems,
+        NcaTexture, NcaTissue, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
     };
     #[cfg(feature = "avian2d")]
     pub use crate::sprite::{NcaCollider, NcaImpact};

@@ -35,7 +35,7 @@ pub struct Grid {
     state: State,
     /// 1 where the alive channel is above the threshold.
     mature: Vec<u8>,
-    /// 1 where a cell may be other than zeros.
+    /// 1 where a cell may be other than zeros. Without a life mask, empty: any may.
     occupied: Vec<u8>,
     /// Cells that never fire.
     dead_ground: Option<CellMask>,
@@ -50,6 +50,18 @@ impl Grid {
     /// Gives the cells back.
     pub fn into_state(self) -> State {
         self.state
+    }
+
+    /// Whether a cell is known to be all zeros, without a look at its values.
+    #[inline]
+    pub(crate) fn is_empty_at(&self, cell: usize) -> bool {
+        self.occupied.get(cell) == Some(&0)
+    }
+
+    /// Whether a row is known to be all zeros.
+    pub(crate) fn is_empty_row(&self, y: usize) -> bool {
+        let row = self.occupied.get(y * self.state.width()..(y + 1) * self.state.width());
+        row.is_some_and(|row| row.iter().all(|occupied| *occupied == 0))
     }
 
     #[inline]
@@ -162,7 +174,9 @@ impl Engine {
                     .collect(),
                 None => Vec::new(),
             };
-            Grid { occupied: vec![1; mature.len()], state, mature, dead_ground: None }
+            let cells = state.values().chunks_exact(self.channels).take(mature.len());
+            let occupied = cells.map(|cell| u8::from(cell.iter().any(|value| *value != 0.0))).collect();
+            Grid { occupied, state, mature, dead_ground: None }
         })
     }
 

@@ -11,7 +11,8 @@ use bevy::render::{
 use super::{
     census::{CENSUS_BYTES, tissue_bytes},
     pipelines::Params,
-    work::{Job, Step, Work},
+    population::PopulationSpec,
+    work::{Job, Moves, Step, Work},
 };
 use crate::rule::{Model, Reference};
 
@@ -19,40 +20,93 @@ use crate::rule::{Model, Reference};
 pub(super) struct CellBuffers {
     pub(super) capacity: u32,
     pub(super) states: Buffer,
-    pub(super) updates: Buffer,
-    pub(super) vitality: Buffer,
     pub(super) ground: Buffer,
     pub(super) census: Buffer,
 }
 
+/// Bytes of a cell in `ground`.
+const GROUND_BYTES: u64 = 4;
+/// Bytes of a cell in `vitality`.
+const VITALITY_BYTES: u64 = 8;
+
+fn storage(device: &RenderDevice, label: &str, bytes: u64) -> Buffer {
+    device.create_buffer(&BufferDescriptor {
+        label: Some(label),
+        size: bytes,
+        usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
 impl CellBuffers {
     /// All zeros.
-    pub(super) fn new(device: &RenderDevice, cells: u64, channels: u64, capacity: u32) -> Self {
-        let buffer = |label, bytes: u64| {
-            device.create_buffer(&BufferDescriptor {
-                label: Some(label),
-                size: u64::from(capacity) * bytes,
-                usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        };
+    pub(super) fn new(device: &RenderDevice, spec: &PopulationSpec) -> Self {
+        let (slots, cells) = (u64::from(spec.capacity), spec.cells());
         Self {
-            capacity,
-            states: buffer("nca_states", cells * channels * 4),
-            updates: buffer("nca_updates", cells * channels * 4),
-            vitality: buffer("nca_vitality", cells * 8),
-            ground: buffer("nca_ground", cells * 4),
-            census: buffer("nca_census", CENSUS_BYTES + tissue_bytes(cells)),
+            capacity: spec.capacity,
+            states: storage(device, "nca_states", slots * spec.state_bytes()),
+            ground: storage(device, "nca_ground", slots * cells * GROUND_BYTES),
+            census: storage(device, "nca_census", slots * (CENSUS_BYTES + tissue_bytes(cells))),
         }
     }
 
-    /// Takes over the cells of a smaller set. What lives only within a tick is not needed.
-    pub(super) fn copy_from(&self, old: &Self, device: &RenderDevice, queue: &RenderQueue) {
-        let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("nca_grow") });
-        for (old, new) in [(&old.states, &self.states), (&old.ground, &self.ground)] {
-            encoder.copy_buffer_to_buffer(old, 0, new, 0, old.size());
+    /// Takes over the cells of another set: for each slot that is told, where it lay there; or, if none is
+    /// told, every slot of a smaller set.
+    pub(super) fn copy_from(&self, old: &Self, moves: Option<&Moves>, device: &RenderDevice, queue: &RenderQueue) {
+        let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("nca_resize") });
+        for (old, new, slots) in [(&old.states, &self.states, old.capacity), (&old.ground, &self.ground, old.capacity)]
+        {
+            let bytes = old.size() / u64::from(slots.max(1));
+            match moves {
+                None => encoder.copy_buffer_to_buffer(old, 0, new, 0, old.size()),
+                Some(moves) => {
+                    for (to, &from) in (0u32..).zip(moves.iter()).filter(|(_, from)| **from < slots) {
+                        encoder.copy_buffer_to_buffer(old, u64::from(from) * bytes, new, u64::from(to) * bytes, bytes);
+                    }
+                }
+            }
         }
         queue.submit([encoder.finish()]);
+    }
+}
+
+/// What lives only within a tick, for so many sprites at once: those that sleep need none.
+pub(super) struct TickBuffers {
+    sprites: u32,
+    /// The most that were needed since `frames` were last counted anew, and the frames since.
+    needed: u32,
+    frames: u32,
+    pub(super) updates: Buffer,
+    pub(super) vitality: Buffer,
+}
+
+impl TickBuffers {
+    /// After so many frames in which a quarter was enough, half of the memory is given back.
+    const PATIENCE: u32 = 600;
+
+    pub(super) fn new(device: &RenderDevice, spec: &PopulationSpec, sprites: u32) -> Self {
+        let count = u64::from(sprites);
+        Self {
+            sprites,
+            needed: 0,
+            frames: 0,
+            updates: storage(device, "nca_updates", count * spec.state_bytes()),
+            vitality: storage(device, "nca_vitality", count * spec.cells() * VITALITY_BYTES),
+        }
+    }
+
+    /// Sees to it that so many sprites can tick in one dispatch.
+    pub(super) fn fit(&mut self, device: &RenderDevice, spec: &PopulationSpec, sprites: u32) {
+        self.needed = self.needed.max(sprites);
+        self.frames += 1;
+        if sprites > self.sprites {
+            *self = Self::new(device, spec, sprites.next_power_of_two().min(spec.capacity.max(sprites)));
+        } else if self.frames == Self::PATIENCE {
+            if self.needed <= self.sprites / 4 {
+                *self = Self::new(device, spec, self.sprites / 2);
+            }
+            (self.needed, self.frames) = (0, 0);
+        }
     }
 }
 

@@ -83,18 +83,20 @@ pub(super) fn census_bytes(population: &GpuPopulation) -> u64 {
     }
 }
 
-/// A copy of a frame's census that has arrived.
+/// A copy of a frame's census that has arrived, and what was made of it.
 struct Arrived {
     buffer: Buffer,
+    entries: Vec<Entry>,
     read: Vec<CensusRead>,
 }
 
 /// The copies under way, one a frame for all populations.
 #[derive(Default)]
 pub(super) struct CensusReadbacks {
-    /// Buffers to use again.
+    /// Buffers and lists to use again.
     free: Vec<Buffer>,
-    copied: Option<(Buffer, Vec<Entry>)>,
+    free_lists: Vec<(Vec<Entry>, Vec<CensusRead>)>,
+    copied: Option<Arrived>,
     arrivals: Arrivals<Arrived>,
 }
 
@@ -121,7 +123,7 @@ impl CensusReadbacks {
                 mapped_at_creation: false,
             })
         });
-        let mut entries = Vec::new();
+        let (mut entries, read) = self.free_lists.pop().unwrap_or_default();
         let mut first = 0;
         for (id, population) in counted {
             let census = &population.cells.census;
@@ -138,34 +140,32 @@ impl CensusReadbacks {
             }));
             first += bytes;
         }
-        self.copied = Some((buffer, entries));
+        self.copied = Some(Arrived { buffer, entries, read });
     }
 
     /// Asks for the copy, after it was submitted.
     pub(super) fn map(&mut self) {
-        let Some((buffer, entries)) = self.copied.take() else { return };
+        let Some(Arrived { buffer, entries, mut read }) = self.copied.take() else { return };
         let sender = self.arrivals.sender();
         buffer.clone().slice(..).map_async(MapMode::Read, move |result| {
-            let read = match result {
-                Ok(()) => {
-                    let bytes = buffer.slice(..).get_mapped_range();
-                    entries.iter().filter_map(|entry| entry.read(&bytes)).collect()
-                }
-                // The device was lost, and the sprites with it.
-                Err(_) => return,
-            };
-            buffer.unmap();
-            let _ = sender.send(Arrived { buffer, read });
+            // Else the device was lost, and the sprites with it.
+            if result.is_ok() {
+                let bytes = buffer.slice(..).get_mapped_range();
+                read.extend(entries.iter().filter_map(|entry| entry.read(&bytes)));
+                drop(bytes);
+                buffer.unmap();
+                let _ = sender.send(Arrived { buffer, entries, read });
+            }
         });
     }
 
-    /// What has arrived since the last call, oldest first.
-    pub(super) fn take(&mut self) -> Vec<CensusRead> {
-        let mut all = Vec::new();
-        for Arrived { buffer, mut read } in self.arrivals.take() {
-            self.free.push(buffer);
+    /// Adds what has arrived since the last call, oldest first.
+    pub(super) fn take(&mut self, all: &mut Vec<CensusRead>) {
+        for Arrived { buffer, mut entries, mut read } in self.arrivals.take() {
             all.append(&mut read);
+            entries.clear();
+            self.free.push(buffer);
+            self.free_lists.push((entries, read));
         }
-        all
     }
 }

@@ -3,6 +3,7 @@
 use bevy::{
     prelude::*,
     render::{
+        diagnostic::RecordDiagnostics,
         render_resource::{ComputePassDescriptor, PipelineCache},
         renderer::RenderContext,
     },
@@ -18,10 +19,17 @@ const THINK_TILE: u32 = 16;
 /// The same of `edit` and `live`.
 const TILE: u32 = 8;
 
-/// Dispatches all work that is ready, and copies the cells that are wanted.
+/// Dispatches all work that is ready, and copies the cells that are wanted. Bevy's `RenderDiagnosticsPlugin`
+/// shows how long it takes, as `render/nca`.
 pub(super) fn dispatch(mut populations: ResMut<GpuPopulations>, mut context: RenderContext, cache: Res<PipelineCache>) {
     let GpuPopulations { populations, readbacks, census, .. } = &mut *populations;
     let ready = |population: &GpuPopulation| population.ready && !population.work.is_empty();
+    if !populations.values().any(ready) {
+        return;
+    }
+    let recorder = context.diagnostic_recorder();
+    let recorder = recorder.as_deref();
+    let span = recorder.time_span(context.command_encoder(), "nca");
     for population in populations.values_mut().filter(|population| ready(population)) {
         if !population.uploads.dispatches.is_empty() {
             population.run(&mut context, &cache);
@@ -30,6 +38,7 @@ pub(super) fn dispatch(mut populations: ResMut<GpuPopulations>, mut context: Ren
     }
     let counted = populations.iter().filter(|(_, population)| ready(population));
     census.copy(counted.map(|(id, population)| (*id, population)), &mut context);
+    span.end(context.command_encoder());
     for population in populations.values_mut().filter(|population| ready(population)) {
         population.work.clear();
         population.uploads.dispatches.clear();

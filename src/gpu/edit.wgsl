@@ -1,6 +1,6 @@
 // Before a tick: sprites that start anew get their seed or given cells; ground dies, seeds are sown,
 // and wounds zero cells.
-#import bevy_nca::grid::{params, jobs, states, ground, payload, census, at, cells, lives, is_empty, paint}
+#import bevy_nca::grid::{params, jobs, ground, payload, census, at, store, cells, lives, is_empty, paint}
 #import bevy_nca::grid::{SEED, WOUND, PAINT, CELLS, SCAR, SOW, OCCUPIED, DEAD, CENSUS, LOST}
 
 /// Whether a cell's bit is set in the mask that begins at a word of the payload.
@@ -9,9 +9,9 @@ fn in_mask(first: u32, cell: u32) -> bool {
 }
 
 fn fill(slot: u32, cell: u32, first: vec4<f32>, rest: vec4<f32>) {
-    states[at(slot, 0u, cell)] = first;
+    store(slot, 0u, cell, first);
     for (var quad = 1u; quad < #{QUADS}u; quad++) {
-        states[at(slot, quad, cell)] = rest;
+        store(slot, quad, cell, rest);
     }
 }
 
@@ -39,7 +39,7 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
             let first = job.payload + at(0u, quad, cell) * 4u;
             let bits = vec4(payload[first], payload[first + 1u], payload[first + 2u], payload[first + 3u]);
-            states[at(job.slot, quad, cell)] = bitcast<vec4<f32>>(bits);
+            store(job.slot, quad, cell, bitcast<vec4<f32>>(bits));
         }
         ground[here] = OCCUPIED;
     }

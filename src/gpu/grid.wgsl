@@ -57,11 +57,16 @@ const DEAD: u32 = 2u;
 /// For each hidden unit: its inputs' weights, then its outputs'. After all units, the hidden
 /// biases and the output biases. With a life mask, then the pixels of the grown sprite, one a cell.
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-/// `[slot][quad of channels][cell]`
+/// `states` is `[slot][quad of channels][cell]`; `updates`, the new values of cells that fire, before life
+/// and death, is `[job of the dispatch][quad of channels][cell]`. Half floats save memory.
+#ifdef HALF
+@group(0) @binding(3) var<storage, read_write> states: array<vec2<u32>>;
+@group(0) @binding(4) var<storage, read_write> updates: array<vec2<u32>>;
+#else
 @group(0) @binding(3) var<storage, read_write> states: array<vec4<f32>>;
-/// The new values of cells that fire, before life and death; laid out as `states`.
 @group(0) @binding(4) var<storage, read_write> updates: array<vec4<f32>>;
-/// `[slot][cell]`: the alive channel before the update, and after it.
+#endif
+/// `[job of the dispatch][cell]`: the alive channel before the update, and after it.
 @group(0) @binding(5) var<storage, read_write> vitality: array<vec2<f32>>;
 /// `[slot][cell]`: `OCCUPIED` and `DEAD`.
 @group(0) @binding(6) var<storage, read_write> ground: array<u32>;
@@ -88,15 +93,58 @@ fn cells() -> u32 {
     return params.size.x * params.size.y;
 }
 
-/// The index of a cell's quad of channels in `states` and `updates`.
+/// The index of a cell's quad of channels in `states` by slot, and in `updates` by job.
 fn at(slot: u32, quad: u32, cell: u32) -> u32 {
     return (slot * #{QUADS}u + quad) * cells() + cell;
 }
 
+#ifdef HALF
+const MOST: f32 = 65504.0;
+
+/// Four channels from half floats.
+fn unpack(stored: vec2<u32>) -> vec4<f32> {
+    return vec4(unpack2x16float(stored.x), unpack2x16float(stored.y));
+}
+
+/// Four channels as half floats; what is too large for those becomes the largest.
+fn pack(quad: vec4<f32>) -> vec2<u32> {
+    let within = clamp(quad, vec4(-MOST), vec4(MOST));
+    return vec2(pack2x16float(within.xy), pack2x16float(within.zw));
+}
+#else
+fn unpack(stored: vec4<f32>) -> vec4<f32> {
+    return stored;
+}
+
+fn pack(quad: vec4<f32>) -> vec4<f32> {
+    return quad;
+}
+#endif
+
+fn load(slot: u32, quad: u32, cell: u32) -> vec4<f32> {
+    return unpack(states[at(slot, quad, cell)]);
+}
+
+fn store(slot: u32, quad: u32, cell: u32, value: vec4<f32>) {
+    states[at(slot, quad, cell)] = pack(value);
+}
+
+#ifdef MASKED
+/// The channel that says whether a cell lives.
+fn vital(slot: u32, cell: u32) -> f32 {
+    let index = at(slot, #{ALIVE_QUAD}u, cell);
+#ifdef HALF
+    return unpack2x16float(states[index][#{ALIVE_LANE}u / 2u])[#{ALIVE_LANE}u % 2u];
+#else
+    return states[index][#{ALIVE_LANE}u];
+#endif
+}
+#endif
+
 /// Whether a cell lives.
 fn lives(slot: u32, cell: u32) -> bool {
 #ifdef MASKED
-    return states[at(slot, #{ALIVE_QUAD}u, cell)][#{ALIVE_LANE}u] > params.alive_threshold;
+    return vital(slot, cell) > params.alive_threshold;
 #else
     return !is_empty(slot, cell);
 #endif
@@ -106,7 +154,7 @@ fn lives(slot: u32, cell: u32) -> bool {
 fn is_empty(slot: u32, cell: u32) -> bool {
     var empty = true;
     for (var quad = 0u; quad < #{QUADS}u; quad++) {
-        empty = empty && all(states[at(slot, quad, cell)] == vec4(0.0));
+        empty = empty && all(load(slot, quad, cell) == vec4(0.0));
     }
     return empty;
 }
@@ -168,7 +216,7 @@ fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
 
 /// Paints a cell into the slot's place in the atlas, and what borders on the edge into the gutter.
 fn paint(job: Job, position: vec2<u32>) {
-    let cell = states[at(job.slot, 0u, position.y * params.size.x + position.x)];
+    let cell = load(job.slot, 0u, position.y * params.size.x + position.x);
     let columns = params.atlas_columns;
     let corner = vec2(job.slot % columns, job.slot / columns) * (params.size + 2u) + 1u;
     var color = pixel(cell);

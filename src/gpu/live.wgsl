@@ -3,7 +3,7 @@
 // Life before and after is read from `vitality`, which no invocation writes here, so both masks
 // are exact whatever the order in which cells are visited.
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, states, updates, vitality, ground, census, at, cells, cell_at, lives, paint}
+#import bevy_nca::grid::{params, jobs, states, updates, vitality, ground, census, at, store, cells, cell_at, lives, paint}
 #import bevy_nca::grid::{Job, PAINT, TISSUE, OCCUPIED, DEAD, CENSUS, SUMS, LOST}
 #ifdef MASKED
 #import bevy_nca::grid::grown_pixel
@@ -22,7 +22,7 @@ fn live(
     let inside = all(id.xy < params.size);
     let cell = id.y * params.size.x + id.x;
     if inside {
-        live_or_die(job, id.xy, cell);
+        live_or_die(job, group.z, id.xy, cell);
     }
     if (job.flags & PAINT) == 0u {
         return;
@@ -49,7 +49,8 @@ fn live(
     }
 }
 
-fn live_or_die(job: Job, position: vec2<u32>, cell: u32) {
+/// `index` is that of the job in this dispatch.
+fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) {
     let was = ground[job.slot * cells() + cell];
     var lives_on = true;
 #ifdef MASKED
@@ -57,20 +58,20 @@ fn live_or_die(job: Job, position: vec2<u32>, cell: u32) {
     for (var i = 0; i < 9; i++) {
         let other = cell_at(vec2<i32>(position) + vec2(i % 3, i / 3) - 1);
         if other >= 0 {
-            most = max(most, vitality[job.slot * cells() + u32(other)]);
+            most = max(most, vitality[index * cells() + u32(other)]);
         }
     }
     lives_on = all(most > vec2(params.alive_threshold));
     if !lives_on && (was & OCCUPIED) != 0u {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
-            states[at(job.slot, quad, cell)] = vec4(0.0);
+            store(job.slot, quad, cell, vec4(0.0));
         }
     }
     ground[job.slot * cells() + cell] = (was & DEAD) | u32(lives_on) * OCCUPIED;
 #endif
     if lives_on && (was & DEAD) == 0u && fires(cell, job.key, params.fire_threshold) {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
-            states[at(job.slot, quad, cell)] = updates[at(job.slot, quad, cell)];
+            states[at(job.slot, quad, cell)] = updates[at(index, quad, cell)];
         }
     }
 }

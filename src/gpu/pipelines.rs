@@ -12,7 +12,7 @@ use bevy::{
     shader::{ShaderCacheError, ShaderDefVal},
 };
 
-use super::Shaders;
+use super::{NcaPrecision, Shaders};
 use crate::rule::{Boundary, FireRate, Kernel, Output, Rule};
 
 /// What holds for all sprites of a population in one dispatch; `Params` in `grid.wgsl`.
@@ -54,11 +54,13 @@ pub(super) struct PipelineKey {
     alive_channel: Option<usize>,
     always_fires: bool,
     output: Output,
+    precision: NcaPrecision,
 }
 
 impl PipelineKey {
-    pub(super) fn new(rule: &Rule) -> Self {
+    pub(super) fn new(rule: &Rule, precision: NcaPrecision) -> Self {
         Self {
+            precision,
             channels: rule.channels,
             hidden: rule.hidden,
             perception: rule.perception.clone(),
@@ -97,6 +99,9 @@ impl PipelineKey {
         }
         if self.output == Output::OpaqueCentered {
             defs.push("OPAQUE_CENTERED".into());
+        }
+        if self.precision == NcaPrecision::Half {
+            defs.push("HALF".into());
         }
         defs
     }
@@ -165,8 +170,14 @@ impl PipelineIds {
 pub(super) struct PipelineSets(HashMap<PipelineKey, PipelineIds>);
 
 impl PipelineSets {
-    pub(super) fn get(&mut self, rule: &Rule, shaders: &Shaders, cache: &PipelineCache) -> PipelineIds {
-        let key = PipelineKey::new(rule);
+    pub(super) fn get(
+        &mut self,
+        rule: &Rule,
+        precision: NcaPrecision,
+        shaders: &Shaders,
+        cache: &PipelineCache,
+    ) -> PipelineIds {
+        let key = PipelineKey::new(rule, precision);
         if let Some(ids) = self.0.get(&key) {
             return *ids;
         }
@@ -208,11 +219,14 @@ mod tests {
         })
     }
 
+    /// What half floats need.
+    const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+
     /// Puts the shaders together as Bevy does, and has naga check them, without any GPU.
     #[test]
     fn the_shaders_are_valid_for_every_kind_of_rule() {
         let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
-        for variant in (1..64).filter(|variant| variant % 16 != 0) {
+        for variant in (1..128).filter(|variant| variant % 16 != 0) {
             let rule = Rule {
                 channels: [8, 12, 16, 32][variant % 4],
                 hidden: [16, 128, 256][variant % 3],
@@ -223,13 +237,14 @@ mod tests {
                 output: if variant % 2 == 0 { Output::OpaqueCentered } else { Output::PremultipliedAlpha },
                 ..Rule::default()
             };
-            let key = PipelineKey::new(&rule);
+            let precision = if variant & 64 != 0 { NcaPrecision::Half } else { NcaPrecision::Full };
+            let key = PipelineKey::new(&rule, precision);
             for (path, source) in [
                 ("edit.wgsl", include_str!("edit.wgsl")),
                 ("think.wgsl", include_str!("think.wgsl")),
                 ("live.wgsl", include_str!("live.wgsl")),
             ] {
-                let mut composer = Composer::default();
+                let mut composer = Composer::default().with_capabilities(CAPABILITIES);
                 for (file_path, source) in
                     [("noise.wgsl", include_str!("noise.wgsl")), ("grid.wgsl", include_str!("grid.wgsl"))]
                 {
@@ -239,7 +254,7 @@ mod tests {
                 let shader_defs = shader_defs(&key).collect();
                 let descriptor = NagaModuleDescriptor { source, file_path: path, shader_defs, ..default() };
                 let module = composer.make_naga_module(descriptor).unwrap_or_else(|error| panic!("{path}: {error:?}"));
-                let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+                let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
                 validator.validate(&module).unwrap_or_else(|error| panic!("{path}, {key:?}: {error:?}"));
             }
         }

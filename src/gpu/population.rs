@@ -1,6 +1,6 @@
 //! The populations on the GPU: their buffers and bind groups, made once and kept.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bevy::{
     asset::AssetId,
@@ -9,7 +9,7 @@ use bevy::{
     render::{
         render_asset::RenderAssets,
         render_resource::{
-            BindGroup, BindGroupEntries, Buffer, PipelineCache, TextureFormat, TextureId, TextureUsages,
+            BindGroup, BindGroupEntries, Buffer, BufferId, PipelineCache, TextureFormat, TextureId, TextureUsages,
             TextureViewDescriptor,
         },
         renderer::{RenderDevice, RenderQueue},
@@ -18,8 +18,8 @@ use bevy::{
 };
 
 use super::{
-    Look, Shaders, Work,
-    buffers::{CellBuffers, Uploads, weights},
+    Look, NcaPrecision, Shaders, Work,
+    buffers::{CellBuffers, TickBuffers, Uploads, weights},
     census::CensusReadbacks,
     pipelines::{Params, PipelineIds, PipelineSets, layout},
     readback::Readbacks,
@@ -38,6 +38,20 @@ pub(crate) struct PopulationSpec {
     pub(crate) atlas: AssetId<Image>,
     /// Slots in a row of the atlas.
     pub(crate) atlas_columns: u32,
+    pub(crate) precision: NcaPrecision,
+}
+
+impl PopulationSpec {
+    /// Cells of a sprite.
+    pub(super) fn cells(&self) -> u64 {
+        let [width, height] = self.grid.map(u64::from);
+        width * height
+    }
+
+    /// Bytes of a sprite's state.
+    pub(super) fn state_bytes(&self) -> u64 {
+        self.precision.state_bytes(self.model.rule(), self.grid)
+    }
 }
 
 /// A population on the GPU.
@@ -47,6 +61,7 @@ pub(super) struct GpuPopulation {
     pub(super) work: Work,
     pub(super) uploads: Uploads,
     pub(super) cells: CellBuffers,
+    tick: TickBuffers,
     weights: Buffer,
     pub(super) pipelines: PipelineIds,
     bind_group: Option<(BindGroupKey, BindGroup)>,
@@ -54,6 +69,10 @@ pub(super) struct GpuPopulation {
     painted: Option<TextureId>,
     /// How sprites look, by slot, to paint them anew.
     looks: Vec<Look>,
+    /// Its model has been replaced.
+    outdated: bool,
+    /// When it came, until its pipelines are there.
+    begun: Option<Instant>,
     /// Everything is there to dispatch what `uploads` holds.
     pub(super) ready: bool,
     failed: bool,
@@ -63,7 +82,7 @@ pub(super) struct GpuPopulation {
 #[derive(PartialEq)]
 struct BindGroupKey {
     atlas: TextureId,
-    buffers: [bevy::render::render_resource::BufferId; 4],
+    buffers: [BufferId; 5],
 }
 
 /// The populations on the GPU, by the number that the main world gave them.
@@ -92,6 +111,7 @@ impl GpuPopulations {
     /// Takes a population's work over. Call once a frame for each population that lives.
     pub(crate) fn receive(&mut self, id: u32, spec: &PopulationSpec, work: &mut Work) -> Standing {
         if let Some(population) = self.populations.get_mut(&id) {
+            population.outdated |= !Arc::ptr_eq(&population.spec.model, &spec.model);
             population.spec = spec.clone();
             population.work.append(work);
             // Taken, so that a renderer that has stopped is not thought ready for ever.
@@ -123,9 +143,9 @@ impl GpuPopulations {
         self.readbacks.take()
     }
 
-    /// What the cells of sprites amount to, as read back since the last call, oldest first.
-    pub(crate) fn take_census(&mut self) -> Vec<super::CensusRead> {
-        self.census.take()
+    /// Adds what the cells of sprites amount to, as read back since the last call, oldest first.
+    pub(crate) fn take_census(&mut self, counted: &mut Vec<super::CensusRead>) {
+        self.census.take(counted);
     }
 }
 
@@ -145,30 +165,35 @@ pub(super) fn prepare_populations(
 ) {
     let GpuPopulations { populations, pipelines, arrived, .. } = &mut *populations;
     for (id, (spec, work)) in arrived.drain() {
-        let rule = spec.model.rule();
         let population = GpuPopulation {
-            cells: cell_buffers(&device, &spec),
+            cells: CellBuffers::new(&device, &spec),
+            tick: TickBuffers::new(&device, &spec, 1),
             weights: weights(&device, &spec.model, &spec.reference),
-            pipelines: pipelines.get(rule, &shaders, &cache),
+            pipelines: pipelines.get(spec.model.rule(), spec.precision, &shaders, &cache),
+            outdated: false,
+            begun: Some(Instant::now()),
             uploads: Uploads::new(),
             bind_group: None,
             painted: None,
             looks: Vec::new(),
             ready: false,
             failed: false,
-            work,
+            // There is nobody yet who could move.
+            work: Work { moves: None, ..work },
             spec,
         };
         populations.insert(id, population);
     }
     for population in populations.values_mut() {
+        if std::mem::take(&mut population.outdated) {
+            let spec = &population.spec;
+            population.weights = weights(&device, &spec.model, &spec.reference);
+            population.pipelines = pipelines.get(spec.model.rule(), spec.precision, &shaders, &cache);
+            population.bind_group = None;
+            population.failed = false;
+        }
         population.prepare(&images, &cache, &device, &queue);
     }
-}
-
-fn cell_buffers(device: &RenderDevice, spec: &PopulationSpec) -> CellBuffers {
-    let [width, height] = spec.grid.map(u64::from);
-    CellBuffers::new(device, width * height, spec.model.rule().channels as u64, spec.capacity)
 }
 
 impl GpuPopulation {
@@ -179,11 +204,17 @@ impl GpuPopulation {
         device: &RenderDevice,
         queue: &RenderQueue,
     ) {
-        if self.cells.capacity < self.spec.capacity {
-            let grown = cell_buffers(device, &self.spec);
-            grown.copy_from(&self.cells, device, queue);
-            self.cells = grown;
+        let moves = self.work.moves.take();
+        if moves.is_some() || self.cells.capacity != self.spec.capacity {
+            let resized = CellBuffers::new(device, &self.spec);
+            resized.copy_from(&self.cells, moves.as_ref(), device, queue);
+            self.cells = resized;
         }
+        if let Some(moves) = moves {
+            let looks = moves.iter().map(|slot| self.looks.get(*slot as usize).copied().unwrap_or(Look::UPRIGHT));
+            self.looks = looks.collect();
+        }
+        self.tick.fit(device, &self.spec, self.work.most_at_once());
         if let Some(error) = self.pipelines.failed(cache).filter(|_| !self.failed) {
             error!("the model `{}` cannot run on the GPU: {error}", self.spec.model.rule().name);
             self.failed = true;
@@ -191,6 +222,13 @@ impl GpuPopulation {
         let atlas = images.get(self.spec.atlas);
         self.ready = self.pipelines.get(cache).is_some() && atlas.is_some();
         let Some(atlas) = atlas.filter(|_| self.ready) else { return };
+        if let Some(begun) = self.begun.take() {
+            debug!(
+                "`{}` ticks on the GPU; its shaders were ready after {:.0?}",
+                self.spec.model.rule().name,
+                begun.elapsed()
+            );
+        }
         self.work.note_looks(&mut self.looks);
         if self.painted.replace(atlas.texture.id()) != Some(atlas.texture.id()) {
             let looks = self.looks.iter().enumerate().map(|(slot, look)| (slot as u32, *look));
@@ -213,7 +251,7 @@ impl GpuPopulation {
         };
         let key = BindGroupKey {
             atlas: atlas.texture.id(),
-            buffers: [params_buffer.id(), jobs.id(), payload.id(), self.cells.states.id()],
+            buffers: [params_buffer.id(), jobs.id(), payload.id(), self.cells.states.id(), self.tick.updates.id()],
         };
         if self.bind_group.as_ref().is_some_and(|(made_of, _)| *made_of == key) {
             return;
@@ -234,8 +272,8 @@ impl GpuPopulation {
                 jobs.as_entire_binding(),
                 self.weights.as_entire_binding(),
                 self.cells.states.as_entire_binding(),
-                self.cells.updates.as_entire_binding(),
-                self.cells.vitality.as_entire_binding(),
+                self.tick.updates.as_entire_binding(),
+                self.tick.vitality.as_entire_binding(),
                 self.cells.ground.as_entire_binding(),
                 payload.as_entire_binding(),
                 &view,

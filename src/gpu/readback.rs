@@ -1,9 +1,6 @@
 //! Reading a sprite's cells back, without waiting for the GPU.
 
-use std::sync::{
-    Arc,
-    mpsc::{Receiver, Sender, channel},
-};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bevy::{
     prelude::*,
@@ -12,9 +9,14 @@ use bevy::{
         renderer::RenderContext,
     },
 };
+use half::{f16, slice::HalfFloatSliceExt};
 
-use super::{population::GpuPopulation, work::Wish};
-use crate::rule::{Model, State};
+use super::{
+    NcaPrecision,
+    population::{GpuPopulation, PopulationSpec},
+    work::Wish,
+};
+use crate::rule::State;
 
 /// The cells of a sprite as they were after a tick.
 pub(crate) struct CellsRead {
@@ -28,8 +30,7 @@ pub(crate) struct CellsRead {
 
 struct Pending {
     wish: Wish,
-    model: Arc<Model>,
-    grid: [u32; 2],
+    spec: PopulationSpec,
     buffer: Buffer,
 }
 
@@ -69,8 +70,7 @@ pub(super) struct Readbacks {
 impl Readbacks {
     /// Records copies of the cells that are wished for.
     pub(super) fn copy(&mut self, population: &GpuPopulation, context: &mut RenderContext) {
-        let [width, height] = population.spec.grid;
-        let size = u64::from(width) * u64::from(height) * population.spec.model.rule().channels as u64 * 4;
+        let size = population.spec.state_bytes();
         for wish in &population.work.wishes {
             if wish.late {
                 let Wish { entity, tick, note, .. } = wish.clone();
@@ -85,8 +85,7 @@ impl Readbacks {
             });
             let first = u64::from(wish.slot) * size;
             context.command_encoder().copy_buffer_to_buffer(&population.cells.states, first, &buffer, 0, size);
-            let (model, grid) = (population.spec.model.clone(), population.spec.grid);
-            self.copied.push(Pending { wish: wish.clone(), model, grid, buffer });
+            self.copied.push(Pending { wish: wish.clone(), spec: population.spec.clone(), buffer });
         }
     }
 
@@ -99,12 +98,18 @@ impl Readbacks {
 pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
     populations.census.map();
     let Readbacks { copied, arrivals } = &mut populations.readbacks;
-    for Pending { wish, model, grid, buffer } in copied.drain(..) {
+    for Pending { wish, spec, buffer } in copied.drain(..) {
         let sender = arrivals.sender();
         buffer.clone().slice(..).map_async(MapMode::Read, move |result| {
             let state = result.ok().and_then(|()| {
                 let bytes = buffer.slice(..).get_mapped_range();
-                interleave(&model, grid, bytemuck::cast_slice(&bytes))
+                match spec.precision {
+                    NcaPrecision::Full => interleave(&spec, bytemuck::cast_slice(&bytes)),
+                    NcaPrecision::Half => {
+                        let halves: &[f16] = bytemuck::cast_slice(&bytes);
+                        interleave(&spec, &halves.to_f32_vec())
+                    }
+                }
             });
             let _ = sender.send(CellsRead { entity: wish.entity, tick: wish.tick, note: wish.note, state });
         });
@@ -112,8 +117,9 @@ pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
 }
 
 /// From planes of four channels to cells.
-fn interleave(model: &Model, [width, height]: [u32; 2], planes: &[f32]) -> Option<State> {
-    let (width, height, channels) = (width as usize, height as usize, model.rule().channels);
+fn interleave(spec: &PopulationSpec, planes: &[f32]) -> Option<State> {
+    let [width, height] = spec.grid.map(|side| side as usize);
+    let channels = spec.model.rule().channels;
     let cells = width * height;
     let mut values = vec![0.0; cells * channels];
     for (quad, plane) in planes.chunks_exact(cells * 4).enumerate() {

@@ -5,7 +5,10 @@
 // of a mature one: farther away, neither it nor any neighbour can live on. (Within one it may live
 // itself; within two, its update can keep a neighbour alive.)
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, weights, states, updates, vitality, ground, at, cells, cell_at, DEAD}
+#import bevy_nca::grid::{params, jobs, weights, updates, vitality, ground, at, load, pack, unpack, cells, cell_at, DEAD}
+#ifdef MASKED
+#import bevy_nca::grid::{vital, lives}
+#endif
 #import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS}
 
 const TILE: u32 = 16u;
@@ -43,7 +46,7 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         let cell = cell_at(vec2<i32>(corner + vec2(i % WIDE, i / WIDE)) - i32(REACH));
         var is_mature = 0u;
         if cell >= 0 {
-            is_mature = u32(states[at(job.slot, ALIVE_QUAD, u32(cell))][ALIVE_LANE] > params.alive_threshold);
+            is_mature = u32(lives(job.slot, u32(cell)));
         }
         mature[i] = is_mature;
         if is_mature != 0u {
@@ -76,8 +79,7 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
             matters = near != 0u;
         }
         if !matters {
-            let before = states[at(job.slot, ALIVE_QUAD, cell)][ALIVE_LANE];
-            vitality[job.slot * cells() + cell] = vec2(before);
+            vitality[group.z * cells() + cell] = vec2(vital(job.slot, cell));
         }
 #endif
         if matters {
@@ -88,19 +90,20 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
 
     let count = atomicLoad(&listed);
     for (var i = thread; i < count; i += THREADS) {
-        update(job.slot, job.rotation, corner + vec2(list[i] % TILE, list[i] / TILE));
+        update(job.slot, group.z, job.rotation, corner + vec2(list[i] % TILE, list[i] / TILE));
     }
 }
 
 /// A quad of a cell's channels, zeros beyond a zero boundary.
-fn load(slot: u32, quad: u32, cell: i32) -> vec4<f32> {
+fn load_around(slot: u32, quad: u32, cell: i32) -> vec4<f32> {
     if cell < 0 {
         return vec4(0.0);
     }
-    return states[at(slot, quad, u32(cell))];
+    return load(slot, quad, u32(cell));
 }
 
-fn update(slot: u32, rotation: vec2<f32>, position: vec2<u32>) {
+/// `index` is that of the job in this dispatch.
+fn update(slot: u32, index: u32, rotation: vec2<f32>, position: vec2<u32>) {
     let here = vec2<i32>(position);
     let cell = position.y * params.size.x + position.x;
     var around: array<i32, 9>;
@@ -110,15 +113,15 @@ fn update(slot: u32, rotation: vec2<f32>, position: vec2<u32>) {
 
     var features: array<vec4<f32>, FEATURE_QUADS>;
     for (var quad = 0u; quad < QUADS; quad++) {
-        let nw = load(slot, quad, around[0]);
-        let n = load(slot, quad, around[1]);
-        let ne = load(slot, quad, around[2]);
-        let w = load(slot, quad, around[3]);
-        let e = load(slot, quad, around[5]);
-        let sw = load(slot, quad, around[6]);
-        let s = load(slot, quad, around[7]);
-        let se = load(slot, quad, around[8]);
-        let center = states[at(slot, quad, cell)];
+        let nw = load_around(slot, quad, around[0]);
+        let n = load_around(slot, quad, around[1]);
+        let ne = load_around(slot, quad, around[2]);
+        let w = load_around(slot, quad, around[3]);
+        let e = load_around(slot, quad, around[5]);
+        let sw = load_around(slot, quad, around[6]);
+        let s = load_around(slot, quad, around[7]);
+        let se = load_around(slot, quad, around[8]);
+        let center = load(slot, quad, cell);
         let gx = ((ne - nw) + 2.0 * (e - w) + (se - sw)) * 0.125;
         let gy = ((sw - nw) + 2.0 * (s - n) + (se - ne)) * 0.125;
 #ifdef IDENTITY
@@ -164,20 +167,20 @@ fn update(slot: u32, rotation: vec2<f32>, position: vec2<u32>) {
     // Infinities and NaNs have every exponent bit set; comparing floats could be optimised away.
     var finite = true;
     for (var quad = 0u; quad < QUADS; quad++) {
-        delta[quad] = states[at(slot, quad, cell)] + params.step_size * delta[quad];
+        delta[quad] = load(slot, quad, cell) + params.step_size * delta[quad];
         let bits = bitcast<vec4<u32>>(delta[quad]) & vec4(0x7F800000u);
         finite = finite && all(bits != vec4(0x7F800000u));
     }
-#ifdef MASKED
-    let before = states[at(slot, ALIVE_QUAD, cell)][ALIVE_LANE];
-#endif
     for (var quad = 0u; quad < QUADS; quad++) {
         if !finite {
             delta[quad] = vec4(0.0);
         }
-        updates[at(slot, quad, cell)] = delta[quad];
+        let stored = pack(delta[quad]);
+        updates[at(index, quad, cell)] = stored;
+        // As it will be read.
+        delta[quad] = unpack(stored);
     }
 #ifdef MASKED
-    vitality[slot * cells() + cell] = vec2(before, delta[ALIVE_QUAD][ALIVE_LANE]);
+    vitality[index * cells() + cell] = vec2(vital(slot, cell), delta[ALIVE_QUAD][ALIVE_LANE]);
 #endif
 }

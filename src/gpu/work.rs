@@ -2,7 +2,12 @@
 
 use std::{any::Any, sync::Arc};
 
-use bevy::{math::Vec2, platform::collections::HashSet, prelude::Entity, render::render_resource::ShaderType};
+use bevy::{
+    math::Vec2,
+    platform::collections::{HashMap, HashSet},
+    prelude::Entity,
+    render::render_resource::ShaderType,
+};
 use bytemuck::{Pod, Zeroable};
 
 use crate::rule::{Changes, State};
@@ -41,7 +46,7 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    const UPRIGHT: Self = Self { rotation: (1.0, 0.0), crisp: false, tissue: false };
+    pub(super) const UPRIGHT: Self = Self { rotation: (1.0, 0.0), crisp: false, tissue: false };
 
     fn job(self, slot: u32, flags: u32) -> Job {
         let crisp = if self.crisp { CRISP } else { 0 };
@@ -56,6 +61,9 @@ pub(super) struct Step {
     pub(super) edits: (u32, u32),
     pub(super) ticks: (u32, u32),
 }
+
+/// For each slot of a population, in which slot its sprite was until now.
+pub(crate) type Moves = Arc<[u32]>;
 
 /// What the asker wants to have back with the answer.
 pub(crate) type Note = Arc<dyn Any + Send + Sync>;
@@ -88,6 +96,8 @@ pub(super) struct CountWish {
 /// world is not ready: lists are put one after another until they can be dispatched.
 #[derive(Default)]
 pub(crate) struct Work {
+    /// First of all, sprites move.
+    pub(super) moves: Option<Moves>,
     pub(super) steps: Vec<Step>,
     pub(super) edits: Vec<Job>,
     pub(super) ticks: Vec<Job>,
@@ -208,6 +218,9 @@ impl Work {
 
     /// Moves all of `later` behind this.
     pub(super) fn append(&mut self, later: &mut Self) {
+        if let Some(moves) = later.moves.take() {
+            self.renumber(&moves);
+        }
         if !self.is_empty() {
             // What ticks again is painted and counted only then.
             let again: HashSet<u32> = later.ticks.iter().map(|job| job.slot).collect();
@@ -225,6 +238,42 @@ impl Work {
         self.payload.append(&mut later.payload);
         self.wishes.append(&mut later.wishes);
         self.counts.append(&mut later.counts);
+    }
+
+    /// The most sprites that tick at once.
+    pub(super) fn most_at_once(&self) -> u32 {
+        self.steps.iter().map(|step| step.ticks.1 - step.ticks.0).max().unwrap_or_default()
+    }
+
+    /// Sprites move to other slots, before all of this. What was to be done with those that are gone is not.
+    pub(crate) fn renumber(&mut self, moves: &Moves) {
+        let to: HashMap<u32, u32> = moves.iter().copied().zip(0..).collect();
+        let renumbered = |jobs: &[Job], (first, end): &mut (u32, u32), all: &mut Vec<Job>| {
+            let range = *first as usize..*end as usize;
+            *first = all.len() as u32;
+            let kept = jobs.get(range).into_iter().flatten();
+            all.extend(kept.filter_map(|job| Some(Job { slot: *to.get(&job.slot)?, ..*job })));
+            *end = all.len() as u32;
+        };
+        let (edits, ticks) = (std::mem::take(&mut self.edits), std::mem::take(&mut self.ticks));
+        for step in &mut self.steps {
+            renumbered(&edits, &mut step.edits, &mut self.edits);
+            renumbered(&ticks, &mut step.ticks, &mut self.ticks);
+        }
+        for wish in &mut self.wishes {
+            match to.get(&wish.slot) {
+                Some(slot) => wish.slot = *slot,
+                None => wish.late = true,
+            }
+        }
+        self.counts.retain_mut(|wish| to.get(&wish.slot).map(|slot| wish.slot = *slot).is_some());
+        self.moves = Some(match &self.moves {
+            // Whoever came in between was nowhere before.
+            Some(earlier) => {
+                moves.iter().map(|&slot| earlier.get(slot as usize).copied().unwrap_or(u32::MAX)).collect()
+            }
+            None => moves.clone(),
+        });
     }
 
     pub(super) fn clear(&mut self) {

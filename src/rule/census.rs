@@ -115,31 +115,30 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Counts cells, of which wounds have killed `lost`.
+    /// Counts cells; `is_empty` tells of some at once that they do not live.
     pub(crate) fn take(
         rule: &Rule,
         state: &State,
+        is_empty: impl Fn(usize) -> bool,
         reference: &Reference,
         rotation: (f32, f32),
-        lost: u32,
         tissue: bool,
     ) -> Self {
         let channels = state.channels();
-        let lives = |&cell: &usize| rule.lives(&state.values()[cell * channels..][..channels]);
+        let lives = |&cell: &usize| !is_empty(cell) && rule.lives(&state.values()[cell * channels..][..channels]);
+        let cells = (0..state.width() * state.height()).filter(lives);
         Self {
-            census: Census::take(rule, state, reference, rotation, lost),
+            census: Census::take(cells, state.width(), reference, rotation),
             tissue: tissue.then(|| CellMask::from_fn(state.width(), state.height(), lives)),
         }
     }
 }
 
 impl Census {
-    /// Counts cells, of which wounds have killed `lost`.
-    fn take(rule: &Rule, state: &State, reference: &Reference, rotation: (f32, f32), lost: u32) -> Self {
-        let mut census = Self { lost, ..Self::default() };
-        let width = state.width().max(1);
-        let cells = state.values().chunks_exact(state.channels().max(1)).enumerate();
-        for (cell, _) in cells.filter(|(_, values)| rule.lives(values)) {
+    /// Counts living cells.
+    fn take(cells: impl Iterator<Item = usize>, width: usize, reference: &Reference, rotation: (f32, f32)) -> Self {
+        let mut census = Self::default();
+        for cell in cells {
             let (x, y) = (cell % width, cell / width);
             census.held += u32::from(reference.wants(x, y, rotation));
             let [x, y] = [x as u32, y as u32];
@@ -175,6 +174,10 @@ mod tests {
         state
     }
 
+    fn census(model: &Model, state: &State, reference: &Reference, rotation: (f32, f32)) -> Census {
+        Count::take(model.rule(), state, |_| false, reference, rotation, false).census
+    }
+
     #[test]
     fn cells_are_counted_where_they_are() {
         // Three pixels in a row, of which one is too faint to be a cell's.
@@ -184,13 +187,12 @@ mod tests {
         assert_eq!(reference.cells(), 2);
         assert_eq!(reference.pixels()[3 * 9 + 4], [0.0, 1.0, 0.0, 128.0 / 255.0]);
         let cells = state(&[(7, 1), (4, 3), (2, 5)]);
-        let upright = Census::take(model.rule(), &cells, &reference, (1.0, 0.0), 5);
-        let expected = Census { live: 3, held: 1, lost: 5, min: [2, 1], max: [8, 6], sum: [13, 9] };
+        let upright = census(&model, &cells, &reference, (1.0, 0.0));
+        let expected = Census { live: 3, held: 1, lost: 0, min: [2, 1], max: [8, 6], sum: [13, 9] };
         assert_eq!(upright, expected);
         // By a quarter turn, the pixel left of the middle comes to lie above or below it.
         let quarter = rotation(std::f32::consts::FRAC_PI_2);
-        let turned = [(4, 2), (4, 4)]
-            .map(|cell| Census::take(model.rule(), &state(&[(4, 3), cell]), &reference, quarter, 0).held);
+        let turned = [(4, 2), (4, 4)].map(|cell| census(&model, &state(&[(4, 3), cell]), &reference, quarter).held);
         assert_eq!(turned.iter().sum::<u32>(), 3);
     }
 
@@ -199,11 +201,11 @@ mod tests {
         let model = model(None);
         let reference = Reference::new(&model, [9, 7], || state(&[(1, 1), (2, 2)]));
         assert_eq!(reference.cells(), 2);
-        assert_eq!(Census::take(model.rule(), &state(&[(2, 2), (3, 3)]), &reference, (1.0, 0.0), 0).held, 1);
+        assert_eq!(census(&model, &state(&[(2, 2), (3, 3)]), &reference, (1.0, 0.0)).held, 1);
         let rule = Rule { alive: None, output: Output::OpaqueCentered, ..model.rule().clone() };
         let texture = Model::new(rule, model.weights().clone(), None).unwrap();
         let reference = Reference::new(&texture, [9, 7], || unreachable!());
-        let census = Census::take(texture.rule(), &state(&[(0, 0), (8, 6)]), &reference, (1.0, 0.0), 0);
+        let census = census(&texture, &state(&[(0, 0), (8, 6)]), &reference, (1.0, 0.0));
         assert_eq!((reference.cells(), census.held, census.live), (63, 2, 2));
     }
 }

@@ -44,13 +44,13 @@ impl Atlas {
         Self { image, columns, slots, size, grid, smooth }
     }
 
-    /// The same image with room for more. Its pixels are lost, and slots lie elsewhere.
-    pub(super) fn grow(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
+    /// The same image with room for more or less. Its pixels are lost, and slots lie elsewhere.
+    pub(super) fn resize(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
         self.columns = columns(self.grid, slots, side);
         self.slots = slots;
         self.size = size(self.grid, self.columns, slots);
         if let Err(error) = images.insert(&self.image, blank(self.size, self.smooth, on_gpu)) {
-            error!("an atlas of sprites cannot grow: {error}");
+            error!("an atlas of sprites cannot be resized: {error}");
         }
     }
 
@@ -94,7 +94,9 @@ fn blank(size: UVec2, smooth: bool, on_gpu: bool) -> Image {
         });
         image
     } else {
-        Image::new_fill(size, TextureDimension::D2, &[0; 4], TextureFormat::Rgba8UnormSrgb, usages)
+        // Zeros that are not written take no time.
+        let data = vec![0; size.width as usize * size.height as usize * 4];
+        Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, usages)
     };
     image.texture_descriptor.label = Some("nca_atlas");
     image.sampler = if smooth { ImageSampler::linear() } else { ImageSampler::nearest() };

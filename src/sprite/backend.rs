@@ -5,7 +5,7 @@ use bevy::{
     render::renderer::{RenderAdapter, RenderAdapterInfo, RenderDevice},
 };
 
-use super::{population::EngineChoice, populations::Populations};
+use super::{NcaPrecision, population::EngineChoice, populations::Populations};
 use crate::gpu;
 
 /// Which engine runs the cells: what [`NcaPlugin`](super::NcaPlugin) was asked for, and, as a
@@ -28,6 +28,7 @@ const ANY_TEXTURE_SIDE: u32 = 8192;
 /// Settles on an engine, once the renderer is there or known not to be.
 pub(super) fn choose(
     mut backend: ResMut<NcaBackend>,
+    mut precision: ResMut<NcaPrecision>,
     mut populations: ResMut<Populations>,
     adapter: Option<Res<RenderAdapter>>,
     info: Option<Res<RenderAdapterInfo>>,
@@ -44,7 +45,11 @@ pub(super) fn choose(
     populations.choice = match (*backend, gpu) {
         (NcaBackend::Auto | NcaBackend::Gpu, Ok(limits)) => {
             info!("sprites are simulated on the GPU: {name}");
-            EngineChoice::Gpu(limits)
+            if !limits.half && *precision == NcaPrecision::Half {
+                warn!("{name} reads no half floats: cells take 32 bits a value");
+                *precision = NcaPrecision::Full;
+            }
+            EngineChoice::Gpu { limits, precision: *precision }
         }
         (NcaBackend::Gpu, Err(why)) => {
             error!("sprites cannot be simulated on the GPU, as was asked for: {why}. They are simulated on the CPU");
@@ -60,7 +65,7 @@ pub(super) fn choose(
         }
     };
     *backend = match populations.choice {
-        EngineChoice::Gpu(_) => NcaBackend::Gpu,
+        EngineChoice::Gpu { .. } => NcaBackend::Gpu,
         EngineChoice::Cpu { .. } => NcaBackend::Cpu,
     };
 }

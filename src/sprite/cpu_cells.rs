@@ -4,7 +4,7 @@ use bevy::{prelude::*, tasks::ComputeTaskPool};
 
 use super::{
     atlas::Atlas,
-    occupant::{Life, Occupant},
+    occupant::{Life, Occupant, Start},
     roster::{occupants_of, pick},
 };
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
 /// The cells of a population, by slot.
 pub(super) struct CpuCells {
     engine: Engine,
+    /// What sprites grow from.
+    seed: Option<Grid>,
     slots: Vec<Slot>,
     /// Working memory, one a task.
     scratches: Vec<Scratch>,
@@ -23,36 +25,90 @@ pub(super) struct CpuCells {
 
 #[derive(Default)]
 struct Slot {
-    grid: Option<Grid>,
+    cells: Cells,
     /// The picture is not what the cells are.
     stale: bool,
+    /// Its place in the atlas is transparent still.
+    blank: bool,
     /// It has ticked since the last count, and wounds have killed so many living cells.
     ticked: bool,
     lost: u32,
 }
 
+/// The cells of a slot.
+#[derive(Default)]
+enum Cells {
+    #[default]
+    None,
+    /// Those of the seed, which take no memory until they tick.
+    Seed,
+    Grown(Grid),
+}
+
+impl Cells {
+    fn grid<'a>(&'a self, seed: &'a Option<Grid>) -> Option<&'a Grid> {
+        match self {
+            Self::None => None,
+            Self::Seed => seed.as_ref(),
+            Self::Grown(grid) => Some(grid),
+        }
+    }
+
+    fn grid_mut(&mut self, seed: &Option<Grid>) -> Option<&mut Grid> {
+        if let (Self::Seed, Some(seed)) = (&self, seed) {
+            *self = Self::Grown(seed.clone());
+        }
+        match self {
+            Self::Grown(grid) => Some(grid),
+            Self::None | Self::Seed => None,
+        }
+    }
+}
+
 impl CpuCells {
-    pub(super) fn new(model: &Model) -> Self {
-        Self { engine: Engine::new(model), slots: Vec::new(), scratches: Vec::new() }
+    pub(super) fn new(model: &Model, [width, height]: [u32; 2]) -> Self {
+        let engine = Engine::new(model);
+        let seed = engine.grid(State::seed(model.rule(), width as usize, height as usize));
+        Self { engine, seed, slots: Vec::new(), scratches: Vec::new() }
+    }
+
+    /// Cells go on by another model.
+    pub(super) fn adopt(&mut self, model: &Model, grid: [u32; 2]) {
+        let Self { engine, seed, .. } = Self::new(model, grid);
+        (self.engine, self.seed) = (engine, seed);
     }
 
     /// Puts cells into a slot.
-    pub(super) fn put(&mut self, slot: u32, state: State) {
+    pub(super) fn put(&mut self, slot: u32, start: Start) {
         let slot = slot as usize;
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, Slot::default);
         }
-        self.slots[slot] = Slot { grid: self.engine.grid(state), stale: true, ..Slot::default() };
+        let cells = match start {
+            Start::Seed => Cells::Seed,
+            Start::Cells(state) => self.engine.grid(state).map_or(Cells::None, Cells::Grown),
+        };
+        self.slots[slot] = Slot { cells, stale: true, ..Slot::default() };
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
         if let Some(slot) = self.slots.get_mut(slot as usize) {
-            slot.grid = None;
+            slot.cells = Cells::None;
         }
     }
 
+    /// Whoever was in the slot `moves[i]` has moved to the slot `i`, in order.
+    pub(super) fn renumber(&mut self, moves: &[u32]) {
+        self.slots = pick(&mut self.slots, 0, moves).map(|(_, slot)| std::mem::take(slot)).collect();
+    }
+
+    /// The atlas is transparent everywhere.
+    pub(super) fn begin_blank(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.blank = true);
+    }
+
     pub(super) fn state(&self, slot: u32) -> Option<&State> {
-        self.slots.get(slot as usize)?.grid.as_ref().map(Grid::state)
+        self.slots.get(slot as usize)?.cells.grid(&self.seed).map(Grid::state)
     }
 
     /// So many ticks of the clock for every sprite.
@@ -70,11 +126,11 @@ impl CpuCells {
         let pool = ComputeTaskPool::try_get();
         let tasks = pool.map_or(1, |pool| pool.thread_num()).clamp(1, awake.len());
         self.scratches.resize_with(tasks, Scratch::default);
-        let engine = &self.engine;
+        let ticking = Ticking { engine: &self.engine, seed: &self.seed, rule, ticks, sleep_after };
         let run = |Share { first, awake, slots, occupants, scratch }: Share| {
             for ((_, slot), (_, occupant)) in pick(slots, first, awake).zip(pick(occupants, first, awake)) {
                 if let Some(occupant) = occupant {
-                    slot.step(engine, rule, scratch, occupant, ticks, sleep_after);
+                    slot.step(ticking, scratch, occupant);
                 }
             }
         };
@@ -101,8 +157,10 @@ impl CpuCells {
             slot.ticked = false;
             let lost = std::mem::take(&mut slot.lost);
             let occupant = occupants.get(index as usize).and_then(Option::as_ref);
-            let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
-            let count = Count::take(rule, grid.state(), reference, occupant.look().rotation, lost, occupant.tissue);
+            let (Some(grid), Some(occupant)) = (slot.cells.grid(&self.seed), occupant) else { continue };
+            let (rotation, is_empty) = (occupant.look().rotation, |cell| grid.is_empty_at(cell));
+            let mut count = Count::take(rule, grid.state(), is_empty, reference, rotation, occupant.tissue);
+            count.census.lost = lost;
             let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
             counted.push(CensusRead { entity, population, life, tick, count });
         }
@@ -134,15 +192,28 @@ impl CpuCells {
         for (index, slot) in pick(&mut self.slots, 0, awake).filter(|(_, slot)| slot.stale) {
             slot.stale = false;
             let occupant = occupants.get(index as usize).and_then(Option::as_ref);
-            let (Some(grid), Some(occupant)) = (&slot.grid, occupant) else { continue };
+            let (Some(grid), Some(occupant)) = (slot.cells.grid(&self.seed), occupant) else { continue };
             let look = occupant.look();
             let color = |x: usize, y: usize, cell: &[f32]| match look.crisp {
                 true => crisp_pixel(cell, reference.pixel(x, y, look.rotation)),
                 false => pixel(output, cell),
             };
-            paint(grid.state(), color, atlas.corner(index), data, width);
+            let is_empty_row = |y: usize| grid.is_empty_row(y);
+            let blank = std::mem::take(&mut slot.blank);
+            paint(grid.state(), is_empty_row, color, Spot { corner: atlas.corner(index), data, width, blank });
         }
     }
+}
+
+/// How sprites tick.
+#[derive(Clone, Copy)]
+struct Ticking<'a> {
+    engine: &'a Engine,
+    seed: &'a Option<Grid>,
+    rule: &'a Rule,
+    /// Of the clock.
+    ticks: u32,
+    sleep_after: Option<u32>,
 }
 
 /// What one task ticks: some of the slots that are awake, and all slots between them.
@@ -176,19 +247,15 @@ fn shares<'a>(
 
 impl Slot {
     /// So many ticks of the clock.
-    fn step(
-        &mut self,
-        engine: &Engine,
-        rule: &Rule,
-        scratch: &mut Scratch,
-        occupant: &mut Occupant,
-        ticks: u32,
-        sleep_after: Option<u32>,
-    ) {
-        let Some(grid) = &mut self.grid else { return };
+    fn step(&mut self, ticking: Ticking, scratch: &mut Scratch, occupant: &mut Occupant) {
+        let Ticking { engine, seed, rule, ticks, sleep_after } = ticking;
         for _ in 0..ticks {
+            if matches!(self.cells, Cells::None) {
+                return;
+            }
             occupant.clock_ticks();
             while let Some((tick, Changes { dead_ground, seeds, wound })) = occupant.life.begin_tick(sleep_after) {
+                let Some(grid) = self.cells.grid_mut(seed) else { return };
                 if let Some(wound) = &wound {
                     let cells = grid.state().values().chunks_exact(rule.channels).enumerate();
                     let hit = cells.filter(|(cell, values)| wound.contains(*cell) && rule.lives(values));
@@ -207,17 +274,40 @@ impl Slot {
     }
 }
 
-/// Paints cells at a corner of an image `width` pixels wide; what borders on the edge also goes
-/// into the gutter.
-fn paint(state: &State, color: impl Fn(usize, usize, &[f32]) -> Rgba, corner: UVec2, data: &mut [u8], width: usize) {
+/// Where a sprite is painted: a corner of an image `width` pixels wide.
+struct Spot<'a> {
+    corner: UVec2,
+    data: &'a mut [u8],
+    width: usize,
+    /// It is transparent still.
+    blank: bool,
+}
+
+/// Paints cells; what borders on the edge also goes into the gutter. Rows that are known to be empty are
+/// transparent.
+fn paint(
+    state: &State,
+    is_empty_row: impl Fn(usize) -> bool,
+    color: impl Fn(usize, usize, &[f32]) -> Rgba,
+    spot: Spot,
+) {
     const _: () = assert!(GUTTER == 1, "each edge is copied once");
+    let Spot { corner, data, width, blank } = spot;
     let (corner_x, corner_y) = (corner.x as usize, corner.y as usize);
     for y in 0..state.height() {
+        let is_empty = is_empty_row(y);
+        if is_empty && blank {
+            continue;
+        }
         let first = ((corner_y + y) * width + corner_x) * 4;
-        let cells = state.values()[y * state.width() * state.channels()..].chunks_exact(state.channels());
         let row = first..first + state.width() * 4;
-        for (x, (bytes, cell)) in data[row.clone()].as_chunks_mut::<4>().0.iter_mut().zip(cells).enumerate() {
-            *bytes = color(x, y, cell);
+        if is_empty {
+            data[row.clone()].fill(0);
+        } else {
+            let cells = state.values()[y * state.width() * state.channels()..].chunks_exact(state.channels());
+            for (x, (bytes, cell)) in data[row.clone()].as_chunks_mut::<4>().0.iter_mut().zip(cells).enumerate() {
+                *bytes = color(x, y, cell);
+            }
         }
         data.copy_within(row.start..row.start + 4, row.start - 4);
         data.copy_within(row.end - 4..row.end, row.end);
@@ -261,7 +351,8 @@ mod tests {
         let state = State::from_values(3, 2, 8, values).unwrap();
         let mut data = vec![0; 5 * 4 * 4];
         let color = |_: usize, _: usize, cell: &[f32]| pixel(Output::PremultipliedAlpha, cell);
-        paint(&state, color, UVec2::ONE, &mut data, 5);
+        let spot = Spot { corner: UVec2::ONE, data: &mut data, width: 5, blank: false };
+        paint(&state, |_| false, color, spot);
         let alphas: Vec<u8> = data.chunks(4).map(|pixel| pixel[3]).collect();
         let expected =
             [0.1, 0.1, 0.2, 0.3, 0.3, 0.1, 0.1, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.4, 0.4, 0.5, 0.6, 0.6];

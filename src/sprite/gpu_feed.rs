@@ -11,7 +11,7 @@ use super::{
     texture::Wanted,
 };
 use crate::{
-    gpu::{GpuPopulations, Limits, PopulationSpec, Standing, Work},
+    gpu::{GpuPopulations, Limits, Moves, PopulationSpec, Standing, Work},
     rule::{CellMask, Changes, Model, tick_key},
 };
 
@@ -69,6 +69,11 @@ impl GpuFeed {
             self.standing = Standing::Preparing;
         }
         lost
+    }
+
+    /// Whoever was in the slot `moves[i]` has moved to the slot `i`, in order.
+    pub(super) fn renumber(&mut self, moves: &Moves) {
+        self.work.renumber(moves);
     }
 
     /// Hands the frame's work to the render world.

@@ -27,6 +27,7 @@ mod tissue;
 mod vitals;
 mod wound;
 
+pub use crate::gpu::NcaPrecision;
 pub use asset::{NcaModel, NcaModelLoader};
 pub use backend::NcaBackend;
 pub use cells::{NcaCells, NcaReadCells, NcaWriteCells};

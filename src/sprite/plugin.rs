@@ -8,8 +8,8 @@ use bevy::{
 };
 
 use super::{
-    NcaArmor, NcaBackend, NcaClock, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSleeping, NcaSpace, NcaTexture,
-    NcaTissue, NcaVitals, backend, canvas, cells,
+    NcaArmor, NcaBackend, NcaClock, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaPrecision, NcaSleeping,
+    NcaSpace, NcaTexture, NcaTissue, NcaVitals, backend, canvas, cells,
     cells::CellsInbox,
     clock,
     clock::ClockHand,
@@ -36,6 +36,8 @@ use crate::gpu;
 pub struct NcaPlugin {
     /// Which engine to use; default [`NcaBackend::Auto`].
     pub backend: NcaBackend,
+    /// How the GPU keeps cells; default [`NcaPrecision::Full`].
+    pub precision: NcaPrecision,
     /// The schedule that counts ticks; default [`FixedPostUpdate`], which makes the cells
     /// independent of the frame rate. The clock advances by that schedule's [`Time`].
     pub schedule: Interned<dyn ScheduleLabel>,
@@ -43,7 +45,7 @@ pub struct NcaPlugin {
 
 impl Default for NcaPlugin {
     fn default() -> Self {
-        Self { backend: NcaBackend::Auto, schedule: FixedPostUpdate.intern() }
+        Self { backend: NcaBackend::Auto, precision: NcaPrecision::Full, schedule: FixedPostUpdate.intern() }
     }
 }
 
@@ -85,7 +87,9 @@ impl Plugin for NcaPlugin {
             .register_type::<NcaSleeping>()
             .register_type::<NcaBackend>()
             .register_type::<NcaSpace>()
+            .register_type::<NcaPrecision>()
             .insert_resource(self.backend)
+            .insert_resource(self.precision)
             .init_resource::<NcaClock>()
             .init_resource::<ClockHand>()
             .init_resource::<Populations>()
@@ -113,7 +117,7 @@ impl Plugin for NcaPlugin {
             .add_systems(
                 PostUpdate,
                 (
-                    (reload, assign).chain().in_set(Show::Place),
+                    (reload, assign, give_back).chain().in_set(Show::Place),
                     canvas::show::<Sprite>.in_set(Show::Paint),
                     canvas::remember.in_set(Show::Remember),
                 ),
@@ -170,7 +174,8 @@ fn find_homeless(textures: Query<Entity, With<NcaTexture>>, mut populations: Res
     populations.homeless.extend(&textures);
 }
 
-/// Sprites of a model that was loaded again leave their cells.
+/// Sprites of a model that was loaded again or changed go on with it, as long as their cells fit it; others
+/// begin anew.
 fn reload(
     mut changes: MessageReader<AssetEvent<NcaModel>>,
     models: Res<Assets<NcaModel>>,
@@ -181,6 +186,7 @@ fn reload(
     for change in changes.read() {
         let AssetEvent::Modified { id } = change else { continue };
         let Some(model) = models.get(*id) else { continue };
+        populations.adopt(*id, model);
         for (entity, mut slot) in &mut slots {
             let Some(place) = slot.place else { continue };
             if populations.get(place.population).is_some_and(|population| population.outdated(*id, model)) {
@@ -249,6 +255,20 @@ fn assign(
         }
     }
     populations.lay_out(images.as_mut().map(|images| images.bypass_change_detection()));
+}
+
+/// Populations that have shrunk give memory back; those who are left may move for that.
+fn give_back(
+    mut populations: ResMut<Populations>,
+    mut slots: Query<&mut NcaSlot>,
+    mut images: Option<ResMut<Assets<Image>>>,
+) {
+    let images = images.as_mut().map(|images| images.bypass_change_detection());
+    populations.bypass_change_detection().give_back(images, |entity, place| {
+        if let Ok(mut slot) = slots.get_mut(entity) {
+            slot.place = Some(place);
+        }
+    });
 }
 
 fn paint(mut populations: ResMut<Populations>, mut images: Option<ResMut<Assets<Image>>>) {

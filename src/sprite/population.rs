@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bevy::{asset::AssetId, prelude::*};
 
 use super::{
-    NcaModel, NcaTexture,
+    NcaModel, NcaPrecision, NcaTexture,
     atlas::{Atlas, most_slots},
     canvas::Picture,
     cpu_cells::CpuCells,
@@ -16,16 +16,21 @@ use super::{
 };
 use crate::{
     gpu::{self, CensusRead, Limits, PopulationSpec},
-    rule::{Count, Model, Reference, State},
+    rule::{Count, Model, Reference},
 };
 
 /// Slots that a population starts with; it doubles from there.
 const FIRST_SLOTS: u32 = 4;
+/// So many are not worth giving back.
+const KEPT_SLOTS: u32 = 64;
 
 /// The engine that new populations run on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum EngineChoice {
-    Gpu(Limits),
+    Gpu {
+        limits: Limits,
+        precision: NcaPrecision,
+    },
     Cpu {
         /// The widest and highest picture.
         texture_side: u32,
@@ -35,7 +40,7 @@ pub(super) enum EngineChoice {
 impl EngineChoice {
     fn texture_side(self) -> u32 {
         match self {
-            Self::Gpu(limits) => limits.texture_side,
+            Self::Gpu { limits, .. } => limits.texture_side,
             Self::Cpu { texture_side } => texture_side,
         }
     }
@@ -87,7 +92,7 @@ impl Population {
     ) -> Option<Self> {
         let (model_id, model) = (texture.model.id(), model.0.clone());
         let by_cells = match choice {
-            EngineChoice::Gpu(limits) => limits.most_sprites(model.rule(), grid),
+            EngineChoice::Gpu { limits, precision } => limits.most_sprites(model.rule(), grid, precision),
             EngineChoice::Cpu { .. } => u32::MAX,
         };
         let by_picture = images.as_ref().map_or(u32::MAX, |_| most_slots(grid, choice.texture_side()));
@@ -97,13 +102,13 @@ impl Population {
             return None;
         }
         let capacity = FIRST_SLOTS.min(most_slots);
-        let on_gpu = matches!(choice, EngineChoice::Gpu(_));
+        let on_gpu = matches!(choice, EngineChoice::Gpu { .. });
         Some(Self {
             atlas: images
                 .map(|images| Atlas::new(images, grid, texture.smooth, capacity, choice.texture_side(), on_gpu)),
             engine: match choice {
-                EngineChoice::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(&model))),
-                EngineChoice::Gpu(limits) => Engine::Gpu(GpuFeed::new(limits, grid)),
+                EngineChoice::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(&model, grid))),
+                EngineChoice::Gpu { limits, .. } => Engine::Gpu(GpuFeed::new(limits, grid)),
             },
             reference,
             model_id,
@@ -123,6 +128,21 @@ impl Population {
     /// Whether the asset of its model is by now another one.
     pub(super) fn outdated(&self, model_id: AssetId<NcaModel>, model: &NcaModel) -> bool {
         self.model_id == model_id && !Arc::ptr_eq(&self.model, &model.0)
+    }
+
+    /// Whether cells of its model can go on by another one.
+    pub(super) fn fits(&self, model: &Model) -> bool {
+        let (own, other) = (self.model.rule(), model.rule());
+        (own.channels, own.grid, own.alive) == (other.channels, other.grid, other.alive)
+    }
+
+    /// Its cells go on by another model, which they fit.
+    pub(super) fn adopt(&mut self, model: &NcaModel, reference: Arc<Reference>) {
+        (self.model, self.reference) = (model.0.clone(), reference);
+        if let Engine::Cpu(cells) = &mut self.engine {
+            cells.adopt(&self.model, self.grid);
+        }
+        self.wake_all(|occupant| occupant.life.wake());
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -163,18 +183,16 @@ impl Population {
 
     /// Gives a slot's sprite new cells: the CPU at once, the GPU as soon as it is ready.
     pub(super) fn start(&mut self, slot: u32, start: Start) {
-        let [width, height] = self.grid.map(|side| side as usize);
         // Whoever sleeps or waits shall know how it is, too.
         if let (Start::Cells(state), Some(Some(occupant))) = (&start, self.occupants.get(slot as usize)) {
-            let count =
-                Count::take(self.model.rule(), state, &self.reference, occupant.look().rotation, 0, occupant.tissue);
+            let (rotation, tissue) = (occupant.look().rotation, occupant.tissue);
+            let count = Count::take(self.model.rule(), state, |_| false, &self.reference, rotation, tissue);
             let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
             self.started.push(CensusRead { entity, population: 0, life, tick, count });
         }
-        match (&mut self.engine, start) {
-            (Engine::Cpu(cells), Start::Cells(state)) => cells.put(slot, state),
-            (Engine::Cpu(cells), Start::Seed) => cells.put(slot, State::seed(self.model.rule(), width, height)),
-            (Engine::Gpu(_), start) => {
+        match &mut self.engine {
+            Engine::Cpu(cells) => cells.put(slot, start),
+            Engine::Gpu(_) => {
                 if let Some(occupant) = self.occupant_mut(slot) {
                     occupant.start = Some(start);
                 }
@@ -182,22 +200,52 @@ impl Population {
         }
     }
 
-    /// Lays the atlas out anew if it has become too small, and every sprite is painted again: on the GPU,
+    /// Lays the atlas out anew if it has become too small or too large, and every sprite is painted again: on the GPU,
     /// the engine sees to that itself when it meets the new texture. True if so.
     pub(super) fn lay_out(&mut self, images: Option<&mut Assets<Image>>) -> bool {
         let on_gpu = matches!(self.engine, Engine::Gpu(_));
         let (Some(atlas), Some(images)) = (&mut self.atlas, images) else { return false };
-        if atlas.slots >= self.capacity {
+        if atlas.slots == self.capacity {
             return false;
         }
-        atlas.grow(images, self.capacity, self.choice.texture_side(), on_gpu);
-        if !on_gpu {
-            for (slot, occupant) in self.occupants.iter_mut().enumerate() {
-                if let Some(occupant) = occupant {
-                    occupant.stale = true;
-                    self.awake.insert(slot as u32);
-                }
+        atlas.resize(images, self.capacity, self.choice.texture_side(), on_gpu);
+        if let Engine::Cpu(cells) = &mut self.engine {
+            cells.begin_blank();
+            self.wake_all(|occupant| occupant.stale = true);
+        }
+        true
+    }
+
+    /// Something is to be done for everyone.
+    fn wake_all(&mut self, mut each: impl FnMut(&mut Occupant)) {
+        for (slot, occupant) in (0..).zip(&mut self.occupants) {
+            if let Some(occupant) = occupant {
+                each(occupant);
+                self.awake.insert(slot);
             }
+        }
+    }
+
+    /// When three quarters of the slots are empty, everyone moves together, and half of them or more are given
+    /// back. True if so; then the new slots are told, and the atlas is to be laid out anew.
+    pub(super) fn give_back(&mut self, mut tell: impl FnMut(Entity, u32)) -> bool {
+        let living = self.occupants.len() - self.free.len();
+        if self.capacity <= KEPT_SLOTS || living as u32 > self.capacity / 4 {
+            return false;
+        }
+        let stay = |(slot, occupant): (usize, &Option<Occupant>)| occupant.as_ref().map(|_| slot as u32);
+        let moves: Arc<[u32]> = self.occupants.iter().enumerate().filter_map(stay).collect();
+        self.occupants.retain(Option::is_some);
+        self.occupants.shrink_to(self.capacity as usize / 2);
+        self.free = Vec::new();
+        self.awake = self.awake.renumbered(&moves);
+        self.capacity = (living as u32 * 2).next_power_of_two().max(KEPT_SLOTS / 2).min(self.capacity / 2);
+        for (slot, occupant) in (0..).zip(self.occupants.iter().flatten()) {
+            tell(occupant.entity, slot);
+        }
+        match &mut self.engine {
+            Engine::Cpu(cells) => cells.renumber(&moves),
+            Engine::Gpu(feed) => feed.renumber(&moves),
         }
         true
     }
@@ -246,18 +294,18 @@ impl Population {
             grid: self.grid,
             capacity: self.capacity,
             atlas: self.atlas.as_ref().map(|atlas| atlas.image.id()).unwrap_or_default(),
+            precision: match self.choice {
+                EngineChoice::Gpu { precision, .. } => precision,
+                EngineChoice::Cpu { .. } => NcaPrecision::Full,
+            },
             atlas_columns: self.atlas.as_ref().map_or(1, |atlas| atlas.columns),
         };
         if feed.was_lost(id, gpu) {
             let name = &self.model.rule().name;
             warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
-            for (slot, occupant) in self.occupants.iter_mut().enumerate() {
-                if let Some(occupant) = occupant {
-                    occupant.begin_anew();
-                    self.awake.insert(slot as u32);
-                }
-            }
+            self.wake_all(Occupant::begin_anew);
         }
+        let Engine::Gpu(feed) = &mut self.engine else { return };
         feed.send(id, &spec, &mut self.occupants, self.awake.in_order(), gpu);
         self.settle();
     }

@@ -81,10 +81,34 @@ impl Populations {
         Some(Place { population: id, slot })
     }
 
+    /// A model's asset has changed: its sprites keep their cells, if these fit it.
+    pub(super) fn adopt(&mut self, model_id: AssetId<NcaModel>, model: &NcaModel) {
+        let fits = |population: &Population| population.outdated(model_id, model) && population.fits(model);
+        let ids: Vec<u32> = self.list.iter().filter(|(_, population)| fits(population)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let Some(grid) = self.get(id).map(|population| population.grid) else { continue };
+            let reference = self.reference(&model.0, grid);
+            if let Some(population) = self.list.get_mut(&id) {
+                population.adopt(model, reference);
+            }
+        }
+    }
+
     /// Once all have entered that wanted to, lays out anew the atlases that they no longer fit in.
     pub(super) fn lay_out(&mut self, mut images: Option<&mut Assets<Image>>) {
         for population in self.list.values_mut() {
             self.layouts += u64::from(population.lay_out(images.as_deref_mut()));
+        }
+    }
+
+    /// Gives back what populations have no more use for, and tells the new places of those who move.
+    pub(super) fn give_back(&mut self, images: Option<&mut Assets<Image>>, mut tell: impl FnMut(Entity, Place)) {
+        let mut any = false;
+        for (&id, population) in &mut self.list {
+            any |= population.give_back(|entity, slot| tell(entity, Place { population: id, slot }));
+        }
+        if any {
+            self.lay_out(images);
         }
     }
 

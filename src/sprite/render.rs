@@ -10,9 +10,8 @@ pub(super) fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulation
     if let Some(mut populations) = main.get_resource_mut::<Populations>() {
         populations.bypass_change_detection().send(&mut gpu);
     }
-    let counted = gpu.take_census();
     if let Some(mut inbox) = main.get_resource_mut::<CensusInbox>() {
-        inbox.bypass_change_detection().0.extend(counted);
+        gpu.take_census(&mut inbox.bypass_change_detection().0);
     }
     let read = gpu.take_cells();
     if let Some(mut inbox) = main.get_resource_mut::<CellsInbox>().filter(|_| !read.is_empty()) {

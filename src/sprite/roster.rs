@@ -31,6 +31,14 @@ impl Roster {
         &self.slots
     }
 
+    /// The same when whoever was in the slot `moves[i]` has moved to the slot `i`, in order.
+    pub(super) fn renumbered(&self, moves: &[u32]) -> Self {
+        let mut roster = Self::default();
+        let listed = |old: u32| self.listed.get(old as usize).is_some_and(|listed| *listed);
+        (0..).zip(moves).filter(|(_, old)| listed(**old)).for_each(|(new, _)| roster.insert(new));
+        roster
+    }
+
     /// Drops the slots for which it does not hold.
     pub(super) fn retain(&mut self, mut keeps: impl FnMut(u32) -> bool) {
         let Self { slots, listed, .. } = self;
@@ -70,6 +78,7 @@ mod tests {
         let mut roster = Roster::default();
         [7, 2, 7, 5, 2].into_iter().for_each(|slot| roster.insert(slot));
         assert_eq!(roster.in_order(), [2, 5, 7]);
+        assert_eq!(roster.renumbered(&[1, 2, 4, 7, 8]).in_order(), [1, 3]);
         roster.retain(|slot| slot != 5);
         [9, 5, 0].into_iter().for_each(|slot| roster.insert(slot));
         assert_eq!(roster.in_order(), [0, 2, 5, 7, 9]);

@@ -41,7 +41,9 @@ use crate::rule::State;
 #[require(NcaSlot, NcaVitals)]
 #[component(on_add = arrive, on_remove = leave)]
 pub struct NcaTexture {
-    /// The model. The sprite starts to grow when it is loaded; another model starts it anew.
+    /// The model. The sprite starts to grow when it is loaded; another model starts it anew. When its asset
+    /// changes, as by hot reloading, the cells go on by the new weights if channels, grid and life mask are the
+    /// same.
     pub model: Handle<NcaModel>,
     /// The seed of the noise that decides which cells fire; default 0. The same seed and wounds
     /// give the same cells; give sprites that stand side by side different ones.

@@ -13,6 +13,7 @@ mod picture;
 mod plugin;
 mod readme;
 mod rollout;
+mod scale;
 mod snapshot;
 mod soak;
 mod support;

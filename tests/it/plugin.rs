@@ -262,3 +262,30 @@ fn models_are_loaded_as_assets_and_bad_ones_are_no_panic() {
     assert_eq!(headless::read_cells(&mut app, Entity::PLACEHOLDER, 9), Err(NoCells::NoTexture(Entity::PLACEHOLDER)));
     assert_eq!(*app.world().resource::<NcaBackend>(), NcaBackend::Cpu);
 }
+
+#[test]
+fn a_changed_model_goes_on_with_the_cells_that_fit_it() {
+    on_each_backend(|backend| {
+        let still = still_model(12, 9);
+        let (mut app, entity) = app_with(backend, &still, |texture| texture);
+        app.world_mut().trigger(NcaWriteCells { entity, tick: 7, state: full(12, 9) });
+        headless::step(&mut app, 1);
+        let id = app.world().get::<NcaTexture>(entity).unwrap().model.id();
+        let change = |app: &mut App, model: Model| {
+            app.world_mut().resource_mut::<Assets<NcaModel>>().insert(id, model.into()).unwrap();
+            // The news of it takes a frame.
+            app.update();
+            app.update();
+        };
+        let mut weights = still.weights().clone();
+        weights.output_bias[0] = 0.5;
+        let rule = Rule { fire_rate: 1.0, ..still.rule().clone() };
+        change(&mut app, Model::new(rule, weights, None).unwrap());
+        headless::step(&mut app, 2);
+        let (tick, state) = cells(&mut app, entity);
+        assert_eq!((tick, &state.cell(5, 5).unwrap()[..2]), (10, [1.75, 0.75].as_slice()), "{backend:?}");
+        change(&mut app, still_model(10, 9));
+        let (tick, state) = cells(&mut app, entity);
+        assert_eq!((tick, state.width()), (0, 10), "{backend:?}: other cells begin anew");
+    });
+}

@@ -11,7 +11,7 @@ fn the_code_is_that_of_the_example() {
 #[test]
 fn every_feature_and_file_it_names_is_there() {
     let manifest = include_str!("../../Cargo.toml");
-    for feature in ["ui", "pbr", "picking", "avian2d", "record", "train", "ndarray", "wgpu", "cuda", "cli"] {
+    for feature in ["ui", "pbr", "picking", "avian2d", "record", "train", "ndarray", "wgpu", "cuda", "cli", "egui"] {
         assert!(README.contains(&format!("`{feature}`")) && manifest.contains(&format!("\n{feature} = [")));
     }
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");

@@ -12,6 +12,11 @@ mod train;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts the calls for `nca bench`.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 /// Living, self-healing sprites: train, measure, run and inspect their models.
 #[derive(Parser)]

@@ -4,8 +4,9 @@ mod scenes;
 use std::{hint::black_box, num::NonZero, path::PathBuf, thread, time::Instant};
 
 use bevy_nca::{
+    NcaPrecision,
     cpu::{Engine, Isa, Scratch, Tick, peak_flops},
-    rule::{Model, State},
+    rule::{Model, Rule, State},
 };
 use clap::Args;
 use indicatif::ProgressBar;
@@ -33,6 +34,9 @@ pub struct Bench {
     /// more seconds than this to grow.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10")]
     scenes: Option<f64>,
+    /// Has the GPU keep 16 bits of each value in the scenes.
+    #[arg(long)]
+    half: bool,
 }
 
 #[derive(Serialize)]
@@ -81,8 +85,9 @@ impl Bench {
             workers.into_iter().filter_map(|worker| worker.join().ok()).sum::<f64>() / 1e9
         });
         let bar = ProgressBar::new_spinner();
+        let precision = if self.half { NcaPrecision::Half } else { NcaPrecision::Full };
         let scenes = match self.scenes {
-            Some(seconds) => scenes::measure(&model, seconds, |scene| bar.set_message(scene.to_string()))?,
+            Some(seconds) => scenes::measure(&model, seconds, precision, |scene| bar.set_message(scene.to_string()))?,
             None => Vec::new(),
         };
         bar.finish_and_clear();
@@ -174,8 +179,8 @@ fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
         }
         grids.push(grid);
     }
-    let cells: f64 = grids.iter().map(|grid| awake(rule, grid.state())).sum::<f64>() * rule.fire_rate;
-    let operations = 2.0 * cells * f64::from(TICKS) * ((rule.features() + rule.channels) * rule.hidden) as f64;
+    let a_tick: f64 = grids.iter().map(|grid| operations_of(rule, grid.state())).sum();
+    let operations = a_tick * f64::from(TICKS);
     let mut seconds = Vec::new();
     for round in 0..=ROUNDS as u32 {
         let start = Instant::now();
@@ -200,13 +205,29 @@ fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
     Ok(Figure::new(seconds, operations, peak_gflops))
 }
 
-/// Cells that lie in a living neighbourhood: those that are computed when they fire.
-fn awake(rule: &bevy_nca::rule::Rule, state: &State) -> f64 {
-    let Some(alive) = rule.alive else { return (SIDE * SIDE) as f64 };
-    let mature = |x: usize, y: usize| state.cell(x, y).is_some_and(|cell| cell[alive.channel] > alive.threshold);
-    let around = |at: usize| at.saturating_sub(1)..=(at + 1).min(SIDE - 1);
-    let lives = |x, y| around(y).any(|y| around(x).any(|x| mature(x, y)));
-    (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))).filter(|&(x, y)| lives(x, y)).count() as f64
+/// Floating-point operations of the dense layers in a tick of a grown sprite.
+fn operations(model: &Model) -> f64 {
+    let rule = model.rule();
+    let engine = Engine::new(model);
+    let [width, height] = rule.grid.map(|side| side as usize);
+    let Some(mut grid) = engine.grid(State::seed(rule, width, height)) else { return 0.0 };
+    let mut scratch = Scratch::default();
+    for tick in 0..rule.mature_ticks {
+        engine.step(&mut grid, &mut scratch, Tick { tick, seed: 0, angle: 0.0 }, None);
+    }
+    operations_of(rule, grid.state())
+}
+
+/// The same of such cells: those in a living neighbourhood are computed when they fire.
+fn operations_of(rule: &Rule, state: &State) -> f64 {
+    let (width, height) = (state.width(), state.height());
+    let mature = |x, y| {
+        rule.alive.is_none_or(|alive| state.cell(x, y).is_some_and(|cell| cell[alive.channel] > alive.threshold))
+    };
+    let around = |at: usize, size: usize| at.saturating_sub(1)..=(at + 1).min(size - 1);
+    let lives = |x, y| around(y, height).any(|y| around(x, width).any(|x| mature(x, y)));
+    let cells = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).filter(|&(x, y)| lives(x, y)).count();
+    2.0 * cells as f64 * rule.fire_rate * ((rule.features() + rule.channels) * rule.hidden) as f64
 }
 
 /// The high-water mark of this process, in MiB.

@@ -3,76 +3,124 @@
 use std::time::{Duration, Instant};
 
 use bevy::{
+    diagnostic::{DiagnosticPath, DiagnosticsPlugin, DiagnosticsStore},
     prelude::*,
-    render::{render_resource::PollType, renderer::RenderDevice},
+    render::{diagnostic::RenderDiagnosticsPlugin, render_resource::PollType, renderer::RenderDevice},
 };
-use bevy_nca::{NcaBackend, NcaClock, NcaModel, NcaSleeping, NcaTexture, NcaVitals, headless, rule::Model};
+use bevy_nca::{
+    NcaBackend, NcaClock, NcaDamage, NcaModel, NcaPrecision, NcaSleeping, NcaTexture, NcaVitals, headless,
+    rule::{Model, Shape},
+};
 use serde::Serialize;
+use stats_alloc::Region;
 
-use super::resident_memory;
-use crate::Result;
+use super::{operations, resident_memory};
+use crate::{ALLOCATOR, Result};
 
 /// Frames that are timed in each scene, if there is time for so many.
 const FRAMES: usize = 60;
 /// Frames before that, in which the last sprites find their places.
 const WARM_UP: usize = 5;
+/// The models of the scene that has several, each on its own grid.
+const CAST: [&[u8]; 4] = [
+    include_bytes!("../../../../assets/models/coin.nca"),
+    include_bytes!("../../../../assets/models/heart.nca"),
+    include_bytes!("../../../../assets/models/slime.nca"),
+    include_bytes!("../../../../assets/models/tree.nca"),
+];
 
 /// One scene, and what it costs.
+///
+/// Where it says so, as much more as it costs than the same number of plain sprites.
 #[derive(Serialize)]
 pub struct Scene {
     backend: &'static str,
-    /// Cells of a side.
-    side: u32,
+    models: usize,
+    /// Cells of a side; of several models, each has its own.
+    side: Option<u32>,
     sprites: u32,
     /// How many of them tick, once a frame.
     awake: u32,
-    /// Milliseconds of a frame in the main world, and in the render world, beyond those of an app without
-    /// sprites: the median, the least and the most.
+    /// Those have no living cell, so that what is left is what ticks cost beside the dense layers.
+    dead: bool,
+    /// Milliseconds of a frame in the main world, and in the render world, beyond those of plain sprites:
+    /// the median, the least and the most.
     main_ms: [f64; 3],
     render_ms: [f64; 3],
     /// The whole frame, until the GPU, if there is one, has done all of its work.
     done_ms: [f64; 3],
+    /// Milliseconds of the compute pass by the GPU's own clock, where it has one.
+    gpu_ms: Option<f64>,
     sprite_ticks_per_s: f64,
     cell_ticks_per_s: f64,
+    /// Of the dense layers.
+    gflops: f64,
+    /// Calls of the allocator in a frame, beyond those of plain sprites.
+    allocations: f64,
     /// Milliseconds in which all sprites were spawned and had their places.
     spawn_ms: f64,
+    /// From the frame in which the model was there to the first tick: frames and milliseconds. On the GPU,
+    /// the shaders are compiled meanwhile.
+    start_frames: u32,
+    start_ms: f64,
     /// What the process grew by, for each sprite, where the system tells.
     kib_per_sprite: Option<f64>,
 }
 
 /// What is timed.
-struct Plan {
+#[derive(Clone, Copy)]
+struct Plan<'a> {
     backend: NcaBackend,
-    side: u32,
+    models: &'a [Model],
+    side: Option<u32>,
     sprites: u32,
     awake: u32,
+    /// Those that are awake have no living cell.
+    dead: bool,
+    precision: NcaPrecision,
 }
 
 /// Every scene that can be had within so many seconds of growing.
-pub fn measure(model: &Model, most_seconds: f64, mut done: impl FnMut(&Scene)) -> Result<Vec<Scene>> {
+pub fn measure(
+    model: &Model,
+    most_seconds: f64,
+    precision: NcaPrecision,
+    mut done: impl FnMut(&Scene),
+) -> Result<Vec<Scene>> {
     let mut scenes = Vec::new();
+    let cast = CAST.into_iter().map(Model::from_bytes).collect::<std::result::Result<Vec<_>, _>>()?;
     let gpu = headless::find_gpu().map(|_| NcaBackend::Gpu);
     for backend in [Some(NcaBackend::Cpu), gpu].into_iter().flatten() {
-        let empty = time(&mut headless::app(backend)?);
+        let mut tell = |scene: Scene| {
+            done(&scene);
+            scenes.push(scene);
+        };
         for side in [72, 32] {
-            let model = model.clone().with_rule(|rule| rule.grid = [side; 2])?;
+            let models = [model.clone().with_rule(|rule| rule.grid = [side; 2])?];
             // Seconds that a sprite's tick takes, as far as is known.
             let mut tick = 0.0;
             for sprites in [1, 10, 100, 1000, 10_000] {
                 let some = (sprites >= 10).then_some(sprites / 10);
+                let plain = time(&mut plain(backend, sprites)?);
                 for awake in [Some(sprites), some, Some(0)].into_iter().flatten() {
                     if f64::from(awake) * f64::from(model.rule().mature_ticks) * tick > most_seconds {
                         continue;
                     }
-                    let scene = run(&model, &Plan { backend, side, sprites, awake }, &empty)?;
+                    let plan =
+                        Plan { backend, models: &models, side: Some(side), sprites, awake, dead: false, precision };
+                    let scene = run(&plan, &plain)?;
                     if awake > 0 {
                         tick = 1.0 / scene.sprite_ticks_per_s;
                     }
-                    done(&scene);
-                    scenes.push(scene);
+                    tell(scene);
                 }
             }
         }
+        let sprites = 10_000;
+        let plain = time(&mut plain(backend, sprites)?);
+        let plan = Plan { backend, models: &cast, side: None, sprites, awake: sprites / 100, dead: false, precision };
+        tell(run(&plan, &plain)?);
+        tell(run(&Plan { dead: true, ..plan }, &plain)?);
     }
     Ok(scenes)
 }
@@ -103,90 +151,166 @@ fn frame(app: &mut App) -> Frame {
     Frame { main: seconds[0], render: seconds[1] - seconds[0], done: seconds[2] }
 }
 
-/// Milliseconds of frames' parts: the median, the least and the most.
+/// Milliseconds of frames' parts: the median, the least and the most; and a frame's calls of the allocator.
 struct Times {
     main: [f64; 3],
     render: [f64; 3],
     done: [f64; 3],
+    allocations: f64,
 }
 
 fn time(app: &mut App) -> Times {
     for _ in 0..WARM_UP {
         frame(app);
     }
-    let frames: Vec<Frame> = (0..FRAMES).map(|_| frame(app)).collect();
+    let mut frames = Vec::with_capacity(FRAMES);
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..FRAMES {
+        frames.push(frame(app));
+    }
+    let calls = region.change();
     let of = |part: fn(&Frame) -> f64| {
         let mut times: Vec<f64> = frames.iter().map(part).collect();
         times.sort_by(f64::total_cmp);
         [times[FRAMES / 2], times[0], times[FRAMES - 1]].map(|seconds| seconds * 1e3)
     };
-    Times { main: of(|frame| frame.main), render: of(|frame| frame.render), done: of(|frame| frame.done) }
+    Times {
+        main: of(|frame| frame.main),
+        render: of(|frame| frame.render),
+        done: of(|frame| frame.done),
+        allocations: (calls.allocations + calls.reallocations) as f64 / FRAMES as f64,
+    }
 }
 
-fn run(model: &Model, plan: &Plan, empty: &Times) -> Result<Scene> {
-    let &Plan { backend, side, sprites, awake } = plan;
-    let mut app = headless::app(backend)?;
+fn app(backend: NcaBackend) -> Result<App> {
+    Ok(headless::app_with(backend, |app| {
+        app.add_plugins(DiagnosticsPlugin);
+        if backend == NcaBackend::Gpu {
+            app.add_plugins(RenderDiagnosticsPlugin);
+        }
+    })?)
+}
+
+/// An app with so many sprites that do not live.
+fn plain(backend: NcaBackend, sprites: u32) -> Result<App> {
+    let mut app = app(backend)?;
+    let image = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
+    app.world_mut().spawn_batch((0..sprites).map(move |_| Sprite::from_image(image.clone())));
+    Ok(app)
+}
+
+fn run(plan: &Plan, plain: &Times) -> Result<Scene> {
+    let &Plan { backend, models, side, sprites, awake, dead, precision } = plan;
+    let mut app = app(backend)?;
+    app.insert_resource(precision);
     app.world_mut().resource_mut::<NcaClock>().sleep_after = None;
-    let handle = app.world_mut().resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model.clone()));
-    // The first sprite brings the pipelines.
-    let first = app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default())).id();
+    let mut assets = app.world_mut().resource_mut::<Assets<NcaModel>>();
+    let handles: Vec<_> = models.iter().map(|model| assets.add(NcaModel::from(model.clone()))).collect();
+    // The first sprites bring the pipelines.
+    let spawn = |index: u32| {
+        let texture = NcaTexture::new(handles[index as usize % handles.len()].clone()).with_seed(index);
+        (texture, Sprite::default())
+    };
+    let firsts = (models.len() as u32).min(sprites);
     let begun = Instant::now();
-    while app.world().get::<NcaVitals>(first).is_none_or(|vitals| vitals.tick == 0) {
+    let first: Vec<Entity> = (0..firsts).map(|index| app.world_mut().spawn(spawn(index)).id()).collect();
+    let has_ticked = |app: &App, entity| app.world().get::<NcaVitals>(entity).is_some_and(|vitals| vitals.tick > 0);
+    let mut start_frames = 0;
+    while !first.iter().all(|entity| has_ticked(&app, *entity)) {
         frame(&mut app);
+        start_frames += 1;
         if begun.elapsed() > Duration::from_secs(60) {
             return Err("no sprite has ticked within a minute".into());
         }
     }
-    if awake == 0 {
-        app.world_mut().entity_mut(first).insert(NcaSleeping);
+    let start_ms = begun.elapsed().as_secs_f64() * 1e3;
+    // Those that are awake are spread among the others.
+    let awake_before = |index: u32| u64::from(index) * u64::from(awake) / u64::from(sprites);
+    let sleeps = |index| awake_before(index) == awake_before(index + 1);
+    for (index, entity) in (0..).zip(first).filter(|(index, _)| sleeps(*index)) {
+        debug_assert!(index < firsts);
+        app.world_mut().entity_mut(entity).insert(NcaSleeping);
     }
     let before = resident_memory();
     let spawned = Instant::now();
-    for index in 1..sprites {
-        let mut sprite = app.world_mut().spawn((NcaTexture::new(handle.clone()).with_seed(index), Sprite::default()));
-        // Those that are awake are spread among the others.
-        let awake_before = |index: u32| u64::from(index) * u64::from(awake) / u64::from(sprites);
-        if awake_before(index) == awake_before(index + 1) {
+    for index in firsts..sprites {
+        let mut sprite = app.world_mut().spawn(spawn(index));
+        if sleeps(index) {
             sprite.insert(NcaSleeping);
         }
     }
     let spawning = spawned.elapsed().as_secs_f64();
     let spawn_ms = (spawning + frame(&mut app).main) * 1e3;
-    let growing = if awake > 0 { model.rule().mature_ticks } else { 0 };
-    for _ in 0..growing {
+    let mature_ticks = models.iter().map(|model| model.rule().mature_ticks).max().unwrap_or_default();
+    for _ in 0..if awake > 0 && !dead { mature_ticks } else { 0 } {
         frame(&mut app);
+    }
+    if dead {
+        let all: Vec<Entity> = app.world_mut().query_filtered::<Entity, With<NcaTexture>>().iter(app.world()).collect();
+        let everything = Shape::circle(0.0, 0.0, 1e4);
+        let awake = |entity: &Entity| app.world().get::<NcaSleeping>(*entity).is_none();
+        for entity in all.into_iter().filter(awake).collect::<Vec<_>>() {
+            app.world_mut().trigger(NcaDamage::new(entity, everything.clone()).in_cells());
+        }
     }
     let times = time(&mut app);
     let sprite_ticks_per_s = f64::from(awake) / (times.done[0] / 1e3);
     let grown_by = before.zip(resident_memory()).map(|(before, after)| (after - before) * 1024.0);
+    let mean = |of: &dyn Fn(&Model) -> f64| models.iter().map(of).sum::<f64>() / models.len() as f64;
+    let cells = |model: &Model| model.rule().grid.map(f64::from).iter().product();
+    let a_tick = if awake > 0 && !dead { mean(&operations) } else { 0.0 };
     Ok(Scene {
         backend: if backend == NcaBackend::Cpu { "cpu" } else { "gpu" },
+        models: models.len(),
         side,
         sprites,
         awake,
-        main_ms: times.main.map(|time| time - empty.main[0]),
-        render_ms: times.render.map(|time| time - empty.render[0]),
+        dead,
+        main_ms: times.main.map(|time| time - plain.main[0]),
+        render_ms: times.render.map(|time| time - plain.render[0]),
         done_ms: times.done,
+        gpu_ms: gpu_ms(&app),
         sprite_ticks_per_s,
-        cell_ticks_per_s: sprite_ticks_per_s * f64::from(side * side),
+        cell_ticks_per_s: sprite_ticks_per_s * mean(&cells),
+        gflops: sprite_ticks_per_s * a_tick / 1e9,
+        allocations: times.allocations - plain.allocations,
         spawn_ms,
+        start_frames,
+        start_ms,
         kib_per_sprite: grown_by.map(|kib| kib / f64::from(sprites)),
     })
 }
 
+/// The median of the last frames' compute passes.
+fn gpu_ms(app: &App) -> Option<f64> {
+    let path = DiagnosticPath::new("render/nca/elapsed_gpu");
+    let mut times: Vec<f64> = app.world().resource::<DiagnosticsStore>().get(&path)?.values().copied().collect();
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied()
+}
+
 impl Scene {
-    pub const HEAD: &str =
-        "backend  cells   sprites   awake   main ms  render ms    all ms  sprite-ticks/s  spawn ms  KiB/sprite";
+    pub const HEAD: &str = "backend  cells   sprites   awake   main ms  render ms    all ms    GPU ms  sprite-ticks/s  GFLOP/s  allocations  spawn ms  start ms  KiB/sprite";
 }
 
 impl std::fmt::Display for Scene {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        let Self { backend, side, sprites, awake, main_ms, render_ms, done_ms, .. } = self;
-        let memory = self.kib_per_sprite.map_or(String::new(), |kib| format!("{kib:.0}"));
+        let Self { backend, models, side, sprites, awake, main_ms, render_ms, done_ms, .. } = self;
+        let several = if self.dead { format!("{models}, dead") } else { format!("{models} models") };
+        let cells = side.map_or(several, |side| format!("{side}x{side}"));
+        let or_nothing = |value: Option<f64>, digits| value.map_or(String::new(), |value| format!("{value:.digits$}"));
+        let (gpu, memory) = (or_nothing(self.gpu_ms, 3), or_nothing(self.kib_per_sprite, 0));
         write!(
             f,
-            "{backend:<7}{side:>3}x{side:<3}{sprites:>9}{awake:>8}{:>10.3}{:>11.3}{:>10.2}{:>16.0}{:>10.1}{memory:>12}",
-            main_ms[0], render_ms[0], done_ms[0], self.sprite_ticks_per_s, self.spawn_ms
+            "{backend:<7}{cells:^9}{sprites:>7}{awake:>8}{:>10.3}{:>11.3}{:>10.2}{gpu:>10}{:>16.0}{:>9.2}{:>13.1}{:>10.1}{:>10.0}{memory:>12}",
+            main_ms[0],
+            render_ms[0],
+            done_ms[0],
+            self.sprite_ticks_per_s,
+            self.gflops,
+            self.allocations,
+            self.spawn_ms,
+            self.start_ms,
         )
     }
 }

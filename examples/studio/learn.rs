@@ -1,0 +1,325 @@
+//! Training in the window: on a thread of its own, which sends the model every few steps.
+
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use bevy::prelude::*;
+use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
+use bevy_nca::{
+    prelude::*,
+    rule::{Model, State, Target},
+    train::{Budget, Ending, Run, TrainConfig},
+};
+use egui_plot::{Line, Plot, PlotPoints};
+
+use crate::Subject;
+
+/// Steps between two models that are shown.
+const SHOW_EVERY: u32 = 20;
+/// A sprite in training begins anew after so many ticks, to show how it grows by now.
+const RESTART_AFTER: u32 = 400;
+
+pub struct LearnPlugin;
+
+impl Plugin for LearnPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<Learning>()
+            .add_systems(Update, (hear, restart).chain())
+            .add_systems(EguiPrimaryContextPass, panel)
+            .add_systems(Last, stop_on_exit);
+    }
+}
+
+/// What is to be learnt, and how it goes.
+#[derive(Resource)]
+pub struct Learning {
+    picture: Option<Picture>,
+    padding: u32,
+    steps: u32,
+    losses: Vec<[f64; 2]>,
+    /// Of the budget, 0 to 1.
+    progress: f64,
+    worker: Option<Worker>,
+    /// The last model that came, and where it is shown.
+    model: Option<Model>,
+    handle: Option<Handle<NcaModel>>,
+    /// What the user should know.
+    pub message: String,
+}
+
+struct Picture {
+    path: PathBuf,
+    target: Target,
+    texture: Option<egui::TextureHandle>,
+}
+
+/// The trainer's thread.
+struct Worker {
+    stop: Arc<AtomicBool>,
+    news: Mutex<Receiver<News>>,
+    thread: JoinHandle<()>,
+}
+
+enum News {
+    Step {
+        iteration: u32,
+        loss: f32,
+        progress: f64,
+    },
+    Model(Box<Model>),
+    /// In words.
+    Told(String),
+}
+
+impl Default for Learning {
+    fn default() -> Self {
+        Self {
+            picture: None,
+            padding: 8,
+            steps: 4000,
+            losses: Vec::new(),
+            progress: 0.0,
+            worker: None,
+            model: None,
+            handle: None,
+            message: String::new(),
+        }
+    }
+}
+
+impl Learning {
+    /// Takes a picture to learn; large ones are scaled down.
+    pub fn open(&mut self, path: &Path) -> Result<(), String> {
+        if self.worker.is_some() {
+            return Err("something is being learnt; stop that first".to_owned());
+        }
+        let read = |size| Target::read(path, size).map_err(|error| error.to_string());
+        let mut target = read(None)?;
+        if target.width.max(target.height) > 64 {
+            target = read(Some(40))?;
+        }
+        self.picture = Some(Picture { path: path.to_owned(), target, texture: None });
+        (self.losses, self.progress, self.model, self.handle) = (Vec::new(), 0.0, None, None);
+        Ok(())
+    }
+
+    /// Where the run is kept, beside the picture.
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.picture.as_ref()?.path.with_extension("run"))
+    }
+
+    /// Begins a run, or goes on with the one that was stopped.
+    fn start(&mut self) {
+        let (Some(picture), Some(folder)) = (&self.picture, self.folder()) else { return };
+        let name = picture.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let config = TrainConfig {
+            name,
+            padding: self.padding,
+            budget: Budget::Iterations(self.steps),
+            source: picture.path.display().to_string(),
+            ..TrainConfig::default()
+        };
+        let (target, (sender, news)) = (picture.target.clone(), channel());
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
+        let thread = thread::spawn(move || {
+            let told = train(&folder, config, target, &sender, &asked).unwrap_or_else(|error| error);
+            // The window may have gone.
+            let _ = sender.send(News::Told(told));
+        });
+        self.message = "learning".to_owned();
+        self.worker = Some(Worker { stop, news: news.into(), thread });
+    }
+
+    fn save(&mut self) {
+        let (Some(picture), Some(model)) = (&self.picture, &self.model) else { return };
+        let path = picture.path.with_extension("nca");
+        self.message = match model.write(&path) {
+            Ok(()) => format!("wrote {}", path.display()),
+            Err(error) => error.to_string(),
+        };
+    }
+}
+
+/// Trains to the end, or until it is asked to stop; then a checkpoint is kept.
+fn train(
+    folder: &Path,
+    config: TrainConfig,
+    target: Target,
+    news: &Sender<News>,
+    stop: &AtomicBool,
+) -> Result<String, String> {
+    let mut run = match folder.join("checkpoint.safetensors").exists() {
+        true => Run::resume(folder),
+        false => Run::create(folder, config, target.clone()),
+    }
+    .map_err(|error| error.to_string())?;
+    if *run.trainer().target() != target {
+        return Err(format!("{} is the run of another picture; move it away", folder.display()));
+    }
+    // One core is the window's.
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(cores.saturating_sub(1).max(1)).build();
+    let ending = pool.map_err(|error| error.to_string())?.install(|| {
+        run.train(|progress| {
+            let (trainer, step) = (progress.trainer, &progress.step);
+            let mut told =
+                news.send(News::Step { iteration: step.iteration, loss: step.loss, progress: trainer.progress() });
+            if step.iteration % SHOW_EVERY == 0
+                && let Ok(model) = trainer.model()
+            {
+                told = news.send(News::Model(model.into()));
+            }
+            match stop.load(Ordering::Relaxed) || told.is_err() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+    });
+    let steps = run.trainer().iteration();
+    match ending.map_err(|error| error.to_string())? {
+        Ending::Interrupted => Ok(format!("stopped at step {steps}; Train goes on from there")),
+        Ending::Complete | Ending::Early => {
+            let best = run.best().ok_or("the run has no model")?;
+            // If nobody listens any more, it is in the folder.
+            let _ = news.send(News::Model(best.model.clone().into()));
+            let verdict = if best.scorecard.passes() { "passes" } else { "does not pass" };
+            Ok(format!("done after {steps} steps: the model {verdict} its scorecard"))
+        }
+    }
+}
+
+/// Shows what the thread has sent.
+fn hear(
+    mut learning: ResMut<Learning>,
+    mut models: ResMut<Assets<NcaModel>>,
+    mut subjects: Query<&mut NcaTexture, With<Subject>>,
+) {
+    let learning = &mut *learning;
+    let Some(worker) = &mut learning.worker else { return };
+    let news: Vec<News> = worker.news.get_mut().map(|news| news.try_iter().collect()).unwrap_or_default();
+    if worker.thread.is_finished() && news.is_empty() {
+        learning.worker = None;
+        return;
+    }
+    let mut model = None;
+    for news in news {
+        match news {
+            News::Step { iteration, loss, progress } => {
+                learning.losses.push([f64::from(iteration), f64::from(loss).max(1e-6).log10()]);
+                learning.progress = progress;
+            }
+            News::Model(newer) => model = Some(*newer),
+            News::Told(told) => learning.message = told,
+        }
+    }
+    let Some(model) = model else { return };
+    learning.model = Some(model.clone());
+    match &learning.handle {
+        // The cells go on by the new weights.
+        Some(handle) => {
+            if let Err(error) = models.insert(handle.id(), model.into()) {
+                learning.message = error.to_string();
+            }
+        }
+        None => {
+            let handle = models.add(NcaModel::from(model));
+            subjects.iter_mut().for_each(|mut texture| *texture = NcaTexture::new(handle.clone()));
+            learning.handle = Some(handle);
+        }
+    }
+}
+
+/// What has died while it learnt begins anew, and so does what is old.
+fn restart(
+    mut commands: Commands,
+    learning: Res<Learning>,
+    models: Res<Assets<NcaModel>>,
+    subjects: Query<(Entity, &NcaTexture, &NcaVitals), With<Subject>>,
+) {
+    let Some(handle) = learning.handle.as_ref().filter(|_| learning.worker.is_some()) else { return };
+    let Some(model) = models.get(handle) else { return };
+    let [width, height] = model.rule().grid.map(|side| side as usize);
+    for (entity, texture, vitals) in &subjects {
+        let over = vitals.tick >= RESTART_AFTER || (vitals.tick > 0 && vitals.condition == NcaCondition::Dead);
+        if over && texture.model == *handle {
+            let state = State::seed(model.rule(), width, height);
+            commands.trigger(NcaWriteCells { entity, tick: 0, state });
+        }
+    }
+}
+
+fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
+    let Ok(context) = contexts.ctx_mut() else { return };
+    let learning = &mut *learning;
+    let busy = learning.worker.is_some();
+    let place = egui::Align2::RIGHT_TOP;
+    egui::Window::new("Train").anchor(place, [-12.0, 12.0]).default_width(260.0).show(context, |ui| {
+        let Some(picture) = &mut learning.picture else {
+            ui.label("Drop a PNG with a transparent background on the window, and train a sprite to grow it.");
+            if !learning.message.is_empty() {
+                ui.weak(&learning.message);
+            }
+            return;
+        };
+        let texture = picture.texture.get_or_insert_with(|| {
+            let Target { width, height, rgba } = &picture.target;
+            let image = egui::ColorImage::from_rgba_unmultiplied([*width, *height], rgba);
+            ui.ctx().load_texture("target", image, egui::TextureOptions::NEAREST)
+        });
+        let size = egui::vec2(texture.size()[0] as f32, texture.size()[1] as f32);
+        ui.vertical_centered(|ui| ui.image((texture.id(), size * (120.0 / size.max_elem()))));
+        ui.add_enabled_ui(!busy && learning.losses.is_empty(), |ui| {
+            ui.add(egui::Slider::new(&mut learning.steps, 500..=20_000).logarithmic(true).text("steps"));
+            ui.add(egui::Slider::new(&mut learning.padding, 0..=24).text("padding"));
+        });
+        ui.horizontal(|ui| {
+            match &learning.worker {
+                Some(worker) => {
+                    if ui.button("⏹ Stop").clicked() {
+                        worker.stop.store(true, Ordering::Relaxed);
+                    }
+                }
+                None => {
+                    if ui.button("▶ Train").clicked() {
+                        learning.start();
+                    }
+                }
+            }
+            if ui.add_enabled(learning.model.is_some(), egui::Button::new("Save .nca")).clicked() {
+                learning.save();
+            }
+        });
+        ui.add(egui::ProgressBar::new(learning.progress as f32).show_percentage());
+        let curve = Line::new("loss", PlotPoints::from(learning.losses.clone()));
+        Plot::new("loss").height(140.0).allow_drag(false).allow_zoom(false).allow_scroll(false).show(ui, |plot| {
+            plot.line(curve);
+        });
+        if let Some([step, loss]) = learning.losses.last() {
+            ui.label(format!("step {step}, loss {:.5} (the curve is of its power of ten)", 10f64.powf(*loss)));
+        }
+        if !learning.message.is_empty() {
+            ui.weak(&learning.message);
+        }
+    });
+}
+
+/// A run that is under way keeps a checkpoint before the window goes.
+fn stop_on_exit(mut exits: MessageReader<AppExit>, mut learning: ResMut<Learning>) {
+    if exits.read().next().is_some()
+        && let Some(worker) = learning.worker.take()
+    {
+        worker.stop.store(true, Ordering::Relaxed);
+        drop(worker.news);
+        // It panicked: that was told on standard error.
+        let _ = worker.thread.join();
+    }
+}

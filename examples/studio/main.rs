@@ -1,0 +1,111 @@
+//! The studio: look into a sprite, wound it, change it. Drop a model, a snapshot or a picture on the window;
+//! pictures can be trained, and poked while they learn. `studio FILE` opens a file.
+
+mod learn;
+#[path = "../support/offscreen.rs"]
+mod offscreen;
+
+use std::path::{Path, PathBuf};
+
+use bevy::prelude::*;
+use bevy_nca::{prelude::*, rule::Model};
+
+use learn::{LearnPlugin, Learning};
+
+/// Pixels that a sprite may be wide and high.
+const STAGE: f32 = 620.0;
+/// The models that are at hand.
+const SHIPPED: [&str; 8] = ["slime", "heart", "ship", "coin", "mushroom", "crystal", "tree", "potion"];
+
+fn main() -> AppExit {
+    if let Some(why) = offscreen::no_window() {
+        return offscreen::show("models/slime.nca", "studio.gif", why);
+    }
+    let window = Window { title: "bevy_nca studio".into(), resolution: (1280, 800).into(), ..default() };
+    let window = WindowPlugin { primary_window: Some(window), ..default() };
+    App::new()
+        .add_plugins((DefaultPlugins.set(window), NcaPlugin::default(), NcaInspectorPlugin, LearnPlugin))
+        .insert_resource(ClearColor(Color::srgb(0.086, 0.094, 0.114)))
+        .add_systems(Startup, spawn)
+        .add_systems(Update, (drop_files, fit))
+        .run()
+}
+
+/// The sprite on the stage.
+#[derive(Component)]
+struct Subject;
+
+/// What keeps the shipped models loaded, for the panel to choose from.
+#[derive(Resource)]
+#[expect(dead_code, reason = "handles only need to be held")]
+struct Shelf(Vec<Handle<NcaModel>>);
+
+fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+    commands.spawn(Camera2d);
+    let shelf: Vec<_> = SHIPPED.iter().map(|name| assets.load(format!("models/{name}.nca"))).collect();
+    commands.spawn((
+        Subject,
+        Name::new("subject"),
+        NcaTexture::new(shelf[0].clone()),
+        Sprite::default(),
+        // Beside the panels.
+        Transform::from_xyz(60.0, 0.0, 0.0),
+    ));
+    commands.insert_resource(Shelf(shelf));
+    if let Some(path) = std::env::args_os().nth(1) {
+        commands.queue(move |world: &mut World| open(world, &PathBuf::from(path)));
+    }
+}
+
+fn drop_files(mut commands: Commands, mut drops: MessageReader<FileDragAndDrop>) {
+    for drop in drops.read() {
+        if let FileDragAndDrop::DroppedFile { path_buf, .. } = drop {
+            let path = path_buf.clone();
+            commands.queue(move |world: &mut World| open(world, &path));
+        }
+    }
+}
+
+/// Opens a model, a snapshot or a picture; the panel says what came of it.
+fn open(world: &mut World, path: &Path) {
+    let opened = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("nca") => open_model(world, path),
+        Some("png") => world.resource_mut::<Learning>().open(path),
+        Some("json") => open_snapshot(world, path),
+        _ => Err(format!("{}: found another extension; wanted .nca, .png or .json", path.display())),
+    };
+    world.resource_mut::<Learning>().message = match opened {
+        Ok(()) => format!("opened {}", path.display()),
+        Err(error) => error,
+    };
+}
+
+fn open_model(world: &mut World, path: &Path) -> Result<(), String> {
+    let model = Model::read(path).map_err(|error| error.to_string())?;
+    let model = world.resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model));
+    let mut subjects = world.query_filtered::<&mut NcaTexture, With<Subject>>();
+    subjects.iter_mut(world).for_each(|mut texture| *texture = NcaTexture::new(model.clone()));
+    Ok(())
+}
+
+fn open_snapshot(world: &mut World, path: &Path) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
+    let snapshot: NcaSnapshot = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
+    let mut subjects = world.query_filtered::<Entity, With<Subject>>();
+    let subjects: Vec<Entity> = subjects.iter(world).collect();
+    subjects.into_iter().for_each(|entity| world.trigger(NcaRestore { entity, snapshot: snapshot.clone() }));
+    Ok(())
+}
+
+/// Shows the sprite as large as fits the stage.
+fn fit(models: Res<Assets<NcaModel>>, mut subjects: Query<(&NcaTexture, &mut Sprite), With<Subject>>) {
+    for (texture, mut sprite) in &mut subjects {
+        let Some(model) = models.get(&texture.model) else { continue };
+        let grid = texture.grid.unwrap_or(UVec2::from_array(model.rule().grid)).as_vec2();
+        let size = Some(grid * (STAGE / grid.max_element()));
+        if sprite.custom_size != size {
+            sprite.custom_size = size;
+        }
+    }
+}

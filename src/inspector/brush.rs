@@ -1,0 +1,154 @@
+//! What the mouse does to sprites in the world.
+
+use std::f32::consts::TAU;
+
+use bevy::prelude::*;
+use bevy_egui::input::EguiWantsInput;
+
+use super::NcaInspector;
+use crate::{
+    rule::{Shape, Stencil},
+    sprite::{NcaBlast, NcaHeal, NcaTexture, NcaWound},
+};
+
+/// A tool, and how it is held. Lengths are in world units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NcaBrush {
+    /// Default [`NcaTool::Circle`].
+    pub tool: NcaTool,
+    /// Its width; default 60.
+    pub size: f32,
+    /// By how much it is turned, in radians; default 0.
+    pub angle: f32,
+    /// The probability that a cell is killed, 0 to 1, at each frame in which the button is held; default 1.
+    pub strength: f32,
+    /// How wide an edge that fades out; default 0.
+    pub softness: f32,
+    /// What it kills never grows back, unless it is healed; default false.
+    pub scars: bool,
+}
+
+impl Default for NcaBrush {
+    fn default() -> Self {
+        Self { tool: NcaTool::Circle, size: 60.0, angle: 0.0, strength: 1.0, softness: 0.0, scars: false }
+    }
+}
+
+/// What a brush does where the mouse is pressed and drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NcaTool {
+    /// Nothing: the mouse is the game's.
+    Off,
+    /// Wounds in a circle.
+    #[default]
+    Circle,
+    /// In a rectangle, twice as wide as high.
+    Rectangle,
+    /// Along the way of the mouse.
+    Cut,
+    /// In a triangle.
+    Triangle,
+    /// In the shape of a picture: a splash.
+    Splash,
+    /// Scars may grow again in a circle, and a seed is sown where nothing lives.
+    Heal,
+}
+
+impl NcaTool {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Off, Self::Circle, Self::Rectangle, Self::Cut, Self::Triangle, Self::Splash, Self::Heal];
+}
+
+impl NcaBrush {
+    /// The wound that is made when the mouse is drawn from a point of the world to another; `None` for tools that
+    /// do not wound.
+    pub fn wound(&self, from: Vec2, to: Vec2) -> Option<NcaWound> {
+        let radius = self.size / 2.0;
+        let wound = match self.tool {
+            NcaTool::Off | NcaTool::Heal => return None,
+            NcaTool::Circle => NcaWound::circle(to, radius),
+            NcaTool::Rectangle => NcaWound::turned_rect(to, Vec2::new(self.size, radius), self.angle),
+            NcaTool::Cut => NcaWound::capsule(from, to, radius / 4.0),
+            NcaTool::Triangle => {
+                let corner =
+                    |third: u32| to + Vec2::from_angle(self.angle + TAU * (third as f32 / 3.0 + 0.25)) * radius;
+                NcaWound::polygon([0, 1, 2].map(corner))
+            }
+            NcaTool::Splash => Shape::Stencil(splash(to, self.size, self.angle)).into(),
+        };
+        Some(NcaWound { strength: self.strength, softness: self.softness, scars: self.scars, ..wound })
+    }
+}
+
+/// A blot with seven arms.
+fn splash(center: Vec2, size: f32, angle: f32) -> Stencil {
+    const SIDE: usize = 48;
+    let pixel = |index: usize| {
+        let at = (Vec2::new((index % SIDE) as f32, (index / SIDE) as f32) + 0.5) / SIDE as f32 * 2.0 - 1.0;
+        let arms = (at.to_angle() * 7.0).sin() * 0.5 + (at.to_angle() * 3.0 + 1.0).sin() * 0.5;
+        if at.length() < 0.65 + 0.35 * arms { 255 } else { 0 }
+    };
+    let pixels = (0..SIDE * SIDE).map(pixel).collect();
+    Stencil { center: center.into(), size: [size, -size], angle, width: SIDE, pixels }
+}
+
+/// Brushes along the way of the mouse.
+pub(super) fn paint(
+    mut commands: Commands,
+    inspector: Res<NcaInspector>,
+    (mouse, panel): (Res<ButtonInput<MouseButton>>, Res<EguiWantsInput>),
+    windows: Query<&Window>,
+    cameras: Query<(&Camera, &GlobalTransform)>,
+    sprites: Query<Entity, With<NcaTexture>>,
+    mut last: Local<Option<Vec2>>,
+) {
+    let from = last.take();
+    // A drag that began in a panel stays there.
+    if !mouse.pressed(MouseButton::Left)
+        || panel.wants_any_pointer_input()
+        || (from.is_none() && !mouse.just_pressed(MouseButton::Left))
+    {
+        return;
+    }
+    let to = cameras.iter().filter(|(camera, _)| camera.is_active).find_map(|(camera, stand)| {
+        let cursor = windows.iter().find_map(Window::cursor_position)?;
+        camera.viewport_to_world_2d(stand, cursor).ok()
+    });
+    let Some(to) = to else { return };
+    *last = Some(to);
+    let brush = &inspector.brush;
+    if let Some(wound) = brush.wound(from.unwrap_or(to), to) {
+        commands.trigger(NcaBlast::new(wound));
+    } else if brush.tool == NcaTool::Heal {
+        for entity in &sprites {
+            commands.trigger(NcaHeal::circle(entity, to, brush.size / 2.0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{CellMap, CellMask};
+
+    #[test]
+    fn every_tool_wounds_where_it_is_drawn() {
+        for tool in NcaTool::ALL {
+            let brush = NcaBrush { tool, size: 8.0, angle: 0.4, ..NcaBrush::default() };
+            let Some(wound) = brush.wound(Vec2::new(4.0, 10.0), Vec2::new(10.0, 10.0)) else {
+                assert!(matches!(tool, NcaTool::Off | NcaTool::Heal));
+                continue;
+            };
+            assert!(wound.shape.is_valid(), "{tool:?}");
+            let mut mask = CellMask::new(20, 20);
+            mask.add_where(&wound.shape, CellMap::IDENTITY, 0.0, |_, cover| cover > 0.5);
+            let hit: Vec<usize> = mask.iter().collect();
+            assert!((4..70).contains(&hit.len()), "{tool:?} hits {} cells", hit.len());
+            assert!(
+                hit.iter().all(|cell| (2..18).contains(&(cell % 20)) && (5..15).contains(&(cell / 20))),
+                "{tool:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The panel.
+
+use bevy::{ecs::system::SystemParam, prelude::*};
+use bevy_egui::{EguiContexts, egui};
+use egui_plot::{Legend, Line, Plot, PlotPoints};
+
+use super::{
+    History, NcaInspector, NcaTool,
+    channels::ChannelView,
+    files::{Files, free_path},
+};
+use crate::{
+    rule::{Shape, State},
+    sprite::{
+        NcaBackend, NcaClock, NcaHeal, NcaModel, NcaRestore, NcaSave, NcaSleeping, NcaTexture, NcaVitals, NcaWriteCells,
+    },
+};
+
+/// What the panel shows and changes.
+#[derive(SystemParam)]
+pub(super) struct Shown<'w, 's> {
+    sprites: Query<'w, 's, Sprites>,
+    models: ResMut<'w, Assets<NcaModel>>,
+    clock: ResMut<'w, NcaClock>,
+    backend: Res<'w, NcaBackend>,
+    view: ResMut<'w, ChannelView>,
+    history: Res<'w, History>,
+    files: ResMut<'w, Files>,
+    commands: Commands<'w, 's>,
+}
+
+type Sprites = (Entity, &'static mut NcaTexture, &'static NcaVitals, Option<&'static Name>, Has<NcaSleeping>);
+
+pub(super) fn show(mut contexts: EguiContexts, mut inspector: ResMut<NcaInspector>, mut shown: Shown) {
+    // Without a camera there is nothing to draw on yet.
+    let Ok(context) = contexts.ctx_mut() else { return };
+    if !inspector.open {
+        return;
+    }
+    let inspector = inspector.bypass_change_detection();
+    let mut open = true;
+    let height = context.viewport_rect().height() - 70.0;
+    egui::Window::new("Cells")
+        .open(&mut open)
+        .default_pos([12.0, 12.0])
+        .default_size([290.0, height])
+        .vscroll(true)
+        .show(context, |ui| {
+            shown.sprite_choice(ui, inspector);
+            let Some(entity) = inspector.sprite else {
+                ui.label("There is no NcaTexture yet. Spawn one, and it shows here.");
+                return;
+            };
+            section(ui, "Vitals", |ui| shown.vitals(ui, entity));
+            section(ui, "Brush", |ui| brush(ui, inspector));
+            section(ui, "Clock", |ui| shown.clock(ui));
+            section(ui, "Sprite", |ui| shown.sprite(ui, entity));
+            section(ui, "Files", |ui| shown.files(ui, entity, inspector));
+            section(ui, "Channels", |ui| {
+                let output = shown.model_of(entity).map(|model| model.rule().output);
+                if let Some(output) = output {
+                    shown.view.ui(ui, entity, output);
+                }
+            });
+        });
+    inspector.open = open;
+}
+
+fn section(ui: &mut egui::Ui, title: &str, contents: impl FnOnce(&mut egui::Ui)) {
+    egui::CollapsingHeader::new(title).default_open(true).show(ui, contents);
+}
+
+/// A slider; the new value, if it was moved.
+fn slider<N: egui::emath::Numeric>(
+    ui: &mut egui::Ui,
+    value: N,
+    range: std::ops::RangeInclusive<N>,
+    text: &str,
+) -> Option<N> {
+    let mut value = value;
+    ui.add(egui::Slider::new(&mut value, range).text(text)).changed().then_some(value)
+}
+
+fn brush(ui: &mut egui::Ui, inspector: &mut NcaInspector) {
+    let brush = &mut inspector.brush;
+    ui.horizontal_wrapped(|ui| {
+        for tool in NcaTool::ALL {
+            ui.selectable_value(&mut brush.tool, tool, format!("{tool:?}"));
+        }
+    });
+    ui.add(egui::Slider::new(&mut brush.size, 4.0..=400.0).logarithmic(true).text("size"));
+    if !matches!(brush.tool, NcaTool::Off | NcaTool::Heal) {
+        ui.add(egui::Slider::new(&mut brush.strength, 0.0..=1.0).text("strength"));
+        ui.add(egui::Slider::new(&mut brush.softness, 0.0..=200.0).text("softness"));
+        ui.checkbox(&mut brush.scars, "scars: nothing grows back");
+    }
+    if matches!(brush.tool, NcaTool::Rectangle | NcaTool::Triangle | NcaTool::Splash) {
+        ui.drag_angle(&mut brush.angle);
+    }
+}
+
+impl Shown<'_, '_> {
+    fn model_of(&self, entity: Entity) -> Option<&NcaModel> {
+        self.models.get(&self.sprites.get(entity).ok()?.1.model)
+    }
+
+    fn sprite_choice(&mut self, ui: &mut egui::Ui, inspector: &mut NcaInspector) {
+        let label = |entity: Entity, name: Option<&Name>| name.map_or(entity.to_string(), Name::to_string);
+        let chosen = inspector.sprite.and_then(|sprite| self.sprites.get(sprite).ok());
+        let text = chosen.map_or(String::new(), |(entity, _, _, name, _)| label(entity, name));
+        ui.horizontal(|ui| {
+            egui::ComboBox::from_id_salt("sprite").selected_text(text).show_ui(ui, |ui| {
+                // More are no list to look through.
+                for (entity, _, _, name, _) in self.sprites.iter().take(100) {
+                    ui.selectable_value(&mut inspector.sprite, Some(entity), label(entity, name));
+                }
+            });
+            let count = self.sprites.iter().len();
+            ui.label(format!("of {count}, on the {}", if *self.backend == NcaBackend::Cpu { "CPU" } else { "GPU" }));
+        });
+    }
+
+    fn vitals(&mut self, ui: &mut egui::Ui, entity: Entity) {
+        let Ok((_, _, vitals, _, asleep)) = self.sprites.get(entity) else { return };
+        let NcaVitals { condition, live_cells, integrity, tick, .. } = vitals;
+        let rest = if asleep { ", asleep" } else { "" };
+        ui.label(format!("{condition:?}{rest}: integrity {integrity:.3}, {live_cells} cells, tick {tick}"));
+        let most = self.history.entries.iter().map(|entry| entry.live_cells).max().unwrap_or(1).max(1);
+        let points = |of: &dyn Fn(&NcaVitals) -> f64| -> PlotPoints<'static> {
+            self.history.entries.iter().map(|entry| [f64::from(entry.tick), of(entry)]).collect()
+        };
+        let integrity = Line::new("integrity", points(&|vitals| f64::from(vitals.integrity)));
+        let cells = Line::new("cells", points(&|vitals| f64::from(vitals.live_cells) / f64::from(most)));
+        Plot::new("vitals")
+            .height(90.0)
+            .include_y(0.0)
+            .include_y(1.05)
+            .legend(Legend::default())
+            .allow_drag(false)
+            .allow_zoom(false)
+            .allow_scroll(false)
+            .show(ui, |plot| {
+                plot.line(integrity);
+                plot.line(cells);
+            });
+    }
+
+    fn clock(&mut self, ui: &mut egui::Ui) {
+        let clock = &mut self.clock;
+        if let Some(rate) = slider(ui, clock.ticks_per_second, 1.0..=240.0, "ticks a second") {
+            clock.ticks_per_second = rate;
+        }
+        if let Some(speed) = slider(ui, clock.speed, 0.0..=4.0, "speed") {
+            clock.speed = speed;
+        }
+        ui.horizontal(|ui| {
+            let label = if clock.paused { "▶ Run" } else { "⏸ Pause" };
+            if ui.button(label).clicked() {
+                clock.paused = !clock.paused;
+            }
+            if ui.add_enabled(clock.paused, egui::Button::new("Step")).clicked() {
+                clock.steps += 1;
+            }
+        });
+    }
+
+    fn sprite(&mut self, ui: &mut egui::Ui, entity: Entity) {
+        let Ok((_, mut texture, ..)) = self.sprites.get_mut(entity) else { return };
+        let name = |model: &NcaModel| match model.rule().name.as_str() {
+            "" => "nameless".to_owned(),
+            name => name.to_owned(),
+        };
+        let Some(model) = self.models.get(&texture.model).cloned() else {
+            ui.weak("the model is being loaded");
+            return;
+        };
+        let mut chosen = texture.model.id();
+        egui::ComboBox::from_label("model").selected_text(name(&model)).show_ui(ui, |ui| {
+            for (id, model) in self.models.iter() {
+                ui.selectable_value(&mut chosen, id, name(model));
+            }
+        });
+        if chosen != texture.model.id() {
+            if let Some(model) = self.models.get_strong_handle(chosen) {
+                texture.model = model;
+            }
+            return;
+        }
+        let mut degrees = texture.angle.to_degrees();
+        if ui.add(egui::Slider::new(&mut degrees, -180.0..=180.0).text("angle, degrees")).changed() {
+            texture.angle = degrees.to_radians();
+        }
+        let mut seed = texture.seed;
+        ui.horizontal(|ui| {
+            ui.add(egui::DragValue::new(&mut seed));
+            ui.label("noise seed");
+        });
+        if seed != texture.seed {
+            texture.seed = seed;
+        }
+        ui.horizontal(|ui| {
+            for (value, text) in [(texture.crisp, "crisp"), (texture.smooth, "smooth")] {
+                let mut now = value;
+                if ui.checkbox(&mut now, text).changed() {
+                    match text {
+                        "crisp" => texture.crisp = now,
+                        _ => texture.smooth = now,
+                    }
+                }
+            }
+        });
+        let grid = texture.grid.map_or(model.rule().grid, |grid| grid.to_array());
+        let rate = slider(ui, model.rule().fire_rate, 0.05..=1.0, "fire rate, of the model");
+        if let Some(changed) = rate.and_then(|rate| (*model).clone().with_rule(|rule| rule.fire_rate = rate).ok()) {
+            // All sprites of the model go on with it, with the cells that they have.
+            if let Err(error) = self.models.insert(chosen, changed.into()) {
+                self.files.message = error.to_string();
+            }
+        }
+        if ui.button("Begin anew").clicked() {
+            let [width, height] = grid.map(|side| side as usize);
+            let all = Shape::rect(0.0, 0.0, width as f32, height as f32);
+            self.commands.trigger(NcaHeal::new(entity, all).in_cells());
+            self.commands.trigger(NcaWriteCells { entity, tick: 0, state: State::seed(model.rule(), width, height) });
+        }
+    }
+
+    fn files(&mut self, ui: &mut egui::Ui, entity: Entity, inspector: &NcaInspector) {
+        let rule = self.model_of(entity).map(|model| (model.rule().output, model.rule().name.clone()));
+        ui.horizontal(|ui| {
+            if ui.button("Save snapshot").clicked() {
+                self.commands.trigger(NcaSave { entity });
+            }
+            let restore = ui.add_enabled(self.files.snapshot.is_some(), egui::Button::new("Restore"));
+            if let Some(snapshot) = self.files.snapshot.clone().filter(|_| restore.clicked()) {
+                self.commands.trigger(NcaRestore { entity, snapshot });
+            }
+            match (self.files.frames(), rule) {
+                (None, Some((output, _))) => {
+                    if ui.button("⏺ Record").clicked() {
+                        self.files.record(entity, output);
+                    }
+                }
+                (Some(frames), Some((_, name))) => {
+                    if ui.button(format!("⏹ GIF, {frames} frames")).clicked() {
+                        self.files.write_recording(free_path(&inspector.folder, &name, "gif"));
+                    }
+                }
+                _ => {}
+            }
+        });
+        if !self.files.message.is_empty() {
+            ui.weak(&self.files.message);
+        }
+    }
+}
