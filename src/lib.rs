@@ -28,21 +28,88 @@
 //! }
 //! ```
 //!
-//! # The parts
+//! # A tour
 //!
-//! - [`NcaPlugin`] adds everything; [`NcaTexture`] makes an entity's sprite a living one.
-//!   [`NcaClock`] says when cells tick, [`NcaBackend`] where.
-//! - [`NcaDamage`] and [`NcaBlast`] wound sprites, [`NcaArmor`] shields them, [`NcaHeal`] helps them.
-//!   [`NcaVitals`] says how they are, [`NcaSnapshot`] keeps one for later.
-//! - [`NcaTissue`] and [`NcaProbe`] say where they live. With the feature `picking`, pointers hit sprites with
-//!   a `Pickable` where they live; with `avian2d`, `NcaCollider` gives them a body that follows their cells,
-//!   and `NcaImpact` lets contacts wound. With `ui` and `pbr`, textures paint nodes and materials.
-//! - [`rule`] is the automaton itself, its model file and its noise. It knows no Bevy.
-//! - [`cpu`] is the engine for CPUs, for use without Bevy too.
-//! - [`scorecard`] measures how well a model grows its picture, keeps it, and repairs it;
-//!   [`train`](https://docs.rs/bevy_nca/latest/bevy_nca/train) makes models from pictures (feature `train`).
-//! - [`headless`] makes apps without a window, [`record`](https://docs.rs/bevy_nca/latest/bevy_nca/record)
-//!   files of what they show (feature `record`).
+//! **Wounds** come in shapes, and do more than kill: see [`NcaWound`]. [`NcaDamage`] hits one sprite, [`NcaBlast`]
+//! whatever it touches; both are in world units, unless told otherwise. [`NcaArmor`] shields, [`NcaHeal`] helps.
+//!
+//! ```
+//! # use bevy::prelude::*;
+//! # use bevy_nca::prelude::*;
+//! fn explode(mut commands: Commands) {
+//!     // Sure death in the middle, less and less towards the rim; what it kills never grows back.
+//!     let wound = NcaWound::circle(Vec2::new(10.0, 20.0), 30.0).with_softness(50.0).with_scars();
+//!     commands.trigger(NcaBlast::new(wound));
+//! }
+//!
+//! fn cut(mut commands: Commands, boss: Single<Entity, With<NcaTexture>>) {
+//!     // A sword: from corner to corner of the sprite, whatever its transform.
+//!     let wound = NcaWound::capsule(Vec2::ZERO, Vec2::ONE, 0.05);
+//!     commands.trigger(NcaDamage::new(*boss, wound).in_uv());
+//! }
+//! ```
+//!
+//! **How a sprite is** says its [`NcaVitals`]; [`NcaWounded`], [`NcaRegrown`] and [`NcaDied`] tell when that changes.
+//! [`NcaKillBelow`] lets it die of too large a wound. From the GPU all that comes a frame or two later, without
+//! stalling it.
+//!
+//! ```
+//! # use bevy::prelude::*;
+//! # use bevy_nca::prelude::*;
+//! fn health_bar(sprites: Query<&NcaVitals>) {
+//!     for vitals in &sprites {
+//!         println!("{:?}: {:.0}% of its cells", vitals.condition, 100.0 * vitals.integrity);
+//!     }
+//! }
+//!
+//! fn die(died: On<NcaDied>, mut commands: Commands) {
+//!     commands.entity(died.entity).despawn();
+//! }
+//! # App::new().add_systems(Update, health_bar).add_observer(die);
+//! ```
+//!
+//! **Time** is the [`NcaClock`]'s: 60 ticks a second of fixed time. [`NcaPace`] lets one sprite heal slower. A whole
+//! sprite that nothing hits falls asleep, and costs nothing: see [`NcaSleeping`].
+//!
+//! ```
+//! # use bevy::prelude::*;
+//! # use bevy_nca::prelude::*;
+//! fn slow_motion(mut clock: ResMut<NcaClock>) {
+//!     clock.speed = 0.25;
+//! }
+//! ```
+//!
+//! **Where it lives**: [`NcaTissue`] and [`NcaProbe`]. With the feature `picking`, pointers hit living cells and go
+//! through the holes; with `avian2d`, `NcaCollider` gives a sprite a body that follows its cells, and `NcaImpact` lets
+//! contacts wound. With `ui` and `pbr`, textures paint nodes and materials.
+//!
+//! **Saved games** keep an [`NcaSnapshot`] of each sprite, mid-wound, by [`NcaSave`] and [`NcaRestore`].
+//!
+//! **Without Bevy**, the same cells come from [`cpu`]:
+//!
+//! ```no_run
+//! use bevy_nca::{cpu::{Engine, Scratch, Tick}, rule::{CellMask, Model, Shape, State}};
+//!
+//! let model = Model::read("assets/models/slime.nca")?;
+//! let [width, height] = model.rule().grid.map(|side| side as usize);
+//! let engine = Engine::new(&model);
+//! let mut slime = engine.grid(State::seed(model.rule(), width, height)).ok_or("other channels")?;
+//! let mut scratch = Scratch::default();
+//! let hole = CellMask::of(&Shape::circle(10.0, 10.0, 5.0), width, height);
+//! for tick in 0..300 {
+//!     let wound = (tick == 150).then_some(&hole);
+//!     engine.step(&mut slime, &mut scratch, Tick { tick, seed: 0, angle: 0.0 }, wound);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Models of your own** come from [`train`](https://docs.rs/bevy_nca/latest/bevy_nca/train) (feature `train`) or the
+//! program `nca` (feature `cli`); [`scorecard`] measures how well a model grows its picture, keeps it, and repairs it.
+//! [`rule`] is the automaton, its file and its noise.
+//!
+//! **Tools**: [`headless`] makes apps without a window, [`record`](https://docs.rs/bevy_nca/latest/bevy_nca/record)
+//! files of what they show (feature `record`), and
+//! [`inspector`](https://docs.rs/bevy_nca/latest/bevy_nca/inspector) a panel to look into sprites (feature `egui`).
 //!
 //! The rule is the one of Mordvintsev, Randazzo, Niklasson and Levin, [Growing Neural Cellular
 //! Automata](https://distill.pub/2020/growing-ca), Distill 2020.

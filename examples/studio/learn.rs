@@ -304,7 +304,7 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
             plot.line(curve);
         });
         if let Some([step, loss]) = learning.losses.last() {
-            ui.label(format!("step {step}, loss {:.5} (the curve is of its power of ten)", 10f64.powf(*loss)));
+            ui.label(format!("step {step}, loss {:.5}; above, its log10", 10f64.powf(*loss)));
         }
         if !learning.message.is_empty() {
             ui.weak(&learning.message);

@@ -102,7 +102,8 @@ impl TickBuffers {
         if sprites > self.sprites {
             *self = Self::new(device, spec, sprites.next_power_of_two().min(spec.capacity.max(sprites)));
         } else if self.frames == Self::PATIENCE {
-            if self.needed <= self.sprites / 4 {
+            // A buffer must not be empty.
+            if self.sprites > 1 && self.needed <= self.sprites / 4 {
                 *self = Self::new(device, spec, self.sprites / 2);
             }
             (self.needed, self.frames) = (0, 0);

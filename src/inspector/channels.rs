@@ -5,7 +5,7 @@ use bevy_egui::egui::{self, Color32, ColorImage, TextureHandle, TextureOptions};
 
 use super::{NcaInspector, files::Files};
 use crate::{
-    rule::{Output, State, picture},
+    rule::State,
     sprite::{NcaCells, NcaReadCells},
 };
 
@@ -43,16 +43,16 @@ pub(super) fn on_cells(cells: On<NcaCells>, mut view: ResMut<ChannelView>, inspe
 impl ChannelView {
     const COLUMNS: usize = 4;
 
-    /// The picture, and under it each channel: blue below zero, orange above it.
-    pub(super) fn ui(&mut self, ui: &mut egui::Ui, entity: Entity, output: Output) {
+    /// Each channel: blue below zero, orange above it.
+    pub(super) fn ui(&mut self, ui: &mut egui::Ui, entity: Entity) {
         self.shown = true;
         let Some((_, state)) = self.cells.as_ref().filter(|(of, _)| *of == entity) else {
             ui.weak("the cells are on their way");
             return;
         };
-        let tiles = state.channels() + 1;
+        let tiles = state.channels();
         if std::mem::take(&mut self.stale) || self.texture.is_none() {
-            let image = tile_column(state, output);
+            let image = tile_column(state);
             match &mut self.texture {
                 Some(texture) => texture.set(image, TextureOptions::NEAREST),
                 None => self.texture = Some(ui.ctx().load_texture("nca_channels", image, TextureOptions::NEAREST)),
@@ -66,19 +66,12 @@ impl ChannelView {
             let size = egui::vec2(width, width * aspect);
             ui.add(egui::Image::from_texture((texture.id(), size)).uv(uv))
         };
-        let width = ui.available_width();
         let gap = ui.spacing().item_spacing.x;
-        let each = (width - gap * (Self::COLUMNS as f32 - 1.0)) / Self::COLUMNS as f32;
-        ui.vertical_centered(|ui| tile(ui, 0, width.min(160.0)));
+        let each = 252.0 / Self::COLUMNS as f32 - gap;
         egui::Grid::new("nca_channels").num_columns(Self::COLUMNS).spacing([gap, gap]).show(ui, |ui| {
             for channel in 0..state.channels() {
                 let range = extremes(state, channel);
-                tile(ui, channel + 1, each).on_hover_text(format!(
-                    "{}\n{:.3} to {:.3}",
-                    name(channel),
-                    range.0,
-                    range.1
-                ));
+                tile(ui, channel, each).on_hover_text(format!("{}\n{:.3} to {:.3}", name(channel), range.0, range.1));
                 if channel % Self::COLUMNS + 1 == Self::COLUMNS {
                     ui.end_row();
                 }
@@ -102,14 +95,11 @@ fn extremes(state: &State, channel: usize) -> (f32, f32) {
     values.fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)))
 }
 
-/// The picture and all channels, one under the other.
-fn tile_column(state: &State, output: Output) -> ColorImage {
-    let mut pixels: Vec<Color32> =
-        picture(output, state).into_iter().map(|[r, g, b, a]| Color32::from_rgba_unmultiplied(r, g, b, a)).collect();
-    for channel in 0..state.channels() {
-        pixels.extend(state.values().iter().skip(channel).step_by(state.channels()).map(|value| heat(*value)));
-    }
-    ColorImage::new([state.width(), state.height() * (state.channels() + 1)], pixels)
+/// All channels, one under the other.
+fn tile_column(state: &State) -> ColorImage {
+    let channel = |channel: usize| state.values().iter().skip(channel).step_by(state.channels());
+    let pixels = (0..state.channels()).flat_map(channel).map(|value| heat(*value)).collect();
+    ColorImage::new([state.width(), state.height() * state.channels()], pixels)
 }
 
 /// Black at 0, orange at 1, blue at -1.

@@ -39,7 +39,7 @@ pub(super) fn show(mut contexts: EguiContexts, mut inspector: ResMut<NcaInspecto
     }
     let inspector = inspector.bypass_change_detection();
     let mut open = true;
-    let height = context.viewport_rect().height() - 70.0;
+    let height = context.viewport_rect().height().min(740.0) - 70.0;
     egui::Window::new("Cells")
         .open(&mut open)
         .default_pos([12.0, 12.0])
@@ -56,14 +56,16 @@ pub(super) fn show(mut contexts: EguiContexts, mut inspector: ResMut<NcaInspecto
             section(ui, "Clock", |ui| shown.clock(ui));
             section(ui, "Sprite", |ui| shown.sprite(ui, entity));
             section(ui, "Files", |ui| shown.files(ui, entity, inspector));
-            section(ui, "Channels", |ui| {
-                let output = shown.model_of(entity).map(|model| model.rule().output);
-                if let Some(output) = output {
-                    shown.view.ui(ui, entity, output);
-                }
-            });
         });
     inspector.open = open;
+    if let Some(entity) = inspector.sprite {
+        egui::Window::new("Channels")
+            .pivot(egui::Align2::RIGHT_BOTTOM)
+            .default_pos(context.viewport_rect().max - egui::vec2(12.0, 12.0))
+            .default_width(252.0)
+            .resizable(false)
+            .show(context, |ui| shown.view.ui(ui, entity));
+    }
 }
 
 fn section(ui: &mut egui::Ui, title: &str, contents: impl FnOnce(&mut egui::Ui)) {
@@ -210,7 +212,7 @@ impl Shown<'_, '_> {
             }
         });
         let grid = texture.grid.map_or(model.rule().grid, |grid| grid.to_array());
-        let rate = slider(ui, model.rule().fire_rate, 0.05..=1.0, "fire rate, of the model");
+        let rate = slider(ui, model.rule().fire_rate, 0.05..=1.0, "fire rate (model)");
         if let Some(changed) = rate.and_then(|rate| (*model).clone().with_rule(|rule| rule.fire_rate = rate).ok()) {
             // All sprites of the model go on with it, with the cells that they have.
             if let Err(error) = self.models.insert(chosen, changed.into()) {

@@ -24,8 +24,8 @@ use crate::gpu;
 
 /// Grows and heals every [`NcaTexture`].
 ///
-/// Add it after `DefaultPlugins`. It needs Bevy's `AssetPlugin`; without a renderer, or with one
-/// that has no compute shaders, the cells are simulated on the CPU.
+/// Add it after `DefaultPlugins`. It needs Bevy's `AssetPlugin`, and panics without it; without a renderer, or
+/// with one that has no compute shaders, the cells are simulated on the CPU.
 ///
 /// ```no_run
 /// # use bevy::prelude::*;
@@ -77,6 +77,10 @@ enum Show {
 
 impl Plugin for NcaPlugin {
     fn build(&self, app: &mut App) {
+        assert!(
+            app.world().contains_resource::<AssetServer>(),
+            "NcaPlugin needs Bevy's AssetPlugin: add it after DefaultPlugins"
+        );
         app.init_asset::<NcaModel>()
             .init_asset_loader::<NcaModelLoader>()
             .register_type::<NcaTexture>()

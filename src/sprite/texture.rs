@@ -175,8 +175,9 @@ pub(super) struct Place {
 
 /// A texture has come that needs a place.
 fn arrive(mut world: DeferredWorld, context: HookContext) {
-    if let Some(mut populations) = world.get_resource_mut::<Populations>() {
-        populations.homeless.push(context.entity);
+    match world.get_resource_mut::<Populations>() {
+        Some(mut populations) => populations.homeless.push(context.entity),
+        None => warn_once!("an NcaTexture was added, but there is no NcaPlugin: nothing grows until the app adds it"),
     }
 }
 

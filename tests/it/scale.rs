@@ -72,6 +72,29 @@ fn those_who_are_left_move_together_and_keep_their_cells() {
     });
 }
 
+#[test]
+fn who_wakes_after_a_long_sleep_ticks_on() {
+    on_the_gpu(|| {
+        let mut app = paused_app(NcaBackend::Gpu);
+        app.world_mut().resource_mut::<NcaClock>().sleep_after = None;
+        let model = add_model(&mut app, &still_model(12, 9));
+        let sprites = [0; 9].map(|_| app.world_mut().spawn(NcaTexture::new(model.clone())).id());
+        headless::step(&mut app, 1);
+        for sprite in sprites {
+            app.world_mut().entity_mut(sprite).insert(NcaSleeping);
+        }
+        // Time enough to give back, several times, what ticks need.
+        (0..4000).for_each(|_| app.update());
+        for sprite in sprites {
+            app.world_mut().trigger(NcaWriteCells { entity: sprite, tick: 5, state: full(12, 9) });
+        }
+        headless::step(&mut app, 2);
+        for sprite in sprites {
+            assert_eq!(cells(&mut app, sprite), (7, full(12, 9)));
+        }
+    });
+}
+
 /// How far half floats may lead from the golden frames: values are rounded to eleven bits, 24 times.
 const HALF_TOLERANCE: f32 = 0.01;
 

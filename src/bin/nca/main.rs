@@ -54,6 +54,8 @@ enum Command {
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
+    // `nca info .. | head` is no error.
+    sigpipe::reset();
     let done = match Cli::parse().command {
         #[cfg(feature = "train")]
         Command::Train(train) => train.run(),

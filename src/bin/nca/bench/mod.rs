@@ -141,6 +141,12 @@ impl Report {
                 plugin[0] / plain[0],
             );
         }
+        let gpu = self.gpu.as_ref().map(|gpu| gpu.plugin[0]);
+        for (engine, rate) in [("CPU", Some(self.run.sprite_ticks_per_s)), ("GPU", gpu)] {
+            if let Some(rate) = rate {
+                println!("affords   {:>9.0} such sprites awake at 60 ticks a second on the {engine}", rate / 60.0);
+            }
+        }
         if let Some(memory) = self.peak_memory_mib {
             println!("memory    {memory:>9.0} MiB at most");
         }
