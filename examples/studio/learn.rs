@@ -9,6 +9,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use bevy::prelude::*;
@@ -24,6 +25,10 @@ use crate::Subject;
 
 /// Steps between two models that are shown.
 const SHOW_EVERY: u32 = 20;
+/// What a run is resumed from.
+const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The window waits so long for the trainer when it is closed.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A sprite in training begins anew after so many ticks, to show how it grows by now.
 const RESTART_AFTER: u32 = 400;
 
@@ -97,7 +102,7 @@ impl Default for Learning {
 
 impl Learning {
     /// Takes a picture to learn; large ones are scaled down.
-    pub fn open(&mut self, path: &Path) -> Result<(), String> {
+    pub fn open(&mut self, path: &Path) -> Result<&'static str, String> {
         if self.worker.is_some() {
             return Err("something is being learnt; stop that first".to_owned());
         }
@@ -106,9 +111,27 @@ impl Learning {
         if target.width.max(target.height) > 64 {
             target = read(Some(40))?;
         }
+        let note = if target.is_opaque() { "; no pixel is transparent, so it will be a full rectangle" } else { "" };
         self.picture = Some(Picture { path: path.to_owned(), target, texture: None });
         (self.losses, self.progress, self.model, self.handle) = (Vec::new(), 0.0, None, None);
-        Ok(())
+        Ok(note)
+    }
+
+    /// Whether there is a run to go on with.
+    fn can_resume(&self) -> bool {
+        self.worker.is_none() && self.folder().is_some_and(|folder| folder.join(CHECKPOINT).exists())
+    }
+
+    /// Puts the run aside, so that the next one begins anew.
+    fn start_over(&mut self) {
+        let Some(folder) = self.folder() else { return };
+        let numbered = |number: u32| folder.with_extension(format!("{number}.run"));
+        let aside = (1..).map(numbered).find(|aside| !aside.exists()).unwrap_or_default();
+        self.message = match std::fs::rename(&folder, &aside) {
+            Ok(()) => format!("the run is now {}", aside.display()),
+            Err(error) => format!("{}: {error}", folder.display()),
+        };
+        (self.losses, self.progress) = (Vec::new(), 0.0);
     }
 
     /// Where the run is kept, beside the picture.
@@ -136,12 +159,16 @@ impl Learning {
             let _ = sender.send(News::Told(told));
         });
         self.message = "learning".to_owned();
+        // The sprite on the stage is the one that learns.
+        self.handle = None;
         self.worker = Some(Worker { stop, news: news.into(), thread });
     }
 
     fn save(&mut self) {
         let (Some(picture), Some(model)) = (&self.picture, &self.model) else { return };
-        let path = picture.path.with_extension("nca");
+        let numbered = |number: u32| picture.path.with_extension(format!("{number}.nca"));
+        let mut paths = std::iter::once(picture.path.with_extension("nca")).chain((1..).map(numbered));
+        let path = paths.find(|path| !path.exists()).unwrap_or_default();
         self.message = match model.write(&path) {
             Ok(()) => format!("wrote {}", path.display()),
             Err(error) => error.to_string(),
@@ -157,7 +184,7 @@ fn train(
     news: &Sender<News>,
     stop: &AtomicBool,
 ) -> Result<String, String> {
-    let mut run = match folder.join("checkpoint.safetensors").exists() {
+    let mut run = match folder.join(CHECKPOINT).exists() {
         true => Run::resume(folder),
         false => Run::create(folder, config, target.clone()),
     }
@@ -186,7 +213,7 @@ fn train(
     });
     let steps = run.trainer().iteration();
     match ending.map_err(|error| error.to_string())? {
-        Ending::Interrupted => Ok(format!("stopped at step {steps}; Train goes on from there")),
+        Ending::Interrupted => Ok(format!("stopped at step {steps}; Resume goes on from there")),
         Ending::Complete | Ending::Early => {
             let best = run.best().ok_or("the run has no model")?;
             // If nobody listens any more, it is in the folder.
@@ -205,10 +232,11 @@ fn hear(
 ) {
     let learning = &mut *learning;
     let Some(worker) = &mut learning.worker else { return };
+    // Asked first, so that no last words are missed.
+    let finished = worker.thread.is_finished();
     let news: Vec<News> = worker.news.get_mut().map(|news| news.try_iter().collect()).unwrap_or_default();
-    if worker.thread.is_finished() && news.is_empty() {
-        learning.worker = None;
-        return;
+    if finished && learning.worker.take().is_some_and(|worker| worker.thread.join().is_err()) {
+        learning.message = "the trainer panicked; its last checkpoint is in the run's folder".to_owned();
     }
     let mut model = None;
     for news in news {
@@ -260,7 +288,7 @@ fn restart(
 fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
     let Ok(context) = contexts.ctx_mut() else { return };
     let learning = &mut *learning;
-    let busy = learning.worker.is_some();
+    let (busy, can_resume) = (learning.worker.is_some(), learning.can_resume());
     let place = egui::Align2::RIGHT_TOP;
     egui::Window::new("Train").anchor(place, [-12.0, 12.0]).default_width(260.0).show(context, |ui| {
         let Some(picture) = &mut learning.picture else {
@@ -277,7 +305,7 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
         });
         let size = egui::vec2(texture.size()[0] as f32, texture.size()[1] as f32);
         ui.vertical_centered(|ui| ui.image((texture.id(), size * (120.0 / size.max_elem()))));
-        ui.add_enabled_ui(!busy && learning.losses.is_empty(), |ui| {
+        ui.add_enabled_ui(!busy && !can_resume, |ui| {
             ui.add(egui::Slider::new(&mut learning.steps, 500..=20_000).logarithmic(true).text("steps"));
             ui.add(egui::Slider::new(&mut learning.padding, 0..=24).text("padding"));
         });
@@ -289,8 +317,11 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
                     }
                 }
                 None => {
-                    if ui.button("▶ Train").clicked() {
+                    if ui.button(if can_resume { "▶ Resume" } else { "▶ Train" }).clicked() {
                         learning.start();
+                    }
+                    if can_resume && ui.button("Start over").clicked() {
+                        learning.start_over();
                     }
                 }
             }
@@ -299,7 +330,7 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
             }
         });
         ui.add(egui::ProgressBar::new(learning.progress as f32).show_percentage());
-        let curve = Line::new("loss", PlotPoints::from(learning.losses.clone()));
+        let curve = Line::new("loss", PlotPoints::from(smoothed(&learning.losses)));
         Plot::new("loss").height(140.0).allow_drag(false).allow_zoom(false).allow_scroll(false).show(ui, |plot| {
             plot.line(curve);
         });
@@ -312,14 +343,26 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
     });
 }
 
+/// The average of about twenty steps.
+fn smoothed(losses: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let mut average = None;
+    let point = |[step, loss]: &[f64; 2]| {
+        let now = average.map_or(*loss, |average| average + (loss - average) * 0.05);
+        average = Some(now);
+        [*step, now]
+    };
+    losses.iter().map(point).collect()
+}
+
 /// A run that is under way keeps a checkpoint before the window goes.
 fn stop_on_exit(mut exits: MessageReader<AppExit>, mut learning: ResMut<Learning>) {
     if exits.read().next().is_some()
         && let Some(worker) = learning.worker.take()
     {
         worker.stop.store(true, Ordering::Relaxed);
-        drop(worker.news);
-        // It panicked: that was told on standard error.
-        let _ = worker.thread.join();
+        let asked = Instant::now();
+        while !worker.thread.is_finished() && asked.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -68,34 +68,35 @@ fn drop_files(mut commands: Commands, mut drops: MessageReader<FileDragAndDrop>)
 
 /// Opens a model, a snapshot or a picture; the panel says what came of it.
 fn open(world: &mut World, path: &Path) {
-    let opened = match path.extension().and_then(|extension| extension.to_str()) {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let opened = match extension.as_deref() {
         Some("nca") => open_model(world, path),
         Some("png") => world.resource_mut::<Learning>().open(path),
         Some("json") => open_snapshot(world, path),
         _ => Err(format!("{}: found another extension; wanted .nca, .png or .json", path.display())),
     };
     world.resource_mut::<Learning>().message = match opened {
-        Ok(()) => format!("opened {}", path.display()),
+        Ok(note) => format!("opened {}{note}", path.display()),
         Err(error) => error,
     };
 }
 
-fn open_model(world: &mut World, path: &Path) -> Result<(), String> {
+fn open_model(world: &mut World, path: &Path) -> Result<&'static str, String> {
     let model = Model::read(path).map_err(|error| error.to_string())?;
     let model = world.resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model));
     let mut subjects = world.query_filtered::<&mut NcaTexture, With<Subject>>();
     subjects.iter_mut(world).for_each(|mut texture| *texture = NcaTexture::new(model.clone()));
-    Ok(())
+    Ok("")
 }
 
-fn open_snapshot(world: &mut World, path: &Path) -> Result<(), String> {
+fn open_snapshot(world: &mut World, path: &Path) -> Result<&'static str, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
     let snapshot: NcaSnapshot = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
     let mut subjects = world.query_filtered::<Entity, With<Subject>>();
     let subjects: Vec<Entity> = subjects.iter(world).collect();
     subjects.into_iter().for_each(|entity| world.trigger(NcaRestore { entity, snapshot: snapshot.clone() }));
-    Ok(())
+    Ok("; the other panel says if it is of another model")
 }
 
 /// Shows the sprite as large as fits the stage.

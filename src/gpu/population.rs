@@ -1,10 +1,10 @@
 //! The populations on the GPU: their buffers and bind groups, made once and kept.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use bevy::{
     asset::AssetId,
-    platform::collections::HashMap,
+    platform::{collections::HashMap, time::Instant},
     prelude::*,
     render::{
         render_asset::RenderAssets,

@@ -2,13 +2,13 @@
 
 use std::f32::consts::TAU;
 
-use bevy::prelude::*;
+use bevy::{camera::RenderTarget, prelude::*};
 use bevy_egui::input::EguiWantsInput;
 
 use super::NcaInspector;
 use crate::{
     rule::{Shape, Stencil},
-    sprite::{NcaBlast, NcaHeal, NcaTexture, NcaWound},
+    sprite::{NcaBlast, NcaHeal, NcaWound},
 };
 
 /// A tool, and how it is held. Lengths are in world units.
@@ -50,7 +50,8 @@ pub enum NcaTool {
     Triangle,
     /// In the shape of a picture: a splash.
     Splash,
-    /// Scars may grow again in a circle, and a seed is sown where nothing lives.
+    /// Scars of the sprite that is looked into may grow again in a circle, and a seed is sown if nothing lives
+    /// there.
     Heal,
 }
 
@@ -99,31 +100,29 @@ pub(super) fn paint(
     inspector: Res<NcaInspector>,
     (mouse, panel): (Res<ButtonInput<MouseButton>>, Res<EguiWantsInput>),
     windows: Query<&Window>,
-    cameras: Query<(&Camera, &GlobalTransform)>,
-    sprites: Query<Entity, With<NcaTexture>>,
+    cameras: Query<(&Camera, &GlobalTransform, &RenderTarget), With<Camera2d>>,
     mut last: Local<Option<Vec2>>,
 ) {
     let from = last.take();
     // A drag that began in a panel stays there.
-    if !mouse.pressed(MouseButton::Left)
-        || panel.wants_any_pointer_input()
-        || (from.is_none() && !mouse.just_pressed(MouseButton::Left))
-    {
+    let begins = mouse.just_pressed(MouseButton::Left);
+    let draws = mouse.pressed(MouseButton::Left) && (begins || from.is_some());
+    if !inspector.open || !draws || panel.wants_any_pointer_input() {
         return;
     }
-    let to = cameras.iter().filter(|(camera, _)| camera.is_active).find_map(|(camera, stand)| {
-        let cursor = windows.iter().find_map(Window::cursor_position)?;
-        camera.viewport_to_world_2d(stand, cursor).ok()
-    });
-    let Some(to) = to else { return };
+    let Some(cursor) = windows.iter().find_map(Window::cursor_position) else { return };
+    let on_window = |target: &RenderTarget| matches!(target, RenderTarget::Window(_));
+    let shows = cameras.iter().filter(|(camera, _, target)| camera.is_active && on_window(target));
+    let topmost = shows.max_by_key(|(camera, ..)| camera.order);
+    let Some(to) = topmost.and_then(|(camera, stand, _)| camera.viewport_to_world_2d(stand, cursor).ok()) else {
+        return;
+    };
     *last = Some(to);
     let brush = &inspector.brush;
     if let Some(wound) = brush.wound(from.unwrap_or(to), to) {
         commands.trigger(NcaBlast::new(wound));
-    } else if brush.tool == NcaTool::Heal {
-        for entity in &sprites {
-            commands.trigger(NcaHeal::circle(entity, to, brush.size / 2.0));
-        }
+    } else if let Some(entity) = inspector.sprite.filter(|_| brush.tool == NcaTool::Heal) {
+        commands.trigger(NcaHeal::circle(entity, to, brush.size / 2.0));
     }
 }
 

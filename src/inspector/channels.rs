@@ -27,8 +27,9 @@ pub(super) fn ask(
     files: Res<Files>,
     inspector: Res<NcaInspector>,
 ) {
-    let wanted = std::mem::take(&mut view.shown) || files.frames().is_some();
-    if let Some(entity) = inspector.sprite.filter(|_| wanted) {
+    let looked_at = inspector.sprite.filter(|_| std::mem::take(&mut view.shown));
+    let recorded = files.recorded().filter(|entity| looked_at != Some(*entity));
+    for entity in looked_at.into_iter().chain(recorded) {
         commands.trigger(NcaReadCells { entity });
     }
 }
@@ -42,6 +43,8 @@ pub(super) fn on_cells(cells: On<NcaCells>, mut view: ResMut<ChannelView>, inspe
 
 impl ChannelView {
     const COLUMNS: usize = 4;
+    /// The width and height that every GPU and egui allow.
+    const MOST_PIXELS: usize = 2048;
 
     /// Each channel: blue below zero, orange above it.
     pub(super) fn ui(&mut self, ui: &mut egui::Ui, entity: Entity) {
@@ -50,9 +53,8 @@ impl ChannelView {
             ui.weak("the cells are on their way");
             return;
         };
-        let tiles = state.channels();
         if std::mem::take(&mut self.stale) || self.texture.is_none() {
-            let image = tile_column(state);
+            let image = tiles(state);
             match &mut self.texture {
                 Some(texture) => texture.set(image, TextureOptions::NEAREST),
                 None => self.texture = Some(ui.ctx().load_texture("nca_channels", image, TextureOptions::NEAREST)),
@@ -61,8 +63,9 @@ impl ChannelView {
         let Some(texture) = &self.texture else { return };
         let aspect = state.height() as f32 / state.width() as f32;
         let tile = |ui: &mut egui::Ui, index: usize, width: f32| {
-            let [top, bottom] = [index, index + 1].map(|edge| edge as f32 / tiles as f32);
-            let uv = egui::Rect::from_min_max(egui::pos2(0.0, top), egui::pos2(1.0, bottom));
+            let (column, row) = (index % Self::COLUMNS, index / Self::COLUMNS);
+            let one = egui::vec2(1.0 / Self::COLUMNS as f32, 1.0 / state.channels().div_ceil(Self::COLUMNS) as f32);
+            let uv = egui::Rect::from_min_size(egui::pos2(column as f32 * one.x, row as f32 * one.y), one);
             let size = egui::vec2(width, width * aspect);
             ui.add(egui::Image::from_texture((texture.id(), size)).uv(uv))
         };
@@ -95,11 +98,18 @@ fn extremes(state: &State, channel: usize) -> (f32, f32) {
     values.fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)))
 }
 
-/// All channels, one under the other.
-fn tile_column(state: &State) -> ColorImage {
-    let channel = |channel: usize| state.values().iter().skip(channel).step_by(state.channels());
-    let pixels = (0..state.channels()).flat_map(channel).map(|value| heat(*value)).collect();
-    ColorImage::new([state.width(), state.height() * state.channels()], pixels)
+/// All channels, [`ChannelView::COLUMNS`] in a row. Of a large grid, not every cell.
+fn tiles(state: &State) -> ColorImage {
+    let (columns, rows) = (ChannelView::COLUMNS, state.channels().div_ceil(ChannelView::COLUMNS));
+    let stride = (columns * state.width()).max(rows * state.height()).div_ceil(ChannelView::MOST_PIXELS);
+    let [width, height] = [state.width(), state.height()].map(|side| side.div_ceil(stride));
+    let pixel = |index: usize| {
+        let (x, y) = (index % (columns * width), index / (columns * width));
+        let cell = state.cell(x % width * stride, y % height * stride);
+        let value = cell.and_then(|cell| cell.get(y / height * columns + x / width));
+        heat(value.copied().unwrap_or_default())
+    };
+    ColorImage::new([columns * width, rows * height], (0..columns * width * rows * height).map(pixel).collect())
 }
 
 /// Black at 0, orange at 1, blue at -1.
@@ -108,5 +118,24 @@ fn heat(value: f32) -> Color32 {
     match value >= 0.0 {
         true => Color32::from_rgb(share(255.0), share(160.0), share(60.0)),
         false => Color32::from_rgb(share(60.0), share(140.0), share(255.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_channel_has_its_tile_and_large_grids_fit() {
+        let values = (0..2 * 3 * 8).map(|index| if index % 8 == 5 { 1.0 } else { 0.0 }).collect();
+        let image = tiles(&State::from_values(2, 3, 8, values).unwrap());
+        assert_eq!(image.size, [8, 6]);
+        // Channel 5 is the second in the second row.
+        let lit = |x: usize, y: usize| image.pixels[y * 8 + x] == heat(1.0);
+        for (x, y) in (0..8).flat_map(|x| (0..6).map(move |y| (x, y))) {
+            assert_eq!(lit(x, y), (2..4).contains(&x) && y >= 3, "{x}, {y}");
+        }
+        let image = tiles(&State::zeros(1024, 700, 32));
+        assert!(image.size.iter().all(|side| *side <= ChannelView::MOST_PIXELS), "{:?}", image.size);
     }
 }

@@ -1,11 +1,13 @@
 //! Snapshots and animations of a sprite, as files.
 
 use std::{
+    fs::File,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
 };
 
-use bevy::{prelude::*, tasks::IoTaskPool};
+use bevy::{prelude::*, tasks::AsyncComputeTaskPool};
 
 use super::NcaInspector;
 use crate::{
@@ -18,6 +20,8 @@ use crate::{
 #[derive(Resource)]
 pub(super) struct Files {
     reel: Option<Reel>,
+    /// Whose snapshot was asked for.
+    pub(super) asked: Option<Entity>,
     /// The last snapshot.
     pub(super) snapshot: Option<NcaSnapshot>,
     /// What the user should know.
@@ -31,14 +35,15 @@ struct Reel {
     entity: Entity,
     output: Output,
     recording: Recording,
-    /// The tick of the last frame.
+    /// The tick of the last frame, and the size of all.
     tick: Option<u32>,
+    size: Option<(usize, usize)>,
 }
 
 impl Default for Files {
     fn default() -> Self {
         let (sender, receiver) = channel();
-        Self { reel: None, snapshot: None, message: String::new(), told: (sender, receiver.into()) }
+        Self { reel: None, asked: None, snapshot: None, message: String::new(), told: (sender, receiver.into()) }
     }
 }
 
@@ -48,17 +53,29 @@ impl Files {
     const TICKS_A_FRAME: u32 = 2;
     const MOST_FRAMES: usize = 900;
 
+    /// The sprite that is being recorded.
+    pub(super) fn recorded(&self) -> Option<Entity> {
+        self.reel.as_ref().map(|reel| reel.entity)
+    }
+
     pub(super) fn frames(&self) -> Option<usize> {
         self.reel.as_ref().map(|reel| reel.recording.len())
     }
 
     pub(super) fn record(&mut self, entity: Entity, output: Output) {
         let recording = Recording::default().with_scale(Self::SCALE).with_background(Recording::DARK);
-        self.reel = Some(Reel { entity, output, recording, tick: None });
+        self.reel = Some(Reel { entity, output, recording, tick: None, size: None });
     }
 
     /// Writes the recording beside the game, while it goes on.
-    pub(super) fn write_recording(&mut self, path: PathBuf) {
+    pub(super) fn write_recording(&mut self, folder: &Path, name: &str) {
+        let path = match new_file(folder, name, "gif") {
+            Ok(path) => path,
+            Err(error) => {
+                self.message = error;
+                return;
+            }
+        };
         let Some(Reel { recording, .. }) = self.reel.take() else { return };
         self.message = format!("writing {}", path.display());
         let sender = self.told.0.clone();
@@ -70,15 +87,24 @@ impl Files {
             // The app may have gone.
             let _ = sender.send(told);
         };
-        IoTaskPool::get_or_init(Default::default).spawn(write).detach();
+        AsyncComputeTaskPool::get_or_init(Default::default).spawn(write).detach();
     }
 }
 
-/// A name for a file about a sprite that does not exist yet.
-pub(super) fn free_path(folder: &Path, name: &str, extension: &str) -> PathBuf {
-    let name = if name.is_empty() { "sprite" } else { name };
-    let numbered = (1..).map(|number| folder.join(format!("{name}-{number}.{extension}")));
-    numbered.into_iter().find(|path| !path.exists()).unwrap_or_default()
+/// Makes an empty file about a sprite, under a name that was free.
+fn new_file(folder: &Path, name: &str, extension: &str) -> Result<PathBuf, String> {
+    // Names come from files of others, and are no paths.
+    let plain: String = name.chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let name = if plain.is_empty() { "sprite" } else { &plain };
+    for number in 1..u32::MAX {
+        let path = folder.join(format!("{name}-{number}.{extension}"));
+        match File::create_new(&path) {
+            Ok(_) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        }
+    }
+    Err(format!("{}: no name is free", folder.display()))
 }
 
 /// Passes on what tasks have told.
@@ -93,7 +119,9 @@ pub(super) fn on_cells(cells: On<NcaCells>, mut files: ResMut<Files>) {
     let Some(reel) = files.reel.as_mut().filter(|reel| reel.entity == cells.entity) else { return };
     // A sprite that begins anew is younger than it was.
     let due = reel.tick.is_none_or(|tick| cells.tick.abs_diff(tick) >= Files::TICKS_A_FRAME);
-    if due && reel.recording.len() < Files::MOST_FRAMES {
+    let size = (cells.state.width(), cells.state.height());
+    // Frames of another model's grid do not fit the others.
+    if due && *reel.size.get_or_insert(size) == size && reel.recording.len() < Files::MOST_FRAMES {
         reel.recording.push(reel.output, &cells.state);
         reel.tick = Some(cells.tick);
     }
@@ -106,18 +134,23 @@ pub(super) fn on_saved(
     sprites: Query<&NcaTexture>,
     models: Res<Assets<NcaModel>>,
 ) {
-    if inspector.sprite != Some(saved.entity) {
+    if files.asked.take_if(|asked| *asked == saved.entity).is_none() {
         return;
     }
     let model = sprites.get(saved.entity).ok().and_then(|texture| models.get(&texture.model));
     let name = model.map(|model| model.rule().name.clone()).unwrap_or_default();
-    let path = free_path(&inspector.folder, &name, "snapshot.json");
-    let written = serde_json::to_vec(&saved.snapshot).map_err(std::io::Error::from);
-    files.message = match written.and_then(|bytes| write_atomic(&path, &bytes)) {
-        Ok(()) => format!("wrote {}", path.display()),
-        Err(error) => format!("{}: {error}", path.display()),
+    files.message = match write_snapshot(&inspector.folder, &name, &saved.snapshot) {
+        Ok(path) => format!("wrote {}", path.display()),
+        Err(error) => error,
     };
     files.snapshot = Some(saved.snapshot.clone());
+}
+
+fn write_snapshot(folder: &Path, name: &str, snapshot: &NcaSnapshot) -> Result<PathBuf, String> {
+    let path = new_file(folder, name, "snapshot.json")?;
+    let written = serde_json::to_vec(snapshot).map_err(std::io::Error::from);
+    written.and_then(|bytes| write_atomic(&path, &bytes)).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(path)
 }
 
 pub(super) fn on_refused(refused: On<NcaRestoreRefused>, mut files: ResMut<Files>) {

@@ -31,8 +31,12 @@ pub struct NcaInspectorPlugin;
 /// What the panel shows, and what the mouse does.
 #[derive(Resource, Clone, Debug)]
 pub struct NcaInspector {
-    /// Whether the panel is shown; default true.
+    /// Whether the panel is shown, and the brush is in use; default true.
     pub open: bool,
+    /// Whether the channels are shown beside it; default true. It takes reading the sprite's cells each frame.
+    pub channels: bool,
+    /// The key that shows and hides the panel; default F10.
+    pub key: Option<KeyCode>,
     /// The sprite that is looked into; default `None`, the first that there is.
     pub sprite: Option<Entity>,
     /// What the mouse does to sprites in the world, where no panel is in the way.
@@ -43,7 +47,14 @@ pub struct NcaInspector {
 
 impl Default for NcaInspector {
     fn default() -> Self {
-        Self { open: true, sprite: None, brush: NcaBrush::default(), folder: PathBuf::from(".") }
+        Self {
+            open: true,
+            channels: true,
+            key: Some(KeyCode::F10),
+            sprite: None,
+            brush: NcaBrush::default(),
+            folder: PathBuf::from("."),
+        }
     }
 }
 
@@ -60,9 +71,15 @@ impl Plugin for NcaInspectorPlugin {
             .add_observer(files::on_cells)
             .add_observer(files::on_saved)
             .add_observer(files::on_refused)
-            .add_systems(Update, (choose, brush::paint, channels::ask, files::tell).chain())
+            .add_systems(Update, (toggle, choose, brush::paint, channels::ask, files::tell).chain())
             .add_systems(PostUpdate, History::note)
             .add_systems(EguiPrimaryContextPass, panel::show);
+    }
+}
+
+fn toggle(mut inspector: ResMut<NcaInspector>, keys: Res<ButtonInput<KeyCode>>) {
+    if inspector.key.is_some_and(|key| keys.just_pressed(key)) {
+        inspector.open = !inspector.open;
     }
 }
 

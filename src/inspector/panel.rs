@@ -4,11 +4,7 @@ use bevy::{ecs::system::SystemParam, prelude::*};
 use bevy_egui::{EguiContexts, egui};
 use egui_plot::{Legend, Line, Plot, PlotPoints};
 
-use super::{
-    History, NcaInspector, NcaTool,
-    channels::ChannelView,
-    files::{Files, free_path},
-};
+use super::{History, NcaInspector, NcaTool, channels::ChannelView, files::Files};
 use crate::{
     rule::{Shape, State},
     sprite::{
@@ -60,6 +56,7 @@ pub(super) fn show(mut contexts: EguiContexts, mut inspector: ResMut<NcaInspecto
     inspector.open = open;
     if let Some(entity) = inspector.sprite {
         egui::Window::new("Channels")
+            .open(&mut inspector.channels)
             .pivot(egui::Align2::RIGHT_BOTTOM)
             .default_pos(context.viewport_rect().max - egui::vec2(12.0, 12.0))
             .default_width(252.0)
@@ -72,6 +69,11 @@ fn section(ui: &mut egui::Ui, title: &str, contents: impl FnOnce(&mut egui::Ui))
     egui::CollapsingHeader::new(title).default_open(true).show(ui, contents);
 }
 
+/// A slider that leaves a value beyond its range as it is.
+fn bar<N: egui::emath::Numeric>(value: &mut N, range: std::ops::RangeInclusive<N>) -> egui::Slider<'_> {
+    egui::Slider::new(value, range).clamping(egui::SliderClamping::Edits)
+}
+
 /// A slider; the new value, if it was moved.
 fn slider<N: egui::emath::Numeric>(
     ui: &mut egui::Ui,
@@ -80,7 +82,20 @@ fn slider<N: egui::emath::Numeric>(
     text: &str,
 ) -> Option<N> {
     let mut value = value;
-    ui.add(egui::Slider::new(&mut value, range).text(text)).changed().then_some(value)
+    ui.add(bar(&mut value, range).text(text)).changed().then_some(value)
+}
+
+/// The same for what takes long: the new value, once it is let go.
+fn slow_slider(ui: &mut egui::Ui, value: f64, range: std::ops::RangeInclusive<f64>, text: &str) -> Option<f64> {
+    let id = ui.id().with(text);
+    let mut held = ui.data(|data| data.get_temp(id)).unwrap_or(value);
+    let response = ui.add(bar(&mut held, range).text(text));
+    if response.dragged() {
+        ui.data_mut(|data| data.insert_temp(id, held));
+        return None;
+    }
+    ui.data_mut(|data| data.remove::<f64>(id));
+    (response.changed() || response.drag_stopped()).then_some(held)
 }
 
 fn brush(ui: &mut egui::Ui, inspector: &mut NcaInspector) {
@@ -90,10 +105,10 @@ fn brush(ui: &mut egui::Ui, inspector: &mut NcaInspector) {
             ui.selectable_value(&mut brush.tool, tool, format!("{tool:?}"));
         }
     });
-    ui.add(egui::Slider::new(&mut brush.size, 4.0..=400.0).logarithmic(true).text("size"));
+    ui.add(bar(&mut brush.size, 4.0..=400.0).logarithmic(true).text("size"));
     if !matches!(brush.tool, NcaTool::Off | NcaTool::Heal) {
-        ui.add(egui::Slider::new(&mut brush.strength, 0.0..=1.0).text("strength"));
-        ui.add(egui::Slider::new(&mut brush.softness, 0.0..=200.0).text("softness"));
+        ui.add(bar(&mut brush.strength, 0.0..=1.0).text("strength"));
+        ui.add(bar(&mut brush.softness, 0.0..=200.0).text("softness"));
         ui.checkbox(&mut brush.scars, "scars: nothing grows back");
     }
     if matches!(brush.tool, NcaTool::Rectangle | NcaTool::Triangle | NcaTool::Splash) {
@@ -189,7 +204,7 @@ impl Shown<'_, '_> {
             return;
         }
         let mut degrees = texture.angle.to_degrees();
-        if ui.add(egui::Slider::new(&mut degrees, -180.0..=180.0).text("angle, degrees")).changed() {
+        if ui.add(bar(&mut degrees, -180.0..=180.0).text("angle, degrees")).changed() {
             texture.angle = degrees.to_radians();
         }
         let mut seed = texture.seed;
@@ -212,7 +227,7 @@ impl Shown<'_, '_> {
             }
         });
         let grid = texture.grid.map_or(model.rule().grid, |grid| grid.to_array());
-        let rate = slider(ui, model.rule().fire_rate, 0.05..=1.0, "fire rate (model)");
+        let rate = slow_slider(ui, model.rule().fire_rate, 0.05..=1.0, "fire rate (model)");
         if let Some(changed) = rate.and_then(|rate| (*model).clone().with_rule(|rule| rule.fire_rate = rate).ok()) {
             // All sprites of the model go on with it, with the cells that they have.
             if let Err(error) = self.models.insert(chosen, changed.into()) {
@@ -227,30 +242,31 @@ impl Shown<'_, '_> {
         }
     }
 
-    fn files(&mut self, ui: &mut egui::Ui, entity: Entity, inspector: &NcaInspector) {
+    fn files(&mut self, ui: &mut egui::Ui, entity: Entity, inspector: &mut NcaInspector) {
         let rule = self.model_of(entity).map(|model| (model.rule().output, model.rule().name.clone()));
         ui.horizontal(|ui| {
             if ui.button("Save snapshot").clicked() {
+                self.files.asked = Some(entity);
                 self.commands.trigger(NcaSave { entity });
             }
             let restore = ui.add_enabled(self.files.snapshot.is_some(), egui::Button::new("Restore"));
-            if let Some(snapshot) = self.files.snapshot.clone().filter(|_| restore.clicked()) {
-                self.commands.trigger(NcaRestore { entity, snapshot });
+            if let Some(snapshot) = self.files.snapshot.as_ref().filter(|_| restore.clicked()) {
+                self.commands.trigger(NcaRestore { entity, snapshot: snapshot.clone() });
             }
-            match (self.files.frames(), rule) {
-                (None, Some((output, _))) => {
-                    if ui.button("⏺ Record").clicked() {
-                        self.files.record(entity, output);
-                    }
+            let recorded = self.files.frames();
+            let label = recorded.map_or("⏺ Record".to_owned(), |frames| format!("⏹ GIF, {frames} frames"));
+            if ui.button(label).clicked()
+                && let Some((output, name)) = rule
+            {
+                match recorded {
+                    None => self.files.record(entity, output),
+                    Some(_) => self.files.write_recording(&inspector.folder, &name),
                 }
-                (Some(frames), Some((_, name))) => {
-                    if ui.button(format!("⏹ GIF, {frames} frames")).clicked() {
-                        self.files.write_recording(free_path(&inspector.folder, &name, "gif"));
-                    }
-                }
-                _ => {}
             }
         });
+        if !inspector.channels && ui.button("Show channels").clicked() {
+            inspector.channels = true;
+        }
         if !self.files.message.is_empty() {
             ui.weak(&self.files.message);
         }

@@ -14,7 +14,7 @@ impl Rule {
 }
 
 /// What a grown sprite looks like on a grid: which cells it has, and their pixels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reference {
     width: usize,
     /// Straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, which want every cell.

@@ -11,8 +11,8 @@ use crate::rule::{Model, ModelError, ModelErrorKind};
 
 /// A model, loaded from a `.nca` file or made in code with `NcaModel::from(model)`.
 ///
-/// When the file changes and Bevy watches it (feature `file_watcher`), the sprites of the model
-/// grow anew from their seeds.
+/// When the file changes and Bevy watches it (feature `file_watcher`), or the asset is replaced, the sprites of
+/// the model go on with their cells if channels, grid and life mask are the same, and else grow anew.
 #[derive(Asset, TypePath, Clone, Debug)]
 pub struct NcaModel(pub(super) Arc<Model>);
 

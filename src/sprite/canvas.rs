@@ -1,7 +1,7 @@
 //! What a texture is painted on: sprites, nodes of the user interface, materials.
 
 use bevy::{
-    ecs::{component::Mutable, world::DeferredWorld},
+    ecs::{component::Mutable, entity_disabling::Disabled, query::Allow, world::DeferredWorld},
     image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
 };
@@ -48,9 +48,12 @@ impl Canvas for ImageNode {
     }
 }
 
+/// Also those of entities that the game has disabled.
+type OfTextures = (With<NcaTexture>, Allow<Disabled>);
+
 /// Tells canvases where their picture is: new ones, and all once an atlas has grown and moved everyone.
 pub(super) fn show<C: Canvas>(
-    mut canvases: Query<(&mut C, Ref<NcaSlot>), With<NcaTexture>>,
+    mut canvases: Query<(&mut C, Ref<NcaSlot>), OfTextures>,
     populations: Res<Populations>,
     mut layouts: Local<u64>,
 ) {
@@ -75,7 +78,10 @@ pub(super) fn show<C: Canvas>(
 }
 
 /// Slots remember what their canvases were given, to know it again.
-pub(super) fn remember(mut slots: Query<&mut NcaSlot, Changed<NcaSlot>>, populations: Res<Populations>) {
+pub(super) fn remember(
+    mut slots: Query<&mut NcaSlot, (Changed<NcaSlot>, Allow<Disabled>)>,
+    populations: Res<Populations>,
+) {
     for mut slot in &mut slots {
         let slot = slot.bypass_change_detection();
         let image = |place: Place| populations.picture(place).map(|picture| picture.image);
@@ -190,7 +196,7 @@ pub(super) mod materials {
 
     /// Tells materials where their picture is.
     pub(crate) fn show(
-        canvases: Query<(&MeshMaterial3d<StandardMaterial>, &NcaSlot), With<NcaTexture>>,
+        canvases: Query<(&MeshMaterial3d<StandardMaterial>, &NcaSlot), OfTextures>,
         materials: Option<ResMut<Assets<StandardMaterial>>>,
         populations: Res<Populations>,
     ) {

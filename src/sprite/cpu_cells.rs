@@ -198,7 +198,8 @@ impl CpuCells {
                 true => crisp_pixel(cell, reference.pixel(x, y, look.rotation)),
                 false => pixel(output, cell),
             };
-            let is_empty_row = |y: usize| grid.is_empty_row(y);
+            // Of textures, zeros are no transparent pixels.
+            let is_empty_row = |y: usize| output == Output::PremultipliedAlpha && grid.is_empty_row(y);
             let blank = std::mem::take(&mut slot.blank);
             paint(grid.state(), is_empty_row, color, Spot { corner: atlas.corner(index), data, width, blank });
         }

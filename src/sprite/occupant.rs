@@ -21,8 +21,9 @@ pub(super) struct Occupant {
     pub(super) number: u64,
     /// Ticks for each tick of the clock.
     pace: f64,
-    /// Whether it is painted crisp.
+    /// Whether it is painted crisp, and whether its texture wants that.
     crisp: bool,
+    wants_crisp: bool,
     /// Whether it is wanted which cells live.
     pub(super) tissue: bool,
     /// It must be painted anew, though it may not tick.
@@ -76,6 +77,7 @@ impl Occupant {
             number: next_number(),
             pace: NcaPace::default().rate(),
             crisp,
+            wants_crisp: texture.crisp,
             tissue: false,
             stale: false,
             told_asleep: false,
@@ -89,7 +91,19 @@ impl Occupant {
     pub(super) fn follow(&mut self, texture: &NcaTexture, crisp: bool) {
         self.life.follow(texture);
         self.stale |= self.crisp != crisp;
-        self.crisp = crisp;
+        (self.crisp, self.wants_crisp) = (crisp, texture.crisp);
+    }
+
+    /// Its cells go on by another model. If a grown sprite looks otherwise by that, it has yet to grow, and what
+    /// was counted so far is not told.
+    pub(super) fn adopt(&mut self, same_shape: bool, is_authored: bool) {
+        self.crisp = self.wants_crisp && is_authored;
+        self.stale = true;
+        self.life.wake();
+        if !same_shape {
+            (self.life.condition, self.life.has_grown) = (NcaCondition::Growing, false);
+            self.number = next_number();
+        }
     }
 
     /// How it is painted and counted.

@@ -2,7 +2,7 @@
 
 use bevy::{
     asset::{AssetEventSystems, AssetServer},
-    ecs::{intern::Interned, schedule::ScheduleLabel},
+    ecs::{entity_disabling::Disabled, intern::Interned, query::Allow, schedule::ScheduleLabel},
     prelude::*,
     render::{ExtractSchedule, RenderApp},
 };
@@ -174,7 +174,7 @@ fn tick(
 }
 
 /// Finds the textures that were spawned before the plugin was there.
-fn find_homeless(textures: Query<Entity, With<NcaTexture>>, mut populations: ResMut<Populations>) {
+fn find_homeless(textures: Query<Entity, (With<NcaTexture>, Allow<Disabled>)>, mut populations: ResMut<Populations>) {
     populations.homeless.extend(&textures);
 }
 
@@ -184,7 +184,7 @@ fn reload(
     mut changes: MessageReader<AssetEvent<NcaModel>>,
     models: Res<Assets<NcaModel>>,
     mut populations: ResMut<Populations>,
-    mut slots: Query<(Entity, &mut NcaSlot)>,
+    mut slots: Query<(Entity, &mut NcaSlot), Allow<Disabled>>,
     mut commands: Commands,
 ) {
     for change in changes.read() {
@@ -205,8 +205,9 @@ fn reload(
 type Textures =
     (&'static mut NcaTexture, &'static mut NcaSlot, Option<&'static NcaArmor>, Has<NcaSleeping>, Has<NcaTissue>);
 
-type ChangedTextures<'w, 's> = Query<'w, 's, Entity, Changed<NcaTexture>>;
-type AllTextures<'w, 's> = Query<'w, 's, Textures>;
+/// Places are kept, and change, for those too that the game has disabled.
+type ChangedTextures<'w, 's> = Query<'w, 's, Entity, (Changed<NcaTexture>, Allow<Disabled>)>;
+type AllTextures<'w, 's> = Query<'w, 's, Textures, Allow<Disabled>>;
 
 /// Gives textures their cells, and follows what was changed.
 fn assign(
@@ -264,7 +265,7 @@ fn assign(
 /// Populations that have shrunk give memory back; those who are left may move for that.
 fn give_back(
     mut populations: ResMut<Populations>,
-    mut slots: Query<&mut NcaSlot>,
+    mut slots: Query<&mut NcaSlot, Allow<Disabled>>,
     mut images: Option<ResMut<Assets<Image>>>,
 ) {
     let images = images.as_mut().map(|images| images.bypass_change_detection());

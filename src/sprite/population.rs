@@ -138,11 +138,13 @@ impl Population {
 
     /// Its cells go on by another model, which they fit.
     pub(super) fn adopt(&mut self, model: &NcaModel, reference: Arc<Reference>) {
+        let same_shape = *self.reference == *reference;
+        let is_authored = reference.is_authored();
         (self.model, self.reference) = (model.0.clone(), reference);
         if let Engine::Cpu(cells) = &mut self.engine {
             cells.adopt(&self.model, self.grid);
         }
-        self.wake_all(|occupant| occupant.life.wake());
+        self.wake_all(|occupant| occupant.adopt(same_shape, is_authored));
     }
 
     pub(super) fn has_room(&self) -> bool {

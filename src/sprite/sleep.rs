@@ -7,7 +7,7 @@ use super::{NcaClock, NcaHeal, NcaTexture};
 use super::{populations::Populations, texture::Occupants};
 
 /// A sprite that does not tick until something wakes it: a wound, an [`NcaHeal`], new cells, or
-/// another seed or angle of its [`NcaTexture`].
+/// another seed or angle of its [`NcaTexture`], or other weights of its model.
 ///
 /// The plugin adds it to a whole or dead sprite once nothing of that kind has happened for
 /// [`NcaClock::sleep_after`] ticks, and removes it when the sprite wakes. Add it yourself to put a

@@ -1,7 +1,9 @@
 //! The simulated texture as a component.
 
 use bevy::{
-    ecs::{lifecycle::HookContext, system::SystemParam, world::DeferredWorld},
+    ecs::{
+        entity_disabling::Disabled, lifecycle::HookContext, query::Allow, system::SystemParam, world::DeferredWorld,
+    },
     prelude::*,
 };
 
@@ -138,7 +140,7 @@ impl NcaSlot {
 /// Finds the sprites of entities.
 #[derive(SystemParam)]
 pub(super) struct Occupants<'w, 's> {
-    slots: Query<'w, 's, &'static NcaSlot>,
+    slots: Query<'w, 's, &'static NcaSlot, Allow<Disabled>>,
     populations: ResMut<'w, Populations>,
 }
 

@@ -5,7 +5,7 @@ use bevy_nca::{
     cpu::{Engine, Scratch, Tick, oracle_step},
     headless::{self, NoCells},
     prelude::*,
-    rule::{CellMask, Model, Rule, Shape, State, Weights},
+    rule::{CellMask, Model, Rule, Shape, State, Target, Weights},
 };
 
 use crate::{
@@ -284,6 +284,14 @@ fn a_changed_model_goes_on_with_the_cells_that_fit_it() {
         headless::step(&mut app, 2);
         let (tick, state) = cells(&mut app, entity);
         assert_eq!((tick, &state.cell(5, 5).unwrap()[..2]), (10, [1.75, 0.75].as_slice()), "{backend:?}");
+        // Grown sprites look otherwise by now: this one is not dying, it has yet to grow.
+        let pixels = [vec![255; 60 * 4], vec![0; 48 * 4]].concat();
+        let target = Target { width: 12, height: 9, rgba: pixels };
+        change(&mut app, Model::new(still.rule().clone(), still.weights().clone(), Some(target)).unwrap());
+        headless::step(&mut app, 1);
+        (0..3).for_each(|_| app.update());
+        let vitals = app.world().get::<NcaVitals>(entity).unwrap();
+        assert_eq!((vitals.tick, vitals.integrity, vitals.live_cells), (11, 1.0, 108), "{backend:?}");
         change(&mut app, still_model(10, 9));
         let (tick, state) = cells(&mut app, entity);
         assert_eq!((tick, state.width()), (0, 10), "{backend:?}: other cells begin anew");
