@@ -19,10 +19,9 @@ fn shoot(
     mouse: Res<ButtonInput<MouseButton>>,
     window: Single<&Window>,
     camera: Single<(&Camera, &GlobalTransform)>,
-    slime: Single<Entity, With<NcaTexture>>,
 ) {
     let cursor = window.cursor_position().filter(|_| mouse.just_pressed(MouseButton::Left));
     if let Some(point) = cursor.and_then(|cursor| camera.0.viewport_to_world_2d(camera.1, cursor).ok()) {
-        commands.trigger(NcaDamage::circle(*slime, point, 70.0));
+        commands.trigger(NcaBlast::circle(point, 70.0));
     }
 }

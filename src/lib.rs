@@ -21,17 +21,17 @@
 //!     commands.spawn((NcaTexture::new(assets.load("models/slime.nca")), Sprite::sized(Vec2::splat(200.0))));
 //! }
 //!
-//! fn shoot(mut commands: Commands, keys: Res<ButtonInput<KeyCode>>, slime: Single<Entity, With<NcaTexture>>) {
+//! fn shoot(mut commands: Commands, keys: Res<ButtonInput<KeyCode>>) {
 //!     if keys.just_pressed(KeyCode::Space) {
-//!         commands.trigger(NcaDamage::circle(*slime, Vec2::new(0.0, 30.0), 40.0));
+//!         commands.trigger(NcaBlast::circle(Vec2::new(0.0, 30.0), 40.0));
 //!     }
 //! }
 //! ```
 //!
 //! # A tour
 //!
-//! **Wounds** come in shapes, and do more than kill: see [`NcaWound`]. [`NcaDamage`] hits one sprite, [`NcaBlast`]
-//! whatever it touches; both are in world units, unless told otherwise. [`NcaArmor`] shields, [`NcaHeal`] helps.
+//! **Wounds** come in shapes, and do more than kill: see [`NcaWound`]. [`NcaDamage`] hits one sprite, in
+//! world units unless told otherwise; [`NcaBlast`] whatever it touches in the world. [`NcaArmor`] shields, [`NcaHeal`] helps.
 //!
 //! ```
 //! # use bevy::prelude::*;

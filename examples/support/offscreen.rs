@@ -7,7 +7,7 @@ use bevy_nca::{headless, prelude::*, record::Recording};
 pub fn no_window() -> Option<&'static str> {
     #[cfg(target_os = "linux")]
     if !x11_answers() {
-        return Some("no display was found");
+        return Some("no X11 display was found");
     }
     headless::find_gpu().is_none().then_some("no GPU driver was found")
 }

@@ -16,9 +16,10 @@ use bevy_egui::{EguiPlugin, EguiPrimaryContextPass};
 pub use brush::{NcaBrush, NcaTool};
 
 use self::{channels::ChannelView, files::Files};
-use crate::sprite::{NcaTexture, NcaVitals};
+use crate::sprite::{NcaPlugin, NcaTexture, NcaVitals};
 
-/// Adds the panel. It adds bevy_egui's plugin, if the app has not done so.
+/// Adds the panel. Add it after `DefaultPlugins`, beside [`NcaPlugin`](crate::NcaPlugin), which it needs. It adds
+/// bevy_egui's plugin, if the app has not done so, and is drawn once there is a camera.
 ///
 /// ```no_run
 /// # use bevy::prelude::*;
@@ -74,6 +75,10 @@ impl Plugin for NcaInspectorPlugin {
             .add_systems(Update, (toggle, choose, brush::paint, channels::ask, files::tell).chain())
             .add_systems(PostUpdate, History::note)
             .add_systems(EguiPrimaryContextPass, panel::show);
+    }
+
+    fn finish(&self, app: &mut App) {
+        assert!(app.is_plugin_added::<NcaPlugin>(), "NcaInspectorPlugin needs NcaPlugin: add that, too");
     }
 }
 

@@ -7,13 +7,14 @@ use bevy::{
 
 use super::{NcaPrecision, population::EngineChoice, populations::Populations};
 use crate::gpu;
+use wgpu::DeviceType;
 
 /// Which engine runs the cells: what [`NcaPlugin`](super::NcaPlugin) was asked for, and, as a
 /// resource once the app has started, what is in use.
 #[derive(Resource, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Resource, Clone, Debug, Default, PartialEq)]
 pub enum NcaBackend {
-    /// The GPU where there are compute shaders, else the CPU. The log says which, once.
+    /// The GPU, if it has compute shaders and is no software driver, else the CPU. The log says which, once.
     #[default]
     Auto,
     /// The GPU. Where it cannot be had, this is an error in the log, and the CPU is used.
@@ -41,8 +42,14 @@ pub(super) fn choose(
     let on_cpu = EngineChoice::Cpu {
         texture_side: device.as_ref().map_or(ANY_TEXTURE_SIDE, |device| device.limits().max_texture_dimension_2d),
     };
-    let name = info.map(|info| info.name.clone()).unwrap_or_default();
+    let name = info.as_ref().map(|info| info.name.clone()).unwrap_or_default();
+    // The CPU engine leaves those far behind.
+    let is_software = info.as_ref().is_some_and(|info| info.device_type == DeviceType::Cpu);
     populations.choice = match (*backend, gpu) {
+        (NcaBackend::Auto, Ok(_)) if is_software => {
+            info!("sprites are simulated on the CPU: {name} is a software driver");
+            on_cpu
+        }
         (NcaBackend::Auto | NcaBackend::Gpu, Ok(limits)) => {
             info!("sprites are simulated on the GPU: {name}");
             if !limits.half && *precision == NcaPrecision::Half {

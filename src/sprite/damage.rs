@@ -225,7 +225,10 @@ impl Targets<'_, '_> {
             NcaSpace::World => match self.stands.get(entity) {
                 Some(stand) => Frame::World(stand),
                 None => {
-                    warn_once!("{kind} was ignored: it is in the world, and {entity} has no Sprite with a Transform");
+                    warn_once!(
+                        "{kind} was ignored: it is in the world, and {entity} has no Sprite with a Transform; \
+                         on nodes and meshes, give it .in_uv() or .in_cells()"
+                    );
                     return;
                 }
             },

@@ -50,7 +50,8 @@ pub(super) fn build(app: &mut App, ticks: Interned<dyn ScheduleLabel>) {
 ///         NcaTexture::new(assets.load("models/slime.nca")),
 ///         Sprite::sized(Vec2::splat(200.0)),
 ///         NcaCollider::default(),
-///         RigidBody::Dynamic,
+///         // It hangs until it has grown; then make it dynamic.
+///         RigidBody::Static,
 ///     ));
 ///     // A bullet that bursts a hole of 12 units.
 ///     commands.spawn((RigidBody::Kinematic, Collider::circle(4.0), Sensor, NcaImpact::new(12.0)));

@@ -25,7 +25,8 @@ use crate::gpu;
 /// Grows and heals every [`NcaTexture`].
 ///
 /// Add it after `DefaultPlugins`. It needs Bevy's `AssetPlugin`, and panics without it; without a renderer, or
-/// with one that has no compute shaders, the cells are simulated on the CPU.
+/// with one that has no compute shaders, the cells are simulated on the CPU. (Where there is no GPU driver at
+/// all, Bevy's `RenderPlugin` panics; a server leaves it out.)
 ///
 /// ```no_run
 /// # use bevy::prelude::*;

@@ -77,7 +77,11 @@ impl Population {
     /// Whether a texture wants the pixels of the grown sprite, and there are some.
     pub(super) fn shows_crisp(&self, texture: &NcaTexture) -> bool {
         if texture.crisp && !self.reference.is_authored() {
-            warn_once!("`{}` is not shown crisp: its model has no picture as its target", self.model.rule().name);
+            warn_once!(
+                "a sprite is not shown crisp: its model (`{}`) has no picture as its target, as models made by \
+                 `nca train` have",
+                self.model.rule().name
+            );
         }
         texture.crisp && self.reference.is_authored()
     }

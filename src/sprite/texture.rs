@@ -125,11 +125,7 @@ impl NcaSlot {
     /// Leaves its place. What was asked for is asked for again, of the next; the next life begins awake.
     pub(super) fn leave(&mut self, entity: Entity, populations: &mut Populations, commands: &mut Commands) {
         commands.entity(entity).try_remove::<NcaSleeping>();
-        commands.queue(move |world: &mut World| {
-            if let Some(mut tissue) = world.get_mut::<NcaTissue>(entity) {
-                tissue.cells = None;
-            }
-        });
+        commands.queue(move |world: &mut World| empty_tissue(&mut world.into(), entity));
         if let Some(place) = self.place.take() {
             let wanted = populations.leave(place);
             self.wanted.add(wanted);
@@ -183,13 +179,18 @@ fn arrive(mut world: DeferredWorld, context: HookContext) {
     }
 }
 
+/// It lives nowhere until it is counted again.
+fn empty_tissue(world: &mut DeferredWorld, entity: Entity) {
+    if let Some(mut tissue) = world.get_mut::<NcaTissue>(entity) {
+        tissue.cells = None;
+    }
+}
+
 /// Frees the slot when the texture or its entity goes. Others will be painted there.
 fn leave(mut world: DeferredWorld, context: HookContext) {
     // The next life begins awake.
     world.commands().entity(context.entity).try_remove::<NcaSleeping>();
-    if let Some(mut tissue) = world.get_mut::<NcaTissue>(context.entity) {
-        tissue.cells = None;
-    }
+    empty_tissue(&mut world, context.entity);
     let Some(mut slot) = world.get_mut::<NcaSlot>(context.entity) else { return };
     let NcaSlot { place, shown, .. } = std::mem::take(&mut *slot);
     if let Some(image) = shown {

@@ -33,7 +33,8 @@ pub(super) fn on_remove(removed: On<Remove, NcaTissue>, mut occupants: Occupants
     }
 }
 
-/// Finds living cells in the world, of sprites with [`NcaTissue`].
+/// Finds living cells in the world, of sprites with [`NcaTissue`]: spawn `NcaTissue::default()` beside the
+/// texture, or a sprite is never found.
 ///
 /// ```
 /// # use bevy::prelude::*;

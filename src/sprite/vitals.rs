@@ -23,7 +23,8 @@ pub struct NcaVitals {
     pub live_cells: u32,
     /// Of the cells that a grown sprite has, the share that live, 0 to 1. A grown sprite is the
     /// model's target, turned by [`NcaTexture::angle`](super::NcaTexture::angle), or, if it has none, what
-    /// grows from its seed in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks).
+    /// grows from its seed in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks). It is low before the sprite
+    /// has grown, too: ask [`has_grown`](Self::has_grown) before you judge by it.
     pub integrity: f32,
     /// The box around the living cells, in cells, y down; empty if none live.
     pub bounds: URect,

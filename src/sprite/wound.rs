@@ -103,7 +103,7 @@ impl NcaWound {
 ///
 /// ```
 /// # use bevy_nca::{prelude::*, rule::Shape};
-/// // Tough skin, and a core of six cells that nothing kills.
+/// // Tough skin, and a core six cells wide that nothing kills.
 /// let armor = NcaArmor::new(0.3).with(Shape::circle(16.0, 14.0, 3.0), 1.0);
 /// ```
 #[derive(Component, Clone, Debug, Default, PartialEq)]

@@ -135,6 +135,7 @@ fn mistakes_are_named() {
         (vec!["run", &small, "--wound", "circle:1,2@3", "-o", "a.png"], "circle:x,y,r@TICK"),
         (vec!["run", &small, "--wound", "circle:1,2,-3@3", "-o", "a.png"], "radius above 0"),
         (vec!["run", &small, "--grid", "0x9", "-o", "a.png"], "1 to 1024"),
+        (vec!["run", &small, "--half", "-o", "a.png"], "--backend gpu"),
         (vec!["run", &small, "--ticks", "1", "-o", &path("no/such/folder.png")], "folder.png"),
         (vec!["import", &path("bad.json"), "-o", "a.nca"], "two layers"),
         (vec!["info", &path("bad.json")], "bad.json"),

@@ -1,6 +1,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use bevy_nca::{
+    NcaPrecision,
     record::{PictureFormat, Recording},
     rule::{Model, Rule, Shape},
 };
@@ -28,6 +29,9 @@ pub struct Run {
     /// Which engine runs the cells.
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
     backend: Backend,
+    /// The GPU keeps 16 bits of each value.
+    #[arg(long)]
+    half: bool,
     /// Zeroes cells before a tick: circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK, in cells. May be repeated.
     #[arg(long = "wound", value_name = "SHAPE@TICK")]
     wounds: Vec<Wound>,
@@ -139,8 +143,13 @@ impl Run {
         if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} ticks, {per_sec}, {eta} left") {
             bar.set_style(style);
         }
-        let on_gpu = self.backend == Backend::Gpu;
-        let mut simulation = Simulation::new(&model, grid, self.seed, self.angle.to_radians(), on_gpu)?;
+        let gpu = match (self.backend, self.half) {
+            (Backend::Cpu, false) => None,
+            (Backend::Cpu, true) => return Err("--half is for --backend gpu: the CPU keeps 32 bits".into()),
+            (Backend::Gpu, false) => Some(NcaPrecision::Full),
+            (Backend::Gpu, true) => Some(NcaPrecision::Half),
+        };
+        let mut simulation = Simulation::new(&model, grid, self.seed, self.angle.to_radians(), gpu)?;
         let mut tick = 0;
         loop {
             if animated && (tick == ticks || tick % self.every == 0) {

@@ -30,9 +30,17 @@ pub struct CpuSimulation {
 }
 
 impl Simulation {
-    pub fn new(model: &Model, [width, height]: [u32; 2], seed: u32, angle: f32, on_gpu: bool) -> Result<Self> {
-        if on_gpu {
+    /// On the GPU, if its precision is given.
+    pub fn new(
+        model: &Model,
+        [width, height]: [u32; 2],
+        seed: u32,
+        angle: f32,
+        gpu: Option<NcaPrecision>,
+    ) -> Result<Self> {
+        if let Some(precision) = gpu {
             let mut app = headless::app(NcaBackend::Gpu)?;
+            app.insert_resource(precision);
             app.world_mut().resource_mut::<NcaClock>().paused = true;
             let model = app.world_mut().resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model.clone()));
             let texture = NcaTexture::new(model).with_seed(seed).with_angle(angle).with_grid(width, height);

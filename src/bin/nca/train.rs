@@ -169,7 +169,10 @@ impl Train {
             target = Target::read(image, Some(40))?;
         }
         if target.is_opaque() {
-            eprintln!("{}: no pixel is transparent, so the sprite will be a full rectangle", image.display());
+            eprintln!(
+                "{}: no pixel is transparent, so the sprite will be a full rectangle; to grow only the figure, make its background transparent",
+                image.display()
+            );
         }
         let folder = self.run_dir.clone().unwrap_or_else(|| self.output.with_extension("run"));
         Ok(Run::create(folder, config, target)?)
