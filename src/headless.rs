@@ -36,19 +36,24 @@ pub struct NoGpu(String);
 ///
 /// Bevy's `RenderPlugin` panics where there is no adapter at all; ask first in an app that should go on.
 pub fn find_gpu() -> Option<String> {
-    let settings = WgpuSettings::default();
-    let backends = settings.backends?;
+    gpus().into_iter().next().map(|gpu| gpu.name)
+}
+
+/// The adapters that can run the cells.
+fn gpus() -> Vec<wgpu::AdapterInfo> {
+    let Some(backends) = WgpuSettings::default().backends else { return Vec::new() };
     let descriptor = wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
     let adapters = block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
     let can = |adapter: &&wgpu::Adapter| gpu::check(&adapter.get_downlevel_capabilities(), &adapter.limits()).is_ok();
-    adapters.iter().find(can).map(|adapter| adapter.get_info().name)
+    adapters.iter().filter(can).map(wgpu::Adapter::get_info).collect()
 }
 
 /// An app with [`NcaPlugin`] and all that it needs, but no window, no log and no runner: call
 /// [`App::update`]. Each update lets a 60th of a second pass, whatever the wall clock says.
 ///
 /// # Errors
-/// [`NoGpu`], if the GPU is asked for and there is none. [`NcaBackend::Auto`] takes the CPU then.
+/// [`NoGpu`], if the GPU is asked for and there is none. [`NcaBackend::Auto`] takes the CPU then, and where the
+/// only GPU is a software driver.
 pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
     app_with(backend, |_| ())
 }
@@ -64,6 +69,9 @@ pub fn app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGp
 fn app_on(backend: NcaBackend, add: &dyn Fn(&mut App)) -> Result<App, NoGpu> {
     match backend {
         NcaBackend::Cpu => Ok(build(NcaBackend::Cpu, add)),
+        NcaBackend::Auto if gpus().iter().all(|gpu| gpu.device_type == wgpu::DeviceType::Cpu) => {
+            app_on(NcaBackend::Cpu, add)
+        }
         NcaBackend::Auto => app_on(NcaBackend::Gpu, add).or_else(|_| app_on(NcaBackend::Cpu, add)),
         NcaBackend::Gpu => {
             find_gpu().ok_or_else(|| NoGpu("no adapter with compute shaders was found".to_owned()))?;

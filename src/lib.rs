@@ -85,23 +85,7 @@
 //!
 //! **Saved games** keep an [`NcaSnapshot`] of each sprite, mid-wound, by [`NcaSave`] and [`NcaRestore`].
 //!
-//! **Without Bevy**, the same cells come from [`cpu`]:
-//!
-//! ```no_run
-//! use bevy_nca::{cpu::{Engine, Scratch, Tick}, rule::{CellMask, Model, Shape, State}};
-//!
-//! let model = Model::read("assets/models/slime.nca")?;
-//! let [width, height] = model.rule().grid.map(|side| side as usize);
-//! let engine = Engine::new(&model);
-//! let mut slime = engine.grid(State::seed(model.rule(), width, height)).ok_or("other channels")?;
-//! let mut scratch = Scratch::default();
-//! let hole = CellMask::of(&Shape::circle(10.0, 10.0, 5.0), width, height);
-//! for tick in 0..300 {
-//!     let wound = (tick == 150).then_some(&hole);
-//!     engine.step(&mut slime, &mut scratch, Tick { tick, seed: 0, angle: 0.0 }, wound);
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! **Without Bevy**, the same cells come from [`cpu`]'s `Engine`.
 //!
 //! **Models of your own** come from [`train`](https://docs.rs/bevy_nca/latest/bevy_nca/train) (feature `train`) or the
 //! program `nca` (feature `cli`); [`scorecard`] measures how well a model grows its picture, keeps it, and repairs it.

@@ -29,6 +29,7 @@ mod engine;
 #[cfg(feature = "train")]
 mod gradient;
 mod isa;
+mod masks;
 mod oracle;
 #[cfg(feature = "cli")]
 mod peak;

@@ -18,7 +18,7 @@ pub use brush::{NcaBrush, NcaTool};
 use self::{channels::ChannelView, files::Files};
 use crate::sprite::{NcaPlugin, NcaTexture, NcaVitals};
 
-/// Adds the panel. Add it after `DefaultPlugins`, beside [`NcaPlugin`](crate::NcaPlugin), which it needs. It adds
+/// Adds the panel. Add it after `DefaultPlugins`, beside [`NcaPlugin`], which it needs. It adds
 /// bevy_egui's plugin, if the app has not done so, and is drawn once there is a camera.
 ///
 /// ```no_run
