@@ -54,8 +54,8 @@ impl CellBuffers {
     /// told, every slot of a smaller set.
     pub(super) fn copy_from(&self, old: &Self, moves: Option<&Moves>, device: &RenderDevice, queue: &RenderQueue) {
         let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("nca_resize") });
-        for (old, new, slots) in [(&old.states, &self.states, old.capacity), (&old.ground, &self.ground, old.capacity)]
-        {
+        let slots = old.capacity;
+        for (old, new) in [(&old.states, &self.states), (&old.ground, &self.ground)] {
             let bytes = old.size() / u64::from(slots.max(1));
             match moves {
                 None => encoder.copy_buffer_to_buffer(old, 0, new, 0, old.size()),

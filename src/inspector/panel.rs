@@ -216,14 +216,12 @@ impl Shown<'_, '_> {
             texture.seed = seed;
         }
         ui.horizontal(|ui| {
-            for (value, text) in [(texture.crisp, "crisp"), (texture.smooth, "smooth")] {
-                let mut now = value;
-                if ui.checkbox(&mut now, text).changed() {
-                    match text {
-                        "crisp" => texture.crisp = now,
-                        _ => texture.smooth = now,
-                    }
-                }
+            let (mut crisp, mut smooth) = (texture.crisp, texture.smooth);
+            if ui.checkbox(&mut crisp, "crisp").changed() {
+                texture.crisp = crisp;
+            }
+            if ui.checkbox(&mut smooth, "smooth").changed() {
+                texture.smooth = smooth;
             }
         });
         let grid = texture.grid.map_or(model.rule().grid, |grid| grid.to_array());

@@ -60,6 +60,23 @@ pub fn dead(state: &State) -> Vec<usize> {
     cells.filter(|(_, cell)| cell.iter().all(|value| *value == 0.0)).map(|(index, _)| index).collect()
 }
 
+/// Runs a golden run from its start, and says how far each frame is from it, at which tick.
+pub fn golden_distances(app: &mut App, entity: Entity, golden: &Golden) -> Vec<(u32, f32)> {
+    let mut at = 0;
+    let mut run = |(tick, frame): &(u32, State)| {
+        if at == WOUND_TICK {
+            app.world_mut().trigger(NcaDamage::new(entity, golden.wound.clone()).in_cells());
+        }
+        // Many ticks in a frame.
+        headless::step(app, tick - at);
+        at = *tick;
+        let (read_at, state) = cells(app, entity);
+        assert_eq!(read_at, at, "{}", golden.model.rule().name);
+        (at, distance(&state, frame))
+    };
+    golden.frames.iter().map(&mut run).collect()
+}
+
 #[test]
 fn the_plugin_gives_the_golden_frames() {
     on_each_backend(|backend| {
@@ -69,19 +86,9 @@ fn the_plugin_gives_the_golden_frames() {
                 app_with(backend, &golden.model, |texture| texture.with_seed(golden.seed).with_angle(golden.angle));
             // A texture starts from noise, so cells are written, before the sprite has its place.
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: golden.start.clone() });
-            assert_eq!(cells(&mut app, entity), (0, golden.start), "{name}");
+            assert_eq!(cells(&mut app, entity), (0, golden.start.clone()), "{name}");
             assert_eq!(*app.world().resource::<NcaBackend>(), backend);
-            let mut at = 0;
-            for (tick, frame) in &golden.frames {
-                if at == WOUND_TICK {
-                    app.world_mut().trigger(NcaDamage::new(entity, golden.wound.clone()).in_cells());
-                }
-                // Many ticks in a frame.
-                headless::step(&mut app, tick - at);
-                at = *tick;
-                let (read_at, state) = cells(&mut app, entity);
-                assert_eq!(read_at, at, "{name}");
-                let distance = distance(&state, frame);
+            for (tick, distance) in golden_distances(&mut app, entity, &golden) {
                 assert!(distance < TOLERANCE, "{backend:?}, {name}: {distance} at tick {tick}");
             }
         }

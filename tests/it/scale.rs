@@ -16,8 +16,8 @@ use bevy::{
 use bevy_nca::{headless, prelude::*, rule::Model};
 
 use crate::{
-    plugin::{add_model, app_with, cells, full, paused_app, still_model},
-    support::{GOLDEN, Golden, WOUND_TICK, distance, on_each_backend, on_the_gpu},
+    plugin::{add_model, app_with, cells, full, golden_distances, paused_app, still_model},
+    support::{GOLDEN, Golden, on_each_backend, on_the_gpu},
 };
 
 const SHIPPED: [&str; 4] = ["coin", "heart", "slime", "tree"];
@@ -112,16 +112,9 @@ fn half_precision_gives_the_golden_frames_within_its_tolerance() {
             });
             app.insert_resource(NcaPrecision::Half);
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: golden.start.clone() });
-            let mut at = 0;
-            for (tick, frame) in &golden.frames {
-                if at == WOUND_TICK {
-                    app.world_mut().trigger(NcaDamage::new(entity, golden.wound.clone()).in_cells());
-                }
-                headless::step(&mut app, tick - at);
-                at = *tick;
-                let distance = distance(&cells(&mut app, entity).1, frame);
+            for (tick, distance) in golden_distances(&mut app, entity, &golden) {
                 assert!(distance < HALF_TOLERANCE, "{name}: {distance} at tick {tick}");
-                assert!(distance > 0.0 || *tick == 0, "{name}: nothing was rounded");
+                assert!(distance > 0.0 || tick == 0, "{name}: nothing was rounded");
             }
         }
     });
