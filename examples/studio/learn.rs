@@ -16,7 +16,7 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 use bevy_nca::{
     prelude::*,
-    rule::{Model, State, Target},
+    rule::{Model, Reading, State, Target},
     train::{Budget, Ending, Run, TrainConfig},
 };
 use egui_plot::{Line, Plot, PlotPoints};
@@ -106,7 +106,7 @@ impl Learning {
         if self.worker.is_some() {
             return Err("something is being learnt; stop that first".to_owned());
         }
-        let read = |size| Target::read(path, size).map_err(|error| error.to_string());
+        let read = |size| Target::read(path, Reading { size, ..default() }).map_err(|error| error.to_string());
         let mut target = read(None)?;
         if target.width.max(target.height) > 64 {
             target = read(Some(40))?;

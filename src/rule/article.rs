@@ -2,6 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Model, ModelErrorKind, Rule, Weights, error::shorten};
 
@@ -15,6 +16,32 @@ struct Layer {
     bias_scale: f32,
 }
 
+const WANTED: &str = "wanted a web-demo model of the article: a JSON list of two dense layers with `data_b64`";
+
+/// What is known of other formats.
+fn foreign(json: &Value) -> Option<ModelErrorKind> {
+    let has = |key: &str| json.get(key).is_some();
+    let (format, way_out) = match json {
+        Value::Array(_) => return None,
+        Value::Object(_) if has("model_names") && has("layers") => {
+            let count = json["model_names"].as_array().map_or(0, Vec::len);
+            let format = format!("a list of {count} texture models, as those of \"Self-Organising Textures\"");
+            (format, "those have another rule than sprites, without a life mask, which is not imported")
+        }
+        Value::Object(_) if has("modelTopology") || has("weightsManifest") => (
+            "a TensorFlow.js graph, as the article exported models at first".to_owned(),
+            "read its two dense layers with TensorFlow, and write them with the script under \"From PyTorch or JAX\" in \
+             the README",
+        ),
+        Value::Object(keys) => {
+            let keys: Vec<&str> = keys.keys().take(4).map(String::as_str).collect();
+            (shorten(format!("a JSON object with the keys {}", keys.join(", "))), WANTED)
+        }
+        other => (shorten(format!("the JSON value {other}")), WANTED),
+    };
+    Some(ModelErrorKind::Foreign { format, way_out })
+}
+
 /// Reads the JSON of a web-demo model of the Growing NCA article: two dense layers, quantised to
 /// bytes. `(byte / 255 - 0.5)` times the layer's scale is a weight.
 ///
@@ -22,7 +49,8 @@ struct Layer {
 /// a 72x72 grid with a zero border (a 40 px picture and 16 px of padding).
 ///
 /// # Errors
-/// [`ModelErrorKind::Article`] names the layer and the field that is not as it should be.
+/// [`ModelErrorKind::Article`] names the layer and the field that is not as it should be, and
+/// [`ModelErrorKind::Foreign`] the format of a file that is of another one.
 pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> {
     let bad = |layer, field, found: String, wanted: String| ModelErrorKind::Article {
         layer,
@@ -30,7 +58,12 @@ pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> 
         found: shorten(found),
         wanted,
     };
-    let layers: Vec<Layer> = serde_json::from_slice(json)
+    let json: Value = serde_json::from_slice(json)
+        .map_err(|error| ModelErrorKind::Foreign { format: shorten(format!("no JSON ({error})")), way_out: WANTED })?;
+    if let Some(foreign) = foreign(&json) {
+        return Err(foreign);
+    }
+    let layers: Vec<Layer> = serde_json::from_value(json)
         .map_err(|error| bad(0, "file", error.to_string(), "a JSON list of two layers".into()))?;
     let [first, second] = layers.as_slice() else {
         return Err(bad(0, "file", format!("{} layers", layers.len()), "two layers".into()));
@@ -93,7 +126,6 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (json, wanted_field) in [
-            ("{}".to_owned(), "file"),
             (format!("[{}]", layer(24, 16, 400)), "file"),
             (format!("[{},{}]", layer(24, 16, 399), layer(16, 8, 136)), "data_b64"),
             (format!("[{},{}]", layer(23, 16, 384), layer(16, 8, 136)), "in_ch"),
@@ -103,6 +135,16 @@ mod tests {
                 Err(ModelErrorKind::Article { field, .. }) => assert_eq!(field, wanted_field),
                 other => panic!("{other:?}"),
             }
+        }
+        for (json, named) in [
+            (r#"{"model_names": ["dots", "mosaic"], "layers": []}"#, "a list of 2 texture models"),
+            (r#"{"format": "graph-model", "modelTopology": {}}"#, "TensorFlow.js"),
+            (r#"{"a\u001b": 1}"#, r"the keys a\u{1b}"),
+            ("7", "the JSON value 7"),
+            ("[", "no JSON"),
+        ] {
+            let error = import_article(json.as_bytes(), "foreign").unwrap_err();
+            assert!(matches!(error, ModelErrorKind::Foreign { .. }) && error.to_string().contains(named), "{error}");
         }
     }
 }

@@ -88,6 +88,14 @@ pub enum ModelErrorKind {
         /// Its value.
         found: f32,
     },
+    /// A file to import is of another format.
+    #[error("found {format}; {way_out}")]
+    Foreign {
+        /// The format found.
+        format: String,
+        /// What to do with it, or what was wanted.
+        way_out: &'static str,
+    },
     /// A web-demo file of the article does not have the form that it should.
     #[error("layer {layer}, `{field}`: found {found}; wanted {wanted}")]
     Article {
@@ -119,14 +127,36 @@ impl From<ModelErrorKind> for ModelError {
     }
 }
 
-/// Keeps what a hostile file says from filling the log.
-pub(super) fn shorten(mut text: String) -> String {
+/// Keeps what a hostile file says from filling the log, and from commanding the terminal.
+pub(crate) fn shorten(mut text: String) -> String {
     const MOST: usize = 80;
     if let Some((end, _)) = text.char_indices().nth(MOST) {
         text.truncate(end);
         text.push_str("...");
     }
-    text
+    printable(&text)
+}
+
+/// Text from a file, fit to be printed: control characters, such as the escapes that command a terminal, and what else
+/// is invisible or turns the direction of writing, as escapes like `\\u{1b}`.
+pub fn printable(text: &str) -> String {
+    let escaped = |char: char| match char {
+        '"' | '\'' | '\\' => char.to_string(),
+        _ => char.escape_debug().to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_does_not_command_the_terminal() {
+        assert_eq!(printable("a \u{1b}[31mb\u{9b}\u{7}\n\u{202e}"), "a \\u{1b}[31mb\\u{9b}\\u{7}\\n\\u{202e}");
+        assert_eq!(printable(r#"C:\Ünï "quoted" 'slime' 史莱姆"#), r#"C:\Ünï "quoted" 'slime' 史莱姆"#);
+        assert_eq!(shorten("\u{1b}".repeat(99)), "\\u{1b}".repeat(80) + "...");
+    }
 }
 
 struct Prefix<'a>(&'a Option<PathBuf>);

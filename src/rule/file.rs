@@ -12,12 +12,14 @@ use serde_json::{Map, Value};
 
 use super::{Model, ModelError, ModelErrorKind, Rule, State, Target, Weights, error::shorten};
 
-/// More than the largest weights (640 KiB), target (4 MiB) and a generous header need.
-const MOST_BYTES: u64 = 16 << 20;
 /// The one metadata key.
 const KEY: &str = "nca";
 
 impl Model {
+    /// Bytes that a file may have: more than the largest weights (640 KiB), target (4 MiB) and a generous header
+    /// need.
+    pub const MOST_BYTES: u64 = 16 << 20;
+
     /// Reads a `.nca` file.
     ///
     /// # Errors
@@ -28,7 +30,7 @@ impl Model {
         let read = || {
             // A length is only believed as far as bytes follow: a device or pipe has none.
             let mut bytes = Vec::new();
-            fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+            fs::File::open(path)?.take(Self::MOST_BYTES + 1).read_to_end(&mut bytes)?;
             Self::from_bytes(&bytes)
         };
         read().map_err(|kind| kind.in_file(path))
@@ -39,8 +41,8 @@ impl Model {
     /// # Errors
     /// See [`ModelErrorKind`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelErrorKind> {
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(ModelErrorKind::TooLarge { limit: MOST_BYTES });
+        if bytes.len() as u64 > Self::MOST_BYTES {
+            return Err(ModelErrorKind::TooLarge { limit: Self::MOST_BYTES });
         }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelErrorKind::Header)?;
         let rule = rule(header.metadata().as_ref())?;
@@ -113,8 +115,11 @@ impl State {
     }
 }
 
-/// Writes a file so that a reader sees the old one or the new one, whole.
+/// Writes a file so that a reader sees the old one or the new one, whole. The new one has the permissions of the old
+/// one, and a link goes on to lead to it.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -125,6 +130,9 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     // In the same folder, so that the rename stays within one file system.
     let mut file = builder.tempfile_in(folder)?;
+    if let Ok(old) = fs::metadata(path) {
+        file.as_file().set_permissions(old.permissions())?;
+    }
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;

@@ -13,6 +13,8 @@ mod mask;
 mod model;
 mod noise;
 mod picture;
+#[cfg(feature = "record")]
+mod reading;
 mod shape;
 mod spec;
 mod state;
@@ -21,7 +23,8 @@ mod target;
 #[cfg(feature = "cli")]
 pub use article::import_article;
 pub(crate) use census::{Census, Count, Reference};
-pub use error::{ModelError, ModelErrorKind};
+pub(crate) use error::shorten;
+pub use error::{ModelError, ModelErrorKind, printable};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
 pub(crate) use mask::Changes;
@@ -30,11 +33,11 @@ pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};
 pub use picture::{Rgba, picture};
 pub(crate) use picture::{crisp_pixel, pixel};
+#[cfg(feature = "record")]
+pub use reading::{Filter, Reading, TargetError};
 pub use shape::{Shape, Stencil};
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};
 pub use state::State;
 pub use target::Target;
-#[cfg(feature = "record")]
-pub use target::TargetError;
 pub(crate) use target::mean_squared_error;

@@ -105,7 +105,7 @@ pub struct Rule {
     pub perception: Vec<Kernel>,
     /// What lies beyond the edge.
     pub boundary: Boundary,
-    /// The probability that a cell fires at a tick, above 0 and up to 1.
+    /// The probability that a cell fires at a tick, 2^-32 to 1.
     pub fire_rate: f64,
     /// What an update is multiplied by before it is added; finite.
     pub step_size: f32,
@@ -113,7 +113,7 @@ pub struct Rule {
     pub alive: Option<Alive>,
     /// How a cell becomes a pixel.
     pub output: Output,
-    /// Ticks after which a seed is grown.
+    /// Ticks after which a seed is grown, 1..=100,000.
     pub mature_ticks: u32,
     /// Who made it.
     pub author: String,
@@ -156,6 +156,12 @@ impl Rule {
 
     /// Cells that a side of a grid may have.
     pub const SIDES: std::ops::RangeInclusive<u32> = 1..=1024;
+
+    /// Ticks that a seed may take to grow.
+    pub const MATURE_TICKS: std::ops::RangeInclusive<u32> = 1..=100_000;
+
+    /// With less, no cell would ever fire: see [`FireRate`].
+    const LEAST_FIRE_RATE: f64 = 1.0 / 4_294_967_296.0;
 
     /// Features that a cell perceives: kernels times channels.
     pub fn features(&self) -> usize {
@@ -200,11 +206,13 @@ impl Rule {
         let kernels = &self.perception;
         let distinct = (1..kernels.len()).all(|i| !kernels[..i].contains(&kernels[i]));
         check(!kernels.is_empty() && distinct, "perception", format!("{kernels:?}"), "one to four distinct kernels")?;
+        let fires = self.fire_rate <= 1.0 && self.fire_rate >= Self::LEAST_FIRE_RATE;
+        check(fires, "fire_rate", self.fire_rate.to_string(), "at least 2^-32 and at most 1")?;
         check(
-            self.fire_rate > 0.0 && self.fire_rate <= 1.0,
-            "fire_rate",
-            self.fire_rate.to_string(),
-            "above 0 and at most 1",
+            Self::MATURE_TICKS.contains(&self.mature_ticks),
+            "mature_ticks",
+            self.mature_ticks.to_string(),
+            "1 to 100000 ticks",
         )?;
         check(self.step_size.is_finite(), "step_size", self.step_size.to_string(), "a finite number")?;
         if let Some(alive) = self.alive {
@@ -309,6 +317,10 @@ mod tests {
             ("boundary", r#""mirror""#),
             ("fire_rate", "0"),
             ("fire_rate", "1.5"),
+            ("fire_rate", "1e-10"),
+            ("mature_ticks", "0"),
+            ("mature_ticks", "4294967295"),
+            ("step_size", "null"),
             ("step_size", "1e300"),
             ("alive", "3"),
             ("alive.channel", r#"{"channel": 16, "threshold": 0.1}"#),

@@ -6,10 +6,11 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::{TrainConfig, TrainError, pool::Sample};
-use crate::rule::{Target, Weights};
+use crate::rule::{Target, Weights, shorten};
 
 const KEY: &str = "nca_checkpoint";
 const VERSION: u32 = 1;
+const CHECKSUM: &str = "nca_checksum";
 const AVERAGED: [&str; 4] =
     ["averaged.hidden.weight", "averaged.hidden.bias", "averaged.output.weight", "averaged.output.bias"];
 
@@ -18,6 +19,8 @@ pub(super) struct Checkpoint {
     pub config: TrainConfig,
     pub target: Target,
     pub iteration: u32,
+    pub attempt: u32,
+    pub recent_loss: f32,
     pub seconds: f64,
     pub weights: Weights,
     /// Their moving average.
@@ -32,6 +35,11 @@ struct Metadata {
     version: u32,
     config: TrainConfig,
     iteration: u32,
+    #[serde(default)]
+    attempt: u32,
+    /// `None` for infinity, which JSON does not know.
+    #[serde(default)]
+    recent_loss: Option<f32>,
     seconds: f64,
 }
 
@@ -41,6 +49,8 @@ impl Checkpoint {
             version: VERSION,
             config: self.config.clone(),
             iteration: self.iteration,
+            attempt: self.attempt,
+            recent_loss: self.recent_loss.is_finite().then_some(self.recent_loss),
             seconds: self.seconds,
         };
         let json = serde_json::to_string(&metadata).map_err(bad)?;
@@ -62,18 +72,32 @@ impl Checkpoint {
         add("pool.lengths", Dtype::U32, vec![lengths.len()], bytemuck::cast_slice(&lengths))?;
         add("pool.cells", Dtype::U32, vec![cells.len()], bytemuck::cast_slice(&cells))?;
         add("pool.values", Dtype::F32, vec![values.len()], bytemuck::cast_slice(&values))?;
-        safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), json)]))).map_err(bad)
+        let checksum = checksum(&json, views.iter().map(|(name, view)| (*name, view.data())));
+        let metadata = HashMap::from([(KEY.to_owned(), json), (CHECKSUM.to_owned(), checksum)]);
+        safetensors::serialize(views, Some(metadata)).map_err(bad)
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrainError> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
         let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
         let json = json.ok_or_else(|| TrainError::Checkpoint(format!("found no metadata key `{KEY}`")))?;
-        let Metadata { version, config, iteration, seconds } = serde_json::from_str(json).map_err(bad)?;
+        let Metadata { version, config, iteration, attempt, recent_loss, seconds } =
+            serde_json::from_str(json).map_err(bad)?;
         if version != VERSION {
             return Err(TrainError::Checkpoint(format!("found version {version}; wanted {VERSION}")));
         }
         let tensors = SafeTensors::deserialize(bytes).map_err(bad)?;
+        // The first ones had none.
+        if let Some(wanted) = header.metadata().as_ref().and_then(|metadata| metadata.get(CHECKSUM)) {
+            let views = tensors.tensors();
+            let found = checksum(json, views.iter().map(|(name, view)| (name.as_str(), view.data())));
+            if found != *wanted {
+                return Err(TrainError::Checkpoint(format!(
+                    "found the checksum {found}; wanted {}: it is damaged",
+                    shorten(wanted.clone())
+                )));
+            }
+        }
         let tensor = |name: &str, dtype: Dtype| match tensors.tensor(name) {
             Ok(view) if view.dtype() == dtype => Ok(view),
             Ok(view) => {
@@ -142,8 +166,20 @@ impl Checkpoint {
             )));
         }
         let optimizer = tensor("optimizer", Dtype::U8)?.data().to_vec();
-        Ok(Self { config, target, iteration, seconds, weights, averaged, optimizer, pool })
+        let recent_loss = recent_loss.unwrap_or(f32::INFINITY);
+        Ok(Self { config, target, iteration, attempt, recent_loss, seconds, weights, averaged, optimizer, pool })
     }
+}
+
+/// Of all that is in a checkpoint, whatever the order of its tensors.
+fn checksum<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    // FNV-1a.
+    let hash = |hash: u64, bytes: &[u8]| {
+        bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3))
+    };
+    const START: u64 = 0xCBF2_9CE4_8422_2325;
+    let tensors = tensors.map(|(name, bytes)| hash(hash(START, name.as_bytes()), bytes));
+    format!("{:016x}", tensors.fold(hash(START, json.as_bytes()), u64::wrapping_add))
 }
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
@@ -151,5 +187,5 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
 }
 
 fn bad(error: impl std::fmt::Display) -> TrainError {
-    TrainError::Checkpoint(error.to_string())
+    TrainError::Checkpoint(shorten(error.to_string()))
 }

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use super::Budget;
 use crate::{
     record::RecordError,
     rule::{ModelError, ModelErrorKind, TargetError},
@@ -46,6 +47,41 @@ pub enum TrainError {
     Diverged {
         /// The iteration that it was seen in.
         iteration: u32,
+    },
+    /// Nothing grows of the picture, from whatever weights training begins.
+    #[error(
+        "nothing has grown within {iterations} steps, in {attempts} attempts; wanted a picture with cells at the middle of \
+         its grid, or more `ticks`, or another `--size`"
+    )]
+    NeverGrows {
+        /// How often training has begun.
+        attempts: u32,
+        /// The steps of each.
+        iterations: u32,
+    },
+    /// A model to begin with has another kind of rule than those that are trained.
+    #[error("the model to begin with: found {found}; wanted {wanted}")]
+    From {
+        /// What its rule says.
+        found: String,
+        /// What the rule says that is trained.
+        wanted: String,
+    },
+    /// A run is to go on for longer, but not longer than it has.
+    #[error("found a budget of {found:?}; wanted more than the {used} that are used up")]
+    Budget {
+        /// The budget.
+        found: Budget,
+        /// What is used up.
+        used: String,
+    },
+    /// A folder for a run has something else in it.
+    #[error("{}: found `{found}`, which is no part of a run; wanted a new or empty folder", folder.display())]
+    NotARun {
+        /// The folder.
+        folder: PathBuf,
+        /// What is in it.
+        found: String,
     },
     /// A checkpoint is not whole, or of another version.
     #[error("checkpoint: {0}")]

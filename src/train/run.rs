@@ -9,9 +9,9 @@ use std::{
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Step, TrainConfig, TrainError, Trainer, preview};
+use super::{Budget, Step, TrainConfig, TrainError, Trainer, preview};
 use crate::{
-    rule::{Model, Target, write_atomic},
+    rule::{Model, Target, shorten, write_atomic},
     scorecard::Scorecard,
 };
 
@@ -60,6 +60,8 @@ pub struct Progress<'a> {
     pub trainer: &'a Trainer,
     /// The model's measurements, at steps where they were taken.
     pub scorecard: Option<&'a Scorecard>,
+    /// Nothing had grown, and training has begun anew.
+    pub begun_anew: bool,
 }
 
 /// Why a run came to an end.
@@ -88,27 +90,67 @@ impl Run {
     /// As [`Trainer::new`]; [`TrainError::Occupied`] if there is a run in the folder already, and
     /// [`TrainError::Locked`] if it is under way.
     pub fn create(folder: impl Into<PathBuf>, config: TrainConfig, target: Target) -> Result<Self, TrainError> {
-        let folder = folder.into();
-        let trainer = Trainer::new(config, target)?;
+        Self::begin(folder.into(), Trainer::new(config, target)?)
+    }
+
+    /// A new run that begins with the weights of a model; see [`Trainer::from_model`].
+    ///
+    /// # Errors
+    /// As [`Run::create`] and [`Trainer::from_model`].
+    pub fn create_from(
+        folder: impl Into<PathBuf>,
+        config: TrainConfig,
+        target: Target,
+        model: &Model,
+    ) -> Result<Self, TrainError> {
+        Self::begin(folder.into(), Trainer::from_model(config, target, model)?)
+    }
+
+    fn begin(folder: PathBuf, trainer: Trainer) -> Result<Self, TrainError> {
+        check_folder(&folder)?;
         let lock = lock(&folder)?;
-        if folder.join(CHECKPOINT).exists() {
-            return Err(TrainError::Occupied(folder));
-        }
         match fs::remove_file(folder.join(BEST)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(TrainError::at(folder.join(BEST))(error));
             }
             _ => {}
         }
-        let config = serde_json::to_vec_pretty(trainer.config())
-            .map_err(|error| TrainError::at(folder.join("config.json"))(error.into()))?;
-        write(&folder.join("config.json"), &config)?;
         let path = folder.join(METRICS);
         write(&path, b"")?;
         let metrics = append(&path)?;
         let mut run = Self { folder, _lock: lock, trainer, metrics, losses: Vec::new(), best: None, scored: None };
+        run.save_config()?;
         run.save()?;
         Ok(run)
+    }
+
+    /// Lets a run go on for longer, also one that has come to its end: to so many iterations or minutes in all. The
+    /// learning rate follows the new budget, and so rises again. A run that has stopped early does not do so again.
+    ///
+    /// # Errors
+    /// [`TrainError::Budget`], if so much is used up already; files that cannot be written.
+    pub fn extend(&mut self, budget: Budget) -> Result<(), TrainError> {
+        self.trainer.set_budget(budget)?;
+        if self.may_stop_early() {
+            self.trainer.forbid_early_stop();
+        }
+        self.save_config()?;
+        self.save()
+    }
+
+    /// Lets a run go on to the end of its budget, whatever the scorecard says.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn forbid_early_stop(&mut self) -> Result<(), TrainError> {
+        self.trainer.forbid_early_stop();
+        self.save_config()?;
+        self.save()
+    }
+
+    fn may_stop_early(&self) -> bool {
+        let is_enough = |best: &Best| best.scorecard.strain() <= EARLY_STOP;
+        self.trainer.config().early_stop && self.best.as_ref().is_some_and(is_enough)
     }
 
     /// Goes on with the run in a folder, from its last checkpoint.
@@ -150,8 +192,10 @@ impl Run {
         let mut best = None;
         if folder.join(BEST).exists() {
             let model = Model::read(folder.join(BEST))?;
-            // One from after the checkpoint will come again.
-            if model.rule().extra.get(STEPS).and_then(|steps| steps.as_u64()) <= Some(trainer.iteration().into()) {
+            // One from after the checkpoint will come again, but by the clock, by which no two runs are the same.
+            let will_come_again = matches!(trainer.config().budget, Budget::Iterations(_))
+                && model.rule().extra.get(STEPS).and_then(|steps| steps.as_u64()) > Some(trainer.iteration().into());
+            if !will_come_again {
                 let scorecard = Scorecard::of(&model, trainer.target());
                 best = Some(Best { model, scorecard });
             }
@@ -180,8 +224,7 @@ impl Run {
     /// [`TrainError::Diverged`], or files that cannot be written; the last checkpoint stays.
     pub fn train(&mut self, mut watch: impl FnMut(Progress) -> ControlFlow<()>) -> Result<Ending, TrainError> {
         loop {
-            let early = self.trainer.config().early_stop
-                && self.best.as_ref().is_some_and(|best| best.scorecard.strain() <= EARLY_STOP);
+            let early = self.may_stop_early();
             if early || self.trainer.progress() >= 1.0 {
                 self.finish()?;
                 return Ok(if early { Ending::Early } else { Ending::Complete });
@@ -189,6 +232,14 @@ impl Run {
             let step = self.trainer.step()?;
             self.losses.push((step.iteration, step.loss));
             self.note(&step)?;
+            if self.trainer.is_stuck() {
+                self.begin_anew()?;
+                let progress = Progress { step, trainer: &self.trainer, scorecard: None, begun_anew: true };
+                if watch(progress).is_break() {
+                    return Ok(Ending::Interrupted);
+                }
+                continue;
+            }
             let over = self.trainer.progress() >= 1.0;
             let config = self.trainer.config();
             let due = |every: u32| over || step.iteration.is_multiple_of(every);
@@ -203,7 +254,8 @@ impl Run {
                 preview::write_strip(&path, &self.trainer.model()?, self.trainer.target(), self.trainer.last_batch())?;
                 preview::write_plot(&self.folder.join(PLOT), &self.losses)?;
             }
-            let go_on = watch(Progress { step, trainer: &self.trainer, scorecard: scorecard.as_ref() });
+            let go_on =
+                watch(Progress { step, trainer: &self.trainer, scorecard: scorecard.as_ref(), begun_anew: false });
             if save || go_on.is_break() {
                 self.save()?;
             }
@@ -211,6 +263,17 @@ impl Run {
                 return Ok(Ending::Interrupted);
             }
         }
+    }
+
+    /// Begins anew; what was noted of the attempt that failed goes.
+    fn begin_anew(&mut self) -> Result<(), TrainError> {
+        self.trainer.begin_anew()?;
+        (self.best, self.scored) = (None, None);
+        self.losses.clear();
+        let path = self.folder.join(METRICS);
+        write(&path, b"")?;
+        self.metrics = append(&path)?;
+        self.save()
     }
 
     /// Measures the model, and keeps it if it is the best so far.
@@ -234,6 +297,12 @@ impl Run {
         json.and_then(|json| writeln!(self.metrics, "{json}")).map_err(TrainError::at(self.folder.join(METRICS)))
     }
 
+    fn save_config(&self) -> Result<(), TrainError> {
+        let path = self.folder.join(CONFIG);
+        let config = serde_json::to_vec_pretty(self.trainer.config());
+        write(&path, &config.map_err(|error| TrainError::at(&path)(error.into()))?)
+    }
+
     fn save(&mut self) -> Result<(), TrainError> {
         let flushed = self.metrics.flush().and_then(|()| self.metrics.get_ref().sync_data());
         flushed.map_err(TrainError::at(self.folder.join(METRICS)))?;
@@ -248,26 +317,53 @@ impl Run {
         self.save()?;
         preview::write_plot(&self.folder.join(PLOT), &self.losses)?;
         match &self.best {
-            Some(best) => preview::write_film(&self.folder.join("final.gif"), &best.model, self.trainer.target()),
+            Some(best) => preview::write_film(&self.folder.join(FILM), &best.model, self.trainer.target()),
             None => Ok(()),
         }
     }
 }
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
+const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
 const BEST: &str = "best.nca";
 /// The key of a model's file that says after how many steps it was taken.
 const STEPS: &str = "trained_steps";
 const PREVIEWS: &str = "previews";
 const PLOT: &str = "loss.svg";
+const FILM: &str = "final.gif";
+const LOCK: &str = "lock";
+
+/// All that a run writes into its folder.
+const PARTS: [&str; 8] = [CONFIG, CHECKPOINT, BEST, METRICS, PREVIEWS, PLOT, FILM, LOCK];
+
+/// Whether a folder is new, or has only what a run writes that got nowhere: no other files are deleted or overwritten.
+fn check_folder(folder: &Path) -> Result<(), TrainError> {
+    if folder.join(CHECKPOINT).exists() {
+        return Err(TrainError::Occupied(folder.to_owned()));
+    }
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(TrainError::at(folder))?,
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names = names.collect::<io::Result<Vec<String>>>().map_err(TrainError::at(folder))?;
+    // A run makes its lock before all else.
+    let is_run = names.iter().any(|name| name == LOCK);
+    let foreign = names.into_iter().filter(|name| !is_run || !PARTS.contains(&name.as_str())).min();
+    match foreign {
+        Some(found) => Err(TrainError::NotARun { folder: folder.to_owned(), found: shorten(found) }),
+        None => Ok(()),
+    }
+}
 
 /// Makes the folder, and keeps others out of it until the file is closed, be it by a kill.
 fn lock(folder: &Path) -> Result<fs::File, TrainError> {
+    fs::create_dir_all(folder).map_err(TrainError::at(folder))?;
+    let path = folder.join(LOCK);
+    let file = fs::File::create(&path).map_err(TrainError::at(&path))?;
     let previews = folder.join(PREVIEWS);
     fs::create_dir_all(&previews).map_err(TrainError::at(&previews))?;
-    let path = folder.join("lock");
-    let file = fs::File::create(&path).map_err(TrainError::at(&path))?;
     match file.try_lock() {
         Err(fs::TryLockError::WouldBlock) => Err(TrainError::Locked(folder.to_owned())),
         // Some network drives know no locks.

@@ -1,10 +1,10 @@
 //! The training loop, step by step.
 
-use std::time::Instant;
+use std::{panic::catch_unwind, time::Instant};
 
 use burn::{
     module::{Module, ModuleVisitor, Param, ParamGroup},
-    optim::{AdamConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig},
+    optim::{AdamConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig, OptimizerRecord},
     tensor::{Bytes, Device, Tensor, TensorData},
 };
 
@@ -25,6 +25,16 @@ const CALM: f32 = 3.0;
 const OVERFLOW_WEIGHT: f32 = 0.25;
 /// The part that a step has in the moving average of the weights.
 const AVERAGING: f32 = 0.003;
+/// The part that a step has in the moving average of the loss.
+const LOSS_AVERAGING: f32 = 0.05;
+/// By this step a sprite has begun to grow, or it never will.
+const GROWN_BY: u32 = 400;
+/// It has not, if its loss is still this share of an empty grid's.
+const NOT_GROWN: f32 = 0.9;
+/// So often training begins anew, with other weights.
+const MOST_ATTEMPTS: u32 = 4;
+/// The tensors of the optimiser's record: one for each weight of Muon, two for each bias of Adam.
+const OPTIMIZER_TENSORS: usize = 6;
 
 /// A model in training.
 pub struct Trainer {
@@ -43,6 +53,10 @@ pub struct Trainer {
     averaged: Weights,
     pool: Vec<Sample>,
     iteration: u32,
+    /// How often it has begun anew, since nothing grew.
+    attempt: u32,
+    /// The moving average of the loss.
+    recent_loss: f32,
     /// Seconds of earlier sessions.
     spent: f64,
     began: Instant,
@@ -71,9 +85,30 @@ impl Trainer {
     pub fn new(config: TrainConfig, target: Target) -> Result<Self, TrainError> {
         let rule = config.rule(&target)?;
         let weights = Network::initial(&rule, config.seed);
-        let [width, height] = rule.grid.map(|side| side as usize);
-        let pool = vec![Sample::of(&State::seed(&rule, width, height)); config.pool];
+        let pool = seeds(&rule, config.pool);
         Self::assemble(config, target, weights, pool)
+    }
+
+    /// A trainer that begins with the weights of a model; channels, hidden width, perception and fire rate of the config
+    /// become those of the model.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], and [`TrainError::From`] if the model's rule is not one that is trained.
+    pub fn from_model(mut config: TrainConfig, target: Target, model: &Model) -> Result<Self, TrainError> {
+        let from = model.rule();
+        (config.channels, config.hidden, config.fire_rate) = (from.channels, from.hidden, from.fire_rate);
+        config.perception.clone_from(&from.perception);
+        let rule = config.rule(&target)?;
+        let shown = |rule: &Rule| {
+            let Rule { boundary, step_size, alive, output, .. } = rule;
+            format!("{boundary:?} boundary, step size {step_size}, {alive:?}, {output:?}")
+        };
+        let (found, wanted) = (shown(from), shown(&rule));
+        if found != wanted {
+            return Err(TrainError::From { found, wanted });
+        }
+        let pool = seeds(&rule, config.pool);
+        Self::assemble(config, target, model.weights().clone(), pool)
     }
 
     fn assemble(config: TrainConfig, target: Target, weights: Weights, pool: Vec<Sample>) -> Result<Self, TrainError> {
@@ -95,6 +130,8 @@ impl Trainer {
             method,
             pool,
             iteration: 0,
+            attempt: 0,
+            recent_loss: f32::INFINITY,
             spent: 0.0,
             began: Instant::now(),
             last: Vec::new(),
@@ -152,7 +189,7 @@ impl Trainer {
     pub fn step(&mut self) -> Result<Step, TrainError> {
         // Made anew for each step, so that a checkpoint need not keep it.
         let mut random =
-            fastrand::Rng::with_seed(self.config.seed ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            fastrand::Rng::with_seed(self.seed() ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let progress = self.progress();
         let learning_rate = self.config.learning_rate_at(progress);
         let Batch { slots, starts } = self.starts(progress, &mut random);
@@ -190,6 +227,10 @@ impl Trainer {
             *average += (weight - *average) * share;
         }
         self.network = network;
+        self.recent_loss = match self.iteration {
+            0 => loss,
+            _ => self.recent_loss + (loss - self.recent_loss) * LOSS_AVERAGING,
+        };
 
         self.last = states(ends);
         for (&slot, end) in slots.iter().zip(&self.last) {
@@ -199,6 +240,73 @@ impl Trainer {
         let ticks = plan.ticks.iter().sum();
         Ok(Step { iteration: self.iteration, loss, learning_rate, ticks })
     }
+}
+
+impl Trainer {
+    /// Whether nothing has grown within the first few hundred steps: with these weights, nothing ever will.
+    pub fn is_stuck(&self) -> bool {
+        self.iteration == GROWN_BY && self.recent_loss > NOT_GROWN * self.nothing
+    }
+
+    /// How often it has begun anew.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Begins anew with other weights and other noise.
+    ///
+    /// # Errors
+    /// [`TrainError::NeverGrows`], if that has not helped a few times.
+    pub fn begin_anew(&mut self) -> Result<(), TrainError> {
+        if self.attempt + 1 == MOST_ATTEMPTS {
+            return Err(TrainError::NeverGrows { attempts: MOST_ATTEMPTS, iterations: GROWN_BY });
+        }
+        self.attempt += 1;
+        let weights = Network::initial(&self.rule, self.seed());
+        self.network = Network::new(&self.rule, &weights, &self.device);
+        self.averaged = weights;
+        self.optimizer = optimizer();
+        self.pool = seeds(&self.rule, self.config.pool);
+        (self.iteration, self.recent_loss) = (0, f32::INFINITY);
+        self.last.clear();
+        Ok(())
+    }
+
+    /// What weights and noise of this attempt begin from.
+    fn seed(&self) -> u64 {
+        self.config.seed.wrapping_add(u64::from(self.attempt) << 32)
+    }
+
+    /// Gives it another budget: more than is used up.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`], if it is not.
+    pub fn set_budget(&mut self, budget: Budget) -> Result<(), TrainError> {
+        let config = TrainConfig { budget, ..self.config.clone() };
+        config.rule(&self.target)?;
+        let (used, enough) = match budget {
+            Budget::Iterations(iterations) => (format!("{} iterations", self.iteration), iterations > self.iteration),
+            Budget::Minutes(minutes) => {
+                (format!("{:.1} minutes", self.seconds() / 60.0), minutes * 60.0 > self.seconds())
+            }
+        };
+        if !enough {
+            return Err(TrainError::Budget { found: budget, used });
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    /// Trains to the end of the budget, whatever the scorecard says.
+    pub fn forbid_early_stop(&mut self) {
+        self.config.early_stop = false;
+    }
+}
+
+/// A pool of seeds.
+fn seeds(rule: &Rule, count: usize) -> Vec<Sample> {
+    let [width, height] = rule.grid.map(|side| side as usize);
+    vec![Sample::of(&State::seed(rule, width, height)); count]
 }
 
 /// Muon for the weights (Jordan et al., "Muon: an optimizer for hidden layers", 2024), which makes the
@@ -264,6 +372,8 @@ impl Trainer {
             config: self.config.clone(),
             target: self.target.clone(),
             iteration: self.iteration,
+            attempt: self.attempt,
+            recent_loss: self.recent_loss,
             seconds: self.seconds(),
             weights: self.network.weights(),
             averaged: self.averaged.clone(),
@@ -278,17 +388,37 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Checkpoint`] if it is not whole, and as [`Trainer::new`].
     pub fn restore(bytes: &[u8]) -> Result<Self, TrainError> {
-        let Checkpoint { config, target, iteration, seconds, weights, averaged, optimizer, pool } =
-            Checkpoint::from_bytes(bytes)?;
+        let Checkpoint {
+            config,
+            target,
+            iteration,
+            attempt,
+            recent_loss,
+            seconds,
+            weights,
+            averaged,
+            optimizer: record,
+            pool,
+        } = Checkpoint::from_bytes(bytes)?;
         let mut trainer = Self::assemble(config, target, weights, pool)?;
         trainer.averaged = averaged;
         if iteration > 0 {
-            trainer.optimizer = trainer
-                .optimizer
-                .from_bytes(Bytes::from_bytes_vec(optimizer))
-                .map_err(|error| TrainError::Checkpoint(error.to_string()))?;
+            // burn panics at a record that does not fit.
+            let restored = catch_unwind(|| {
+                let record =
+                    OptimizerRecord::from_bytes(Bytes::from_bytes_vec(record)).map_err(|error| error.to_string())?;
+                let found = record.len();
+                if found != OPTIMIZER_TENSORS {
+                    return Err(format!("found {found} tensors; wanted {OPTIMIZER_TENSORS}"));
+                }
+                Ok(optimizer().load_record(record))
+            });
+            let restored = restored.unwrap_or_else(|_| Err("it does not fit the weights".to_owned()));
+            trainer.optimizer =
+                restored.map_err(|error| TrainError::Checkpoint(format!("the optimiser's record: {error}")))?;
         }
-        (trainer.iteration, trainer.spent) = (iteration, seconds);
+        (trainer.iteration, trainer.attempt, trainer.recent_loss) = (iteration, attempt, recent_loss);
+        trainer.spent = seconds;
         Ok(trainer)
     }
 }

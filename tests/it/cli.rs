@@ -183,10 +183,10 @@ fn training_survives_interruptions() {
     let mut child = started(&["train", &image, "--config", &config, "-o", &path("cut.nca")]);
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130), "as a shell expects of Ctrl-C");
+    assert!(Model::read(path("cut.nca")).is_ok(), "the model so far is there");
     let mut child = started(&resume);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(!Path::new(&path("cut.nca")).exists());
     succeed(&resume);
     assert_eq!(weights(&path("cut.nca")), weights(&path("whole.nca")));
     // The film and the numbers are those of the other run too.
@@ -247,4 +247,178 @@ fn mistakes_in_training_are_named() {
         assert!(message.contains(part), "{arguments:?}: {message}");
     }
     assert!(!Path::new(&path("a.run")).exists(), "nothing is left behind");
+}
+
+/// What is ignored stays so, as under `nohup`; the second signal ends at once.
+#[cfg(unix)]
+#[test]
+fn signals_are_heard_as_the_shell_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [image, config] = small_run(folder.path());
+    let wait_for_steps = |child: &mut std::process::Child, run: &str| {
+        let has_begun = || std::fs::read_to_string(path(run)).is_ok_and(|metrics| !metrics.is_empty());
+        while !has_begun() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    let kill = |child: &std::process::Child, signal: &str| {
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    };
+    // The shell ignores both, and its child inherits that: `nohup`, and a job in the background of a script.
+    let command = format!(
+        "trap '' HUP INT; exec {} train {image} --config {config} --iterations 1000000 --full -o {}",
+        env!("CARGO_BIN_EXE_nca"),
+        path("deaf.nca")
+    );
+    let mut child = Command::new("sh").args(["-c", &command]).spawn().unwrap();
+    wait_for_steps(&mut child, "deaf.run/metrics.jsonl");
+    kill(&child, "-HUP");
+    kill(&child, "-INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it does not hear what was ignored");
+    kill(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    assert!(Model::read(path("deaf.nca")).is_ok());
+
+    // Two at once: it ends without another step, and its output is not written.
+    let arguments = ["train", &image, "--config", &config, "--iterations", "1000000", "-o", &path("twice.nca")];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nca")).args(arguments).spawn().unwrap();
+    wait_for_steps(&mut child, "twice.run/metrics.jsonl");
+    kill(&child, "-STOP");
+    kill(&child, "-INT");
+    kill(&child, "-TERM");
+    kill(&child, "-CONT");
+    let code = child.wait().unwrap().code().unwrap();
+    assert!(code == 130 || code == 143, "{code}");
+    assert!(!Path::new(&path("twice.nca")).exists());
+}
+
+#[test]
+fn a_finished_run_goes_on_and_a_model_is_a_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [image, config] = small_run(folder.path());
+    // The first steps of a run that begins from nothing.
+    succeed(&["train", &image, "--config", &config, "--iterations", "60", "-o", &path("a.nca")]);
+    let (run, output) = (path("a.run"), path("b.nca"));
+    let resume = ["train", "--resume", &run, "-o", &output];
+    let resume = |more: &[&'static str]| [&resume[..], more].concat();
+    assert!(fail(&resume(&["--iterations", "60"])).contains("wanted more than the 60 iterations"));
+    let printed = succeed(&resume(&["--iterations", "100"]));
+    assert!(printed.contains("100 steps"), "{printed}");
+    let printed = succeed(&resume(&["--iterations", "120", "--full"]));
+    assert!(printed.contains("120 steps"), "{printed}");
+
+    // From a model, the first steps are those of one that has learnt.
+    let begun = ["train", &image, "--from", &path("b.nca"), "--iterations", "1", "-o", &path("c.nca")];
+    let config = ["--config", &config];
+    succeed(&[&begun[..], &config].concat());
+    let losses = |run: &str| {
+        let text = std::fs::read_to_string(path(run)).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        line["loss"].as_f64().unwrap()
+    };
+    let (from_model, from_nothing) = (losses("c.run/metrics.jsonl"), losses("a.run/metrics.jsonl"));
+    assert!(from_model < from_nothing, "{from_model}, {from_nothing}");
+    let texture = golden_model("texture");
+    let message = fail(&[&["train", &image, "--from", &texture, "-o", &path("d.nca")], &config[..]].concat());
+    assert!(message.contains("OpaqueCentered") && message.contains("wanted"), "{message}");
+}
+
+#[test]
+fn a_folder_with_other_files_is_no_place_for_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [image, config] = small_run(folder.path());
+    std::fs::create_dir(path("mine")).unwrap();
+    for name in ["config.json", "best.nca", "thesis.txt"] {
+        std::fs::write(folder.path().join("mine").join(name), "precious").unwrap();
+    }
+    let train = ["train", &image, "--config", &config, "--run-dir", &path("mine"), "-o", &path("a.nca")];
+    let message = fail(&train);
+    assert!(
+        message.contains("mine: found `best.nca`") && message.contains("wanted a new or empty folder"),
+        "{message}"
+    );
+    for name in ["config.json", "best.nca", "thesis.txt"] {
+        assert_eq!(std::fs::read_to_string(folder.path().join("mine").join(name)).unwrap(), "precious");
+    }
+    assert_eq!(std::fs::read_dir(path("mine")).unwrap().count(), 3);
+}
+
+/// A row of frames is asked about, and their union is grown; pixel art is scaled by whole factors.
+#[test]
+fn sheets_and_pixel_art_are_not_squeezed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [_, config] = small_run(folder.path());
+    let disc = crate::train::picture(8);
+    let sheet = image::RgbaImage::from_fn(12 * 6, 12, |x, y| {
+        let (x, y) = ((x % 12) as usize, y as usize);
+        let inside = (2..10).contains(&x) && (2..10).contains(&y);
+        let pixel = if inside { ((y - 2) * 8 + x - 2) * 4 } else { return image::Rgba([0; 4]) };
+        image::Rgba(disc.rgba[pixel..pixel + 4].try_into().unwrap())
+    });
+    sheet.save(path("sheet.png")).unwrap();
+    let train = ["train", &path("sheet.png"), "--config", &config, "--iterations", "1", "-o", &path("a.nca")];
+    let message = fail(&train);
+    assert!(message.contains("72x12 pixels look like a sheet") && message.contains("--frames 6x1"), "{message}");
+    succeed(&[&train[..], &["--frames", "6x1"]].concat());
+    let target = Model::read(path("a.nca")).unwrap().target().unwrap().clone();
+    assert_eq!((target.width, target.height), (12, 12));
+    assert!(fail(&[&train[..], &["--frames", "7x1"]].concat()).contains("7x1 frames of whole pixels"));
+    assert!(fail(&[&train[..], &["--frames", "7"]].concat()).contains("COLUMNSxROWS"));
+    let train = ["train", &path("disc.png"), "--config", &config, "--iterations", "1", "--size", "20", "-o"];
+    succeed(&[&train[..], &[&path("b.nca")]].concat());
+    let size = |name: &str| Model::read(path(name)).unwrap().target().unwrap().width;
+    assert_eq!(size("b.nca"), 16, "twice 8 pixels");
+    succeed(&[&train[..], &[&path("c.nca"), "--filter", "lanczos"]].concat());
+    assert_eq!(size("c.nca"), 20);
+}
+
+#[test]
+fn what_a_file_says_does_not_reach_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let model = Model::read(golden_model("small")).unwrap();
+    let evil = model.with_rule(|rule| {
+        rule.name = "a\u{1b}[2Jb\u{9b}31m\u{202e}".to_owned();
+        rule.extra.insert("k\u{1b}".to_owned(), "v\u{9b}".into());
+    });
+    evil.unwrap().write(path("evil.nca")).unwrap();
+    let info = succeed(&["info", &path("evil.nca")]);
+    assert!(info.contains(r"a\u{1b}[2Jb\u{9b}31m\u{202e}") && info.contains(r"k\u{1b}"), "{info}");
+    assert!(!info.chars().any(|char| char.is_control() && char != '\n'), "{info:?}");
+}
+
+/// A number that would run for ever is no number of a rule.
+#[test]
+fn no_file_makes_a_program_run_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("slow.nca").to_str().unwrap().to_owned();
+    let bytes = std::fs::read(golden_model("small")).unwrap();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let at = text.find("mature_ticks").unwrap();
+    let number: String =
+        text[at..].chars().skip_while(|char| !char.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    // The header's length stays the same: spaces before the tensors make up for it.
+    let digits = at + text[at..].find(&number).unwrap();
+    let mut bytes = bytes;
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let end = 8 + length;
+    let padding = bytes[8..end].iter().rev().take_while(|byte| **byte == b' ').count();
+    let more = "4294967295".len() - number.len();
+    bytes.splice(digits..digits + number.len(), *b"4294967295");
+    if padding >= more {
+        bytes.drain(end..end + more);
+    } else {
+        bytes[..8].copy_from_slice(&((length + more) as u64).to_le_bytes());
+    }
+    std::fs::write(&path, bytes).unwrap();
+    for command in [&["run", &path, "-o", "never.png"][..], &["bench", &path], &["info", &path]] {
+        let message = fail(command);
+        assert!(message.contains("`mature_ticks`: found 4294967295; wanted 1 to 100000 ticks"), "{message}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Training: the same to the bit on any number of threads and across interruptions, and it learns.
 
 use bevy_nca::{
-    rule::{Model, Target, TargetError, Weights},
+    rule::{Model, Reading, Target, TargetError, Weights},
     scorecard::{Scorecard, Test, Wound},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, TrainError, Trainer},
 };
@@ -74,6 +74,133 @@ fn a_broken_checkpoint_is_refused() {
     for length in [0, 7, 100, checkpoint.len() / 2, checkpoint.len() - 1] {
         assert!(matches!(Trainer::restore(&checkpoint[..length]), Err(TrainError::Checkpoint(_))), "{length}");
     }
+}
+
+/// Damage is found, wherever it is, and is no panic.
+#[test]
+fn a_damaged_checkpoint_is_refused() {
+    let mut trainer = Trainer::new(config(10), picture(8)).unwrap();
+    train(&mut trainer, 3);
+    let checkpoint = trainer.checkpoint().unwrap();
+    assert!(Trainer::restore(&checkpoint).is_ok());
+    let header = 8 + u64::from_le_bytes(checkpoint[..8].try_into().unwrap()) as usize;
+    for part in 0..40 {
+        let mut damaged = checkpoint.clone();
+        damaged[header + (checkpoint.len() - header - 1) * part / 39] ^= 0x55;
+        let error = Trainer::restore(&damaged).err().expect("damage is found");
+        assert!(matches!(&error, TrainError::Checkpoint(what) if what.contains("damaged")), "{error}");
+    }
+    // One that was written without momentum, and one whose record is nonsense, by whatever program.
+    let rewritten = |optimizer: &[u8]| {
+        let tensors = safetensors::SafeTensors::deserialize(&checkpoint).unwrap();
+        let (_, header) = safetensors::SafeTensors::read_metadata(&checkpoint).unwrap();
+        let mut metadata = header.metadata().clone().unwrap();
+        metadata.remove("nca_checksum");
+        let views = tensors.tensors().into_iter().map(|(name, view)| match name.as_str() {
+            "optimizer" => {
+                (name, safetensors::tensor::TensorView::new(view.dtype(), vec![optimizer.len()], optimizer).unwrap())
+            }
+            _ => (name, view),
+        });
+        safetensors::serialize(views, Some(metadata)).unwrap()
+    };
+    let record =
+        safetensors::SafeTensors::deserialize(&checkpoint).unwrap().tensor("optimizer").unwrap().data().to_vec();
+    assert!(Trainer::restore(&rewritten(&record)).is_ok(), "the first checkpoints had no checksum");
+    let empty = Trainer::new(config(10), picture(8)).unwrap().checkpoint().unwrap();
+    let empty = safetensors::SafeTensors::deserialize(&empty).unwrap().tensor("optimizer").unwrap().data().to_vec();
+    for bad in [&empty[..], &[], &record[..record.len() - 9], &[7; 400]] {
+        let error = Trainer::restore(&rewritten(bad)).err().expect("a bad record is refused");
+        assert!(matches!(&error, TrainError::Checkpoint(what) if what.contains("optimiser")), "{error}");
+    }
+    for at in (0..record.len()).step_by(record.len() / 60 + 1) {
+        let mut bad = record.clone();
+        bad[at] ^= 0xFF;
+        // Whatever comes of it, it is no panic.
+        drop(Trainer::restore(&rewritten(&bad)));
+    }
+}
+
+#[test]
+fn what_never_grows_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    // So small a rate learns nothing.
+    let config = TrainConfig { learning_rate: [1e-12, 1e-12], batch: 1, wounded: 0, ..config(100_000) };
+    let mut run = Run::create(folder.path().join("stuck.run"), config, picture(8)).unwrap();
+    let mut begun_anew = Vec::new();
+    let error = run.train(|progress| {
+        if progress.begun_anew {
+            begun_anew.push((progress.step.iteration, progress.trainer.iteration(), progress.trainer.attempt()));
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(error, Err(TrainError::NeverGrows { attempts: 4, iterations: 400 })), "{error:?}");
+    assert_eq!(begun_anew, [(400, 0, 1), (400, 0, 2), (400, 0, 3)]);
+    // A new attempt has other weights, and one that is resumed goes on with its own.
+    let mut trainer = Trainer::new(self::config(10), picture(8)).unwrap();
+    let first = trainer.model().unwrap();
+    trainer.begin_anew().unwrap();
+    assert_ne!(trainer.model().unwrap().weights(), first.weights());
+    train(&mut trainer, 2);
+    let mut resumed = Trainer::restore(&trainer.checkpoint().unwrap()).unwrap();
+    assert_eq!(resumed.attempt(), 1);
+    assert_eq!(train(&mut resumed, 3), train(&mut trainer, 3));
+}
+
+/// Its own picture is what a model has learnt already.
+#[test]
+fn a_model_is_a_beginning() {
+    let model = Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap();
+    let target = model.target().unwrap().clone();
+    // Its own ticks, and all seeds: what grows is the slime.
+    let config = TrainConfig { ticks: Some([90, 96]), warm_up: 0.0, mode: Mode::Grow, ..config(10) };
+    let mut trainer = Trainer::from_model(config.clone(), target.clone(), &model).unwrap();
+    assert_eq!(trainer.model().unwrap().weights(), model.weights());
+    assert_eq!((trainer.config().channels, trainer.config().hidden), (16, 128));
+    let loss = trainer.step().unwrap().loss;
+    let nothing = Trainer::new(config, target).unwrap().step().unwrap().loss;
+    assert!(loss < 0.01 * nothing, "{loss}, {nothing}");
+}
+
+/// By the clock, what comes after the last checkpoint does not come again.
+#[test]
+fn a_run_by_the_clock_keeps_its_best_model_when_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let killed = folder.path().join("killed.run");
+    let by_the_clock = TrainConfig {
+        budget: Budget::Minutes(60.0),
+        checkpoint_every: 1000,
+        score_every: 5,
+        early_stop: false,
+        ..config(10)
+    };
+    let mut run = Run::create(&killed, by_the_clock, picture(8)).unwrap();
+    let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run.train(|progress| if progress.step.iteration == 7 { panic!("killed") } else { ControlFlow::Continue(()) })
+    }));
+    assert!(died.is_err());
+    let best = run.best().unwrap().model.clone();
+    drop(run);
+    let run = Run::resume(&killed).unwrap();
+    assert_eq!(run.trainer().iteration(), 0);
+    assert_eq!(run.best().unwrap().model, best);
+}
+
+/// A file keeps its permissions and its links.
+#[cfg(unix)]
+#[test]
+fn what_is_replaced_keeps_its_permissions() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("secret.nca"), folder.path().join("link.nca"));
+    std::fs::write(&file, "old").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    symlink(&file, &link).unwrap();
+    let model = Trainer::new(config(10), picture(8)).unwrap().model().unwrap();
+    model.write(&link).unwrap();
+    assert_eq!(Model::read(&file).unwrap(), model);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 
 fn files(folder: &Path) -> [Vec<u8>; 2] {
@@ -175,12 +302,12 @@ fn pictures_that_cannot_be_grown_are_refused() {
     let whole = std::fs::read(path("opaque.png")).unwrap();
     std::fs::write(path("cut.png"), &whole[..whole.len() / 2]).unwrap();
     for name in ["empty.png", "text.png", "cut.png", "missing.png"] {
-        let error = Target::read(path(name), None).unwrap_err();
+        let error = Target::read(path(name), Reading::default()).unwrap_err();
         assert!(matches!(error, TargetError::Unreadable { .. }) && error.to_string().contains(name), "{error}");
     }
-    assert!(matches!(Target::read(path("transparent.png"), None), Err(TargetError::Transparent { .. })));
-    assert!(matches!(Target::read(path("huge.png"), None), Err(TargetError::TooLarge { .. })));
-    assert!(Target::read(path("opaque.png"), None).unwrap().is_opaque());
+    assert!(matches!(Target::read(path("transparent.png"), Reading::default()), Err(TargetError::Transparent { .. })));
+    assert!(matches!(Target::read(path("huge.png"), Reading::default()), Err(TargetError::TooLarge { .. })));
+    assert!(Target::read(path("opaque.png"), Reading::default()).unwrap().is_opaque());
     assert!(!picture(9).is_opaque());
 }
 
@@ -194,7 +321,7 @@ fn scaling_keeps_shape_and_colour() {
         image::Rgba(if inside { [250, 200, 10, 255] } else { [0, 0, 255, 0] })
     });
     disc.save(&path).unwrap();
-    let target = Target::read(&path, Some(40)).unwrap();
+    let target = Target::read(&path, Reading::sized(40)).unwrap();
     assert_eq!((target.width, target.height), (40, 20));
     let pixels = target.rgba.as_chunks::<4>().0;
     for pixel in pixels.iter().filter(|pixel| pixel[3] > 30) {
@@ -202,7 +329,7 @@ fn scaling_keeps_shape_and_colour() {
     }
     let covered = pixels.iter().map(|pixel| f32::from(pixel[3]) / 255.0).sum::<f32>();
     assert!((covered - 314.0).abs() < 8.0, "{covered}");
-    let larger = Target::read(&path, Some(400)).unwrap();
+    let larger = Target::read(&path, Reading::sized(400)).unwrap();
     assert_eq!((larger.width, larger.height), (400, 200));
 }
 
@@ -233,7 +360,7 @@ fn every_picture_in_assets_has_a_model_that_passes() {
     assert!(pictures.len() >= 8, "{pictures:?}");
     for picture in pictures {
         let path = assets.join("models").join(picture.with_extension("nca").file_name().unwrap());
-        let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, None).unwrap());
+        let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, Reading::default()).unwrap());
         assert_eq!(model.target(), Some(&target), "{}: another picture", path.display());
         let scorecard = Scorecard::of(&model, &target);
         assert!(scorecard.passes(), "{}: {scorecard:?}", path.display());
@@ -243,14 +370,25 @@ fn every_picture_in_assets_has_a_model_that_passes() {
 /// One whole step, optimiser and all, by the fused operation and by ndarray's own.
 #[test]
 fn a_step_on_flex_and_on_ndarray_agree() {
+    agrees_with_flex(TrainDevice::Ndarray, 1e-5);
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_step_on_flex_and_on_wgpu_agree() {
+    crate::support::on_the_gpu(|| agrees_with_flex(TrainDevice::Wgpu, 1e-4));
+}
+
+/// The first two steps, to a share of their loss.
+fn agrees_with_flex(device: TrainDevice, bound: f32) {
     let after = |device| {
         let mut trainer = Trainer::new(TrainConfig { device, ..config(10) }, picture(8)).unwrap();
         let steps: Vec<f32> = (0..2).map(|_| trainer.step().unwrap().loss).collect();
         (steps, trainer.model().unwrap().weights().clone())
     };
     let (flex, weights) = after(TrainDevice::Flex);
-    let (ndarray, others) = after(TrainDevice::Ndarray);
-    assert!(flex.iter().zip(&ndarray).all(|(a, b)| (a - b).abs() < 1e-5 * a), "{flex:?} {ndarray:?}");
+    let (other, others) = after(device);
+    assert!(flex.iter().zip(&other).all(|(a, b)| (a - b).abs() < bound * a), "{flex:?} {other:?}");
     let pairs: Vec<(f32, f32)> = weights.output_weight.into_iter().zip(others.output_weight).collect();
     // Adam's first steps have the size of the learning rate, whatever that of the gradient: where
     // that is rounding, so is the step's sign.

@@ -1,7 +1,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use bevy_nca::{
-    rule::{Model, Target},
+    rule::{Model, Reading, Target},
     scorecard::{SEEDS, Scorecard, Test, Wound},
 };
 use clap::Args;
@@ -28,7 +28,7 @@ impl Eval {
         let target = match (&self.against, model.target()) {
             (Some(path), trained) => {
                 let size = trained.map(|target| target.width.max(target.height) as u32);
-                read = Target::read(path, size)?;
+                read = Target::read(path, Reading { size, ..Reading::default() })?;
                 &read
             }
             (None, Some(target)) => target,

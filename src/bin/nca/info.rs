@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use bevy_nca::rule::Model;
+use bevy_nca::rule::{Model, printable};
 use clap::Args;
 
 use crate::Result;
@@ -19,7 +19,7 @@ impl Info {
             + weights.hidden_bias.len()
             + weights.output_weight.len()
             + weights.output_bias.len();
-        let line = |name: &str, value: String| println!("{name:<14}{value}");
+        let line = |name: &str, value: String| println!("{:<14}{}", printable(name), printable(&value));
         line("name", rule.name.clone());
         line("grid", format!("{} x {} cells", rule.grid[0], rule.grid[1]));
         line("channels", rule.channels.to_string());

@@ -5,6 +5,8 @@ mod eval;
 mod import;
 mod info;
 mod run;
+#[cfg(feature = "train")]
+mod signals;
 mod simulation;
 #[cfg(feature = "train")]
 mod train;

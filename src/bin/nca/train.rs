@@ -2,20 +2,16 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 use bevy_nca::{
-    rule::Target,
+    rule::{Filter, Model, Reading, Target},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, Trainer},
 };
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Result, eval};
+use crate::{Result, eval, signals::Signals};
 
 #[derive(Args)]
 pub struct Train {
@@ -28,6 +24,13 @@ pub struct Train {
     /// Pixels that the longer side is scaled to, 4 to 128 [default: as it is up to 64 pixels, else 40].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=128))]
     size: Option<u32>,
+    /// How the picture is scaled [default: area for pixel art, which is scaled up by whole factors only; else lanczos].
+    #[arg(long, value_enum, value_name = "FILTER")]
+    filter: Option<Filter>,
+    /// Columns and rows of a sheet of frames, as 6x1: the body is the union of the frames. 1x1 says that a picture is
+    /// no sheet.
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = frames)]
+    frames: Option<[u32; 2]>,
     /// Empty cells around the picture on each side [default: 8].
     #[arg(long, value_name = "N")]
     padding: Option<u32>,
@@ -61,12 +64,23 @@ pub struct Train {
     /// Where checkpoints, metrics and previews are kept [default: MODEL with the extension .run].
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Goes on with the run in this folder, by its own settings.
+    /// Begins with the weights of this model, a `.nca` file, whose channels and hidden width it keeps.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["channels", "hidden"])]
+    from: Option<PathBuf>,
+    /// Goes on with the run in this folder, by its own settings; with --iterations or --minutes, until so much is used
+    /// up in all, also if it has come to its end.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "image", "size", "padding", "mode", "channels", "hidden", "iterations", "minutes", "full", "seed", "device",
-        "config", "run_dir",
+        "image", "size", "filter", "frames", "padding", "mode", "channels", "hidden", "seed", "device", "config",
+        "run_dir", "from",
     ])]
     resume: Option<PathBuf>,
+}
+
+fn frames(text: &str) -> std::result::Result<[u32; 2], String> {
+    let wanted = || format!("found `{text}`; wanted COLUMNSxROWS, as 6x1");
+    let (columns, rows) = text.split_once('x').ok_or_else(wanted)?;
+    let count = |text: &str| text.parse().ok().filter(|count| (1..=1024).contains(count)).ok_or_else(wanted);
+    Ok([count(columns)?, count(rows)?])
 }
 
 impl Train {
@@ -79,13 +93,11 @@ impl Train {
             std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
         let mut run = match (&self.resume, &self.image) {
-            (Some(folder), _) => Run::resume(folder)?,
+            (Some(folder), _) => self.go_on(folder)?,
             (None, Some(image)) => self.begin(image)?,
             (None, None) => return Err("wanted a picture, or --resume".into()),
         };
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = stop.clone();
-        ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
+        let signals = Signals::listen()?;
 
         let [width, height] = run.trainer().model()?.rule().grid;
         eprintln!("{}: {width} x {height} cells; the run is kept in {}", self.output.display(), run.folder().display());
@@ -102,6 +114,13 @@ impl Train {
             }
             let rate = f64::from(step.iteration) / progress.trainer.seconds();
             bar.set_message(format!("step {}, loss {average:.5}, {rate:.1} steps/s", step.iteration));
+            if progress.begun_anew {
+                loss = None;
+                let seed = progress.trainer.attempt();
+                let line =
+                    format!("nothing has grown by step {}: begun anew with other weights, {seed}", step.iteration);
+                if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+            }
             if let Some(scorecard) = progress.scorecard {
                 let verdict = if scorecard.passes() { "passes" } else { "does not pass yet" };
                 let share = scorecard.strain();
@@ -111,18 +130,26 @@ impl Train {
                 );
                 if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
             }
-            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if signals.received().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         bar.finish_and_clear();
         let folder = run.folder().display();
         if ending == Ending::Interrupted {
-            println!(
-                "stopped at step {}; to go on: nca train --resume {folder} -o {}",
-                run.trainer().iteration(),
-                self.output.display()
-            );
-            // As a shell expects of what Ctrl-C ended.
-            return Ok(ExitCode::from(130));
+            let output = self.output.display();
+            let steps = run.trainer().iteration();
+            match run.best() {
+                Some(best) => {
+                    best.model.write(&self.output)?;
+                    let share = best.scorecard.strain();
+                    println!("{output}: the best model so far; its worst error is {share:.2} of its gate");
+                }
+                None => {
+                    run.trainer().model()?.write(&self.output)?;
+                    println!("{output}: the model of step {steps}; none has been measured yet");
+                }
+            }
+            println!("stopped at step {steps}; to go on: nca train --resume {folder} -o {output}");
+            return Ok(signals.exit_code());
         }
         let best = run.best().ok_or("the run has no model yet")?;
         best.model.write(&self.output)?;
@@ -134,6 +161,22 @@ impl Train {
             run.trainer().iteration()
         );
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The run in a folder, by its own settings, but for how long it goes on.
+    fn go_on(&self, folder: &Path) -> Result<Run> {
+        let mut run = Run::resume(folder)?;
+        if self.full {
+            run.forbid_early_stop()?;
+        }
+        if let Some(budget) = self.budget() {
+            run.extend(budget)?;
+        }
+        Ok(run)
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        self.iterations.map(Budget::Iterations).or(self.minutes.map(Budget::Minutes))
     }
 
     /// A new run, by the options and the config file.
@@ -158,15 +201,24 @@ impl Train {
         config.hidden = self.hidden.unwrap_or(config.hidden);
         config.seed = self.seed.unwrap_or(config.seed);
         config.early_stop &= !self.full;
-        let budget = self.iterations.map(Budget::Iterations).or(self.minutes.map(Budget::Minutes));
-        config.budget = budget.unwrap_or(config.budget);
+        config.budget = self.budget().unwrap_or(config.budget);
         config.mode = self.mode.unwrap_or(config.mode);
         config.device = self.device.unwrap_or(config.device);
 
-        let mut target = Target::read(image, self.size)?;
+        let mut reading = Reading { size: self.size, filter: self.filter.unwrap_or_default(), frames: self.frames };
+        let mut target = Target::read(image, reading)?;
         if self.size.is_none() && target.width.max(target.height) > 64 {
             eprintln!("{}: scaled down to 40 pixels; --size sets another size", image.display());
-            target = Target::read(image, Some(40))?;
+            reading.size = Some(40);
+            target = Target::read(image, reading)?;
+        }
+        if let Some(size) = self.size.filter(|size| target.width.max(target.height) as u32 != *size) {
+            eprintln!(
+                "{}: scaled to {} x {} pixels, since {size} are no whole factor; --filter scales pixel art otherwise",
+                image.display(),
+                target.width,
+                target.height
+            );
         }
         if target.is_opaque() {
             eprintln!(
@@ -175,7 +227,10 @@ impl Train {
             );
         }
         let folder = self.run_dir.clone().unwrap_or_else(|| self.output.with_extension("run"));
-        Ok(Run::create(folder, config, target)?)
+        match &self.from {
+            Some(model) => Ok(Run::create_from(folder, config, target, &Model::read(model)?)?),
+            None => Ok(Run::create(folder, config, target)?),
+        }
     }
 }
 

@@ -1,0 +1,359 @@
+//! Reading the picture that a sprite should be from a file, and scaling it.
+
+use std::path::{Path, PathBuf};
+
+use image::{ImageReader, Limits, Rgba32FImage, RgbaImage, imageops::FilterType};
+
+use super::Target;
+
+/// A picture that no sprite can be made of.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// The file cannot be read, or is no picture.
+    #[error("{}: {what}; wanted a PNG file", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        what: String,
+    },
+    /// The picture has more pixels on a side than are read.
+    #[error("{}: found too many pixels; wanted at most {limit} on a side", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most on a side.
+        limit: u32,
+    },
+    /// Nothing of the picture can be seen.
+    #[error("{}: every pixel is transparent, or nearly so; wanted a picture to grow", path.display())]
+    Transparent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The picture is a row, a column or a grid of pictures.
+    #[error(
+        "{}: {}x{} pixels look like a sheet of frames; wanted to know how they lie: `--frames {}x{}`, or `--frames 1x1` \
+         if it is one picture",
+        path.display(), size[0], size[1], frames[0], frames[1]
+    )]
+    Sheet {
+        /// The file.
+        path: PathBuf,
+        /// Width and height in pixels.
+        size: [u32; 2],
+        /// The columns and rows that it seems to have.
+        frames: [u32; 2],
+    },
+    /// The sheet cannot be cut into so many frames.
+    #[error("{}: {}x{} pixels cannot be cut into {}x{} frames of whole pixels", path.display(), size[0], size[1], frames[0], frames[1])]
+    Frames {
+        /// The file.
+        path: PathBuf,
+        /// Width and height in pixels.
+        size: [u32; 2],
+        /// The columns and rows asked for.
+        frames: [u32; 2],
+    },
+}
+
+/// How a picture is scaled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Filter {
+    /// Pixel art, which has few colours, by [`Filter::Area`], and up by whole factors only; all else by
+    /// [`Filter::Lanczos`].
+    #[default]
+    Auto,
+    /// Each pixel is the nearest one of the picture.
+    Nearest,
+    /// Each pixel is the mean of all that it covers.
+    Area,
+    /// By a Lanczos filter: sharp, for drawings and photographs.
+    Lanczos,
+}
+
+/// How a picture is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The pixels of its longer side; default `None`, as it is.
+    pub size: Option<u32>,
+    /// How it is scaled to that.
+    pub filter: Filter,
+    /// Columns and rows of a sheet, of which the union is read: of each pixel the most alpha that it has in any frame,
+    /// and the mean of its colours, weighted by alpha. Default `None`: one picture, and what looks like a sheet is an
+    /// error.
+    pub frames: Option<[u32; 2]>,
+}
+
+impl Reading {
+    /// Scaled so that the longer side has so many pixels.
+    pub fn sized(size: u32) -> Self {
+        Self { size: Some(size), ..Self::default() }
+    }
+}
+
+/// The most alpha that no cell can live by; see [`Alive`](crate::rule::Alive).
+const FAINT: u8 = 26;
+/// Pixel art has at most so many colours.
+const FEW_COLOURS: usize = 64;
+
+impl Target {
+    /// Pixels on a side that a picture may have before it is scaled down.
+    pub const MOST_PIXELS: u32 = 4096;
+
+    /// Reads a picture, and scales it.
+    ///
+    /// Colours are scaled premultiplied by alpha, so that transparent pixels do not bleed in.
+    ///
+    /// # Errors
+    /// See [`TargetError`].
+    pub fn read(path: impl AsRef<Path>, reading: Reading) -> Result<Self, TargetError> {
+        let path = path.as_ref();
+        let image = open(path)?;
+        let size = [image.width(), image.height()];
+        let image = match reading.frames {
+            Some(frames) => {
+                union(&image, frames).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?
+            }
+            None => match sheet(&image) {
+                Some(frames) => return Err(TargetError::Sheet { path: path.to_owned(), size, frames }),
+                None => image,
+            },
+        };
+        let seen = |image: &RgbaImage| image.pixels().any(|pixel| pixel[3] > FAINT);
+        if !seen(&image) {
+            return Err(TargetError::Transparent { path: path.to_owned() });
+        }
+        let target = match reading.size {
+            Some(size) => scaled(image, size, reading.filter),
+            None => image,
+        };
+        if !seen(&target) {
+            return Err(TargetError::Transparent { path: path.to_owned() });
+        }
+        Ok(Self { width: target.width() as usize, height: target.height() as usize, rgba: target.into_raw() })
+    }
+}
+
+fn open(path: &Path) -> Result<RgbaImage, TargetError> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| TargetError::Unreadable { path: path.to_owned(), what: error.to_string() };
+    let mut reader =
+        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| unreadable(&error))?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(Target::MOST_PIXELS);
+    limits.max_image_height = Some(Target::MOST_PIXELS);
+    reader.limits(limits);
+    let image = reader.decode().map_err(|error| match error {
+        image::ImageError::Limits(_) => TargetError::TooLarge { path: path.to_owned(), limit: Target::MOST_PIXELS },
+        error => unreadable(&error),
+    })?;
+    Ok(image.into_rgba8())
+}
+
+/// The columns and rows that a picture seems to be a sheet of: it is long, and nothing crosses from a frame to the next.
+fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
+    let (width, height) = image.dimensions();
+    let is_wide = width >= height;
+    let (long, short) = if is_wide { (width, height) } else { (height, width) };
+    let is_empty = |line: u32| {
+        (0..short).all(|at| {
+            let (x, y) = if is_wide { (line, at) } else { (at, line) };
+            image.get_pixel(x, y)[3] <= FAINT
+        })
+    };
+    let is_cut = |at: u32| is_empty(at) || is_empty(at - 1);
+    // Frames are about as high as wide.
+    let shape = |count: u32| f64::from(long / count) / f64::from(short);
+    let is_sheet = |count: &u32| {
+        let (count, side) = (*count, long / count);
+        long.is_multiple_of(count)
+            && (0.5..=2.0).contains(&shape(count))
+            && (1..count).all(|frame| is_cut(frame * side))
+            && (0..count).all(|frame| !(frame * side..(frame + 1) * side).all(is_empty))
+    };
+    if 2 * long < 5 * short {
+        return None;
+    }
+    let counts = (2..=long).filter(is_sheet);
+    let count = counts.min_by(|a, b| shape(*a).ln().abs().total_cmp(&shape(*b).ln().abs()))?;
+    Some(if is_wide { [count, 1] } else { [1, count] })
+}
+
+/// The union of a sheet's frames; `None` if they are not of whole pixels.
+fn union(image: &RgbaImage, [columns, rows]: [u32; 2]) -> Option<RgbaImage> {
+    let (width, height) = (image.width().checked_div(columns)?, image.height().checked_div(rows)?);
+    if width == 0 || height == 0 || width * columns != image.width() || height * rows != image.height() {
+        return None;
+    }
+    Some(RgbaImage::from_fn(width, height, |x, y| {
+        let frames = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
+        let (mut alpha, mut weight, mut sums) = (0, 0u32, [0u32; 3]);
+        for (column, row) in frames {
+            let image::Rgba([r, g, b, a]) = *image.get_pixel(column * width + x, row * height + y);
+            alpha = alpha.max(a);
+            weight += u32::from(a);
+            sums = [0, 1, 2].map(|i| sums[i] + u32::from([r, g, b][i]) * u32::from(a));
+        }
+        let [r, g, b] = sums.map(|sum| ((sum + weight / 2).checked_div(weight).unwrap_or(0)) as u8);
+        image::Rgba([r, g, b, alpha])
+    }))
+}
+
+/// Scaled so that the longer side has so many pixels, or, by whole factors, at most so many.
+fn scaled(image: RgbaImage, size: u32, filter: Filter) -> RgbaImage {
+    let (width, height) = image.dimensions();
+    let longest = width.max(height);
+    if size == longest {
+        return image;
+    }
+    let filter = match filter {
+        Filter::Auto if !is_pixel_art(&image) => Filter::Lanczos,
+        Filter::Auto if size > longest => {
+            let factor = size / longest;
+            return image::imageops::resize(&image, width * factor, height * factor, FilterType::Nearest);
+        }
+        Filter::Auto => Filter::Area,
+        filter => filter,
+    };
+    let side =
+        |side: u32| ((u64::from(side) * u64::from(size) + u64::from(longest) / 2) / u64::from(longest)).max(1) as u32;
+    let (width, height) = (side(width), side(height));
+    match filter {
+        Filter::Nearest => image::imageops::resize(&image, width, height, FilterType::Nearest),
+        Filter::Area => straight(&area(&premultiplied(&image), width, height)),
+        Filter::Auto | Filter::Lanczos => {
+            // It overshoots, in colours as much as in alpha; clipped alone, they would shift.
+            const HEADROOM: f32 = 0.5;
+            let mut premultiplied = premultiplied(&image);
+            premultiplied.iter_mut().for_each(|value| *value *= HEADROOM);
+            let mut resized = image::imageops::resize(&premultiplied, width, height, FilterType::Lanczos3);
+            resized.iter_mut().for_each(|value| *value /= HEADROOM);
+            straight(&resized)
+        }
+    }
+}
+
+fn is_pixel_art(image: &RgbaImage) -> bool {
+    let mut colours = std::collections::HashSet::new();
+    image.pixels().filter(|pixel| pixel[3] > 0).all(|pixel| {
+        colours.insert(pixel.0);
+        colours.len() <= FEW_COLOURS
+    })
+}
+
+fn premultiplied(image: &RgbaImage) -> Rgba32FImage {
+    Rgba32FImage::from_fn(image.width(), image.height(), |x, y| {
+        let [r, g, b, a] = image.get_pixel(x, y).0.map(|value| f32::from(value) / 255.0);
+        image::Rgba([r * a, g * a, b * a, a])
+    })
+}
+
+fn straight(premultiplied: &Rgba32FImage) -> RgbaImage {
+    RgbaImage::from_fn(premultiplied.width(), premultiplied.height(), |x, y| {
+        let [r, g, b, a] = premultiplied.get_pixel(x, y).0;
+        let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+        let is_empty = byte(a) == 0;
+        image::Rgba(if is_empty { [0; 4] } else { [byte(r / a), byte(g / a), byte(b / a), byte(a)] })
+    })
+}
+
+/// The mean of what each pixel covers.
+fn area(image: &Rgba32FImage, width: u32, height: u32) -> Rgba32FImage {
+    // The pixels that one covers on an axis, and the share of each.
+    let covers = |to: u32, from: u32, at: u32| {
+        let step = f64::from(from) / f64::from(to);
+        let (first, last) = (f64::from(at) * step, f64::from(at + 1) * step);
+        (first as u32..(last.ceil() as u32).min(from)).map(move |pixel| {
+            let share = (last.min(f64::from(pixel + 1)) - first.max(f64::from(pixel))) / step;
+            (pixel, share as f32)
+        })
+    };
+    Rgba32FImage::from_fn(width, height, |x, y| {
+        let mut mean = [0.0; 4];
+        for (row, down) in covers(height, image.height(), y) {
+            for (column, across) in covers(width, image.width(), x) {
+                let pixel = image.get_pixel(column, row).0;
+                mean.iter_mut().zip(pixel).for_each(|(mean, value)| *mean += value * across * down);
+            }
+        }
+        image::Rgba(mean)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RED: image::Rgba<u8> = image::Rgba([200, 0, 0, 255]);
+    const BLUE: image::Rgba<u8> = image::Rgba([0, 0, 100, 255]);
+    const NONE: image::Rgba<u8> = image::Rgba([9, 9, 9, 0]);
+
+    /// A disc of two colours.
+    fn disc(side: u32) -> RgbaImage {
+        let middle = side as f32 / 2.0;
+        RgbaImage::from_fn(side, side, |x, y| {
+            let inside = (x as f32 + 0.5 - middle).hypot(y as f32 + 0.5 - middle) < middle * 0.8;
+            if !inside {
+                NONE
+            } else if x < side / 2 {
+                RED
+            } else {
+                BLUE
+            }
+        })
+    }
+
+    #[test]
+    fn pixel_art_keeps_its_pixels() {
+        let art = disc(16);
+        let up = scaled(art.clone(), 40, Filter::Auto);
+        assert_eq!(up.dimensions(), (32, 32), "by a whole factor");
+        assert!(up.enumerate_pixels().all(|(x, y, pixel)| pixel == art.get_pixel(x / 2, y / 2)));
+        assert_eq!(scaled(art.clone(), 40, Filter::Nearest).dimensions(), (40, 40));
+        // Halves of whole blocks are the blocks again.
+        assert_eq!(scaled(up, 16, Filter::Auto).pixels().filter(|pixel| **pixel == RED).count(), {
+            art.pixels().filter(|pixel| **pixel == RED).count()
+        });
+        // In between, no colour is brighter than the art's: an area filter does not ring.
+        let down = scaled(disc(37), 20, Filter::Auto);
+        assert!(down.pixels().all(|pixel| pixel[0] <= 201 && pixel[2] <= 101 && pixel[1] <= 1), "no green, no ringing");
+        let total = |image: &RgbaImage| image.pixels().map(|pixel| f64::from(pixel[3])).sum::<f64>();
+        let (before, after) = (total(&disc(37)) / 37.0 / 37.0, total(&down) / 400.0);
+        assert!((before - after).abs() < 0.5, "{before}, {after}");
+    }
+
+    #[test]
+    fn sheets_are_noticed() {
+        let of = |frames: u32, frame: &RgbaImage, is_wide: bool| {
+            let (w, h) = frame.dimensions();
+            let size = if is_wide { (w * frames, h) } else { (w, h * frames) };
+            RgbaImage::from_fn(size.0, size.1, |x, y| *frame.get_pixel(x % w, y % h))
+        };
+        assert_eq!(sheet(&of(6, &disc(24), true)), Some([6, 1]));
+        assert_eq!(sheet(&of(4, &disc(24), false)), Some([1, 4]));
+        assert_eq!(sheet(&disc(24)), None);
+        assert_eq!(sheet(&of(2, &disc(24), true)), None, "two beside each other may be one picture");
+        assert_eq!(sheet(&RgbaImage::from_pixel(60, 10, RED)), None, "a bar");
+        let rod = RgbaImage::from_fn(60, 12, |_, y| if (4..8).contains(&y) { RED } else { NONE });
+        assert_eq!(sheet(&rod), None);
+    }
+
+    #[test]
+    fn the_union_of_frames_has_all_their_pixels() {
+        let sheet = RgbaImage::from_fn(6, 2, |x, y| match (x, y) {
+            (0, 0) | (2, 0) => RED,
+            (4, 0) | (5, 1) => BLUE,
+            (3, 1) => image::Rgba([0, 40, 0, 51]),
+            _ => NONE,
+        });
+        let union = union(&sheet, [3, 1]).unwrap();
+        assert_eq!(union.get_pixel(0, 0).0, [133, 0, 33, 255]);
+        assert_eq!(union.get_pixel(1, 0)[3], 0);
+        assert_eq!(union.get_pixel(1, 1).0, [0, 7, 83, 255]);
+        assert!(super::union(&sheet, [4, 1]).is_none() && super::union(&sheet, [0, 1]).is_none());
+        assert!(super::union(&sheet, [12, 1]).is_none());
+    }
+}
