@@ -66,16 +66,25 @@ pub fn app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGp
     app_on(backend, &add)
 }
 
+/// The same with a renderer, also where the CPU simulates, as in a game with a window.
+///
+/// # Errors
+/// [`NoGpu`], if there is none to render on.
+pub fn rendered_app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
+    find_gpu().ok_or_else(|| NoGpu("no adapter was found".to_owned()))?;
+    Ok(build(backend, true, &add))
+}
+
 fn app_on(backend: NcaBackend, add: &dyn Fn(&mut App)) -> Result<App, NoGpu> {
     match backend {
-        NcaBackend::Cpu => Ok(build(NcaBackend::Cpu, add)),
+        NcaBackend::Cpu => Ok(build(NcaBackend::Cpu, false, add)),
         NcaBackend::Auto if gpus().iter().all(|gpu| gpu.device_type == wgpu::DeviceType::Cpu) => {
             app_on(NcaBackend::Cpu, add)
         }
         NcaBackend::Auto => app_on(NcaBackend::Gpu, add).or_else(|_| app_on(NcaBackend::Cpu, add)),
         NcaBackend::Gpu => {
             find_gpu().ok_or_else(|| NoGpu("no adapter with compute shaders was found".to_owned()))?;
-            let app = build(NcaBackend::Gpu, add);
+            let app = build(NcaBackend::Gpu, true, add);
             let world = app.world();
             match (world.get_resource::<RenderAdapter>(), world.get_resource::<RenderDevice>()) {
                 (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device).map_err(NoGpu)?,
@@ -86,13 +95,13 @@ fn app_on(backend: NcaBackend, add: &dyn Fn(&mut App)) -> Result<App, NoGpu> {
     }
 }
 
-fn build(backend: NcaBackend, add: &dyn Fn(&mut App)) -> App {
+fn build(backend: NcaBackend, is_rendered: bool, add: &dyn Fn(&mut App)) -> App {
     let frame = Duration::from_secs(1) / 60;
     let mut app = App::new();
     app.add_plugins((TaskPoolPlugin::default(), FrameCountPlugin, TimePlugin, TransformPlugin, AssetPlugin::default()))
         .insert_resource(TimeUpdateStrategy::ManualDuration(frame))
         .insert_resource(Time::<Fixed>::from_duration(frame));
-    if backend == NcaBackend::Gpu {
+    if is_rendered {
         app.add_plugins((
             WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() },
             RenderPlugin { synchronous_pipeline_compilation: true, ..default() },

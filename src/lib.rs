@@ -120,10 +120,10 @@ pub mod prelude {
     #[cfg(feature = "egui")]
     pub use crate::inspector::{NcaInspector, NcaInspectorPlugin};
     pub use crate::sprite::{
-        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaHeal, NcaHit,
-        NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore,
-        NcaRestoreRefused, NcaSave, NcaSaved, NcaSleeping, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems,
-        NcaTexture, NcaTissue, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
+        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaFilter, NcaHeal,
+        NcaHit, NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown,
+        NcaRestore, NcaRestoreRefused, NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSleeping, NcaSnapshot,
+        NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTissue, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
     };
     #[cfg(feature = "avian2d")]
     pub use crate::sprite::{NcaCollider, NcaImpact};

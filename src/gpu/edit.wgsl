@@ -24,10 +24,14 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     let cell = id.y * params.size.x + id.x;
     let here = job.slot * cells() + cell;
     let lived = lives(job.slot, cell);
-    if (job.flags & (SEED | CELLS)) != 0u && cell == 0u {
-        // Whoever was here in this frame is not counted with the newcomer.
-        for (var word = 0u; word < CENSUS; word++) {
+    let words = (cells() + 31u) / 32u;
+    // Whoever was here in this frame is not counted with the newcomer.
+    if (job.flags & (SEED | CELLS)) != 0u {
+        for (var word = 0u; cell == 0u && word < CENSUS; word++) {
             atomicStore(&census[job.slot * CENSUS + word], 0u);
+        }
+        if cell < words {
+            atomicStore(&census[params.capacity * CENSUS + job.slot * words + cell], 0u);
         }
     }
     if (job.flags & SEED) != 0u {
@@ -44,7 +48,6 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
         ground[here] = OCCUPIED;
     }
     var mask = job.payload;
-    let words = (cells() + 31u) / 32u;
     if (job.flags & SCAR) != 0u {
         let dies = in_mask(mask, cell);
         ground[here] = (ground[here] & OCCUPIED) | u32(dies) * DEAD;

@@ -23,8 +23,9 @@ use super::{
     census::CensusReadbacks,
     pipelines::{Params, PipelineIds, PipelineSets, layout},
     readback::Readbacks,
+    work::Wish,
 };
-use crate::rule::{Model, Reference};
+use crate::rule::{Model, Reference, printable};
 
 /// What the main world says of a population.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ pub(super) struct GpuPopulation {
     painted: Option<TextureId>,
     /// How sprites look, by slot, to paint them anew.
     looks: Vec<Look>,
-    /// Its model has been replaced.
+    /// Its model, or what a grown sprite of it looks like, has been replaced.
     outdated: bool,
     /// When it came, until its pipelines are there.
     begun: Option<Instant>,
@@ -111,7 +112,8 @@ impl GpuPopulations {
     /// Takes a population's work over. Call once a frame for each population that lives.
     pub(crate) fn receive(&mut self, id: u32, spec: &PopulationSpec, work: &mut Work) -> Standing {
         if let Some(population) = self.populations.get_mut(&id) {
-            population.outdated |= !Arc::ptr_eq(&population.spec.model, &spec.model);
+            population.outdated |= !Arc::ptr_eq(&population.spec.model, &spec.model)
+                || !Arc::ptr_eq(&population.spec.reference, &spec.reference);
             population.spec = spec.clone();
             population.work.append(work);
             // Taken, so that a renderer that has stopped is not thought ready for ever.
@@ -134,8 +136,16 @@ impl GpuPopulations {
 
     /// Drops every population that the main world has no more.
     pub(crate) fn retain(&mut self, lives: impl Fn(u32) -> bool) {
-        self.populations.retain(|id, _| lives(*id));
-        self.arrived.retain(|id, _| lives(*id));
+        let Self { populations, arrived, readbacks, .. } = self;
+        let mut keep = |id: u32, work: &Work| {
+            let lives = lives(id);
+            if !lives {
+                readbacks.give_up(work.wishes.iter().cloned());
+            }
+            lives
+        };
+        populations.retain(|id, population| keep(*id, &population.work));
+        arrived.retain(|id, (_, work)| keep(*id, work));
     }
 
     /// Cells that have been read back since the last call.
@@ -149,9 +159,19 @@ impl GpuPopulations {
     }
 }
 
-/// Starts with nothing, also after a device was lost.
-pub(super) fn forget_populations(mut commands: Commands) {
-    commands.insert_resource(GpuPopulations::default());
+/// Starts with nothing, also after a device was lost. What was to be read from that one is answered: it cannot be had.
+pub(super) fn forget_populations(mut commands: Commands, lost: Option<ResMut<GpuPopulations>>) {
+    let mut readbacks = Readbacks::default();
+    if let Some(mut lost) = lost {
+        let GpuPopulations { populations, arrived, .. } = &mut *lost;
+        let works = populations.values().map(|population| &population.work);
+        let wishes: Vec<Wish> =
+            works.chain(arrived.values().map(|(_, work)| work)).flat_map(|work| &work.wishes).cloned().collect();
+        readbacks = std::mem::take(&mut lost.readbacks);
+        readbacks.give_up(wishes);
+        readbacks.give_all_up();
+    }
+    commands.insert_resource(GpuPopulations { readbacks, ..default() });
 }
 
 /// Makes or grows buffers, uploads this frame's work, and makes bind groups where something changed.
@@ -216,7 +236,7 @@ impl GpuPopulation {
         }
         self.tick.fit(device, &self.spec, self.work.most_at_once());
         if let Some(error) = self.pipelines.failed(cache).filter(|_| !self.failed) {
-            error!("the model `{}` cannot run on the GPU: {error}", self.spec.model.rule().name);
+            error!("the model `{}` cannot run on the GPU: {error}", printable(&self.spec.model.rule().name));
             self.failed = true;
         }
         let atlas = images.get(self.spec.atlas);
@@ -225,7 +245,7 @@ impl GpuPopulation {
         if let Some(begun) = self.begun.take() {
             debug!(
                 "`{}` ticks on the GPU; its shaders were ready after {:.0?}",
-                self.spec.model.rule().name,
+                printable(&self.spec.model.rule().name),
                 begun.elapsed()
             );
         }

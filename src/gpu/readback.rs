@@ -29,7 +29,7 @@ pub(crate) struct CellsRead {
 }
 
 struct Pending {
-    wish: Wish,
+    id: u64,
     spec: PopulationSpec,
     buffer: Buffer,
 }
@@ -60,11 +60,16 @@ impl<T> Arrivals<T> {
     }
 }
 
-/// Copies under way.
+/// Copies under way. Each wish is answered once, also when the device is lost meanwhile.
 #[derive(Default)]
 pub(super) struct Readbacks {
     copied: Vec<Pending>,
-    arrivals: Arrivals<CellsRead>,
+    /// Wishes of which no answer has come yet, by number.
+    in_flight: Vec<(u64, Wish)>,
+    next: u64,
+    arrivals: Arrivals<(u64, Option<State>)>,
+    /// Wishes that cannot be granted.
+    given_up: Vec<Wish>,
 }
 
 impl Readbacks {
@@ -73,8 +78,7 @@ impl Readbacks {
         let size = population.spec.state_bytes();
         for wish in &population.work.wishes {
             if wish.late {
-                let Wish { entity, tick, note, .. } = wish.clone();
-                let _ = self.arrivals.sender.send(CellsRead { entity, tick, note, state: None });
+                self.given_up.push(wish.clone());
                 continue;
             }
             let buffer = context.render_device().create_buffer(&BufferDescriptor {
@@ -85,20 +89,41 @@ impl Readbacks {
             });
             let first = u64::from(wish.slot) * size;
             context.command_encoder().copy_buffer_to_buffer(&population.cells.states, first, &buffer, 0, size);
-            self.copied.push(Pending { wish: wish.clone(), spec: population.spec.clone(), buffer });
+            let id = self.next;
+            self.next += 1;
+            self.in_flight.push((id, wish.clone()));
+            self.copied.push(Pending { id, spec: population.spec.clone(), buffer });
         }
     }
 
+    /// Wishes that cannot be granted any more.
+    pub(super) fn give_up(&mut self, wishes: impl IntoIterator<Item = Wish>) {
+        self.given_up.extend(wishes);
+    }
+
+    /// The device was lost: nothing that is in flight will come.
+    pub(super) fn give_all_up(&mut self) {
+        self.copied.clear();
+        self.given_up.extend(self.in_flight.drain(..).map(|(_, wish)| wish));
+    }
+
+    /// What has been answered since the last call.
     pub(super) fn take(&mut self) -> Vec<CellsRead> {
-        self.arrivals.take().collect()
+        let Self { in_flight, arrivals, given_up, .. } = self;
+        let answer = |wish: Wish, state| CellsRead { entity: wish.entity, tick: wish.tick, note: wish.note, state };
+        let granted = arrivals.take().filter_map(|(id, state)| {
+            let index = in_flight.iter().position(|(of, _)| *of == id)?;
+            Some(answer(in_flight.remove(index).1, state))
+        });
+        granted.chain(given_up.drain(..).map(|wish| answer(wish, None))).collect()
     }
 }
 
 /// Asks for the copies, after they were submitted.
 pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
     populations.census.map();
-    let Readbacks { copied, arrivals } = &mut populations.readbacks;
-    for Pending { wish, spec, buffer } in copied.drain(..) {
+    let Readbacks { copied, arrivals, .. } = &mut populations.readbacks;
+    for Pending { id, spec, buffer } in copied.drain(..) {
         let sender = arrivals.sender();
         buffer.clone().slice(..).map_async(MapMode::Read, move |result| {
             let state = result.ok().and_then(|()| {
@@ -111,7 +136,7 @@ pub(super) fn map_readbacks(mut populations: ResMut<super::GpuPopulations>) {
                     }
                 }
             });
-            let _ = sender.send(CellsRead { entity: wish.entity, tick: wish.tick, note: wish.note, state });
+            let _ = sender.send((id, state));
         });
     }
 }

@@ -75,7 +75,7 @@ pub(super) struct Wish {
     pub(super) entity: Entity,
     pub(super) tick: u32,
     pub(super) note: Note,
-    /// The sprite has ticked on since; its cells of that tick cannot be had.
+    /// The sprite has ticked on since, or another one is there; its cells of that tick cannot be had.
     pub(super) late: bool,
 }
 
@@ -226,7 +226,9 @@ impl Work {
             let again: HashSet<u32> = later.ticks.iter().map(|job| job.slot).collect();
             self.counts.retain(|wish| !again.contains(&wish.slot));
             self.ticks.iter_mut().filter(|job| again.contains(&job.slot)).for_each(|job| job.flags &= !PAINT);
-            self.wishes.iter_mut().for_each(|wish| wish.late |= again.contains(&wish.slot));
+            let renewed = later.edits.iter().filter(|job| job.flags & (SEED | CELLS) != 0).map(|job| job.slot);
+            let gone: HashSet<u32> = again.iter().copied().chain(renewed).collect();
+            self.wishes.iter_mut().for_each(|wish| wish.late |= gone.contains(&wish.slot));
         }
         let (edits, ticks, payload) = (self.edits.len() as u32, self.ticks.len() as u32, self.payload.len() as u32);
         self.steps.extend(later.steps.drain(..).map(|step| Step {

@@ -2,7 +2,11 @@
 
 use std::f32::consts::TAU;
 
-use bevy::{camera::RenderTarget, prelude::*};
+use bevy::{
+    camera::RenderTarget,
+    prelude::*,
+    window::{PrimaryWindow, WindowRef},
+};
 use bevy_egui::input::EguiWantsInput;
 
 use super::NcaInspector;
@@ -99,9 +103,9 @@ pub(super) fn paint(
     mut commands: Commands,
     inspector: Res<NcaInspector>,
     (mouse, panel): (Res<ButtonInput<MouseButton>>, Res<EguiWantsInput>),
-    windows: Query<&Window>,
-    cameras: Query<(&Camera, &GlobalTransform, &RenderTarget), With<Camera2d>>,
-    mut last: Local<Option<Vec2>>,
+    windows: Query<(Entity, &Window, Has<PrimaryWindow>)>,
+    cameras: Query<(Entity, &Camera, &GlobalTransform, &RenderTarget), With<Camera2d>>,
+    mut last: Local<Option<(Entity, Vec2)>>,
 ) {
     let from = last.take();
     // A drag that began in a panel stays there.
@@ -110,16 +114,33 @@ pub(super) fn paint(
     if !inspector.open || !draws || panel.wants_any_pointer_input() {
         return;
     }
-    let Some(cursor) = windows.iter().find_map(Window::cursor_position) else { return };
-    let on_window = |target: &RenderTarget| matches!(target, RenderTarget::Window(_));
-    let shows = cameras.iter().filter(|(camera, _, target)| camera.is_active && on_window(target));
-    let topmost = shows.max_by_key(|(camera, ..)| camera.order);
-    let Some(to) = topmost.and_then(|(camera, stand, _)| camera.viewport_to_world_2d(stand, cursor).ok()) else {
+    // The cursor is in one window at most, and there over the viewports of some cameras.
+    let cursors =
+        windows.iter().filter_map(|(entity, window, is_primary)| Some((entity, window.cursor_position()?, is_primary)));
+    let Some((window, cursor, is_primary)) = cursors.max_by_key(|(entity, _, is_primary)| {
+        // A window keeps telling of the cursor for a moment after it has left.
+        (windows.get(*entity).is_ok_and(|(_, window, _)| window.focused), *is_primary)
+    }) else {
         return;
     };
-    *last = Some(to);
+    let on_window = |target: &RenderTarget| match target {
+        RenderTarget::Window(WindowRef::Primary) => is_primary,
+        RenderTarget::Window(WindowRef::Entity(entity)) => *entity == window,
+        _ => false,
+    };
+    let shows = cameras.iter().filter(|(_, camera, _, target)| {
+        let here = camera.logical_viewport_rect().is_some_and(|viewport| viewport.contains(cursor));
+        camera.is_active && here && on_window(target)
+    });
+    let topmost = shows.max_by_key(|(_, camera, ..)| camera.order);
+    let point =
+        topmost.and_then(|(entity, camera, stand, _)| Some((entity, camera.viewport_to_world_2d(stand, cursor).ok()?)));
+    let Some((camera, to)) = point else { return };
+    *last = Some((camera, to));
+    // A stroke does not lead from one camera's world to another's.
+    let from = from.filter(|(of, _)| *of == camera).map_or(to, |(_, from)| from);
     let brush = &inspector.brush;
-    if let Some(wound) = brush.wound(from.unwrap_or(to), to) {
+    if let Some(wound) = brush.wound(from, to) {
         commands.trigger(NcaBlast::new(wound));
     } else if let Some(entity) = inspector.sprite.filter(|_| brush.tool == NcaTool::Heal) {
         commands.trigger(NcaHeal::circle(entity, to, brush.size / 2.0));

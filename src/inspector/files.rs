@@ -80,9 +80,10 @@ impl Files {
         self.message = format!("writing {}", path.display());
         let sender = self.told.0.clone();
         let write = async move {
-            let told = match recording.write(&path) {
+            let written = recording.write(&path).map_err(|error| error.to_string());
+            let told = match or_remove(&path, written) {
                 Ok(()) => format!("wrote {}", path.display()),
-                Err(error) => error.to_string(),
+                Err(error) => error,
             };
             // The app may have gone.
             let _ = sender.send(told);
@@ -105,6 +106,14 @@ fn new_file(folder: &Path, name: &str, extension: &str) -> Result<PathBuf, Strin
         }
     }
     Err(format!("{}: no name is free", folder.display()))
+}
+
+/// A file that could not be written leaves nothing behind.
+fn or_remove(path: &Path, written: Result<(), String>) -> Result<(), String> {
+    written.inspect_err(|_| {
+        // The error that counts is the first one.
+        let _ = std::fs::remove_file(path);
+    })
 }
 
 /// Passes on what tasks have told.
@@ -149,10 +158,27 @@ pub(super) fn on_saved(
 fn write_snapshot(folder: &Path, name: &str, snapshot: &NcaSnapshot) -> Result<PathBuf, String> {
     let path = new_file(folder, name, "snapshot.json")?;
     let written = serde_json::to_vec(snapshot).map_err(std::io::Error::from);
-    written.and_then(|bytes| write_atomic(&path, &bytes)).map_err(|error| format!("{}: {error}", path.display()))?;
+    let written = written.and_then(|bytes| write_atomic(&path, &bytes));
+    or_remove(&path, written.map_err(|error| format!("{}: {error}", path.display())))?;
     Ok(path)
 }
 
 pub(super) fn on_refused(refused: On<NcaRestoreRefused>, mut files: ResMut<Files>) {
     files.message = refused.error.to_string();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_leaves_no_empty_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = new_file(folder.path(), "a/b", "gif").unwrap();
+        assert!(path.ends_with("a_b-1.gif") && path.exists());
+        // A recording without frames is an error.
+        let written = Recording::default().write(&path).map_err(|error| error.to_string());
+        assert!(or_remove(&path, written).is_err() && !path.exists());
+        assert!(or_remove(&path, Ok(())).is_ok());
+    }
 }

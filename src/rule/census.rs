@@ -23,6 +23,8 @@ pub(crate) struct Reference {
     threshold: f32,
     /// Whether the pixels are those of the model's target.
     authored: bool,
+    /// Whether a grown sprite looks so; else it has yet to be grown, and every cell is wanted meanwhile.
+    known: bool,
     cells: u32,
 }
 
@@ -50,7 +52,25 @@ impl Reference {
             false => pixels.iter().filter(|pixel| pixel[3] > threshold).count(),
         };
         let authored = rule.output == Output::PremultipliedAlpha && rule.alive.is_some() && model.target().is_some();
-        Self { width, pixels, threshold, authored, cells: cells as u32 }
+        Self { width, pixels, threshold, authored, known: true, cells: cells as u32 }
+    }
+
+    /// Whether a sprite of the model must be grown to know what it looks like.
+    pub(crate) fn must_grow(model: &Model) -> bool {
+        model.rule().alive.is_some() && model.target().is_none()
+    }
+
+    /// What stands for a grown sprite until one has been grown: all cells, so that none is thought whole before.
+    pub(crate) fn unknown(model: &Model, [width, height]: [usize; 2]) -> Self {
+        let threshold = model.rule().alive.map_or(0.0, |alive| alive.threshold);
+        let pixels = vec![[0.0, 0.0, 0.0, threshold + 1.0]; width * height];
+        // No number of living cells is enough of so many.
+        Self { width, pixels, threshold, authored: false, known: false, cells: u32::MAX }
+    }
+
+    /// Whether a grown sprite is known to look so.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known
     }
 
     /// `[height, width, 4]`, or nothing if every cell is wanted.

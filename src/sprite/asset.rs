@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use bevy::{
     asset::{AssetLoader, LoadContext, io::Reader},
     prelude::*,
+    tasks::futures_lite::AsyncReadExt,
 };
 
 use crate::rule::{Model, ModelError, ModelErrorKind};
@@ -47,6 +48,8 @@ impl AssetLoader for NcaModelLoader {
     ) -> Result<NcaModel, ModelError> {
         let in_file = |kind: ModelErrorKind| kind.in_file(context.path().path());
         let mut bytes = Vec::new();
+        // One more than a model can have, to know that it has too many.
+        let mut reader = reader.take(Model::MOST_BYTES + 1);
         reader.read_to_end(&mut bytes).await.map_err(|error| in_file(error.into()))?;
         Model::from_bytes(&bytes).map(NcaModel::from).map_err(in_file)
     }

@@ -54,6 +54,11 @@ impl Atlas {
         }
     }
 
+    /// It is to be laid out anew in any case.
+    pub(super) fn outgrow(&mut self) {
+        self.slots = 0;
+    }
+
     /// The upper left corner of a slot, in pixels.
     pub(super) fn corner(&self, slot: u32) -> UVec2 {
         UVec2::new(slot % self.columns, slot / self.columns) * (UVec2::from_array(self.grid) + 2 * GUTTER) + GUTTER

@@ -1,11 +1,12 @@
 //! Which engine runs the cells.
 
 use bevy::{
+    ecs::{change_detection::Tick, entity_disabling::Disabled, query::Allow},
     prelude::*,
     render::renderer::{RenderAdapter, RenderAdapterInfo, RenderDevice},
 };
 
-use super::{NcaPrecision, population::EngineChoice, populations::Populations};
+use super::{NcaPrecision, population::EngineChoice, populations::Populations, texture::NcaSlot};
 use crate::gpu;
 use wgpu::DeviceType;
 
@@ -26,8 +27,30 @@ pub enum NcaBackend {
 /// The widest and highest picture where there is no renderer to say.
 const ANY_TEXTURE_SIDE: u32 = 8192;
 
+/// What the plugin was asked for, known once the app has started.
+#[derive(Resource, Default)]
+pub(super) struct Asked(Option<(NcaBackend, NcaPrecision)>);
+
+/// Whether the device that the renderer had was lost, and it has another one.
+pub(super) fn has_another_device(device: Option<Res<RenderDevice>>, mut last: Local<Option<Tick>>) -> bool {
+    let now = device.map(|device| device.last_changed());
+    std::mem::replace(&mut *last, now).is_some_and(|last| now.is_some_and(|now| now != last))
+}
+
+/// Settles on an engine anew, with the limits of another device.
+pub(super) fn restart(mut populations: ResMut<Populations>, mut slots: Query<&mut NcaSlot, Allow<Disabled>>) {
+    let populations = populations.bypass_change_detection();
+    for entity in populations.restart_on(populations.choice) {
+        if let Ok(mut slot) = slots.get_mut(entity) {
+            slot.place = None;
+        }
+        populations.homeless.push(entity);
+    }
+}
+
 /// Settles on an engine, once the renderer is there or known not to be.
 pub(super) fn choose(
+    mut asked: ResMut<Asked>,
     mut backend: ResMut<NcaBackend>,
     mut precision: ResMut<NcaPrecision>,
     mut populations: ResMut<Populations>,
@@ -35,17 +58,20 @@ pub(super) fn choose(
     info: Option<Res<RenderAdapterInfo>>,
     device: Option<Res<RenderDevice>>,
 ) {
+    let (wanted, wanted_precision) = *asked.0.get_or_insert((*backend, *precision));
+    *precision = wanted_precision;
     let gpu = match (&adapter, &device) {
         (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device),
         _ => Err("there is no renderer".to_owned()),
     };
     let on_cpu = EngineChoice::Cpu {
         texture_side: device.as_ref().map_or(ANY_TEXTURE_SIDE, |device| device.limits().max_texture_dimension_2d),
+        is_rendered: device.is_some(),
     };
     let name = info.as_ref().map(|info| info.name.clone()).unwrap_or_default();
     // The CPU engine leaves those far behind.
     let is_software = info.as_ref().is_some_and(|info| info.device_type == DeviceType::Cpu);
-    populations.choice = match (*backend, gpu) {
+    populations.choice = match (wanted, gpu) {
         (NcaBackend::Auto, Ok(_)) if is_software => {
             info!("sprites are simulated on the CPU: {name} is a software driver");
             on_cpu

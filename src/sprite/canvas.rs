@@ -1,15 +1,21 @@
 //! What a texture is painted on: sprites, nodes of the user interface, materials.
 
 use bevy::{
-    ecs::{component::Mutable, entity_disabling::Disabled, query::Allow, world::DeferredWorld},
+    ecs::{
+        component::Mutable,
+        entity_disabling::Disabled,
+        query::{Allow, QueryData},
+        world::DeferredWorld,
+    },
     image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
+    sprite::SpriteMesh,
 };
 
 use super::{
     NcaTexture,
     populations::Populations,
-    texture::{NcaSlot, Place},
+    texture::{NcaSlot, OfTextures, Place},
 };
 
 /// Where a sprite's picture is: a part of an image, in pixels.
@@ -25,31 +31,38 @@ pub(super) struct Picture<'a> {
 pub(super) trait Canvas: Component<Mutability = Mutable> {
     fn shown(&self) -> (&Handle<Image>, Option<Rect>);
     fn show(&mut self, image: Handle<Image>, rect: Option<Rect>);
+    /// A `TextureAtlas` that it shows a part of.
+    fn atlas(&mut self) -> &mut Option<TextureAtlas>;
+    fn has_atlas(&self) -> bool;
 }
 
-impl Canvas for Sprite {
-    fn shown(&self) -> (&Handle<Image>, Option<Rect>) {
-        (&self.image, self.rect)
-    }
+/// They have the same fields.
+macro_rules! canvas {
+    ($canvas:ty) => {
+        impl Canvas for $canvas {
+            fn shown(&self) -> (&Handle<Image>, Option<Rect>) {
+                (&self.image, self.rect)
+            }
 
-    fn show(&mut self, image: Handle<Image>, rect: Option<Rect>) {
-        (self.image, self.rect) = (image, rect);
-    }
+            fn show(&mut self, image: Handle<Image>, rect: Option<Rect>) {
+                (self.image, self.rect) = (image, rect);
+            }
+
+            fn atlas(&mut self) -> &mut Option<TextureAtlas> {
+                &mut self.texture_atlas
+            }
+
+            fn has_atlas(&self) -> bool {
+                self.texture_atlas.is_some()
+            }
+        }
+    };
 }
 
+canvas!(Sprite);
+canvas!(SpriteMesh);
 #[cfg(feature = "ui")]
-impl Canvas for ImageNode {
-    fn shown(&self) -> (&Handle<Image>, Option<Rect>) {
-        (&self.image, self.rect)
-    }
-
-    fn show(&mut self, image: Handle<Image>, rect: Option<Rect>) {
-        (self.image, self.rect) = (image, rect);
-    }
-}
-
-/// Also those of entities that the game has disabled.
-type OfTextures = (With<NcaTexture>, Allow<Disabled>);
+canvas!(ImageNode);
 
 /// Tells canvases where their picture is: new ones, and all once an atlas has grown and moved everyone.
 pub(super) fn show<C: Canvas>(
@@ -62,6 +75,11 @@ pub(super) fn show<C: Canvas>(
         if !(all || slot.is_changed() || canvas.is_changed()) {
             continue;
         }
+        // It would move the part that is shown to another sprite's.
+        if slot.place.is_some() && canvas.has_atlas() {
+            warn_once!("a texture_atlas beside an NcaTexture is removed: the texture shows its own picture");
+            *canvas.atlas() = None;
+        }
         let (image, rect) = canvas.shown();
         match slot.place.and_then(|place| populations.picture(place)) {
             Some(picture) if (image, rect) != (picture.image, Some(picture.rect)) => {
@@ -69,13 +87,65 @@ pub(super) fn show<C: Canvas>(
             }
             Some(_) => {}
             // Rather nothing than another sprite's slot, or the white pixel of a missing image.
-            None if slot.shown.as_ref() == Some(image) || *image == Handle::default() => {
+            None if slot.shown.as_ref() == Some(image)
+                || *image == Handle::default()
+                || populations.owns(image.id()) =>
+            {
                 canvas.show(TRANSPARENT_IMAGE_HANDLE, None);
             }
             None => {}
         }
     }
 }
+
+/// What else on an entity could be painted, and what is not.
+#[derive(QueryData)]
+pub(super) struct Surfaces {
+    entity: Entity,
+    sprites: Has<Sprite>,
+    sprite_meshes: Has<SpriteMesh>,
+    meshes_2d: Has<Mesh2d>,
+    meshes_3d: Has<Mesh3d>,
+    #[cfg(feature = "pbr")]
+    materials: Has<MeshMaterial3d<StandardMaterial>>,
+    #[cfg(feature = "ui")]
+    nodes: (Has<Node>, Has<ImageNode>),
+}
+
+/// Warns of textures that are beside something visible, and paint nothing.
+pub(super) fn warn(new: Query<Surfaces, (Added<NcaTexture>, Or<(With<Mesh2d>, With<Mesh3d>, WithNode)>)>) {
+    for surfaces in &new {
+        let SurfacesItem { entity, .. } = surfaces;
+        if surfaces.sprites || surfaces.sprite_meshes {
+            continue;
+        }
+        if surfaces.meshes_2d {
+            warn_once!(
+                "the NcaTexture of {entity} paints nothing: it does not paint a Mesh2d; a Sprite or a SpriteMesh would be \
+                 painted"
+            );
+        }
+        #[cfg(feature = "pbr")]
+        if surfaces.meshes_3d && !surfaces.materials {
+            warn_once!(
+                "the NcaTexture of {entity} paints nothing: beside a Mesh3d, it paints a MeshMaterial3d<StandardMaterial>"
+            );
+        }
+        #[cfg(not(feature = "pbr"))]
+        if surfaces.meshes_3d {
+            warn_once!("the NcaTexture of {entity} paints nothing: Mesh3d needs this crate's feature `pbr`");
+        }
+        #[cfg(feature = "ui")]
+        if surfaces.nodes == (true, false) {
+            warn_once!("the NcaTexture of {entity} paints nothing: a node of the user interface needs an ImageNode");
+        }
+    }
+}
+
+#[cfg(feature = "ui")]
+type WithNode = With<Node>;
+#[cfg(not(feature = "ui"))]
+type WithNode = With<Mesh2d>;
 
 /// Slots remember what their canvases were given, to know it again.
 pub(super) fn remember(
@@ -103,6 +173,7 @@ fn take_back<C: Canvas>(world: &mut DeferredWorld, entity: Entity, image: &Handl
 /// Takes a picture back from every canvas of an entity. Others will be painted there.
 pub(super) fn take_all_back(world: &mut DeferredWorld, entity: Entity, image: &Handle<Image>) {
     take_back::<Sprite>(world, entity, image);
+    take_back::<SpriteMesh>(world, entity, image);
     #[cfg(feature = "ui")]
     take_back::<ImageNode>(world, entity, image);
     #[cfg(feature = "pbr")]

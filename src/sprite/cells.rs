@@ -1,11 +1,14 @@
 //! Reading a sprite's cells, and writing them.
 
-use bevy::prelude::*;
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow},
+    prelude::*,
+};
 
 use super::{
     populations::Populations,
     snapshot::Asked,
-    texture::{NcaSlot, NcaTexture, Place, Waiting, Wanted},
+    texture::{NcaSlot, NcaTexture, OfTextures, Place, Waiting, Wanted},
 };
 use crate::{gpu::CellsRead, rule::State};
 
@@ -46,7 +49,7 @@ pub struct NcaWriteCells {
 #[derive(Resource, Default)]
 pub(super) struct CellsInbox(pub(super) Vec<CellsRead>);
 
-pub(super) fn on_read_cells(request: On<NcaReadCells>, mut sprites: Query<&mut NcaSlot, With<NcaTexture>>) {
+pub(super) fn on_read_cells(request: On<NcaReadCells>, mut sprites: Query<&mut NcaSlot, OfTextures>) {
     match sprites.get_mut(request.entity) {
         Ok(mut slot) => slot.wanted.cells = true,
         Err(_) => warn_once!("cells were asked for, but {} has no NcaTexture", request.entity),
@@ -55,14 +58,14 @@ pub(super) fn on_read_cells(request: On<NcaReadCells>, mut sprites: Query<&mut N
 
 pub(super) fn on_write_cells(
     written: On<NcaWriteCells>,
-    mut sprites: Query<(&NcaTexture, &mut NcaSlot)>,
+    mut sprites: Query<(&NcaTexture, &mut NcaSlot), Allow<Disabled>>,
     mut populations: ResMut<Populations>,
 ) {
     let NcaWriteCells { entity, tick, state } = written.event().clone();
     match sprites.get_mut(entity) {
         Ok((texture, mut slot)) => match slot.place_of(texture, &populations) {
             Some(place) => write(&mut populations, place, entity, tick, state),
-            None => slot.waiting.push(Waiting::Cells(tick, state)),
+            None => slot.wait(entity, Waiting::Cells(tick, state)),
         },
         Err(_) => warn_once!("cells were written, but {entity} has no NcaTexture"),
     }
@@ -91,17 +94,25 @@ pub(super) fn request(
     }
 }
 
-/// Answers with what has arrived, and asks again for what could not be had.
+/// Answers with what has arrived, and asks again for what could not be had. Those that are disabled are answered
+/// when they are back.
 pub(super) fn deliver(
     mut inbox: ResMut<CellsInbox>,
-    mut sprites: Query<&mut NcaSlot, With<NcaTexture>>,
+    mut sprites: Query<(&mut NcaSlot, Has<Disabled>), OfTextures>,
     mut commands: Commands,
 ) {
-    for CellsRead { entity, tick, note, state } in inbox.bypass_change_detection().0.drain(..) {
-        let (Some(asked), Ok(mut slot)) = (note.downcast_ref::<Asked>(), sprites.get_mut(entity)) else { continue };
-        match state {
-            Some(state) => asked.answer(NcaCells { entity, tick, state }, &mut commands),
+    inbox.bypass_change_detection().0.retain_mut(|CellsRead { entity, tick, note, state }| {
+        let entity = *entity;
+        let (Some(asked), Ok((mut slot, is_disabled))) = (note.downcast_ref::<Asked>(), sprites.get_mut(entity)) else {
+            return false;
+        };
+        if is_disabled {
+            return true;
+        }
+        match state.take() {
+            Some(state) => asked.answer(NcaCells { entity, tick: *tick, state }, &mut commands),
             None => slot.wanted.add(asked.wanted()),
         }
-    }
+        false
+    });
 }

@@ -1,10 +1,13 @@
 //! When the cells tick.
 
-use bevy::prelude::*;
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow},
+    prelude::*,
+    window::RequestRedraw,
+};
 
-#[cfg(doc)]
-use super::NcaTexture;
 use super::{
+    NcaTexture,
     populations::Populations,
     texture::{NcaSlot, Occupants},
 };
@@ -25,7 +28,8 @@ pub struct NcaClock {
     pub paused: bool,
     /// The most ticks in a frame; default 16, which at 60 ticks a second is enough for the longest
     /// frame that Bevy's [`Time<Virtual>`] counts, a quarter of a second. A machine that is too slow
-    /// for its ticks slows the sprites down rather than the game.
+    /// for its ticks slows the sprites down rather than the game. Where fixed time is slower than 60 steps a second,
+    /// there may be as many in each 60th of a second of a step.
     pub max_ticks_per_frame: u32,
     /// A whole or dead sprite to which nothing has happened for so many of its own ticks falls asleep;
     /// see [`NcaSleeping`](super::NcaSleeping). Default 600, ten seconds, by when it is known how a
@@ -35,6 +39,9 @@ pub struct NcaClock {
     /// model is being loaded or compiled is ready; default 0. The clock counts it down. While
     /// Bevy's [`Time<Virtual>`] is paused, fixed time stands still, and this waits too.
     pub steps: u32,
+    /// The part of the next tick that has passed, 0 to 1; default 0. With it, a copy of the clock goes on exactly as
+    /// the original, as rollback wants.
+    pub fraction: f64,
 }
 
 impl Default for NcaClock {
@@ -46,6 +53,7 @@ impl Default for NcaClock {
             max_ticks_per_frame: 16,
             sleep_after: Some(600),
             steps: 0,
+            fraction: 0.0,
         }
     }
 }
@@ -81,7 +89,8 @@ impl NcaPace {
 }
 
 /// Who has another pace, or another place.
-type Paced<'w, 's> = Query<'w, 's, (&'static NcaPace, &'static NcaSlot), Or<(Changed<NcaPace>, Changed<NcaSlot>)>>;
+type Paced<'w, 's> =
+    Query<'w, 's, (&'static NcaPace, &'static NcaSlot), (Or<(Changed<NcaPace>, Changed<NcaSlot>)>, Allow<Disabled>)>;
 
 /// Sprites follow what was changed.
 pub(super) fn follow_pace(sprites: Paced, mut populations: ResMut<Populations>) {
@@ -98,11 +107,35 @@ pub(super) fn on_pace_removed(removed: On<Remove, NcaPace>, mut occupants: Occup
     }
 }
 
-/// Where the clock stands between its ticks.
+/// Frames for which a redraw is asked after the last sprite has come to rest: what is read from the GPU comes late.
+const AFTERGLOW: u32 = 8;
+
+/// Asks for another frame while something grows, for apps that draw only when something happens.
+pub(super) fn redraw(
+    clock: Res<NcaClock>,
+    mut populations: ResMut<Populations>,
+    homeless: Query<(&NcaTexture, &NcaSlot)>,
+    assets: Res<AssetServer>,
+    requests: Option<MessageWriter<RequestRedraw>>,
+    mut left: Local<u32>,
+) {
+    let Some(mut requests) = requests else { return };
+    let (ticks, works) = populations.bypass_change_detection().is_busy();
+    let runs = clock.steps > 0 || !clock.paused && clock.ticks_per_second * clock.speed > 0.0;
+    let loads = populations.homeless.iter().filter_map(|entity| homeless.get(*entity).ok());
+    let mut loads = loads.filter(|(_, slot)| slot.place.is_none());
+    if ticks && runs || works || loads.any(|(texture, _)| assets.load_state(&texture.model).is_loading()) {
+        *left = AFTERGLOW;
+    }
+    if *left > 0 {
+        *left -= 1;
+        requests.write(RequestRedraw);
+    }
+}
+
+/// How many ticks the clock has had in this frame.
 #[derive(Resource, Default)]
 pub(super) struct ClockHand {
-    /// The part of a tick that has passed.
-    owed: f64,
     this_frame: u32,
 }
 
@@ -111,15 +144,22 @@ impl ClockHand {
         hand.this_frame = 0;
     }
 
-    /// Lets so many seconds pass, and says how many ticks are due. Steps wait unless `all_ready`.
-    pub(super) fn advance(&mut self, clock: &mut NcaClock, seconds: f64, all_ready: bool) -> u32 {
+    /// Lets so many seconds pass, of fixed time or not, and says how many ticks are due. Steps wait unless
+    /// `all_ready`.
+    pub(super) fn advance(&mut self, clock: &mut NcaClock, seconds: f64, is_fixed: bool, all_ready: bool) -> u32 {
         let rate = f64::from(clock.ticks_per_second) * f64::from(clock.speed);
         if !clock.paused && rate.is_finite() && rate > 0.0 {
-            self.owed += seconds * rate;
+            clock.fraction += seconds * rate;
         }
-        let due = self.owed.floor();
-        self.owed -= due;
-        let room = clock.max_ticks_per_frame.saturating_sub(self.this_frame);
+        if !clock.fraction.is_finite() {
+            clock.fraction = 0.0;
+        }
+        let due = clock.fraction.floor();
+        clock.fraction = (clock.fraction - due).clamp(0.0, 1.0);
+        let frames = if is_fixed { (seconds * 60.0).max(1.0) } else { 1.0 };
+        // A float cast saturates.
+        let most = (f64::from(clock.max_ticks_per_frame) * frames) as u32;
+        let room = most.saturating_sub(self.this_frame);
         let running = (due as u32).min(room);
         let stepped = if all_ready { clock.steps.min(room - running) } else { 0 };
         clock.steps -= stepped;
@@ -134,7 +174,26 @@ mod tests {
 
     fn frame(hand: &mut ClockHand, clock: &mut NcaClock, seconds: f64) -> u32 {
         hand.this_frame = 0;
-        hand.advance(clock, seconds, true)
+        hand.advance(clock, seconds, false, true)
+    }
+
+    /// The cap is against stalls, and not against a slow schedule.
+    #[test]
+    fn a_slow_schedule_loses_no_tick() {
+        for (hertz, speed) in [(2, 1.0), (2, 8.0), (10, 1.0), (64, 1.0), (1, 1.0)] {
+            let (mut hand, mut clock) = (ClockHand::default(), NcaClock { speed, ..default() });
+            let ticks: u32 = (0..10 * hertz)
+                .map(|_| {
+                    hand.this_frame = 0;
+                    hand.advance(&mut clock, 1.0 / f64::from(hertz), true, true)
+                })
+                .sum();
+            assert_eq!(ticks, (600.0 * speed) as u32, "{hertz} Hz");
+        }
+        // Many steps in one frame are a stall.
+        let (mut hand, mut clock) = (ClockHand::default(), NcaClock::default());
+        let ticks: u32 = (0..100).map(|_| hand.advance(&mut clock, 1.0 / 64.0, true, true)).sum();
+        assert_eq!(ticks, 16);
     }
 
     #[test]
@@ -152,7 +211,7 @@ mod tests {
     fn steps_are_never_dropped() {
         let mut hand = ClockHand::default();
         let mut clock = NcaClock { paused: true, steps: 19, ..default() };
-        assert_eq!(hand.advance(&mut clock, 1.0, false), 0, "not everyone is ready");
+        assert_eq!(hand.advance(&mut clock, 1.0, false, false), 0, "not everyone is ready");
         assert_eq!([1.0; 3].map(|seconds| frame(&mut hand, &mut clock, seconds)), [16, 3, 0]);
         assert_eq!(clock.steps, 0);
     }

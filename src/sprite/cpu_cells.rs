@@ -1,11 +1,12 @@
 //! A population on the CPU: sprites spread over the cores, and painted into the atlas.
 
-use bevy::{prelude::*, tasks::ComputeTaskPool};
+use bevy::{asset::AssetMut, prelude::*, tasks::ComputeTaskPool};
 
 use super::{
     atlas::Atlas,
     occupant::{Life, Occupant, Start},
     roster::{occupants_of, pick},
+    upload::Patches,
 };
 use crate::{
     cpu::{Engine, Grid, Scratch},
@@ -166,10 +167,11 @@ impl CpuCells {
         }
     }
 
-    /// Brings the atlas up to date with the cells.
+    /// Brings the atlas up to date with the cells. With a renderer, what has changed is noted as `patches`.
     pub(super) fn paint(
         &mut self,
         atlas: &Atlas,
+        mut patches: Option<&mut Patches>,
         output: Output,
         reference: &Reference,
         occupants: &mut [Option<Occupant>],
@@ -185,8 +187,12 @@ impl CpuCells {
         if !any {
             return;
         }
-        // This marks the image as changed, so that it is uploaded.
-        let Some(mut image) = images.get_mut(&atlas.image) else { return };
+        // Where there is a renderer, a change of the image would upload all of it.
+        let image = match patches {
+            Some(_) => images.get_mut_untracked(&atlas.image),
+            None => images.get_mut(&atlas.image).map(AssetMut::into_inner),
+        };
+        let Some(image) = image else { return };
         let width = image.width() as usize;
         let Some(data) = image.data.as_mut() else { return };
         for (index, slot) in pick(&mut self.slots, 0, awake).filter(|(_, slot)| slot.stale) {
@@ -201,7 +207,11 @@ impl CpuCells {
             // Of textures, zeros are no transparent pixels.
             let is_empty_row = |y: usize| output == Output::PremultipliedAlpha && grid.is_empty_row(y);
             let blank = std::mem::take(&mut slot.blank);
-            paint(grid.state(), is_empty_row, color, Spot { corner: atlas.corner(index), data, width, blank });
+            let corner = atlas.corner(index);
+            paint(grid.state(), is_empty_row, color, Spot { corner, data, width, blank });
+            if let Some(patches) = &mut patches {
+                patches.add(corner - GUTTER, data, width);
+            }
         }
     }
 }
@@ -255,7 +265,7 @@ impl Slot {
                 return;
             }
             occupant.clock_ticks();
-            while let Some((tick, Changes { dead_ground, seeds, wound })) = occupant.life.begin_tick(sleep_after) {
+            while let Some((tick, Changes { dead_ground, seeds, wound })) = occupant.begin_tick(sleep_after) {
                 let Some(grid) = self.cells.grid_mut(seed) else { return };
                 if let Some(wound) = &wound {
                     let cells = grid.state().values().chunks_exact(rule.channels).enumerate();

@@ -2,10 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use bevy::{ecs::system::SystemParam, prelude::*};
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow, system::SystemParam},
+    prelude::*,
+};
 
 use super::{
-    NcaArmor, NcaSpace, NcaWound,
+    NcaArmor, NcaFilter, NcaSpace, NcaWound,
+    filter::Filtering,
     occupant::Life,
     populations::Populations,
     stand::{Frame, Stands},
@@ -25,7 +29,8 @@ use crate::rule::{CellMask, Shape};
 /// }
 /// ```
 ///
-/// A wound that comes before the model is loaded waits for it. A wound that is empty or not finite
+/// A wound that comes before the model is loaded waits for it, and so does one of an entity that the game has
+/// disabled, until that is back. A wound that is empty or not finite
 /// is ignored with a warning, and so is an entity without an [`NcaTexture`].
 #[derive(EntityEvent, Clone, Debug, PartialEq)]
 pub struct NcaDamage {
@@ -76,22 +81,30 @@ impl NcaDamage {
 /// }
 /// ```
 ///
-/// What can be wounded is what has an [`NcaTexture`], a [`Sprite`] and a [`Transform`].
+/// What can be wounded is what has an [`NcaTexture`], a [`Sprite`] (or `SpriteMesh`) and a [`Transform`], and is not
+/// hidden; [`NcaBlast::with_filter`] says otherwise.
 #[derive(Event, Clone, Debug, PartialEq)]
 pub struct NcaBlast {
     /// Which cells are killed, in the world.
     pub wound: NcaWound,
+    /// Which sprites are struck; default all that are not hidden.
+    pub filter: NcaFilter,
 }
 
 impl NcaBlast {
     /// A wound.
     pub fn new(wound: impl Into<NcaWound>) -> Self {
-        Self { wound: wound.into() }
+        Self { wound: wound.into(), filter: NcaFilter::default() }
     }
 
     /// A disc about a point.
     pub fn circle(center: Vec2, radius: f32) -> Self {
         Self::new(NcaWound::circle(center, radius))
+    }
+
+    /// Of all sprites, only some.
+    pub fn with_filter(self, filter: NcaFilter) -> Self {
+        Self { filter, ..self }
     }
 }
 
@@ -178,6 +191,12 @@ impl fmt::Display for BlowKind {
     }
 }
 
+impl fmt::Display for Blow {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
 impl Blow {
     /// Finds the cells, and lets the next tick change them.
     pub(super) fn strike(&self, life: &mut Life, grid: [u32; 2], armor: Option<&NcaArmor>) {
@@ -186,26 +205,25 @@ impl Blow {
         match &self.kind {
             BlowKind::Wound(wound) => {
                 let key = life.next_hit();
-                life.wound(wound.hit(none, map, key, armor), wound.scars);
+                let hit = wound.hit(none, map, key, armor);
+                life.wound(self.frame.reached(&hit).into_owned(), wound.scars);
             }
             BlowKind::Heal(shape) => {
                 none.add(shape, map);
-                life.heal(none);
+                life.heal(self.frame.reached(&none).into_owned());
             }
         }
     }
 }
 
-/// Wounds that a sprite without its model remembers; what comes beyond is lost, with a warning.
-const MOST_WAITING: usize = 4096;
-
-type Target = (Entity, &'static NcaTexture, &'static mut NcaSlot, Option<&'static NcaArmor>);
+type Target = (Entity, &'static NcaTexture, &'static mut NcaSlot, Option<&'static NcaArmor>, Has<Disabled>);
 
 /// What damage and healing reach.
 #[derive(SystemParam)]
 pub(super) struct Targets<'w, 's> {
-    sprites: Query<'w, 's, Target>,
+    sprites: Query<'w, 's, Target, Allow<Disabled>>,
     stands: Stands<'w, 's>,
+    filtering: Filtering<'w, 's>,
     populations: ResMut<'w, Populations>,
 }
 
@@ -215,7 +233,7 @@ impl Targets<'_, '_> {
         if !kind.is_valid() {
             return;
         }
-        let Ok((_, texture, mut slot, armor)) = self.sprites.get_mut(entity) else {
+        let Ok((_, texture, mut slot, armor, _)) = self.sprites.get_mut(entity) else {
             warn_once!("{kind} was ignored: {entity} has no NcaTexture");
             return;
         };
@@ -249,8 +267,7 @@ fn strike(
 ) {
     match place {
         Some(place) => populations.strike(place, &blow, armor),
-        None if slot.waiting.len() < MOST_WAITING => slot.waiting.push(Waiting::Blow(blow)),
-        None => warn_once!("{} was ignored: {entity} has no model, and {MOST_WAITING} wait for it", blow.kind),
+        None => slot.wait(entity, Waiting::Blow(blow)),
     }
 }
 
@@ -271,8 +288,11 @@ pub(super) fn on_blast(blast: On<NcaBlast>, mut targets: Targets) {
     }
     let (min, max) = blast.wound.shape.bounds();
     let reach = Rect { min: min.into(), max: max.into() };
-    let Targets { sprites, stands, populations } = &mut targets;
-    for (entity, texture, mut slot, armor) in sprites {
+    let Targets { sprites, stands, filtering, populations } = &mut targets;
+    for (entity, texture, mut slot, armor, is_disabled) in sprites {
+        if is_disabled || !filtering.finds(&blast.filter, entity) {
+            continue;
+        }
         let Some(stand) = stands.get(entity) else { continue };
         // Without its model, a sprite's size is not known yet.
         let place = slot.place_of(texture, populations);

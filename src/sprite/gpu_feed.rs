@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::{
-    occupant::{Occupant, Start},
+    occupant::{LastTick, Occupant, Start},
     roster::occupants_of,
     snapshot::Asked,
     texture::Wanted,
@@ -98,8 +98,8 @@ impl GpuFeed {
         }
         for (slot, occupant) in occupants_of(occupants, awake) {
             let Occupant { entity, number, life, tissue, last_tick, .. } = occupant;
-            if last_tick.take().is_some() {
-                self.work.count(slot, *entity, *number, life.tick, *tissue);
+            if let Some(last) = last_tick.take() {
+                self.work.count(slot, *entity, *number, life.tick, *tissue && last.tissue);
             }
         }
         self.standing = gpu.receive(id, spec, &mut self.work);
@@ -121,6 +121,10 @@ impl GpuFeed {
             let Some(start) = start.take() else { continue };
             let look = occupant.look();
             occupant.stale = false;
+            // Ticks of this frame are those of an earlier life; the new cells are counted already.
+            if let Some(earlier) = occupant.last_tick.take() {
+                self.work.no_paint(earlier.index);
+            }
             if !std::mem::replace(&mut begun, true) {
                 self.work.next_step();
             }
@@ -135,16 +139,17 @@ impl GpuFeed {
     fn tick_once(&mut self, occupants: &mut [Option<Occupant>], awake: &[u32], sleep_after: Option<u32>) -> bool {
         let mut any = false;
         for (slot, occupant) in occupants_of(occupants, awake).filter(|(_, occupant)| occupant.start.is_none()) {
-            let Some((tick, changes)) = occupant.life.begin_tick(sleep_after) else { continue };
+            let Some((tick, changes)) = occupant.begin_tick(sleep_after) else { continue };
             if !std::mem::replace(&mut any, true) {
                 self.work.next_step();
             }
             self.work.change(slot, &changes);
             if let Some(earlier) = occupant.last_tick {
-                self.work.no_paint(earlier);
+                self.work.no_paint(earlier.index);
             }
             let key = tick_key(tick.tick, tick.seed);
-            occupant.last_tick = Some(self.work.tick(slot, key, occupant.look()));
+            let look = occupant.look();
+            occupant.last_tick = Some(LastTick { index: self.work.tick(slot, key, look), tissue: look.tissue });
         }
         any
     }

@@ -8,6 +8,7 @@ mod cells;
 mod clock;
 mod cpu_cells;
 mod damage;
+mod filter;
 mod gpu_feed;
 mod occupant;
 #[cfg(feature = "avian2d")]
@@ -17,13 +18,16 @@ mod picking;
 mod plugin;
 mod population;
 mod populations;
+mod references;
 mod render;
+mod rollback;
 mod roster;
 mod sleep;
 mod snapshot;
 mod stand;
 mod texture;
 mod tissue;
+mod upload;
 mod vitals;
 mod wound;
 
@@ -33,9 +37,11 @@ pub use backend::NcaBackend;
 pub use cells::{NcaCells, NcaReadCells, NcaWriteCells};
 pub use clock::{NcaClock, NcaPace};
 pub use damage::{NcaBlast, NcaDamage, NcaHeal};
+pub use filter::NcaFilter;
 #[cfg(feature = "avian2d")]
 pub use physics::{NcaCollider, NcaImpact};
 pub use plugin::{NcaPlugin, NcaSystems};
+pub use rollback::{NcaRollback, NcaRollbackError};
 pub use sleep::NcaSleeping;
 pub use snapshot::{NcaRestore, NcaRestoreRefused, NcaSave, NcaSaved, NcaSnapshot, NcaSnapshotError};
 pub use stand::NcaSpace;

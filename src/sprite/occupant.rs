@@ -28,6 +28,8 @@ pub(super) struct Occupant {
     pub(super) tissue: bool,
     /// It must be painted anew, though it may not tick.
     pub(super) stale: bool,
+    /// Its entity is disabled: it does not tick, and owes nothing for that.
+    disabled: bool,
     /// Whether its entity knows that it is asleep.
     pub(super) told_asleep: bool,
     /// What the GPU has yet to be told of the sprite's cells.
@@ -35,7 +37,16 @@ pub(super) struct Occupant {
     /// What is yet to be asked of the GPU.
     pub(super) wanted: Wanted,
     /// The last tick that this frame's work holds for it.
-    pub(super) last_tick: Option<usize>,
+    pub(super) last_tick: Option<LastTick>,
+}
+
+/// A tick in the work for the GPU.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastTick {
+    /// That of [`Work::tick`](crate::gpu::Work::tick).
+    pub(super) index: usize,
+    /// It notes which cells live.
+    pub(super) tissue: bool,
 }
 
 /// All that a sprite's future depends on, besides its cells.
@@ -80,6 +91,7 @@ impl Occupant {
             wants_crisp: texture.crisp,
             tissue: false,
             stale: false,
+            disabled: false,
             told_asleep: false,
             start: None,
             wanted: Wanted::NOTHING,
@@ -94,13 +106,19 @@ impl Occupant {
         (self.crisp, self.wants_crisp) = (crisp, texture.crisp);
     }
 
-    /// Its cells go on by another model. If a grown sprite looks otherwise by that, it has yet to grow, and what
-    /// was counted so far is not told.
-    pub(super) fn adopt(&mut self, same_shape: bool, is_authored: bool) {
-        self.crisp = self.wants_crisp && is_authored;
+    /// Its cells go on by another model.
+    pub(super) fn adopt(&mut self) {
         self.stale = true;
         self.life.wake();
+    }
+
+    /// A grown sprite looks otherwise than was known. If it has another shape, it has yet to grow, and what was
+    /// counted so far is not told.
+    pub(super) fn refer_to(&mut self, same_shape: bool, is_authored: bool) {
+        self.crisp = self.wants_crisp && is_authored;
+        self.stale = true;
         if !same_shape {
+            self.life.wake();
             (self.life.condition, self.life.has_grown) = (NcaCondition::Growing, false);
             self.number = next_number();
         }
@@ -135,13 +153,28 @@ impl Occupant {
         }
     }
 
-    /// Puts it to sleep, or wakes it. Its entity knows.
+    /// Puts it to sleep, or wakes it. Its entity knows. It stays awake while its next tick has something to change.
     pub(super) fn set_asleep(&mut self, asleep: bool) {
         match asleep {
-            true => self.life.asleep = true,
+            true => self.life.asleep = !self.life.has_pending_changes(),
             false => self.life.wake(),
         }
         self.told_asleep = asleep;
+    }
+
+    /// Whether its entity is disabled. What was asked of it stays, until the entity is back.
+    pub(super) fn set_disabled(&mut self, disabled: bool) {
+        self.disabled = disabled;
+    }
+
+    /// Whether the clock moves it.
+    pub(super) fn ticks(&self) -> bool {
+        !self.life.asleep && !self.disabled && self.pace > 0.0
+    }
+
+    /// The next tick that it owes, if any; see [`Life::begin_tick`].
+    pub(super) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, Changes)> {
+        if self.disabled { None } else { self.life.begin_tick(sleep_after) }
     }
 
     /// The device that held its cells was lost: it grows anew, unless it was yet to be told of cells.
@@ -156,17 +189,17 @@ impl Occupant {
 
     /// Whether it ticks, or something is yet to be done for it.
     pub(super) fn is_busy(&self) -> bool {
-        !self.life.asleep
-            || !self.told_asleep
-            || self.stale
-            || self.start.is_some()
-            || self.wanted != Wanted::NOTHING
-            || self.last_tick.is_some()
+        !(self.life.asleep || self.disabled) || self.life.asleep != self.told_asleep || self.has_work()
+    }
+
+    /// Whether something is yet to be done for it besides ticks.
+    pub(super) fn has_work(&self) -> bool {
+        self.stale || self.start.is_some() || self.wanted != Wanted::NOTHING || self.last_tick.is_some()
     }
 
     /// A tick of the clock: the sprite owes as many as its pace says.
     pub(super) fn clock_ticks(&mut self) {
-        if !self.life.asleep {
+        if self.ticks() {
             self.life.owed += self.pace;
         }
     }
@@ -195,9 +228,14 @@ impl Life {
         fits && self.changes.fit(width, height) && self.angle.is_finite() && (0.0..=17.0).contains(&self.owed)
     }
 
+    /// Whether the next tick has cells to kill or to sow.
+    fn has_pending_changes(&self) -> bool {
+        self.changes.seeds.is_some() || self.changes.wound.is_some()
+    }
+
     /// The next tick that it owes, if any, and what that must change first. After so many quiet ones, a
     /// whole or dead sprite falls asleep.
-    pub(super) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, Changes)> {
+    fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, Changes)> {
         if self.owed < 1.0 || self.asleep {
             return None;
         }

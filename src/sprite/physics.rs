@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use avian2d::prelude::*;
+use avian2d::{collision::narrow_phase::NarrowPhaseSystems, prelude::*};
 use bevy::{
-    ecs::{intern::Interned, schedule::ScheduleLabel},
+    ecs::{entity_disabling::Disabled, intern::Interned, query::Allow, schedule::ScheduleLabel},
     math::Affine2,
     prelude::*,
 };
@@ -21,6 +21,10 @@ pub(super) fn build(app: &mut App, ticks: Interned<dyn ScheduleLabel>) {
         .configure_sets(ticks, NcaSystems::Tick.after(PhysicsSystems::Last))
         .add_systems(
             PhysicsSchedule,
+            smooth.run_if(resource_exists::<ContactGraph>).in_set(NarrowPhaseSystems::Last).ambiguous_with_all(),
+        )
+        .add_systems(
+            PhysicsSchedule,
             wound
                 .run_if(resource_exists::<ContactGraph>)
                 .in_set(PhysicsStepSystems::Last)
@@ -30,7 +34,7 @@ pub(super) fn build(app: &mut App, ticks: Interned<dyn ScheduleLabel>) {
 }
 
 /// Beside an [`NcaTexture`] and a [`Sprite`]: the plugin gives the entity a [`Collider`] that follows its
-/// living cells, a compound of rectangles. Where there is a hole, bullets pass. Without a living cell
+/// living cells, a compound of rectangles on whose seams nothing catches. Where there is a hole, bullets pass. Without a living cell
 /// there is no collider, and so none until a sprite has begun to grow: a dynamic body falls until then.
 ///
 /// Add a [`RigidBody`] beside it as for any collider. The shape follows the sprite's size, anchor and
@@ -42,7 +46,7 @@ pub(super) fn build(app: &mut App, ticks: Interned<dyn ScheduleLabel>) {
 /// to a sprite depends on the frame rate.
 ///
 /// ```
-/// # use avian2d::prelude::*;
+/// # use avian2d::{collision::narrow_phase::NarrowPhaseSystems, prelude::*};
 /// # use bevy::prelude::*;
 /// # use bevy_nca::prelude::*;
 /// fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
@@ -125,8 +129,9 @@ struct Fit {
     stale: bool,
     /// When it was made, in game time; `None` if there is none.
     made: Option<Duration>,
-    /// How it lay over the cells.
+    /// How it lay over the cells, and which those were.
     map: Option<Affine2>,
+    cells: Option<CellMask>,
 }
 
 type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaTissue>);
@@ -141,7 +146,8 @@ fn fit(
 ) {
     for (entity, collider, mut fit, tissue) in &mut sprites {
         let cells = tissue.cells.as_ref();
-        let map = cells.zip(stands.get(entity)).map(|(cells, stand)| {
+        let stand = cells.and_then(|_| stands.get(entity));
+        let map = cells.zip(stand).map(|(cells, stand)| {
             let grid = [cells.width(), cells.height()];
             stand.cells_to_body(grid.map(|side| side as u32))
         });
@@ -152,13 +158,13 @@ fn fit(
             fit.stale = true;
             continue;
         }
-        let collider = cells.zip(map).and_then(|(cells, map)| collider_of(cells, map));
-        let had_one = fit.made.is_some();
-        *fit = Fit { stale: false, made: collider.is_some().then(|| time.elapsed()), map };
+        let drawn = cells.zip(stand).map(|(cells, stand)| stand.drawn(cells).into_owned());
+        let collider = drawn.as_ref().zip(map).and_then(|(cells, map)| collider_of(cells, map));
+        *fit = Fit { stale: false, made: collider.is_some().then(|| time.elapsed()), map, cells: drawn };
         match collider {
             Some(collider) => commands.entity(entity).try_insert(collider),
-            None if had_one => commands.entity(entity).try_remove::<Collider>(),
-            None => continue,
+            // A copy of an entity brings along a collider of cells that it does not have.
+            None => commands.entity(entity).try_remove::<Collider>(),
         };
         // What rests on a body that has changed may have lost its hold, and avian does not look.
         let pairs = contacts.iter().flat_map(|contacts| contacts.contact_pairs_with(entity));
@@ -169,15 +175,23 @@ fn fit(
 }
 
 /// Without its component or its texture, a sprite has no collider.
-fn on_remove(removed: On<Remove, (NcaCollider, NcaTexture)>, mut fits: Query<&mut Fit>, mut commands: Commands) {
+fn on_remove(
+    removed: On<Remove, (NcaCollider, NcaTexture)>,
+    mut fits: Query<&mut Fit, Allow<Disabled>>,
+    mut commands: Commands,
+) {
     let Ok(mut fit) = fits.get_mut(removed.entity) else { return };
     if std::mem::take(&mut *fit).made.is_some() {
         commands.entity(removed.entity).try_remove::<Collider>();
     }
 }
 
-/// A compound of rectangles, in the space that the map leads to; `None` for no cells.
+/// A compound of rectangles, in the space that the map leads to; `None` for no cells, or if they have no area there.
 fn collider_of(cells: &CellMask, map: Affine2) -> Option<Collider> {
+    let area = map.matrix2.determinant().abs();
+    if !area.is_finite() || area < f32::MIN_POSITIVE || !map.translation.is_finite() {
+        return None;
+    }
     let part = |rect: URect| {
         let [a, b] = [rect.min, rect.max].map(|corner| map.transform_point2(corner.as_vec2()));
         let size = (b - a).abs();
@@ -204,6 +218,59 @@ fn rectangles(cells: &CellMask) -> Vec<URect> {
         found.push(URect::new(x as u32, y as u32, right as u32, bottom as u32));
     }
     found
+}
+
+/// Drops contacts with what lies between two cells that both live: a body that slides along a surface would catch on the
+/// seams of the rectangles below it.
+fn smooth(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Position, &Rotation, &Collider, &Fit)>) {
+    for pair in contacts.iter_active_touching_mut().filter(|pair| pair.generates_constraints()) {
+        for (entity, outwards) in [(pair.collider1, 1.0), (pair.collider2, -1.0)] {
+            let Ok((position, rotation, collider, Fit { map: Some(map), cells: Some(cells), .. })) = bodies.get(entity)
+            else {
+                continue;
+            };
+            let back = map.inverse() * Affine2::from_scale(collider.scale().recip());
+            let to_cells =
+                back * Affine2::from_mat2(Mat2::from_cols(rotation.inverse() * Vec2::X, rotation.inverse() * Vec2::Y));
+            let is_inner = |normal: Vec2, point: &ContactPoint| {
+                let normal = normal * outwards;
+                // The point on the sprite's own surface.
+                let surface = point.point + normal * point.penetration / 2.0 - position.0;
+                is_between_cells(cells, to_cells.transform_point2(surface), to_cells.transform_vector2(normal))
+            };
+            // Rather one on a seam than none, for what has come to be deep inside.
+            let holds =
+                |manifold: &ContactManifold| manifold.points.iter().any(|point| !is_inner(manifold.normal, point));
+            if pair.manifolds.iter().any(holds) {
+                for ContactManifold { points, normal, .. } in &mut pair.manifolds {
+                    points.retain(|point| !is_inner(*normal, point));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a surface with such a normal, at such a point, lies between living cells; both in cells.
+fn is_between_cells(cells: &CellMask, point: Vec2, normal: Vec2) -> bool {
+    // How far beyond the surface the next cell is looked for, and how far from a corner.
+    const BEYOND: f32 = 0.25;
+    const ASIDE: f32 = 0.15;
+    const FLAT: f32 = 0.05;
+    let normal = normal.normalize_or_zero();
+    let lives = |at: Vec2| {
+        let inside = at.cmpge(Vec2::ZERO).all() && at.x < cells.width() as f32 && at.y < cells.height() as f32;
+        inside && cells.contains(at.y as usize * cells.width() + at.x as usize)
+    };
+    (0..2).filter(|axis| normal[*axis].abs() > FLAT).any(|axis| {
+        let other = 1 - axis;
+        let asides = if normal[other].abs() > FLAT { [-normal[other].signum(); 2] } else { [-1.0, 1.0] };
+        asides.into_iter().any(|aside| {
+            let mut at = point;
+            at[axis] += BEYOND * normal[axis].signum();
+            at[other] += ASIDE * aside;
+            lives(at)
+        })
+    })
 }
 
 /// Lets contacts wound.

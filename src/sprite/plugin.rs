@@ -2,9 +2,15 @@
 
 use bevy::{
     asset::{AssetEventSystems, AssetServer},
-    ecs::{entity_disabling::Disabled, intern::Interned, query::Allow, schedule::ScheduleLabel},
+    ecs::{
+        entity_disabling::Disabled,
+        intern::Interned,
+        query::{Allow, QueryData},
+        schedule::ScheduleLabel,
+    },
     prelude::*,
-    render::{ExtractSchedule, RenderApp},
+    render::{ExtractSchedule, Render, RenderApp, RenderSystems},
+    sprite::SpriteMesh,
 };
 
 use super::{
@@ -17,7 +23,7 @@ use super::{
     populations::Populations,
     render, sleep, snapshot,
     texture::{NcaSlot, Waiting},
-    tissue, vitals,
+    tissue, upload, vitals,
     vitals::CensusInbox,
 };
 use crate::gpu;
@@ -98,6 +104,7 @@ impl Plugin for NcaPlugin {
             .init_resource::<NcaClock>()
             .init_resource::<ClockHand>()
             .init_resource::<Populations>()
+            .init_resource::<backend::Asked>()
             .init_resource::<CellsInbox>()
             .init_resource::<CensusInbox>()
             .add_observer(damage::on_damage)
@@ -108,6 +115,8 @@ impl Plugin for NcaPlugin {
             .add_observer(tissue::on_remove)
             .add_observer(sleep::on_sleep)
             .add_observer(sleep::on_wake)
+            .add_observer(sleep::on_disable)
+            .add_observer(sleep::on_enable)
             .add_observer(cells::on_read_cells)
             .add_observer(cells::on_write_cells)
             .add_observer(snapshot::on_save)
@@ -115,15 +124,17 @@ impl Plugin for NcaPlugin {
             // New and changed images are to reach the renderer in the same frame.
             .configure_sets(PostUpdate, (NcaSystems::Assign, NcaSystems::Finish).chain().before(AssetEventSystems))
             .add_systems(PreStartup, (backend::choose, find_homeless))
+            .add_systems(First, (backend::choose, backend::restart).chain().run_if(backend::has_another_device))
             .add_systems(First, (ClockHand::begin_frame, cells::deliver, vitals::report))
             // Who is spawned in this schedule has its place before its first tick, at any frame rate.
             .add_systems(self.schedule, (assign, clock::follow_pace, tick).chain().in_set(NcaSystems::Tick))
+            .add_systems(Last, clock::redraw)
             .configure_sets(PostUpdate, (Show::Place, Show::Paint, Show::Remember).chain().in_set(NcaSystems::Assign))
             .add_systems(
                 PostUpdate,
                 (
-                    (reload, assign, give_back).chain().in_set(Show::Place),
-                    canvas::show::<Sprite>.in_set(Show::Paint),
+                    (refer, reload, assign, give_back).chain().in_set(Show::Place),
+                    (canvas::show::<Sprite>, canvas::show::<SpriteMesh>, canvas::warn).in_set(Show::Paint),
                     canvas::remember.in_set(Show::Remember),
                 ),
             )
@@ -152,13 +163,17 @@ impl Plugin for NcaPlugin {
         let assets = app.world().resource::<AssetServer>().clone();
         if let Some(render_app) = app.get_sub_app_mut(RenderApp) {
             gpu::add_systems(render_app, &assets);
-            render_app.add_systems(ExtractSchedule, render::extract);
+            render_app
+                .init_resource::<upload::AtlasUploads>()
+                .add_systems(ExtractSchedule, render::extract)
+                .add_systems(Render, upload::upload.in_set(RenderSystems::PrepareResources));
         }
     }
 }
 
 fn tick(
     time: Res<Time>,
+    fixed: Option<Res<Time<Fixed>>>,
     mut clock: ResMut<NcaClock>,
     mut hand: ResMut<ClockHand>,
     mut populations: ResMut<Populations>,
@@ -170,13 +185,20 @@ fn tick(
         slot.place.is_none() && assets.load_state(&texture.model).is_loading()
     };
     let all_ready = clock.steps > 0 && populations.all_ready() && !textures.iter().any(loading);
-    let ticks = hand.advance(clock, time.delta_secs_f64(), all_ready);
+    // Only in fixed time is a long step no sign of a stall.
+    let is_fixed = fixed.is_some_and(|fixed| fixed.timestep() == time.delta());
+    let ticks = hand.advance(clock, time.delta_secs_f64(), is_fixed, all_ready);
     populations.bypass_change_detection().tick(ticks, clock.sleep_after);
 }
 
 /// Finds the textures that were spawned before the plugin was there.
 fn find_homeless(textures: Query<Entity, (With<NcaTexture>, Allow<Disabled>)>, mut populations: ResMut<Populations>) {
     populations.homeless.extend(&textures);
+}
+
+/// Takes in what grown sprites look like, once that is known.
+fn refer(mut populations: ResMut<Populations>) {
+    populations.bypass_change_detection().refer();
 }
 
 /// Sprites of a model that was loaded again or changed go on with it, as long as their cells fit it; others
@@ -189,8 +211,9 @@ fn reload(
     mut commands: Commands,
 ) {
     for change in changes.read() {
-        let AssetEvent::Modified { id } = change else { continue };
-        let Some(model) = models.get(*id) else { continue };
+        // One that was removed and inserted again is added.
+        let (AssetEvent::Modified { id } | AssetEvent::Added { id }) = change else { continue };
+        let Some(model) = models.get(*id).filter(|model| populations.any_outdated(*id, model)) else { continue };
         populations.adopt(*id, model);
         for (entity, mut slot) in &mut slots {
             let Some(place) = slot.place else { continue };
@@ -203,14 +226,23 @@ fn reload(
 }
 
 /// A texture, and what it takes to give it cells.
-type Textures =
-    (&'static mut NcaTexture, &'static mut NcaSlot, Option<&'static NcaArmor>, Has<NcaSleeping>, Has<NcaTissue>);
+#[derive(QueryData)]
+#[query_data(mutable)]
+struct Textured {
+    texture: &'static mut NcaTexture,
+    slot: &'static mut NcaSlot,
+    vitals: &'static mut NcaVitals,
+    tissue: Option<&'static mut NcaTissue>,
+    armor: Option<&'static NcaArmor>,
+    is_asleep: Has<NcaSleeping>,
+    is_disabled: Has<Disabled>,
+}
 
 /// Places are kept, and change, for those too that the game has disabled.
 type ChangedTextures<'w, 's> = Query<'w, 's, Entity, (Changed<NcaTexture>, Allow<Disabled>)>;
-type AllTextures<'w, 's> = Query<'w, 's, Textures, Allow<Disabled>>;
+type AllTextures<'w, 's> = Query<'w, 's, Textured, Allow<Disabled>>;
 
-/// Gives textures their cells, and follows what was changed.
+/// Gives textures their places: new ones, and those that were changed to something that belongs elsewhere.
 fn assign(
     mut sprites: ParamSet<(ChangedTextures, AllTextures)>,
     models: Res<Assets<NcaModel>>,
@@ -223,7 +255,7 @@ fn assign(
     let mut textures = sprites.p1();
     let mut moved = Vec::new();
     for entity in changed {
-        let Ok((texture, mut slot, ..)) = textures.get_mut(entity) else { continue };
+        let Ok(TexturedItem { texture, mut slot, .. }) = textures.get_mut(entity) else { continue };
         let Some(place) = slot.place else { continue };
         if populations.suits(place, &texture) {
             populations.follow(place, &texture);
@@ -234,7 +266,8 @@ fn assign(
     }
     let homeless = std::mem::take(&mut populations.homeless);
     for (entity, has_moved) in moved.into_iter().chain(homeless.into_iter().map(|entity| (entity, false))) {
-        let Ok((mut texture, mut slot, armor, asleep, tissue)) = textures.get_mut(entity) else { continue };
+        let Ok(found) = textures.get_mut(entity) else { continue };
+        let TexturedItem { mut texture, mut slot, mut vitals, tissue, armor, is_asleep, is_disabled } = found;
         if slot.place.is_some() {
             continue;
         }
@@ -245,17 +278,27 @@ fn assign(
             continue;
         };
         slot.place = Some(place);
+        // A copy of an entity, or one out of a scene, brings along how the original was: it begins anew, awake.
+        // Whoever has just left a place was told all that, but has not heard it yet.
+        let is_copy = vitals.set_if_neq(NcaVitals::default());
+        let is_watched = tissue.is_some();
+        if is_copy || has_moved {
+            commands.entity(entity).try_remove::<NcaSleeping>();
+            if let Some(mut tissue) = tissue {
+                tissue.cells = None;
+            }
+        }
         if let Some(occupant) = populations.occupant_mut(place) {
-            occupant.set_tissue(tissue);
-            // Whoever has just left a place was told to wake, but has not heard it yet.
-            occupant.set_asleep(asleep && !has_moved);
+            occupant.set_disabled(is_disabled);
+            occupant.set_tissue(is_watched);
+            occupant.set_asleep(is_asleep && !is_copy && !has_moved);
         }
         for waiting in std::mem::take(&mut slot.waiting) {
             match waiting {
                 Waiting::Blow(blow) => populations.strike(place, &blow, armor),
                 Waiting::Cells(tick, state) => cells::write(populations, place, entity, tick, state),
                 Waiting::Snapshot(snapshot) => {
-                    snapshot::restore(populations, place, entity, &mut texture, *snapshot, &mut commands);
+                    snapshot::restore_or_refuse(populations, place, entity, &mut texture, *snapshot, &mut commands);
                 }
             }
         }

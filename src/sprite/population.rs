@@ -13,10 +13,11 @@ use super::{
     occupant::{Life, Occupant, Start},
     roster::{Roster, occupants_of},
     texture::Wanted,
+    upload::{AtlasUploads, Patches},
 };
 use crate::{
-    gpu::{self, CensusRead, Limits, PopulationSpec},
-    rule::{Count, Model, Reference},
+    gpu::{self, CensusRead, GUTTER, Limits, PopulationSpec},
+    rule::{Count, Model, Reference, Rule, printable},
 };
 
 /// Slots that a population starts with; it doubles from there.
@@ -34,6 +35,8 @@ pub(super) enum EngineChoice {
     Cpu {
         /// The widest and highest picture.
         texture_side: u32,
+        /// There is a renderer to show it.
+        is_rendered: bool,
     },
 }
 
@@ -41,8 +44,30 @@ impl EngineChoice {
     fn texture_side(self) -> u32 {
         match self {
             Self::Gpu { limits, .. } => limits.texture_side,
-            Self::Cpu { texture_side } => texture_side,
+            Self::Cpu { texture_side, .. } => texture_side,
         }
+    }
+
+    /// The most sprites of a population.
+    fn most_sprites(self, rule: &Rule, grid: [u32; 2], has_picture: bool) -> u32 {
+        let by_cells = match self {
+            Self::Gpu { limits, precision } => limits.most_sprites(rule, grid, precision),
+            Self::Cpu { .. } => u32::MAX,
+        };
+        let by_picture = if has_picture { most_slots(grid, self.texture_side()) } else { u32::MAX };
+        by_cells.min(by_picture)
+    }
+
+    fn engine(self, model: &Model, grid: [u32; 2]) -> Engine {
+        match self {
+            Self::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(model, grid))),
+            Self::Gpu { limits, .. } => Engine::Gpu(GpuFeed::new(limits, grid)),
+        }
+    }
+
+    /// Whether what the CPU paints goes to a renderer.
+    fn uploads(self) -> bool {
+        matches!(self, Self::Cpu { is_rendered: true, .. })
     }
 }
 
@@ -66,6 +91,8 @@ pub(super) struct Population {
     pub(super) engine: Engine,
     /// What the cells amount to that sprites were given.
     pub(super) started: Vec<CensusRead>,
+    /// What the CPU has painted for the renderer, if there is one.
+    patches: Option<Patches>,
 }
 
 pub(super) enum Engine {
@@ -80,7 +107,7 @@ impl Population {
             warn_once!(
                 "a sprite is not shown crisp: its model (`{}`) has no picture as its target, as models made by \
                  `nca train` have",
-                self.model.rule().name
+                printable(&self.model.rule().name)
             );
         }
         texture.crisp && self.reference.is_authored()
@@ -95,12 +122,7 @@ impl Population {
         images: Option<&mut Assets<Image>>,
     ) -> Option<Self> {
         let (model_id, model) = (texture.model.id(), model.0.clone());
-        let by_cells = match choice {
-            EngineChoice::Gpu { limits, precision } => limits.most_sprites(model.rule(), grid, precision),
-            EngineChoice::Cpu { .. } => u32::MAX,
-        };
-        let by_picture = images.as_ref().map_or(u32::MAX, |_| most_slots(grid, choice.texture_side()));
-        let most_slots = by_cells.min(by_picture);
+        let most_slots = choice.most_sprites(model.rule(), grid, images.is_some());
         if most_slots == 0 {
             error_once!("a sprite of {grid:?} cells and {} channels does not fit this GPU", model.rule().channels);
             return None;
@@ -110,10 +132,7 @@ impl Population {
         Some(Self {
             atlas: images
                 .map(|images| Atlas::new(images, grid, texture.smooth, capacity, choice.texture_side(), on_gpu)),
-            engine: match choice {
-                EngineChoice::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(&model, grid))),
-                EngineChoice::Gpu { limits, .. } => Engine::Gpu(GpuFeed::new(limits, grid)),
-            },
+            engine: choice.engine(&model, grid),
             reference,
             model_id,
             model,
@@ -126,6 +145,7 @@ impl Population {
             awake: Roster::default(),
             free: Vec::new(),
             started: Vec::new(),
+            patches: choice.uploads().then(|| Patches::of(UVec2::from_array(grid) + 2 * GUTTER)),
         })
     }
 
@@ -140,15 +160,51 @@ impl Population {
         (own.channels, own.grid, own.alive) == (other.channels, other.grid, other.alive)
     }
 
+    /// The device that held its cells was lost, and another engine takes over: its sprites grow anew, those that were
+    /// yet to be told of cells from those. Returns the slots for which it has no room any more.
+    pub(super) fn restart_on(&mut self, choice: EngineChoice) -> Vec<Entity> {
+        if matches!(self.engine, Engine::Cpu(_)) {
+            return Vec::new();
+        }
+        self.choice = choice;
+        self.engine = choice.engine(&self.model, self.grid);
+        self.patches = choice.uploads().then(|| Patches::of(UVec2::from_array(self.grid) + 2 * GUTTER));
+        self.most_slots = choice.most_sprites(self.model.rule(), self.grid, self.atlas.is_some());
+        self.capacity = self.capacity.min(self.most_slots);
+        if let Some(atlas) = &mut self.atlas {
+            atlas.outgrow();
+        }
+        let beyond = self.occupants.split_off(self.occupants.len().min(self.most_slots as usize));
+        self.free.retain(|slot| *slot < self.most_slots);
+        self.awake = Roster::default();
+        self.wake_all(Occupant::begin_anew);
+        if let Engine::Cpu(cells) = &mut self.engine {
+            for (slot, occupant) in (0..).zip(&mut self.occupants) {
+                if let Some(start) = occupant.as_mut().and_then(|occupant| occupant.start.take()) {
+                    cells.put(slot, start);
+                }
+            }
+        }
+        beyond.into_iter().flatten().map(|occupant| occupant.entity).collect()
+    }
+
     /// Its cells go on by another model, which they fit.
-    pub(super) fn adopt(&mut self, model: &NcaModel, reference: Arc<Reference>) {
-        let same_shape = *self.reference == *reference;
-        let is_authored = reference.is_authored();
-        (self.model, self.reference) = (model.0.clone(), reference);
+    pub(super) fn adopt(&mut self, model: &NcaModel) {
+        self.model = model.0.clone();
         if let Engine::Cpu(cells) = &mut self.engine {
             cells.adopt(&self.model, self.grid);
         }
-        self.wake_all(|occupant| occupant.adopt(same_shape, is_authored));
+        self.wake_all(Occupant::adopt);
+    }
+
+    /// By now it is known what a grown sprite of its model looks like.
+    pub(super) fn refer_to(&mut self, reference: Arc<Reference>) {
+        let (was_known, same_shape) = (self.reference.is_known(), *self.reference == *reference);
+        let is_authored = reference.is_authored();
+        self.reference = reference;
+        if was_known {
+            self.wake_all(|occupant| occupant.refer_to(same_shape, is_authored));
+        }
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -211,12 +267,13 @@ impl Population {
     pub(super) fn lay_out(&mut self, images: Option<&mut Assets<Image>>) -> bool {
         let on_gpu = matches!(self.engine, Engine::Gpu(_));
         let (Some(atlas), Some(images)) = (&mut self.atlas, images) else { return false };
-        if atlas.slots == self.capacity {
+        if atlas.slots == self.capacity || self.capacity == 0 {
             return false;
         }
         atlas.resize(images, self.capacity, self.choice.texture_side(), on_gpu);
         if let Engine::Cpu(cells) = &mut self.engine {
             cells.begin_blank();
+            self.patches.iter_mut().for_each(Patches::begin_whole);
             self.wake_all(|occupant| occupant.stale = true);
         }
         true
@@ -281,7 +338,8 @@ impl Population {
         let Engine::Cpu(cells) = &mut self.engine else { return };
         if let (Some(atlas), Some(images)) = (&self.atlas, images) {
             let output = self.model.rule().output;
-            cells.paint(atlas, output, &self.reference, &mut self.occupants, self.awake.in_order(), images);
+            let patches = self.patches.as_mut();
+            cells.paint(atlas, patches, output, &self.reference, &mut self.occupants, self.awake.in_order(), images);
         }
         self.settle();
     }
@@ -290,6 +348,15 @@ impl Population {
     fn settle(&mut self) {
         let occupants = &self.occupants;
         self.awake.retain(|slot| occupants.get(slot as usize).and_then(Option::as_ref).is_some_and(Occupant::is_busy));
+    }
+
+    /// Hands what the CPU has painted to the render world.
+    pub(super) fn send_patches(&mut self, uploads: &mut AtlasUploads) {
+        if let (Some(patches), Some(atlas)) = (&mut self.patches, &self.atlas)
+            && !patches.is_empty()
+        {
+            uploads.receive(atlas.image.id(), patches);
+        }
     }
 
     pub(super) fn send(&mut self, id: u32, gpu: &mut gpu::GpuPopulations) {
@@ -307,7 +374,7 @@ impl Population {
             atlas_columns: self.atlas.as_ref().map_or(1, |atlas| atlas.columns),
         };
         if feed.was_lost(id, gpu) {
-            let name = &self.model.rule().name;
+            let name = printable(&self.model.rule().name);
             warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
             self.wake_all(Occupant::begin_anew);
         }

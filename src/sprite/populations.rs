@@ -10,11 +10,12 @@ use super::{
     damage::Blow,
     occupant::{Occupant, Start},
     population::{Engine, EngineChoice, Population},
+    references::{Known, References},
     snapshot::Asked,
     texture::{Place, Wanted},
+    upload::AtlasUploads,
 };
 use crate::{
-    cpu,
     gpu::{self, CensusRead},
     rule::{CellMask, Model, Reference, Rule, State},
 };
@@ -29,19 +30,18 @@ pub(super) struct Populations {
     pub(super) homeless: Vec<Entity>,
     /// Counts how often an atlas was laid out anew.
     pub(super) layouts: u64,
-    /// What grown sprites look like, by model and grid, for as long as the model is loaded.
-    references: Vec<(Arc<Model>, [u32; 2], Arc<Reference>)>,
+    references: References,
 }
 
 impl Default for Populations {
     fn default() -> Self {
         Self {
-            choice: EngineChoice::Cpu { texture_side: 0 },
+            choice: EngineChoice::Cpu { texture_side: 0, is_rendered: false },
             list: BTreeMap::new(),
             next: 0,
             homeless: Vec::new(),
             layouts: 0,
-            references: Vec::new(),
+            references: References::default(),
         }
     }
 }
@@ -70,7 +70,8 @@ impl Populations {
         let id = match self.list.iter().find(|(_, population)| fits(population)) {
             Some((id, _)) => *id,
             None => {
-                let reference = self.reference(&model.0, grid);
+                let unknown = || Arc::new(Reference::unknown(model, grid.map(|side| side as usize)));
+                let reference = self.references.get(&model.0, grid).unwrap_or_else(unknown);
                 let population = Population::new(self.choice, texture, model, grid, reference, images)?;
                 self.list.insert(self.next, population);
                 self.next += 1;
@@ -86,11 +87,31 @@ impl Populations {
         let fits = |population: &Population| population.outdated(model_id, model) && population.fits(model);
         let ids: Vec<u32> = self.list.iter().filter(|(_, population)| fits(population)).map(|(id, _)| *id).collect();
         for id in ids {
-            let Some(grid) = self.get(id).map(|population| population.grid) else { continue };
-            let reference = self.reference(&model.0, grid);
-            if let Some(population) = self.list.get_mut(&id) {
-                population.adopt(model, reference);
+            let Some(population) = self.list.get_mut(&id) else { continue };
+            population.adopt(model);
+            if let Some(reference) = self.references.get(&model.0, population.grid) {
+                population.refer_to(reference);
             }
+        }
+    }
+
+    /// Another device takes the place of one that was lost. Returns those that no longer fit where they are.
+    pub(super) fn restart_on(&mut self, choice: EngineChoice) -> Vec<Entity> {
+        self.choice = choice;
+        self.list.values_mut().flat_map(|population| population.restart_on(choice)).collect()
+    }
+
+    /// Whether some sprites still live by what a model's asset was before.
+    pub(super) fn any_outdated(&self, model_id: AssetId<NcaModel>, model: &NcaModel) -> bool {
+        self.list.values().any(|population| population.outdated(model_id, model))
+    }
+
+    /// Takes in what grown sprites look like, once that is known.
+    pub(super) fn refer(&mut self) {
+        for Known { model, grid, reference } in self.references.arrived() {
+            let of_it =
+                |population: &&mut Population| Arc::ptr_eq(&population.model, model) && population.grid == *grid;
+            self.list.values_mut().filter(of_it).for_each(|population| population.refer_to(reference.clone()));
         }
     }
 
@@ -110,18 +131,6 @@ impl Populations {
         if any {
             self.lay_out(images);
         }
-    }
-
-    /// What a grown sprite looks like. Without a target, one must be grown to know.
-    fn reference(&mut self, model: &Arc<Model>, grid: [u32; 2]) -> Arc<Reference> {
-        self.references.retain(|(model, ..)| Arc::strong_count(model) > 1);
-        let known = self.references.iter().find(|(of, on, _)| Arc::ptr_eq(of, model) && *on == grid);
-        if let Some((.., reference)) = known {
-            return reference.clone();
-        }
-        let reference = Arc::new(Reference::new(model, grid.map(|side| side as usize), || grow(model, grid)));
-        self.references.push((model.clone(), grid, reference.clone()));
-        reference
     }
 
     /// Frees a slot; an empty population goes. Returns what was not asked of the GPU yet.
@@ -201,11 +210,28 @@ impl Populations {
         })
     }
 
-    /// Whether every population can tick.
+    /// Whether every population can tick, and knows its grown sprites.
     pub(super) fn all_ready(&self) -> bool {
         let preparing =
             |population: &Population| matches!(&population.engine, Engine::Gpu(feed) if feed.is_preparing());
-        !self.list.values().any(preparing)
+        self.references.are_known() && !self.list.values().any(preparing)
+    }
+
+    /// Whether a sprite waits for the clock, and whether something is yet to be done or heard of one.
+    pub(super) fn is_busy(&mut self) -> (bool, bool) {
+        let mut busy = (false, !self.references.are_known());
+        for population in self.list.values_mut() {
+            busy.1 |= matches!(&population.engine, Engine::Gpu(feed) if feed.is_preparing());
+            for occupant in population.awake_mut() {
+                busy = (busy.0 | occupant.ticks(), busy.1 | occupant.has_work());
+            }
+        }
+        busy
+    }
+
+    /// Whether an image is one of the atlases.
+    pub(super) fn owns(&self, image: AssetId<Image>) -> bool {
+        self.list.values().any(|population| population.atlas.as_ref().is_some_and(|atlas| atlas.image.id() == image))
     }
 
     /// So many ticks of the clock for every sprite that can tick.
@@ -226,18 +252,23 @@ impl Populations {
 
     /// The cells at once, and what they are for; or, from the GPU, later.
     pub(super) fn read_cells(&mut self, place: Place, wanted: Wanted) -> Option<(Asked, u32, State)> {
-        let population = self.list.get_mut(&place.population)?;
-        match &population.engine {
-            Engine::Cpu(cells) => {
-                let life = &population.occupants.get(place.slot as usize)?.as_ref()?.life;
-                let asked = Asked::new(wanted, life, &population.model);
-                Some((asked, life.tick, cells.state(place.slot)?.clone()))
-            }
-            Engine::Gpu(_) => {
-                population.occupant_mut(place.slot)?.wanted.add(wanted);
-                None
-            }
+        if !self.is_on_cpu(place) {
+            self.occupant_mut(place)?.wanted.add(wanted);
+            return None;
         }
+        self.peek(place, wanted).map(|(asked, tick, state)| (asked, tick, state.clone()))
+    }
+
+    pub(super) fn is_on_cpu(&self, place: Place) -> bool {
+        self.get(place.population).is_some_and(|population| matches!(population.engine, Engine::Cpu(_)))
+    }
+
+    /// The cells as they are on the CPU, and what they are for.
+    pub(super) fn peek(&self, place: Place, wanted: Wanted) -> Option<(Asked, u32, &State)> {
+        let population = self.get(place.population)?;
+        let Engine::Cpu(cells) = &population.engine else { return None };
+        let life = &population.occupants.get(place.slot as usize)?.as_ref()?.life;
+        Some((Asked::new(wanted, life, &population.model), life.tick, cells.state(place.slot)?))
     }
 
     /// The sprite in a place, and how many cells it can have: those of a grown one that are no dead ground.
@@ -282,10 +313,12 @@ impl Populations {
     }
 
     /// Hands the frame's work to the render world.
-    pub(super) fn send(&mut self, gpu: &mut gpu::GpuPopulations) {
+    pub(super) fn send(&mut self, gpu: &mut gpu::GpuPopulations, uploads: &mut AtlasUploads) {
         gpu.retain(|id| self.list.contains_key(&id));
+        uploads.retain(|image| self.owns(image));
         for (id, population) in &mut self.list {
             population.send(*id, gpu);
+            population.send_patches(uploads);
         }
     }
 }
@@ -293,20 +326,4 @@ impl Populations {
 /// Width and height of a texture's grid.
 fn grid(texture: &NcaTexture, model: &Model) -> [u32; 2] {
     texture.grid.map_or(model.rule().grid, |grid| grid.to_array())
-}
-
-/// The most ticks that a sprite without a target is given to show what it grows to.
-const MOST_GROWING_TICKS: u32 = 512;
-
-/// The cells of a grown sprite.
-fn grow(model: &Model, grid: [u32; 2]) -> State {
-    let [width, height] = grid.map(|side| side as usize);
-    let seed = State::seed(model.rule(), width, height);
-    let engine = cpu::Engine::new(model);
-    let Some(mut grid) = engine.grid(seed.clone()) else { return seed };
-    let mut scratch = cpu::Scratch::default();
-    for tick in 0..model.rule().mature_ticks.min(MOST_GROWING_TICKS) {
-        engine.step(&mut grid, &mut scratch, cpu::Tick { tick, seed: 0, angle: 0.0 }, None);
-    }
-    grid.into_state()
 }

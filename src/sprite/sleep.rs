@@ -1,6 +1,6 @@
 //! Sprites that have come to rest cost nothing.
 
-use bevy::prelude::*;
+use bevy::{ecs::entity_disabling::Disabled, prelude::*};
 
 #[cfg(doc)]
 use super::{NcaClock, NcaHeal, NcaTexture};
@@ -12,6 +12,9 @@ use super::{populations::Populations, texture::Occupants};
 /// The plugin adds it to a whole or dead sprite once nothing of that kind has happened for
 /// [`NcaClock::sleep_after`] ticks, and removes it when the sprite wakes. Add it yourself to put a
 /// sprite to sleep, remove it to wake one.
+///
+/// An entity that is [`Disabled`] does not tick either, without this marker. What is done to it by name meanwhile, as by
+/// [`NcaDamage`](super::NcaDamage) or [`NcaSave`](super::NcaSave), is done once it is back; blasts pass it by.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 pub struct NcaSleeping;
@@ -25,6 +28,21 @@ pub(super) fn on_sleep(added: On<Add, NcaSleeping>, mut occupants: Occupants) {
 pub(super) fn on_wake(removed: On<Remove, NcaSleeping>, mut occupants: Occupants) {
     if let Some(occupant) = occupants.get_mut(removed.entity) {
         occupant.set_asleep(false);
+    }
+}
+
+/// What the game has disabled does not tick.
+pub(super) fn on_disable(added: On<Add, Disabled>, mut occupants: Occupants) {
+    if let Some(occupant) = occupants.get_mut(added.entity) {
+        occupant.set_disabled(true);
+    }
+}
+
+/// All that concerns it is done now that it is back.
+pub(super) fn on_enable(removed: On<Remove, Disabled>, mut occupants: Occupants) {
+    occupants.touch(removed.entity);
+    if let Some(occupant) = occupants.get_mut(removed.entity) {
+        occupant.set_disabled(false);
     }
 }
 

@@ -1,15 +1,18 @@
 //! Saving a sprite as it is, mid-wound, and going on from there.
 
-use bevy::prelude::*;
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow},
+    prelude::*,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     NcaCells, NcaTexture,
     occupant::Life,
     populations::Populations,
-    texture::{NcaSlot, Place, Waiting, Wanted},
+    texture::{NcaSlot, OfTextures, Place, Waiting, Wanted},
 };
-use crate::rule::{Model, State};
+use crate::rule::{Model, State, shorten};
 
 /// A sprite as it was at the end of a frame: its cells, and all that its future depends on, wounds that
 /// wait for its next tick included. Restored, even in another app, it goes on to the same cells.
@@ -55,11 +58,16 @@ impl Asked {
         Wanted { cells: self.cells, snapshot: self.head.is_some() }
     }
 
+    /// The snapshot that was asked for, if it was.
+    pub(super) fn snapshot(&self, state: &State) -> Option<NcaSnapshot> {
+        self.head.clone().map(|head| NcaSnapshot { head, state: state.clone() })
+    }
+
     /// Answers with the cells.
     pub(super) fn answer(&self, cells: NcaCells, commands: &mut Commands) {
         let entity = cells.entity;
-        if let Some(head) = self.head.clone() {
-            commands.trigger(NcaSaved { entity, snapshot: NcaSnapshot { head, state: cells.state.clone() } });
+        if let Some(snapshot) = self.snapshot(&cells.state) {
+            commands.trigger(NcaSaved { entity, snapshot });
         }
         if self.cells {
             commands.trigger(cells);
@@ -112,6 +120,15 @@ impl NcaSnapshot {
         &self.state
     }
 
+    /// Whether another one fits every sprite that it fits.
+    pub(super) fn is_for_the_same(&self, other: &Self) -> bool {
+        let of = |snapshot: &Self| {
+            let size = [snapshot.state.width(), snapshot.state.height(), snapshot.state.channels()];
+            (snapshot.head.version, snapshot.head.model, size)
+        };
+        of(self) == of(other)
+    }
+
     /// Its parts, if they are of this model on this grid.
     pub(super) fn check(self, model: &Model, [width, height]: [u32; 2]) -> Result<(Life, State), NcaSnapshotError> {
         let Self { head: Head { version, model_name, model: fingerprint, mut life }, state } = self;
@@ -121,7 +138,10 @@ impl NcaSnapshot {
         let found = [state.width(), state.height(), state.channels()];
         let wanted = [width as usize, height as usize, model.rule().channels];
         if fingerprint != model.fingerprint() {
-            return Err(NcaSnapshotError::Model { found: model_name, wanted: model.rule().name.clone() });
+            return Err(NcaSnapshotError::Model {
+                found: shorten(model_name),
+                wanted: shorten(model.rule().name.clone()),
+            });
         }
         if found != wanted {
             return Err(NcaSnapshotError::Size { found, wanted });
@@ -172,7 +192,7 @@ pub struct NcaRestoreRefused {
     pub error: NcaSnapshotError,
 }
 
-pub(super) fn on_save(save: On<NcaSave>, mut sprites: Query<&mut NcaSlot, With<NcaTexture>>) {
+pub(super) fn on_save(save: On<NcaSave>, mut sprites: Query<&mut NcaSlot, OfTextures>) {
     match sprites.get_mut(save.entity) {
         Ok(mut slot) => slot.wanted.snapshot = true,
         Err(_) => warn_once!("a snapshot was asked for, but {} has no NcaTexture", save.entity),
@@ -181,7 +201,7 @@ pub(super) fn on_save(save: On<NcaSave>, mut sprites: Query<&mut NcaSlot, With<N
 
 pub(super) fn on_restore(
     restored: On<NcaRestore>,
-    mut sprites: Query<(&mut NcaTexture, &mut NcaSlot)>,
+    mut sprites: Query<(&mut NcaTexture, &mut NcaSlot), Allow<Disabled>>,
     mut populations: ResMut<Populations>,
     mut commands: Commands,
 ) {
@@ -191,8 +211,8 @@ pub(super) fn on_restore(
         return;
     };
     match slot.place_of(&texture, &populations) {
-        Some(place) => restore(&mut populations, place, entity, &mut texture, snapshot, &mut commands),
-        None => slot.waiting.push(Waiting::Snapshot(Box::new(snapshot))),
+        Some(place) => restore_or_refuse(&mut populations, place, entity, &mut texture, snapshot, &mut commands),
+        None => slot.wait(entity, Waiting::Snapshot(Box::new(snapshot))),
     }
 }
 
@@ -200,17 +220,26 @@ pub(super) fn on_restore(
 pub(super) fn restore(
     populations: &mut Populations,
     place: Place,
+    texture: &mut NcaTexture,
+    snapshot: NcaSnapshot,
+) -> Result<(), NcaSnapshotError> {
+    let Life { seed, angle, .. } = snapshot.head.life;
+    populations.restore(place, snapshot)?;
+    (texture.seed, texture.angle) = (seed, angle);
+    Ok(())
+}
+
+/// The same; if the snapshot is refused, tells so.
+pub(super) fn restore_or_refuse(
+    populations: &mut Populations,
+    place: Place,
     entity: Entity,
     texture: &mut NcaTexture,
     snapshot: NcaSnapshot,
     commands: &mut Commands,
 ) {
-    let Life { seed, angle, .. } = snapshot.head.life;
-    match populations.restore(place, snapshot) {
-        Ok(()) => (texture.seed, texture.angle) = (seed, angle),
-        Err(error) => {
-            error!("the snapshot of {entity} is refused: {error}");
-            commands.trigger(NcaRestoreRefused { entity, error });
-        }
+    if let Err(error) = restore(populations, place, texture, snapshot) {
+        error!("the snapshot of {entity} is refused: {error}");
+        commands.trigger(NcaRestoreRefused { entity, error });
     }
 }

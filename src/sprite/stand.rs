@@ -1,8 +1,15 @@
 //! Where a sprite's cells lie in the world.
 
-use bevy::{ecs::system::SystemParam, math::Affine2, prelude::*, sprite::Anchor};
+use std::borrow::Cow;
 
-use crate::rule::CellMap;
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow, system::SystemParam},
+    math::Affine2,
+    prelude::*,
+    sprite::{Anchor, SpriteImageMode, SpriteMesh, SpriteScalingMode},
+};
+
+use crate::rule::{CellMap, CellMask};
 
 /// The space that a shape is given in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Reflect)]
@@ -37,16 +44,35 @@ impl Frame {
             Self::World(stand) => stand.cells_to_world(grid),
         }
     }
+
+    /// Of some cells, those that can be reached: what is in the world reaches only what is drawn there.
+    pub(super) fn reached<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
+        match self {
+            Self::Cells | Self::Uv => Cow::Borrowed(cells),
+            Self::World(stand) => stand.drawn(cells),
+        }
+    }
 }
 
-/// Where a sprite stands in the world.
+/// Where a sprite stands in the world, and which part of its picture is drawn there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stand {
     to_world: Affine2,
     custom_size: Option<Vec2>,
+    scaling: Option<SpriteScalingMode>,
     anchor: Vec2,
-    /// -1 on the axes along which cells and the sprite's own space run against each other.
-    flip: Vec2,
+    flip_x: bool,
+    flip_y: bool,
+}
+
+/// The rectangle that Bevy draws, in the sprite's own space, and the part of the picture on it.
+struct Quad {
+    /// Its lower left corner.
+    corner: Vec2,
+    size: Vec2,
+    /// The point of the picture at that corner, 0 to 1 and y down, and the way from there to the opposite one.
+    first: Vec2,
+    across: Vec2,
 }
 
 impl Stand {
@@ -56,10 +82,9 @@ impl Stand {
 
     /// From cells to the sprite's own space, that of its children.
     pub(super) fn cells_to_sprite(&self, grid: [u32; 2]) -> Affine2 {
+        let Quad { corner, size, first, across } = self.quad(grid);
         let cells = UVec2::from_array(grid).as_vec2();
-        let size = self.custom_size.unwrap_or(cells);
-        let corner = -size / 2.0 * self.flip - self.anchor * size;
-        Affine2::from_scale_angle_translation(size / cells * self.flip, 0.0, corner)
+        Affine2::from_scale_angle_translation(size / (cells * across), 0.0, corner - first / across * size)
     }
 
     /// From cells to the space of the sprite's body in a physics engine that knows no mirrored bodies: it
@@ -70,37 +95,196 @@ impl Stand {
         Affine2::from_scale(mirror) * self.cells_to_sprite(grid)
     }
 
-    /// The box in the world around all cells.
+    /// What `bevy_sprite_render` draws of a picture with a pixel for each cell.
+    fn quad(&self, grid: [u32; 2]) -> Quad {
+        use SpriteScalingMode::{FillCenter, FillEnd, FillStart, FitCenter, FitEnd, FitStart};
+        let cells = UVec2::from_array(grid).as_vec2();
+        let mut size = self.custom_size.unwrap_or(cells);
+        let (mut first, mut across) = (Vec2::new(0.0, 1.0), Vec2::new(1.0, -1.0));
+        for (axis, flip) in [self.flip_x, self.flip_y].into_iter().enumerate().filter(|(_, flip)| *flip) {
+            debug_assert!(flip);
+            first[axis] += across[axis];
+            across[axis] = -across[axis];
+        }
+        let mut shift = Vec2::ZERO;
+        if let Some(mode) = self.scaling {
+            // By how much the rectangle is wider than the picture.
+            let wider = (size.x / size.y) / (cells.x / cells.y);
+            match mode {
+                FillCenter | FillStart | FillEnd => {
+                    let (axis, share) = if wider > 1.0 { (1, 1.0 / wider) } else { (0, wider) };
+                    let cut = across[axis] * (1.0 - share);
+                    first[axis] += match (mode, axis) {
+                        (FillCenter, _) => cut / 2.0,
+                        // The picture's upper end is that of the quad's last row.
+                        (FillStart, 1) | (FillEnd, 0) => cut,
+                        _ => 0.0,
+                    };
+                    across[axis] *= share;
+                }
+                FitCenter | FitStart | FitEnd => {
+                    let (axis, share) = if wider < 1.0 { (1, wider) } else { (0, 1.0 / wider) };
+                    let left = size[axis] * (1.0 - share);
+                    shift[axis] = match (mode, axis) {
+                        (FitStart, 0) | (FitEnd, 1) => left,
+                        (FitStart, 1) | (FitEnd, 0) => -left,
+                        _ => 0.0,
+                    };
+                    size[axis] *= share;
+                }
+            }
+        }
+        Quad { corner: (size + shift) * (-self.anchor - 0.5), size, first, across }
+    }
+
+    /// The part of the picture that is drawn, in cells.
+    fn part(&self, grid: [u32; 2]) -> Rect {
+        let Quad { first, across, .. } = self.quad(grid);
+        let cells = UVec2::from_array(grid).as_vec2();
+        Rect::from_corners(first * cells, (first + across) * cells)
+    }
+
+    /// Of some cells, those that are drawn.
+    pub(super) fn drawn<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
+        let (width, height) = (cells.width(), cells.height());
+        let part = self.part([width as u32, height as u32]);
+        // Rounded, so that a whole picture is one.
+        let [min, max] = [part.min, part.max].map(|corner| (corner * 1024.0).round() / 1024.0);
+        if min.cmple(Vec2::ZERO).all() && max.cmpge(Vec2::new(width as f32, height as f32)).all() {
+            return Cow::Borrowed(cells);
+        }
+        let is_drawn = |cell: usize| {
+            let center = Vec2::new((cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5);
+            center.cmpge(min).all() && center.cmple(max).all()
+        };
+        Cow::Owned(CellMask::from_fn(width, height, |&cell| cells.contains(cell) && is_drawn(cell)))
+    }
+
+    /// Whether a point, in cells, is drawn.
+    pub(super) fn draws(&self, grid: [u32; 2], point: Vec2) -> bool {
+        let part = self.part(grid);
+        point.cmpge(part.min).all() && point.cmplt(part.max).all()
+    }
+
+    /// The box in the world around all that is drawn.
     pub(super) fn bounds(&self, grid: [u32; 2]) -> Rect {
         let map = self.cells_to_world(grid);
-        let [width, height] = grid.map(|side| side as f32);
-        let corners =
-            [[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]].map(|corner| Vec2::from(map.apply(corner)));
+        let Rect { min, max } = self.part(grid);
+        let corners = [[min.x, min.y], [max.x, min.y], [min.x, max.y], [max.x, max.y]];
+        let corners = corners.map(|corner| Vec2::from(map.apply(corner)));
         corners.into_iter().fold(Rect::EMPTY, |bounds, corner| bounds.union_point(corner))
     }
 }
 
-/// What it takes to know where a sprite stands. Transforms are taken as they are now, not as they
-/// were when Bevy last propagated them.
+type AnySprite = AnyOf<(&'static Sprite, &'static SpriteMesh)>;
+
+/// What it takes to know where a sprite stands, also one that the game has disabled. Transforms are taken as they
+/// are now, not as they were when Bevy last propagated them.
 #[derive(SystemParam)]
 pub(super) struct Stands<'w, 's> {
-    transforms: TransformHelper<'w, 's>,
-    sprites: Query<'w, 's, (&'static Sprite, &'static Anchor)>,
+    transforms: Query<'w, 's, (&'static Transform, Option<&'static ChildOf>), Allow<Disabled>>,
+    sprites: Query<'w, 's, (AnySprite, &'static Anchor), Allow<Disabled>>,
 }
 
 impl Stands<'_, '_> {
+    /// `None` if it has no sprite, or an ancestor without a transform.
     pub(super) fn get(&self, entity: Entity) -> Option<Stand> {
-        let (sprite, anchor) = self.sprites.get(entity).ok()?;
-        let world = self.transforms.compute_global_transform(entity).ok()?.affine();
+        let ((sprite, mesh), anchor) = self.sprites.get(entity).ok()?;
+        // Where there are both, both are painted alike.
+        let (custom_size, mode, flip_x, flip_y) = match (sprite, mesh) {
+            (Some(Sprite { custom_size, image_mode, flip_x, flip_y, .. }), _) => {
+                (custom_size, image_mode, flip_x, flip_y)
+            }
+            (None, Some(SpriteMesh { custom_size, image_mode, flip_x, flip_y, .. })) => {
+                (custom_size, image_mode, flip_x, flip_y)
+            }
+            (None, None) => return None,
+        };
+        if mode.uses_slices() {
+            warn_once!(
+                "{entity} has an NcaTexture and a sprite that is sliced or tiled: wounds, probes and colliders take                  its picture to be stretched"
+            );
+        }
+        let world = self.global_transform(entity)?.affine();
         Some(Stand {
             to_world: Affine2::from_cols(
                 world.matrix3.x_axis.truncate(),
                 world.matrix3.y_axis.truncate(),
                 world.translation.truncate(),
             ),
-            custom_size: sprite.custom_size,
+            custom_size: *custom_size,
+            scaling: SpriteImageMode::scale(mode),
             anchor: anchor.as_vec(),
-            flip: Vec2::new(if sprite.flip_x { -1.0 } else { 1.0 }, if sprite.flip_y { 1.0 } else { -1.0 }),
+            flip_x: *flip_x,
+            flip_y: *flip_y,
         })
+    }
+
+    fn global_transform(&self, entity: Entity) -> Option<GlobalTransform> {
+        let (transform, mut parent) = self.transforms.get(entity).ok()?;
+        let mut global = GlobalTransform::from(*transform);
+        while let Some(ChildOf(ancestor)) = parent {
+            let (transform, next) = self.transforms.get(*ancestor).ok()?;
+            (global, parent) = (*transform * global, next);
+        }
+        Some(global)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stand(scaling: SpriteScalingMode, size: Vec2) -> Stand {
+        let (to_world, anchor) = (Affine2::IDENTITY, Vec2::ZERO);
+        Stand { to_world, custom_size: Some(size), scaling: Some(scaling), anchor, flip_x: false, flip_y: false }
+    }
+
+    fn corners(stand: &Stand, grid: [u32; 2]) -> [Vec2; 2] {
+        let map = stand.cells_to_world(grid);
+        [[0.0, 0.0], grid.map(|side| side as f32)].map(|corner| Vec2::from(map.apply(corner)))
+    }
+
+    /// A picture of 20 x 10 on a square of 100, and on one of 100 x 20.
+    #[test]
+    fn the_scaling_mode_is_that_of_the_renderer() {
+        use SpriteScalingMode::*;
+        let (square, wide) = (Vec2::splat(100.0), Vec2::new(100.0, 20.0));
+        for (mode, size, upper_left, lower_right) in [
+            (FitCenter, square, (-50.0, 25.0), (50.0, -25.0)),
+            (FitStart, square, (-50.0, 50.0), (50.0, 0.0)),
+            (FitEnd, square, (-50.0, 0.0), (50.0, -50.0)),
+            (FitCenter, wide, (-20.0, 10.0), (20.0, -10.0)),
+            (FitStart, wide, (-50.0, 10.0), (-10.0, -10.0)),
+            (FitEnd, wide, (10.0, 10.0), (50.0, -10.0)),
+            (FillCenter, square, (-100.0, 50.0), (100.0, -50.0)),
+            (FillStart, square, (-50.0, 50.0), (150.0, -50.0)),
+            (FillEnd, square, (-150.0, 50.0), (50.0, -50.0)),
+            (FillCenter, wide, (-50.0, 25.0), (50.0, -25.0)),
+            (FillStart, wide, (-50.0, 10.0), (50.0, -40.0)),
+            (FillEnd, wide, (-50.0, 40.0), (50.0, -10.0)),
+        ] {
+            let stand = stand(mode, size);
+            let wanted = [Vec2::from(upper_left), Vec2::from(lower_right)];
+            let found = corners(&stand, [20, 10]);
+            assert!(found.iter().zip(wanted).all(|(a, b)| a.distance(b) < 1e-3), "{mode:?} {size}: {found:?}");
+            // What is drawn lies within the rectangle, and as much of it as there is.
+            let bounds = stand.bounds([20, 10]);
+            let rect = Rect::from_center_size(Vec2::ZERO, size).intersect(Rect::from_corners(wanted[0], wanted[1]));
+            assert!(bounds.min.distance(rect.min) + bounds.max.distance(rect.max) < 1e-3, "{mode:?}: {bounds:?}");
+            let all = CellMask::full(20, 10);
+            let share = rect.size().element_product() / (wanted[1] - wanted[0]).abs().element_product();
+            let drawn = stand.drawn(&all).iter().count() as f32 / 200.0;
+            assert!((drawn - share).abs() < 1e-3, "{mode:?} {size}: {drawn}, {share}");
+        }
+    }
+
+    #[test]
+    fn without_a_size_there_is_no_way_back() {
+        for scaling in [None, Some(SpriteScalingMode::FitCenter), Some(SpriteScalingMode::FillStart)] {
+            let stand = Stand { scaling, ..stand(SpriteScalingMode::FitEnd, Vec2::ZERO) };
+            assert!(stand.cells_to_world([4, 4]).inverse().is_none());
+            assert!(stand.bounds([4, 4]).intersect(Rect::new(-9.0, -9.0, 9.0, 9.0)).is_empty());
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The simulated texture as a component.
 
+use std::fmt;
+
 use bevy::{
     ecs::{
         entity_disabling::Disabled, lifecycle::HookContext, query::Allow, system::SystemParam, world::DeferredWorld,
@@ -96,6 +98,9 @@ impl NcaTexture {
     }
 }
 
+/// Also those of entities that the game has disabled.
+pub(super) type OfTextures = (With<NcaTexture>, Allow<Disabled>);
+
 /// Where a texture's cells are kept, and what waits until there is such a place.
 #[derive(Component, Default)]
 pub(super) struct NcaSlot {
@@ -116,7 +121,58 @@ pub(super) enum Waiting {
     Snapshot(Box<NcaSnapshot>),
 }
 
+impl Waiting {
+    /// Width, height and channels of the cells that it brings, if any.
+    fn size(&self) -> Option<[usize; 3]> {
+        let state = match self {
+            Self::Blow(_) => return None,
+            Self::Cells(_, state) => state,
+            Self::Snapshot(snapshot) => snapshot.state(),
+        };
+        Some([state.width(), state.height(), state.channels()])
+    }
+
+    /// Whether nothing of it is left once a later one, which brings cells, is done.
+    fn is_overridden_by(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Cells(..), Self::Cells(..)) => self.size() == later.size(),
+            (Self::Snapshot(earlier), Self::Snapshot(later)) => earlier.is_for_the_same(later),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Blow(blow) => write!(f, "{blow}"),
+            Self::Cells(..) => f.write_str("a write of cells"),
+            Self::Snapshot(_) => f.write_str("a snapshot"),
+        }
+    }
+}
+
 impl NcaSlot {
+    /// Wounds that a sprite without its model remembers; what comes beyond is lost, with a warning.
+    const MOST_BLOWS: usize = 4096;
+    /// The same of cells and snapshots of different sizes.
+    const MOST_STATES: usize = 8;
+
+    /// Keeps something for when the model is there. Cells or a snapshot override earlier ones of the same kind and size:
+    /// if those fit the model, these do too.
+    pub(super) fn wait(&mut self, entity: Entity, waiting: Waiting) {
+        if waiting.size().is_some() {
+            self.waiting.retain(|earlier| !earlier.is_overridden_by(&waiting));
+        }
+        let of_its_kind = self.waiting.iter().filter(|earlier| earlier.size().is_some() == waiting.size().is_some());
+        let most = if waiting.size().is_some() { Self::MOST_STATES } else { Self::MOST_BLOWS };
+        if of_its_kind.count() < most {
+            self.waiting.push(waiting);
+        } else {
+            warn_once!("{waiting} was ignored: {entity} has no model yet, and {most} of those wait for it");
+        }
+    }
+
     /// The place, unless the texture has just been changed to something that belongs elsewhere.
     pub(super) fn place_of(&self, texture: &NcaTexture, populations: &Populations) -> Option<Place> {
         self.place.filter(|place| populations.suits(*place, texture))
@@ -125,7 +181,7 @@ impl NcaSlot {
     /// Leaves its place. What was asked for is asked for again, of the next; the next life begins awake.
     pub(super) fn leave(&mut self, entity: Entity, populations: &mut Populations, commands: &mut Commands) {
         commands.entity(entity).try_remove::<NcaSleeping>();
-        commands.queue(move |world: &mut World| empty_tissue(&mut world.into(), entity));
+        commands.queue(move |world: &mut World| forget(&mut world.into(), entity));
         if let Some(place) = self.place.take() {
             let wanted = populations.leave(place);
             self.wanted.add(wanted);
@@ -136,7 +192,7 @@ impl NcaSlot {
 /// Finds the sprites of entities.
 #[derive(SystemParam)]
 pub(super) struct Occupants<'w, 's> {
-    slots: Query<'w, 's, &'static NcaSlot, Allow<Disabled>>,
+    slots: Query<'w, 's, &'static mut NcaSlot, Allow<Disabled>>,
     populations: ResMut<'w, Populations>,
 }
 
@@ -144,6 +200,13 @@ impl Occupants<'_, '_> {
     /// The sprite of an entity, if it has its place.
     pub(super) fn get_mut(&mut self, entity: Entity) -> Option<&mut Occupant> {
         self.populations.occupant_mut(self.slots.get(entity).ok()?.place?)
+    }
+
+    /// Lets every system look at a sprite again that looks at changed ones.
+    pub(super) fn touch(&mut self, entity: Entity) {
+        if let Ok(mut slot) = self.slots.get_mut(entity) {
+            slot.set_changed();
+        }
     }
 }
 
@@ -180,9 +243,12 @@ fn arrive(mut world: DeferredWorld, context: HookContext) {
 }
 
 /// It lives nowhere until it is counted again.
-fn empty_tissue(world: &mut DeferredWorld, entity: Entity) {
+fn forget(world: &mut DeferredWorld, entity: Entity) {
     if let Some(mut tissue) = world.get_mut::<NcaTissue>(entity) {
         tissue.cells = None;
+    }
+    if let Some(mut vitals) = world.get_mut::<NcaVitals>(entity) {
+        *vitals = NcaVitals::default();
     }
 }
 
@@ -190,7 +256,7 @@ fn empty_tissue(world: &mut DeferredWorld, entity: Entity) {
 fn leave(mut world: DeferredWorld, context: HookContext) {
     // The next life begins awake.
     world.commands().entity(context.entity).try_remove::<NcaSleeping>();
-    empty_tissue(&mut world, context.entity);
+    forget(&mut world, context.entity);
     let Some(mut slot) = world.get_mut::<NcaSlot>(context.entity) else { return };
     let NcaSlot { place, shown, .. } = std::mem::take(&mut *slot);
     if let Some(image) = shown {

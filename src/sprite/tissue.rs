@@ -3,7 +3,8 @@
 use bevy::{ecs::system::SystemParam, prelude::*};
 
 use super::{
-    NcaTexture,
+    NcaFilter, NcaTexture,
+    filter::Filtering,
     populations::Populations,
     stand::Stands,
     texture::{NcaSlot, Occupants},
@@ -34,7 +35,8 @@ pub(super) fn on_remove(removed: On<Remove, NcaTissue>, mut occupants: Occupants
 }
 
 /// Finds living cells in the world, of sprites with [`NcaTissue`]: spawn `NcaTissue::default()` beside the
-/// texture, or a sprite is never found.
+/// texture, or a sprite is never found. Asked about one entity, it answers whether that is shown or hidden; asked for
+/// the first of any, it finds those that an [`NcaFilter`] lets pass, by default all that are not hidden.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -50,6 +52,7 @@ pub(super) fn on_remove(removed: On<Remove, NcaTissue>, mut occupants: Occupants
 pub struct NcaProbe<'w, 's> {
     sprites: Query<'w, 's, (Entity, &'static NcaSlot, &'static NcaTissue), With<NcaTexture>>,
     stands: Stands<'w, 's>,
+    filtering: Filtering<'w, 's>,
     populations: Res<'w, Populations>,
 }
 
@@ -71,9 +74,10 @@ impl NcaProbe<'_, '_> {
     pub fn cell_at(&self, entity: Entity, point: Vec2) -> Option<UVec2> {
         let (_, slot, _) = self.sprites.get(entity).ok()?;
         let grid = self.populations.get(slot.place?.population).map(|population| population.grid)?;
-        let [x, y] = self.stands.get(entity)?.cells_to_world(grid).inverse()?.apply(point.to_array());
+        let stand = self.stands.get(entity)?;
+        let [x, y] = stand.cells_to_world(grid).inverse()?.apply(point.to_array());
         let inside = x >= 0.0 && y >= 0.0 && x < grid[0] as f32 && y < grid[1] as f32;
-        inside.then(|| UVec2::new(x as u32, y as u32))
+        (inside && stand.draws(grid, Vec2::new(x, y))).then(|| UVec2::new(x as u32, y as u32))
     }
 
     /// Whether a living cell of a sprite is drawn at a point of the world.
@@ -87,10 +91,17 @@ impl NcaProbe<'_, '_> {
         cells.is_some_and(|cells| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
     }
 
-    /// The first living cell on the way from one point of the world to another, of any sprite. A shot
-    /// passes through the hole that an earlier one has made.
+    /// The first living cell on the way from one point of the world to another, of any sprite that is not hidden. A
+    /// shot passes through the hole that an earlier one has made.
     pub fn first_hit(&self, from: Vec2, to: Vec2) -> Option<NcaHit> {
-        let hits = self.sprites.iter().filter_map(|(entity, ..)| self.first_hit_of(entity, from, to));
+        self.first_hit_where(&NcaFilter::default(), from, to)
+    }
+
+    /// The first living cell on the way from one point of the world to another, of any sprite that passes a filter.
+    pub fn first_hit_where(&self, filter: &NcaFilter, from: Vec2, to: Vec2) -> Option<NcaHit> {
+        let found =
+            self.sprites.iter().map(|(entity, ..)| entity).filter(|entity| self.filtering.finds(filter, *entity));
+        let hits = found.filter_map(|entity| self.first_hit_of(entity, from, to));
         hits.min_by(|a, b| a.fraction.total_cmp(&b.fraction))
     }
 
@@ -99,9 +110,10 @@ impl NcaProbe<'_, '_> {
         let (_, slot, tissue) = self.sprites.get(entity).ok()?;
         let cells = tissue.cells.as_ref()?;
         let grid = self.populations.get(slot.place?.population).map(|population| population.grid)?;
-        let back = self.stands.get(entity)?.cells_to_world(grid).inverse()?;
+        let stand = self.stands.get(entity)?;
+        let back = stand.cells_to_world(grid).inverse()?;
         let [start, end] = [from, to].map(|point| Vec2::from(back.apply(point.to_array())));
-        let (cell, fraction) = first_on_segment(cells, start, end)?;
+        let (cell, fraction) = first_on_segment(&stand.drawn(cells), start, end)?;
         Some(NcaHit { entity, cell, point: from.lerp(to, fraction), fraction })
     }
 }

@@ -1,6 +1,9 @@
 //! How sprites are: counted after each frame's ticks, and told as a component and as events.
 
-use bevy::prelude::*;
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow},
+    prelude::*,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{NcaTissue, occupant::Life, populations::Populations, texture::NcaSlot};
@@ -143,27 +146,40 @@ pub(super) fn count(mut populations: ResMut<Populations>, mut inbox: ResMut<Cens
     populations.bypass_change_detection().count(&mut inbox.bypass_change_detection().0);
 }
 
+/// What is told of it.
+type Counted = (
+    &'static mut NcaVitals,
+    &'static NcaSlot,
+    Option<&'static NcaKillBelow>,
+    Option<&'static mut NcaTissue>,
+    Has<Disabled>,
+);
+
 /// Tells what has been counted.
 pub(super) fn report(
     mut inbox: ResMut<CensusInbox>,
-    mut sprites: Query<(&mut NcaVitals, &NcaSlot, Option<&NcaKillBelow>, Option<&mut NcaTissue>)>,
+    mut sprites: Query<Counted, Allow<Disabled>>,
     mut populations: ResMut<Populations>,
     mut commands: Commands,
 ) {
-    for CensusRead { entity, population, life: number, tick, count: Count { census, tissue } } in
-        inbox.bypass_change_detection().0.drain(..)
-    {
+    // Those that are disabled hear of it when they are back.
+    inbox.bypass_change_detection().0.retain_mut(|read| {
+        let CensusRead { entity, population, life: number, tick, count: Count { census, tissue } } = read;
+        let (entity, number, tick) = (*entity, *number, *tick);
         // It may be gone, or have begun another life since.
-        let Ok((mut vitals, slot, kill_below, has_tissue)) = sprites.get_mut(entity) else { continue };
-        let Some(place) = slot.place.filter(|place| place.population == population) else { continue };
+        let Ok((mut vitals, slot, kill_below, has_tissue, is_disabled)) = sprites.get_mut(entity) else { return false };
+        let Some(place) = slot.place.filter(|place| place.population == *population) else { return false };
         let populations = populations.bypass_change_detection();
-        let Some((occupant, grown, possible)) = populations.counted(place) else { continue };
+        let Some((occupant, grown, possible)) = populations.counted(place) else { return false };
         if occupant.number != number {
-            continue;
+            return false;
         }
-        let before = occupant.life.observe(&census, possible);
-        vitals.set_if_neq(NcaVitals::new(&census, grown, &occupant.life, tick));
-        if let (Some(mut has_tissue), Some(cells)) = (has_tissue, tissue)
+        if is_disabled {
+            return true;
+        }
+        let before = occupant.life.observe(census, possible);
+        vitals.set_if_neq(NcaVitals::new(census, grown, &occupant.life, tick));
+        if let (Some(mut has_tissue), Some(cells)) = (has_tissue, tissue.take())
             && has_tissue.cells.as_ref() != Some(&cells)
         {
             has_tissue.cells = Some(cells);
@@ -181,7 +197,8 @@ pub(super) fn report(
             occupant.life.has_grown = false;
             populations.kill(place);
         }
-    }
+        false
+    });
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What hits a sprite, and what shields it.
 
+use std::borrow::Cow;
+
 use bevy::prelude::*;
 
 use crate::rule::{CellMap, CellMask, FireRate, Shape, Stencil};
@@ -86,10 +88,11 @@ impl NcaWound {
     /// decides where strength or softness leave it open.
     pub(super) fn hit(&self, mut mask: CellMask, map: CellMap, key: u32, armor: Option<&NcaArmor>) -> CellMask {
         let width = mask.width();
+        let armor = armor.map(NcaArmor::checked);
         mask.add_where(&self.shape, map, self.softness, |cell, cover| {
             let strength = self.strength * cover;
             let center = [(cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5];
-            armor.is_none_or(|armor| strength > armor.at(center))
+            armor.as_ref().is_none_or(|armor| strength > armor.at(center))
                 && FireRate::new(f64::from(strength)).fires(cell as u32, key)
         });
         mask
@@ -110,8 +113,8 @@ impl NcaWound {
 pub struct NcaArmor {
     /// The armor of every cell, 0 to 1; default 0.
     pub skin: f32,
-    /// Shapes in cells, and the armor of the cells in them. The highest counts. A picture shields by
-    /// how opaque it is.
+    /// Shapes in cells, and the armor of the cells in them, 0 to 1. The highest counts. A picture shields by
+    /// how opaque it is. A plate that is empty or not finite is ignored with a warning.
     pub plates: Vec<(Shape, f32)>,
 }
 
@@ -125,6 +128,21 @@ impl NcaArmor {
     pub fn with(mut self, shape: Shape, armor: f32) -> Self {
         self.plates.push((shape, armor));
         self
+    }
+
+    /// What of it counts. Plates that are no shapes, or have no armor of 0 to 1, do not, with a warning, once.
+    pub(super) fn checked(&self) -> Cow<'_, Self> {
+        let is_valid = |(shape, armor): &(Shape, f32)| shape.is_valid() && (0.0..=1.0).contains(armor);
+        let skin_is_valid = (0.0..=1.0).contains(&self.skin);
+        if skin_is_valid && self.plates.iter().all(is_valid) {
+            return Cow::Borrowed(self);
+        }
+        warn_once!(
+            "a part of an NcaArmor was ignored: found {self:?}; wanted finite numbers, sizes above zero, corners of a \
+             convex polygon, and armor of 0 to 1"
+        );
+        let plates = self.plates.iter().filter(|plate| is_valid(plate)).cloned().collect();
+        Cow::Owned(Self { skin: if skin_is_valid { self.skin } else { 0.0 }, plates })
     }
 
     /// The armor at a point, in cells.

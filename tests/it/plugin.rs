@@ -55,6 +55,13 @@ pub fn full(width: usize, height: usize) -> State {
     State::from_values(width, height, 8, vec![0.75; width * height * 8]).unwrap()
 }
 
+/// Cells of which some live.
+pub fn some(living: &CellMask) -> State {
+    let cells = living.width() * living.height();
+    let values = (0..cells).flat_map(|cell| [if living.contains(cell) { 0.75 } else { 0.0 }; 8]).collect();
+    State::from_values(living.width(), living.height(), 8, values).unwrap()
+}
+
 pub fn dead(state: &State) -> Vec<usize> {
     let cells = state.values().chunks_exact(state.channels()).enumerate();
     cells.filter(|(_, cell)| cell.iter().all(|value| *value == 0.0)).map(|(index, _)| index).collect()

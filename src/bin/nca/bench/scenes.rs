@@ -67,10 +67,27 @@ pub struct Scene {
     kib_per_sprite: Option<f64>,
 }
 
+/// Where sprites are simulated, and whether they are shown.
+#[derive(Clone, Copy)]
+struct Stage {
+    backend: NcaBackend,
+    is_rendered: bool,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match (self.backend, self.is_rendered) {
+            (NcaBackend::Cpu, false) => "cpu",
+            (NcaBackend::Cpu, true) => "cpu+render",
+            _ => "gpu",
+        }
+    }
+}
+
 /// What is timed.
 #[derive(Clone, Copy)]
 struct Plan<'a> {
-    backend: NcaBackend,
+    backend: Stage,
     models: &'a [Model],
     side: Option<u32>,
     sprites: u32,
@@ -89,8 +106,11 @@ pub fn measure(
 ) -> Result<Vec<Scene>> {
     let mut scenes = Vec::new();
     let cast = CAST.into_iter().map(Model::from_bytes).collect::<std::result::Result<Vec<_>, _>>()?;
-    let gpu = headless::find_gpu().map(|_| NcaBackend::Gpu);
-    for backend in [Some(NcaBackend::Cpu), gpu].into_iter().flatten() {
+    let gpu = headless::find_gpu();
+    let stages = [Some(Stage { backend: NcaBackend::Cpu, is_rendered: false })].into_iter().chain(
+        [NcaBackend::Cpu, NcaBackend::Gpu].map(|backend| gpu.as_ref().map(|_| Stage { backend, is_rendered: true })),
+    );
+    for backend in stages.flatten() {
         let mut tell = |scene: Scene| {
             done(&scene);
             scenes.push(scene);
@@ -182,17 +202,18 @@ fn time(app: &mut App) -> Times {
     }
 }
 
-fn app(backend: NcaBackend) -> Result<App> {
-    Ok(headless::app_with(backend, |app| {
+fn app(Stage { backend, is_rendered }: Stage) -> Result<App> {
+    let add = |app: &mut App| {
         app.add_plugins(DiagnosticsPlugin);
-        if backend == NcaBackend::Gpu {
+        if is_rendered {
             app.add_plugins(RenderDiagnosticsPlugin);
         }
-    })?)
+    };
+    Ok(if is_rendered { headless::rendered_app_with(backend, add)? } else { headless::app_with(backend, add)? })
 }
 
 /// An app with so many sprites that do not live.
-fn plain(backend: NcaBackend, sprites: u32) -> Result<App> {
+fn plain(backend: Stage, sprites: u32) -> Result<App> {
     let mut app = app(backend)?;
     let image = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
     app.world_mut().spawn_batch((0..sprites).map(move |_| Sprite::from_image(image.clone())));
@@ -260,7 +281,7 @@ fn run(plan: &Plan, plain: &Times) -> Result<Scene> {
     let cells = |model: &Model| model.rule().grid.map(f64::from).iter().product();
     let a_tick = if awake > 0 && !dead { mean(&operations) } else { 0.0 };
     Ok(Scene {
-        backend: if backend == NcaBackend::Cpu { "cpu" } else { "gpu" },
+        backend: backend.name(),
         models: models.len(),
         side,
         sprites,
@@ -290,7 +311,7 @@ fn gpu_ms(app: &App) -> Option<f64> {
 }
 
 impl Scene {
-    pub const HEAD: &str = "backend  cells   sprites   awake   main ms  render ms    all ms    GPU ms  sprite-ticks/s  GFLOP/s  allocations  spawn ms  start ms  KiB/sprite";
+    pub const HEAD: &str = "backend      cells   sprites   awake   main ms  render ms    all ms    GPU ms  sprite-ticks/s  GFLOP/s  allocations  spawn ms  start ms  KiB/sprite";
 }
 
 impl std::fmt::Display for Scene {
@@ -302,7 +323,7 @@ impl std::fmt::Display for Scene {
         let (gpu, memory) = (or_nothing(self.gpu_ms, 3), or_nothing(self.kib_per_sprite, 0));
         write!(
             f,
-            "{backend:<7}{cells:^9}{sprites:>7}{awake:>8}{:>10.3}{:>11.3}{:>10.2}{gpu:>10}{:>16.0}{:>9.2}{:>13.1}{:>10.1}{:>10.0}{memory:>12}",
+            "{backend:<11}{cells:^9}{sprites:>7}{awake:>8}{:>10.3}{:>11.3}{:>10.2}{gpu:>10}{:>16.0}{:>9.2}{:>13.1}{:>10.1}{:>10.0}{memory:>12}",
             main_ms[0],
             render_ms[0],
             done_ms[0],

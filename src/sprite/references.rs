@@ -1,0 +1,96 @@
+//! What grown sprites look like, for each model and grid.
+
+use std::sync::Arc;
+
+use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, futures::check_ready, futures_lite::future::yield_now};
+
+use crate::{
+    cpu,
+    rule::{Model, Reference, State},
+};
+
+/// The most ticks that a sprite without a target is given to show what it grows to.
+const MOST_GROWING_TICKS: u32 = 512;
+/// So many of them at once, where tasks share their thread with the game.
+const TICKS_AT_ONCE: u32 = 4;
+
+/// What grown sprites look like, for as long as their models are loaded. A model without a target must be grown to
+/// know; that takes a while, and no frame waits for it.
+#[derive(Default)]
+pub(super) struct References {
+    known: Vec<Known>,
+    growing: Vec<Growing>,
+}
+
+/// A grown sprite of a model on a grid.
+pub(super) struct Known {
+    pub(super) model: Arc<Model>,
+    pub(super) grid: [u32; 2],
+    pub(super) reference: Arc<Reference>,
+}
+
+struct Growing {
+    model: Arc<Model>,
+    grid: [u32; 2],
+    task: Task<Reference>,
+}
+
+impl References {
+    /// What a grown sprite looks like; `None` if that is not known yet, and is to [arrive](Self::arrived).
+    pub(super) fn get(&mut self, model: &Arc<Model>, grid: [u32; 2]) -> Option<Arc<Reference>> {
+        self.known.retain(|known| Arc::strong_count(&known.model) > 1);
+        let known = self.known.iter().find(|known| Arc::ptr_eq(&known.model, model) && known.grid == grid);
+        if let Some(known) = known {
+            return Some(known.reference.clone());
+        }
+        let pool = AsyncComputeTaskPool::try_get().filter(|_| Reference::must_grow(model));
+        let Some(pool) = pool else {
+            let reference = Arc::new(block_on(grown(model.clone(), grid)));
+            self.known.push(Known { model: model.clone(), grid, reference: reference.clone() });
+            return Some(reference);
+        };
+        if !self.growing.iter().any(|growing| Arc::ptr_eq(&growing.model, model) && growing.grid == grid) {
+            let task = pool.spawn(grown(model.clone(), grid));
+            self.growing.push(Growing { model: model.clone(), grid, task });
+        }
+        None
+    }
+
+    /// Those that are known since the last call.
+    pub(super) fn arrived(&mut self) -> &[Known] {
+        let first = self.known.len();
+        self.growing.retain_mut(|Growing { model, grid, task }| {
+            let Some(reference) = check_ready(task) else { return true };
+            self.known.push(Known { model: model.clone(), grid: *grid, reference: reference.into() });
+            false
+        });
+        &self.known[first..]
+    }
+
+    /// Whether all are known that were asked for.
+    pub(super) fn are_known(&self) -> bool {
+        self.growing.is_empty()
+    }
+}
+
+/// What a grown sprite looks like.
+async fn grown(model: Arc<Model>, grid: [u32; 2]) -> Reference {
+    let [width, height] = grid.map(|side| side as usize);
+    let state = if Reference::must_grow(&model) { grow(&model, width, height).await } else { State::zeros(0, 0, 0) };
+    Reference::new(&model, [width, height], || state)
+}
+
+/// The cells of a grown sprite.
+async fn grow(model: &Model, width: usize, height: usize) -> State {
+    let seed = State::seed(model.rule(), width, height);
+    let engine = cpu::Engine::new(model);
+    let Some(mut grid) = engine.grid(seed.clone()) else { return seed };
+    let mut scratch = cpu::Scratch::default();
+    for tick in 0..model.rule().mature_ticks.min(MOST_GROWING_TICKS) {
+        engine.step(&mut grid, &mut scratch, cpu::Tick { tick, seed: 0, angle: 0.0 }, None);
+        if tick % TICKS_AT_ONCE == 0 {
+            yield_now().await;
+        }
+    }
+    grid.into_state()
+}
