@@ -16,7 +16,7 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 use bevy_nca::{
     prelude::*,
-    rule::{Model, Reading, State, Target},
+    rule::{Model, Reading, State, Target, TargetError},
     train::{Budget, Ending, Run, TrainConfig},
 };
 use egui_plot::{Line, Plot, PlotPoints};
@@ -106,12 +106,25 @@ impl Learning {
         if self.worker.is_some() {
             return Err("something is being learnt; stop that first".to_owned());
         }
-        let read = |size| Target::read(path, Reading { size, ..default() }).map_err(|error| error.to_string());
-        let mut target = read(None)?;
-        if target.width.max(target.height) > 64 {
-            target = read(Some(40))?;
+        let mut reading = Reading::default();
+        let mut read = Target::read(path, reading);
+        // Of a sheet, the union of its frames is learnt.
+        if let Err(TargetError::Sheet { frames, .. }) = read {
+            reading.frames = Some(frames);
+            read = Target::read(path, reading);
         }
-        let note = if target.is_opaque() { "; no pixel is transparent, so it will be a full rectangle" } else { "" };
+        if read.as_ref().is_ok_and(|target| target.width.max(target.height) > 64) {
+            reading.size = Some(40);
+            read = Target::read(path, reading);
+        }
+        let target = read.map_err(|error| error.to_string())?;
+        let note = if reading.frames.is_some() {
+            "; a sheet, of which the union of its frames is learnt"
+        } else if target.is_opaque() {
+            "; no pixel is transparent, so it will be a full rectangle"
+        } else {
+            ""
+        };
         self.picture = Some(Picture { path: path.to_owned(), target, texture: None });
         (self.losses, self.progress, self.model, self.handle) = (Vec::new(), 0.0, None, None);
         Ok(note)

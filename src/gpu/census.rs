@@ -20,6 +20,8 @@ pub(crate) struct CensusRead {
     /// Which of the lives that the sprite has had.
     pub(crate) life: u64,
     pub(crate) tick: u32,
+    /// What a grown sprite looks like was known when this was counted.
+    pub(crate) is_judged: bool,
     pub(crate) count: Count,
 }
 
@@ -60,10 +62,11 @@ impl Entry {
         let Tally { live, held, sum, from_far_edge, end, lost } = bytemuck::pod_read_unaligned(words);
         let min = [0, 1].map(|axis| self.grid[axis].saturating_sub(from_far_edge[axis]));
         let min = if live > 0 { min } else { [0; 2] };
-        let CountWish { entity, life, tick, tissue, .. } = self.wish;
+        let CountWish { entity, life, tick, tissue, is_judged, .. } = self.wish;
         let census = Census { live, held, lost, min, max: end, sum };
         let tissue = if tissue { Some(self.read_tissue(bytes)?) } else { None };
-        Some(CensusRead { entity, population: self.population, life, tick, count: Count { census, tissue } })
+        let (population, count) = (self.population, Count { census, tissue });
+        Some(CensusRead { entity, population, life, tick, is_judged, count })
     }
 
     fn read_tissue(&self, bytes: &[u8]) -> Option<CellMask> {

@@ -35,7 +35,7 @@ pub use limits::NcaPrecision;
 pub(crate) use limits::{Limits, check, check_adapter};
 pub(crate) use population::{GpuPopulations, PopulationSpec, Standing};
 pub(crate) use readback::CellsRead;
-pub(crate) use work::{Look, Moves, Note, Work};
+pub(crate) use work::{CountWish, Look, Moves, Note, Work};
 
 /// The atlas has a gutter of this many pixels around each slot.
 pub(crate) const GUTTER: u32 = 1;

@@ -81,13 +81,15 @@ pub(super) struct Wish {
 
 /// A wish to have counted what a sprite's cells amount to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CountWish {
-    pub(super) slot: u32,
-    pub(super) entity: Entity,
-    pub(super) life: u64,
-    pub(super) tick: u32,
+pub(crate) struct CountWish {
+    pub(crate) slot: u32,
+    pub(crate) entity: Entity,
+    pub(crate) life: u64,
+    pub(crate) tick: u32,
     /// Also, which cells live.
-    pub(super) tissue: bool,
+    pub(crate) tissue: bool,
+    /// It is known what a grown sprite looks like.
+    pub(crate) is_judged: bool,
 }
 
 /// What is to be done with the sprites of a population, in order.
@@ -208,8 +210,8 @@ impl Work {
 
     /// Asks for what a sprite's cells amount to after its last tick in this work, and, if its look in
     /// that tick says so, which of them live.
-    pub(crate) fn count(&mut self, slot: u32, entity: Entity, life: u64, tick: u32, tissue: bool) {
-        self.counts.push(CountWish { slot, entity, life, tick, tissue });
+    pub(crate) fn count(&mut self, wish: CountWish) {
+        self.counts.push(wish);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -219,7 +221,8 @@ impl Work {
     /// Moves all of `later` behind this.
     pub(super) fn append(&mut self, later: &mut Self) {
         if let Some(moves) = later.moves.take() {
-            self.renumber(&moves);
+            // Nobody knows the numbers of ticks that were handed over.
+            let _ = self.renumber(&moves);
         }
         if !self.is_empty() {
             // What ticks again is painted and counted only then.
@@ -247,8 +250,9 @@ impl Work {
         self.steps.iter().map(|step| step.ticks.1 - step.ticks.0).max().unwrap_or_default()
     }
 
-    /// Sprites move to other slots, before all of this. What was to be done with those that are gone is not.
-    pub(crate) fn renumber(&mut self, moves: &Moves) {
+    /// Sprites move to other slots, before all of this. What was to be done with those that are gone is not. Returns for
+    /// each tick, by the number that [`Work::tick`] gave it, its new one.
+    pub(crate) fn renumber(&mut self, moves: &Moves) -> Vec<Option<usize>> {
         let to: HashMap<u32, u32> = moves.iter().copied().zip(0..).collect();
         let renumbered = |jobs: &[Job], (first, end): &mut (u32, u32), all: &mut Vec<Job>| {
             let range = *first as usize..*end as usize;
@@ -258,6 +262,8 @@ impl Work {
             *end = all.len() as u32;
         };
         let (edits, ticks) = (std::mem::take(&mut self.edits), std::mem::take(&mut self.ticks));
+        let mut kept = 0..;
+        let numbers = ticks.iter().map(|job| to.get(&job.slot).and_then(|_| kept.next())).collect();
         for step in &mut self.steps {
             renumbered(&edits, &mut step.edits, &mut self.edits);
             renumbered(&ticks, &mut step.ticks, &mut self.ticks);
@@ -276,6 +282,7 @@ impl Work {
             }
             None => moves.clone(),
         });
+        numbers
     }
 
     pub(super) fn clear(&mut self) {

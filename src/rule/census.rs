@@ -23,7 +23,7 @@ pub(crate) struct Reference {
     threshold: f32,
     /// Whether the pixels are those of the model's target.
     authored: bool,
-    /// Whether a grown sprite looks so; else it has yet to be grown, and every cell is wanted meanwhile.
+    /// Whether a grown sprite looks so; else it has yet to be grown, and nobody is judged by this.
     known: bool,
     cells: u32,
 }
@@ -60,12 +60,11 @@ impl Reference {
         model.rule().alive.is_some() && model.target().is_none()
     }
 
-    /// What stands for a grown sprite until one has been grown: all cells, so that none is thought whole before.
+    /// What stands for a grown sprite until one has been grown.
     pub(crate) fn unknown(model: &Model, [width, height]: [usize; 2]) -> Self {
         let threshold = model.rule().alive.map_or(0.0, |alive| alive.threshold);
         let pixels = vec![[0.0, 0.0, 0.0, threshold + 1.0]; width * height];
-        // No number of living cells is enough of so many.
-        Self { width, pixels, threshold, authored: false, known: false, cells: u32::MAX }
+        Self { width, cells: pixels.len() as u32, pixels, threshold, authored: false, known: false }
     }
 
     /// Whether a grown sprite is known to look so.

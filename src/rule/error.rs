@@ -147,6 +147,17 @@ pub fn printable(text: &str) -> String {
     text.chars().map(escaped).collect()
 }
 
+struct Prefix<'a>(&'a Option<PathBuf>);
+
+impl fmt::Display for Prefix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(path) => write!(f, "{}: ", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,16 +167,5 @@ mod tests {
         assert_eq!(printable("a \u{1b}[31mb\u{9b}\u{7}\n\u{202e}"), "a \\u{1b}[31mb\\u{9b}\\u{7}\\n\\u{202e}");
         assert_eq!(printable(r#"C:\Ünï "quoted" 'slime' 史莱姆"#), r#"C:\Ünï "quoted" 'slime' 史莱姆"#);
         assert_eq!(shorten("\u{1b}".repeat(99)), "\\u{1b}".repeat(80) + "...");
-    }
-}
-
-struct Prefix<'a>(&'a Option<PathBuf>);
-
-impl fmt::Display for Prefix<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(path) => write!(f, "{}: ", path.display()),
-            None => Ok(()),
-        }
     }
 }

@@ -39,6 +39,7 @@ pub struct Model {
     rule: Rule,
     weights: Weights,
     target: Option<Target>,
+    fingerprint: u64,
 }
 
 impl Model {
@@ -68,7 +69,8 @@ impl Model {
                 });
             }
         }
-        Ok(Self { rule, weights, target })
+        let fingerprint = fingerprint(&rule, &weights);
+        Ok(Self { rule, weights, target, fingerprint })
     }
 
     /// The rule.
@@ -89,18 +91,7 @@ impl Model {
     /// A number that tells models apart by what they grow: the rule and the weights, whatever their
     /// name, grid or target. The same on every machine and in every version.
     pub fn fingerprint(&self) -> u64 {
-        let Rule { channels, hidden, perception, boundary, fire_rate, step_size, alive, output, .. } = &self.rule;
-        let kernels: Vec<[[f32; 3]; 3]> = perception.iter().map(|kernel| kernel.weights()).collect();
-        let wraps = *boundary == Boundary::Wrap;
-        let alive = alive.map(|alive| (alive.channel, alive.threshold.to_bits()));
-        let opaque = *output == Output::OpaqueCentered;
-        let (fire_rate, step_size) = (fire_rate.to_bits(), step_size.to_bits());
-        let rule = format!("{channels} {hidden} {kernels:?} {wraps} {fire_rate} {step_size} {alive:?} {opaque}");
-        let weights = self.weights.tensors().into_iter().flatten().flat_map(|weight| weight.to_le_bytes());
-        // FNV-1a.
-        rule.bytes()
-            .chain(weights)
-            .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+        self.fingerprint
     }
 
     /// The same model with the descriptive fields of its rule changed by `edit`.
@@ -119,4 +110,19 @@ impl Model {
     pub fn with_target(self, target: Option<Target>) -> Result<Self, ModelErrorKind> {
         Self::new(self.rule, self.weights, target)
     }
+}
+
+fn fingerprint(rule: &Rule, weights: &Weights) -> u64 {
+    let Rule { channels, hidden, perception, boundary, fire_rate, step_size, alive, output, .. } = rule;
+    let kernels: Vec<[[f32; 3]; 3]> = perception.iter().map(|kernel| kernel.weights()).collect();
+    let wraps = *boundary == Boundary::Wrap;
+    let alive = alive.map(|alive| (alive.channel, alive.threshold.to_bits()));
+    let opaque = *output == Output::OpaqueCentered;
+    let (fire_rate, step_size) = (fire_rate.to_bits(), step_size.to_bits());
+    let rule = format!("{channels} {hidden} {kernels:?} {wraps} {fire_rate} {step_size} {alive:?} {opaque}");
+    let weights = weights.tensors().into_iter().flatten().flat_map(|weight| weight.to_le_bytes());
+    // FNV-1a.
+    rule.bytes()
+        .chain(weights)
+        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }

@@ -32,7 +32,7 @@ pub enum TargetError {
         /// The file.
         path: PathBuf,
     },
-    /// The picture is a row, a column or a grid of pictures.
+    /// The picture is a row or a column of pictures.
     #[error(
         "{}: {}x{} pixels look like a sheet of frames; wanted to know how they lie: `--frames {}x{}`, or `--frames 1x1` \
          if it is one picture",
@@ -127,7 +127,7 @@ impl Target {
             return Err(TargetError::Transparent { path: path.to_owned() });
         }
         let target = match reading.size {
-            Some(size) => scaled(image, size, reading.filter),
+            Some(size) => scaled(image, size.clamp(1, Self::MOST_PIXELS), reading.filter),
             None => image,
         };
         if !seen(&target) {
@@ -177,8 +177,8 @@ fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
     if 2 * long < 5 * short {
         return None;
     }
-    let counts = (2..=long).filter(is_sheet);
-    let count = counts.min_by(|a, b| shape(*a).ln().abs().total_cmp(&shape(*b).ln().abs()))?;
+    // As many as there can be: several frames have gaps between them, too.
+    let count = (2..=long).rev().find(is_sheet)?;
     Some(if is_wide { [count, 1] } else { [1, count] })
 }
 
@@ -190,12 +190,12 @@ fn union(image: &RgbaImage, [columns, rows]: [u32; 2]) -> Option<RgbaImage> {
     }
     Some(RgbaImage::from_fn(width, height, |x, y| {
         let frames = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
-        let (mut alpha, mut weight, mut sums) = (0, 0u32, [0u32; 3]);
+        let (mut alpha, mut weight, mut sums) = (0, 0u64, [0u64; 3]);
         for (column, row) in frames {
             let image::Rgba([r, g, b, a]) = *image.get_pixel(column * width + x, row * height + y);
             alpha = alpha.max(a);
-            weight += u32::from(a);
-            sums = [0, 1, 2].map(|i| sums[i] + u32::from([r, g, b][i]) * u32::from(a));
+            weight += u64::from(a);
+            sums = [0, 1, 2].map(|i| sums[i] + u64::from([r, g, b][i]) * u64::from(a));
         }
         let [r, g, b] = sums.map(|sum| ((sum + weight / 2).checked_div(weight).unwrap_or(0)) as u8);
         image::Rgba([r, g, b, alpha])
@@ -334,6 +334,8 @@ mod tests {
         };
         assert_eq!(sheet(&of(6, &disc(24), true)), Some([6, 1]));
         assert_eq!(sheet(&of(4, &disc(24), false)), Some([1, 4]));
+        let narrow = RgbaImage::from_fn(16, 24, |x, y| if (2..14).contains(&x) && y > 9 { RED } else { NONE });
+        assert_eq!(sheet(&of(4, &narrow, true)), Some([4, 1]), "and not two of two");
         assert_eq!(sheet(&disc(24)), None);
         assert_eq!(sheet(&of(2, &disc(24), true)), None, "two beside each other may be one picture");
         assert_eq!(sheet(&RgbaImage::from_pixel(60, 10, RED)), None, "a bar");

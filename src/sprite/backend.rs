@@ -40,12 +40,16 @@ pub(super) fn has_another_device(device: Option<Res<RenderDevice>>, mut last: Lo
 /// Settles on an engine anew, with the limits of another device.
 pub(super) fn restart(mut populations: ResMut<Populations>, mut slots: Query<&mut NcaSlot, Allow<Disabled>>) {
     let populations = populations.bypass_change_detection();
-    for entity in populations.restart_on(populations.choice) {
-        if let Ok(mut slot) = slots.get_mut(entity) {
+    let mut homeless = Vec::new();
+    populations.restart_on(populations.choice, |entity, wanted, is_homeless| {
+        let Ok(mut slot) = slots.get_mut(entity) else { return };
+        slot.wanted.add(wanted);
+        if is_homeless {
             slot.place = None;
+            homeless.push(entity);
         }
-        populations.homeless.push(entity);
-    }
+    });
+    populations.homeless.extend(homeless);
 }
 
 /// Settles on an engine, once the renderer is there or known not to be.

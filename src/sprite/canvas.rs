@@ -113,7 +113,7 @@ pub(super) struct Surfaces {
 }
 
 /// Warns of textures that are beside something visible, and paint nothing.
-pub(super) fn warn(new: Query<Surfaces, (Added<NcaTexture>, Or<(With<Mesh2d>, With<Mesh3d>, WithNode)>)>) {
+pub(super) fn warn(new: Query<Surfaces, Visible>) {
     for surfaces in &new {
         let SurfacesItem { entity, .. } = surfaces;
         if surfaces.sprites || surfaces.sprite_meshes {
@@ -142,6 +142,11 @@ pub(super) fn warn(new: Query<Surfaces, (Added<NcaTexture>, Or<(With<Mesh2d>, Wi
     }
 }
 
+type Visible = (
+    With<NcaTexture>,
+    Or<(Added<NcaTexture>, Added<Mesh2d>, Added<Mesh3d>)>,
+    Or<(With<Mesh2d>, With<Mesh3d>, WithNode)>,
+);
 #[cfg(feature = "ui")]
 type WithNode = With<Node>;
 #[cfg(not(feature = "ui"))]
@@ -281,7 +286,7 @@ pub(super) mod materials {
     /// An entity is given another material, or none: the one that it had shows its picture no more.
     pub(crate) fn on_discard(
         discarded: On<Discard, MeshMaterial3d<StandardMaterial>>,
-        canvases: Query<(&MeshMaterial3d<StandardMaterial>, &NcaSlot)>,
+        canvases: Query<(&MeshMaterial3d<StandardMaterial>, &NcaSlot), Allow<Disabled>>,
         materials: Option<ResMut<Assets<StandardMaterial>>>,
     ) {
         let (Ok((handle, slot)), Some(mut materials)) = (canvases.get(discarded.entity), materials) else { return };

@@ -32,7 +32,7 @@ pub struct NcaCells {
 }
 
 /// Replaces the cells of a sprite at once, and how many ticks it has lived; wounds that wait for its
-/// next tick are forgotten. Ticks go on from there.
+/// next tick are forgotten, and those of this frame are not told any more. Ticks go on from there.
 ///
 /// Cells of another size or number of channels than the sprite's are ignored with a warning.
 #[derive(EntityEvent, Clone, Debug, PartialEq)]

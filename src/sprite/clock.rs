@@ -28,15 +28,15 @@ pub struct NcaClock {
     pub paused: bool,
     /// The most ticks in a frame; default 16, which at 60 ticks a second is enough for the longest
     /// frame that Bevy's [`Time<Virtual>`] counts, a quarter of a second. A machine that is too slow
-    /// for its ticks slows the sprites down rather than the game. Where fixed time is slower than 60 steps a second,
-    /// there may be as many in each 60th of a second of a step.
+    /// for its ticks slows the sprites down rather than the game. A step of slower fixed time may hold this many for
+    /// each 60th of a second that it lasts.
     pub max_ticks_per_frame: u32,
     /// A whole or dead sprite to which nothing has happened for so many of its own ticks falls asleep;
     /// see [`NcaSleeping`](super::NcaSleeping). Default 600, ten seconds, by when it is known how a
     /// trained sprite is. `None`: they never do. Textures, which have no life mask, never do either.
     pub sleep_after: Option<u32>,
-    /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite whose
-    /// model is being loaded or compiled is ready; default 0. The clock counts it down. While
+    /// Ticks to do besides, paused or not, as soon as the frames' cap allows and every sprite is ready: its model is
+    /// loaded and compiled, and it is known what a grown one looks like; default 0. The clock counts it down. While
     /// Bevy's [`Time<Virtual>`] is paused, fixed time stands still, and this waits too.
     pub steps: u32,
     /// The part of the next tick that has passed, 0 to 1; default 0. With it, a copy of the clock goes on exactly as
@@ -113,6 +113,7 @@ const AFTERGLOW: u32 = 8;
 /// Asks for another frame while something grows, for apps that draw only when something happens.
 pub(super) fn redraw(
     clock: Res<NcaClock>,
+    time: Option<Res<Time<Virtual>>>,
     mut populations: ResMut<Populations>,
     homeless: Query<(&NcaTexture, &NcaSlot)>,
     assets: Res<AssetServer>,
@@ -121,7 +122,8 @@ pub(super) fn redraw(
 ) {
     let Some(mut requests) = requests else { return };
     let (ticks, works) = populations.bypass_change_detection().is_busy();
-    let runs = clock.steps > 0 || !clock.paused && clock.ticks_per_second * clock.speed > 0.0;
+    let is_paused = time.is_some_and(|time| time.is_paused());
+    let runs = !is_paused && (clock.steps > 0 || !clock.paused && clock.ticks_per_second * clock.speed > 0.0);
     let loads = populations.homeless.iter().filter_map(|entity| homeless.get(*entity).ok());
     let mut loads = loads.filter(|(_, slot)| slot.place.is_none());
     if ticks && runs || works || loads.any(|(texture, _)| assets.load_state(&texture.model).is_loading()) {

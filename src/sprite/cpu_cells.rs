@@ -22,6 +22,8 @@ pub(super) struct CpuCells {
     slots: Vec<Slot>,
     /// Working memory, one a task.
     scratches: Vec<Scratch>,
+    /// What has been painted for the renderer, if there is one.
+    pub(super) patches: Option<Patches>,
 }
 
 #[derive(Default)]
@@ -67,15 +69,16 @@ impl Cells {
 }
 
 impl CpuCells {
-    pub(super) fn new(model: &Model, [width, height]: [u32; 2]) -> Self {
+    pub(super) fn new(model: &Model, [width, height]: [u32; 2], is_rendered: bool) -> Self {
         let engine = Engine::new(model);
         let seed = engine.grid(State::seed(model.rule(), width as usize, height as usize));
-        Self { engine, seed, slots: Vec::new(), scratches: Vec::new() }
+        let patches = is_rendered.then(|| Patches::of(UVec2::new(width, height) + 2 * GUTTER));
+        Self { engine, seed, slots: Vec::new(), scratches: Vec::new(), patches }
     }
 
     /// Cells go on by another model.
     pub(super) fn adopt(&mut self, model: &Model, grid: [u32; 2]) {
-        let Self { engine, seed, .. } = Self::new(model, grid);
+        let Self { engine, seed, .. } = Self::new(model, grid, false);
         (self.engine, self.seed) = (engine, seed);
     }
 
@@ -106,6 +109,12 @@ impl CpuCells {
     /// The atlas is transparent everywhere.
     pub(super) fn begin_blank(&mut self) {
         self.slots.iter_mut().for_each(|slot| slot.blank = true);
+        self.patches.iter_mut().for_each(Patches::begin_whole);
+    }
+
+    /// Everyone is counted anew, though it may not tick.
+    pub(super) fn count_anew(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.ticked |= !matches!(slot.cells, Cells::None | Cells::Seed));
     }
 
     pub(super) fn state(&self, slot: u32) -> Option<&State> {
@@ -163,42 +172,45 @@ impl CpuCells {
             let mut count = Count::take(rule, grid.state(), is_empty, reference, rotation, occupant.tissue);
             count.census.lost = lost;
             let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
-            counted.push(CensusRead { entity, population, life, tick, count });
+            counted.push(CensusRead { entity, population, life, tick, is_judged: reference.is_known(), count });
         }
     }
 
-    /// Brings the atlas up to date with the cells. With a renderer, what has changed is noted as `patches`.
+    /// Brings the atlas up to date with the cells.
     pub(super) fn paint(
         &mut self,
         atlas: &Atlas,
-        mut patches: Option<&mut Patches>,
         output: Output,
         reference: &Reference,
         occupants: &mut [Option<Occupant>],
         awake: &[u32],
         images: &mut Assets<Image>,
     ) {
-        let mut any = false;
+        let mut stale = 0;
         for (slot, occupant) in occupants_of(occupants, awake) {
             let Some(slot) = self.slots.get_mut(slot as usize) else { continue };
             slot.stale |= std::mem::take(&mut occupant.stale);
-            any |= slot.stale;
+            stale += u32::from(slot.stale);
         }
-        if !any {
+        if stale == 0 {
             return;
         }
-        // Where there is a renderer, a change of the image would upload all of it.
+        // Where there is a renderer, a change of the image uploads all of it: too much, unless most has changed.
+        let Self { slots, seed, patches, .. } = self;
+        if stale * 4 > atlas.slots {
+            patches.iter_mut().for_each(Patches::begin_whole);
+        }
         let image = match patches {
-            Some(_) => images.get_mut_untracked(&atlas.image),
-            None => images.get_mut(&atlas.image).map(AssetMut::into_inner),
+            Some(patches) if !patches.is_whole() => images.get_mut_untracked(&atlas.image),
+            _ => images.get_mut(&atlas.image).map(AssetMut::into_inner),
         };
         let Some(image) = image else { return };
         let width = image.width() as usize;
         let Some(data) = image.data.as_mut() else { return };
-        for (index, slot) in pick(&mut self.slots, 0, awake).filter(|(_, slot)| slot.stale) {
+        for (index, slot) in pick(slots, 0, awake).filter(|(_, slot)| slot.stale) {
             slot.stale = false;
             let occupant = occupants.get(index as usize).and_then(Option::as_ref);
-            let (Some(grid), Some(occupant)) = (slot.cells.grid(&self.seed), occupant) else { continue };
+            let (Some(grid), Some(occupant)) = (slot.cells.grid(seed), occupant) else { continue };
             let look = occupant.look();
             let color = |x: usize, y: usize, cell: &[f32]| match look.crisp {
                 true => crisp_pixel(cell, reference.pixel(x, y, look.rotation)),
@@ -209,8 +221,8 @@ impl CpuCells {
             let blank = std::mem::take(&mut slot.blank);
             let corner = atlas.corner(index);
             paint(grid.state(), is_empty_row, color, Spot { corner, data, width, blank });
-            if let Some(patches) = &mut patches {
-                patches.add(corner - GUTTER, data, width);
+            if let Some(patches) = patches {
+                patches.add(corner - GUTTER, data, atlas.size);
             }
         }
     }

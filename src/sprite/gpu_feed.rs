@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::{
-    occupant::{LastTick, Occupant, Start},
+    occupant::{LastTick, Life, Occupant, Start},
     roster::occupants_of,
     snapshot::Asked,
     texture::Wanted,
 };
 use crate::{
-    gpu::{GpuPopulations, Limits, Moves, PopulationSpec, Standing, Work},
+    gpu::{CountWish, GpuPopulations, Limits, Moves, PopulationSpec, Standing, Work},
     rule::{CellMask, Changes, Model, tick_key},
 };
 
@@ -35,6 +35,11 @@ impl GpuFeed {
             most_payload: limits.binding_bytes,
             change_bytes: Changes::MASKS * CellMask::words_for((width * height) as usize) as u64 * 4,
         }
+    }
+
+    /// Whether its pipelines cannot be compiled.
+    pub(super) fn has_failed(&self) -> bool {
+        self.standing == Standing::Failed
     }
 
     /// Whether pipelines are being compiled.
@@ -72,8 +77,14 @@ impl GpuFeed {
     }
 
     /// Whoever was in the slot `moves[i]` has moved to the slot `i`, in order.
-    pub(super) fn renumber(&mut self, moves: &Moves) {
-        self.work.renumber(moves);
+    pub(super) fn renumber(&mut self, moves: &Moves, occupants: &mut [Option<Occupant>]) {
+        let numbers = self.work.renumber(moves);
+        for occupant in occupants.iter_mut().flatten() {
+            occupant.last_tick = occupant.last_tick.and_then(|last| {
+                let index = numbers.get(last.index).copied().flatten()?;
+                Some(LastTick { index, ..last })
+            });
+        }
     }
 
     /// Hands the frame's work to the render world.
@@ -97,10 +108,15 @@ impl GpuFeed {
             self.read_cells(&spec.model, occupants, awake);
         }
         for (slot, occupant) in occupants_of(occupants, awake) {
-            let Occupant { entity, number, life, tissue, last_tick, .. } = occupant;
-            if let Some(last) = last_tick.take() {
-                self.work.count(slot, *entity, *number, life.tick, *tissue && last.tissue);
+            let Some(last) = occupant.last_tick.take() else { continue };
+            // Whoever waits for new cells has ticked in an earlier life.
+            if occupant.start.is_some() {
+                self.work.no_paint(last.index);
+                continue;
             }
+            let Occupant { entity, number: life, life: Life { tick, .. }, tissue, .. } = *occupant;
+            let (tissue, is_judged) = (tissue && last.tissue, spec.reference.is_known());
+            self.work.count(CountWish { slot, entity, life, tick, tissue, is_judged });
         }
         self.standing = gpu.receive(id, spec, &mut self.work);
         self.sent = true;

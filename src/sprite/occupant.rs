@@ -117,8 +117,8 @@ impl Occupant {
     pub(super) fn refer_to(&mut self, same_shape: bool, is_authored: bool) {
         self.crisp = self.wants_crisp && is_authored;
         self.stale = true;
+        self.life.wake();
         if !same_shape {
-            self.life.wake();
             (self.life.condition, self.life.has_grown) = (NcaCondition::Growing, false);
             self.number = next_number();
         }
@@ -155,6 +155,10 @@ impl Occupant {
 
     /// Puts it to sleep, or wakes it. Its entity knows. It stays awake while its next tick has something to change.
     pub(super) fn set_asleep(&mut self, asleep: bool) {
+        // What the plugin itself has told is no news.
+        if asleep == self.told_asleep {
+            return;
+        }
         match asleep {
             true => self.life.asleep = !self.life.has_pending_changes(),
             false => self.life.wake(),

@@ -154,7 +154,8 @@ fn fit(
         if !(fit.stale || tissue.is_changed() || fit.map != map) {
             continue;
         }
-        if fit.made.is_some_and(|made| time.elapsed().saturating_sub(made) < collider.interval) {
+        // What has no cells of its own yet has no body at all, from now on.
+        if cells.is_some() && fit.made.is_some_and(|made| time.elapsed().saturating_sub(made) < collider.interval) {
             fit.stale = true;
             continue;
         }
@@ -229,22 +230,23 @@ fn smooth(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Position, &Rotatio
             else {
                 continue;
             };
+            let unturned = rotation.inverse();
             let back = map.inverse() * Affine2::from_scale(collider.scale().recip());
-            let to_cells =
-                back * Affine2::from_mat2(Mat2::from_cols(rotation.inverse() * Vec2::X, rotation.inverse() * Vec2::Y));
-            let is_inner = |normal: Vec2, point: &ContactPoint| {
-                let normal = normal * outwards;
-                // The point on the sprite's own surface.
-                let surface = point.point + normal * point.penetration / 2.0 - position.0;
-                is_between_cells(cells, to_cells.transform_point2(surface), to_cells.transform_vector2(normal))
+            let is_inner = |ContactManifold { points, normal, .. }: &ContactManifold| {
+                let normal = *normal * outwards;
+                // The middle of the contact, on the sprite's own surface.
+                let on_surface = |point: &ContactPoint| point.point + normal * point.penetration / 2.0 - position.0;
+                let middle = points.iter().map(on_surface).sum::<Vec2>() / points.len().max(1) as f32;
+                let (middle, normal) = (unturned * middle, unturned * normal);
+                is_between_cells(cells, back.transform_point2(middle), back.transform_vector2(normal))
             };
             // Rather one on a seam than none, for what has come to be deep inside.
-            let holds =
-                |manifold: &ContactManifold| manifold.points.iter().any(|point| !is_inner(manifold.normal, point));
-            if pair.manifolds.iter().any(holds) {
-                for ContactManifold { points, normal, .. } in &mut pair.manifolds {
-                    points.retain(|point| !is_inner(*normal, point));
-                }
+            let touches = |manifold: &ContactManifold| manifold.points.iter().any(|point| point.penetration >= 0.0);
+            if pair.manifolds.iter().any(|manifold| touches(manifold) && !is_inner(manifold)) {
+                pair.manifolds
+                    .iter_mut()
+                    .filter(|manifold| is_inner(manifold))
+                    .for_each(|manifold| manifold.points.clear());
             }
         }
     }
@@ -252,9 +254,11 @@ fn smooth(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Position, &Rotatio
 
 /// Whether a surface with such a normal, at such a point, lies between living cells; both in cells.
 fn is_between_cells(cells: &CellMask, point: Vec2, normal: Vec2) -> bool {
-    // How far beyond the surface the next cell is looked for, and how far from a corner.
+    // How far beyond the surface the next cell is looked for.
     const BEYOND: f32 = 0.25;
-    const ASIDE: f32 = 0.15;
+    // How far aside of a point that may lie on the border of two cells, and of one that a corner meets.
+    const ASIDE: f32 = 0.02;
+    const OFF_CORNER: f32 = 0.15;
     const FLAT: f32 = 0.05;
     let normal = normal.normalize_or_zero();
     let lives = |at: Vec2| {
@@ -263,11 +267,12 @@ fn is_between_cells(cells: &CellMask, point: Vec2, normal: Vec2) -> bool {
     };
     (0..2).filter(|axis| normal[*axis].abs() > FLAT).any(|axis| {
         let other = 1 - axis;
-        let asides = if normal[other].abs() > FLAT { [-normal[other].signum(); 2] } else { [-1.0, 1.0] };
+        let is_corner = normal[other].abs() > FLAT;
+        let asides = if is_corner { [-OFF_CORNER * normal[other].signum(); 2] } else { [-ASIDE, ASIDE] };
         asides.into_iter().any(|aside| {
             let mut at = point;
             at[axis] += BEYOND * normal[axis].signum();
-            at[other] += ASIDE * aside;
+            at[other] += aside;
             lives(at)
         })
     })

@@ -6,6 +6,7 @@
 
 use bevy::{
     camera::visibility::RenderLayers,
+    ecs::{entity_disabling::Disabled, query::Allow},
     picking::{
         PickingSystems,
         backend::{HitData, PointerHits, ray::RayMap},
@@ -78,7 +79,8 @@ type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>, With<ImageNode>)>;
 #[cfg(not(feature = "ui"))]
 type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>)>;
 
-type Untold<'w, 's> = Query<'w, 's, (), (With<NcaTexture>, WithCanvas, With<Pickable>, Without<NcaTissue>)>;
+type Untold<'w, 's> =
+    Query<'w, 's, (), (With<NcaTexture>, WithCanvas, With<Pickable>, Without<NcaTissue>, Allow<Disabled>)>;
 
 /// To be picked by its living cells, an entity needs to know which those are.
 fn on_pickable(added: On<Add, (Pickable, NcaTexture)>, untold: Untold, mut commands: Commands) {

@@ -271,15 +271,8 @@ fn assign(
         if slot.place.is_some() {
             continue;
         }
-        let images = images.as_mut().map(|images| images.bypass_change_detection());
-        let place = models.get(&texture.model).and_then(|model| populations.enter(entity, &texture, model, images));
-        let Some(place) = place else {
-            populations.homeless.push(entity);
-            continue;
-        };
-        slot.place = Some(place);
-        // A copy of an entity, or one out of a scene, brings along how the original was: it begins anew, awake.
-        // Whoever has just left a place was told all that, but has not heard it yet.
+        // A copy of an entity, or one out of a scene, brings along how the original was: it begins anew, awake. Whoever
+        // has just left a place was told all that, but has not heard it yet.
         let is_copy = vitals.set_if_neq(NcaVitals::default());
         let is_watched = tissue.is_some();
         if is_copy || has_moved {
@@ -288,6 +281,13 @@ fn assign(
                 tissue.cells = None;
             }
         }
+        let images = images.as_mut().map(|images| images.bypass_change_detection());
+        let place = models.get(&texture.model).and_then(|model| populations.enter(entity, &texture, model, images));
+        let Some(place) = place else {
+            populations.homeless.push(entity);
+            continue;
+        };
+        slot.place = Some(place);
         if let Some(occupant) = populations.occupant_mut(place) {
             occupant.set_disabled(is_disabled);
             occupant.set_tissue(is_watched);

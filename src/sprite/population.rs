@@ -13,10 +13,10 @@ use super::{
     occupant::{Life, Occupant, Start},
     roster::{Roster, occupants_of},
     texture::Wanted,
-    upload::{AtlasUploads, Patches},
+    upload::AtlasUploads,
 };
 use crate::{
-    gpu::{self, CensusRead, GUTTER, Limits, PopulationSpec},
+    gpu::{self, CensusRead, Limits, PopulationSpec},
     rule::{Count, Model, Reference, Rule, printable},
 };
 
@@ -60,14 +60,9 @@ impl EngineChoice {
 
     fn engine(self, model: &Model, grid: [u32; 2]) -> Engine {
         match self {
-            Self::Cpu { .. } => Engine::Cpu(Box::new(CpuCells::new(model, grid))),
+            Self::Cpu { is_rendered, .. } => Engine::Cpu(Box::new(CpuCells::new(model, grid, is_rendered))),
             Self::Gpu { limits, .. } => Engine::Gpu(GpuFeed::new(limits, grid)),
         }
-    }
-
-    /// Whether what the CPU paints goes to a renderer.
-    fn uploads(self) -> bool {
-        matches!(self, Self::Cpu { is_rendered: true, .. })
     }
 }
 
@@ -91,8 +86,6 @@ pub(super) struct Population {
     pub(super) engine: Engine,
     /// What the cells amount to that sprites were given.
     pub(super) started: Vec<CensusRead>,
-    /// What the CPU has painted for the renderer, if there is one.
-    patches: Option<Patches>,
 }
 
 pub(super) enum Engine {
@@ -145,7 +138,6 @@ impl Population {
             awake: Roster::default(),
             free: Vec::new(),
             started: Vec::new(),
-            patches: choice.uploads().then(|| Patches::of(UVec2::from_array(grid) + 2 * GUTTER)),
         })
     }
 
@@ -161,20 +153,24 @@ impl Population {
     }
 
     /// The device that held its cells was lost, and another engine takes over: its sprites grow anew, those that were
-    /// yet to be told of cells from those. Returns the slots for which it has no room any more.
-    pub(super) fn restart_on(&mut self, choice: EngineChoice) -> Vec<Entity> {
+    /// yet to be told of cells from those. Tells what is wanted of whom, and who has to go for want of room.
+    pub(super) fn restart_on(&mut self, choice: EngineChoice, mut tell: impl FnMut(Entity, Wanted, bool)) {
         if matches!(self.engine, Engine::Cpu(_)) {
-            return Vec::new();
+            return;
         }
         self.choice = choice;
         self.engine = choice.engine(&self.model, self.grid);
-        self.patches = choice.uploads().then(|| Patches::of(UVec2::from_array(self.grid) + 2 * GUTTER));
         self.most_slots = choice.most_sprites(self.model.rule(), self.grid, self.atlas.is_some());
         self.capacity = self.capacity.min(self.most_slots);
+        for (slot, occupant) in (0..).zip(&mut self.occupants) {
+            if let Some(occupant) = occupant {
+                tell(occupant.entity, std::mem::take(&mut occupant.wanted), slot >= self.most_slots);
+            }
+        }
         if let Some(atlas) = &mut self.atlas {
             atlas.outgrow();
         }
-        let beyond = self.occupants.split_off(self.occupants.len().min(self.most_slots as usize));
+        self.occupants.truncate(self.most_slots as usize);
         self.free.retain(|slot| *slot < self.most_slots);
         self.awake = Roster::default();
         self.wake_all(Occupant::begin_anew);
@@ -185,7 +181,6 @@ impl Population {
                 }
             }
         }
-        beyond.into_iter().flatten().map(|occupant| occupant.entity).collect()
     }
 
     /// Its cells go on by another model, which they fit.
@@ -202,8 +197,10 @@ impl Population {
         let (was_known, same_shape) = (self.reference.is_known(), *self.reference == *reference);
         let is_authored = reference.is_authored();
         self.reference = reference;
-        if was_known {
-            self.wake_all(|occupant| occupant.refer_to(same_shape, is_authored));
+        // By what was not known, nobody has been judged yet, and those who sleep are to be counted for that.
+        self.wake_all(|occupant| occupant.refer_to(same_shape || !was_known, is_authored));
+        if let Engine::Cpu(cells) = &mut self.engine {
+            cells.count_anew();
         }
     }
 
@@ -250,7 +247,8 @@ impl Population {
             let (rotation, tissue) = (occupant.look().rotation, occupant.tissue);
             let count = Count::take(self.model.rule(), state, |_| false, &self.reference, rotation, tissue);
             let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
-            self.started.push(CensusRead { entity, population: 0, life, tick, count });
+            let is_judged = self.reference.is_known();
+            self.started.push(CensusRead { entity, population: 0, life, tick, is_judged, count });
         }
         match &mut self.engine {
             Engine::Cpu(cells) => cells.put(slot, start),
@@ -273,7 +271,6 @@ impl Population {
         atlas.resize(images, self.capacity, self.choice.texture_side(), on_gpu);
         if let Engine::Cpu(cells) = &mut self.engine {
             cells.begin_blank();
-            self.patches.iter_mut().for_each(Patches::begin_whole);
             self.wake_all(|occupant| occupant.stale = true);
         }
         true
@@ -308,7 +305,7 @@ impl Population {
         }
         match &mut self.engine {
             Engine::Cpu(cells) => cells.renumber(&moves),
-            Engine::Gpu(feed) => feed.renumber(&moves),
+            Engine::Gpu(feed) => feed.renumber(&moves, &mut self.occupants),
         }
         true
     }
@@ -338,8 +335,7 @@ impl Population {
         let Engine::Cpu(cells) = &mut self.engine else { return };
         if let (Some(atlas), Some(images)) = (&self.atlas, images) {
             let output = self.model.rule().output;
-            let patches = self.patches.as_mut();
-            cells.paint(atlas, patches, output, &self.reference, &mut self.occupants, self.awake.in_order(), images);
+            cells.paint(atlas, output, &self.reference, &mut self.occupants, self.awake.in_order(), images);
         }
         self.settle();
     }
@@ -352,9 +348,8 @@ impl Population {
 
     /// Hands what the CPU has painted to the render world.
     pub(super) fn send_patches(&mut self, uploads: &mut AtlasUploads) {
-        if let (Some(patches), Some(atlas)) = (&mut self.patches, &self.atlas)
-            && !patches.is_empty()
-        {
+        let (Engine::Cpu(cells), Some(atlas)) = (&mut self.engine, &self.atlas) else { return };
+        if let Some(patches) = cells.patches.as_mut().filter(|patches| !patches.is_empty()) {
             uploads.receive(atlas.image.id(), patches);
         }
     }

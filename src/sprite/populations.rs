@@ -95,10 +95,12 @@ impl Populations {
         }
     }
 
-    /// Another device takes the place of one that was lost. Returns those that no longer fit where they are.
-    pub(super) fn restart_on(&mut self, choice: EngineChoice) -> Vec<Entity> {
+    /// Another device takes the place of one that was lost. Tells what is wanted of whom, and who no longer fits where
+    /// it is.
+    pub(super) fn restart_on(&mut self, choice: EngineChoice, mut tell: impl FnMut(Entity, Wanted, bool)) {
         self.choice = choice;
-        self.list.values_mut().flat_map(|population| population.restart_on(choice)).collect()
+        self.list.values_mut().for_each(|population| population.restart_on(choice, &mut tell));
+        self.list.retain(|_, population| population.free.len() < population.occupants.len());
     }
 
     /// Whether some sprites still live by what a model's asset was before.
@@ -222,6 +224,9 @@ impl Populations {
         let mut busy = (false, !self.references.are_known());
         for population in self.list.values_mut() {
             busy.1 |= matches!(&population.engine, Engine::Gpu(feed) if feed.is_preparing());
+            if matches!(&population.engine, Engine::Gpu(feed) if feed.has_failed()) {
+                continue;
+            }
             for occupant in population.awake_mut() {
                 busy = (busy.0 | occupant.ticks(), busy.1 | occupant.has_work());
             }
@@ -271,7 +276,7 @@ impl Populations {
         Some((Asked::new(wanted, life, &population.model), life.tick, cells.state(place.slot)?))
     }
 
-    /// The sprite in a place, and how many cells it can have: those of a grown one that are no dead ground.
+    /// The sprite in a place, how many cells a grown one has, and how many it can have: those that are no dead ground.
     pub(super) fn counted(&mut self, place: Place) -> Option<(&mut Occupant, u32, u32)> {
         let population = self.list.get_mut(&place.population)?;
         let cells = population.reference.cells();

@@ -18,8 +18,11 @@ use crate::rule::State;
 /// It is for rollback: save each sprite and the [`NcaClock`](super::NcaClock) at every frame; to go back, put both
 /// back, and run the schedule of [`NcaPlugin::in_schedule`](super::NcaPlugin::in_schedule) again for each frame since.
 /// The cells come out the same, to the bit. Allow enough
-/// [`max_ticks_per_frame`](super::NcaClock::max_ticks_per_frame) for all of them. Vitals, events and pictures follow
-/// once a frame, in [`PostUpdate`].
+/// [`max_ticks_per_frame`](super::NcaClock::max_ticks_per_frame) for all of them, and let nobody fall
+/// [asleep](super::NcaClock::sleep_after): vitals, by which that is decided, follow once a frame, in [`PostUpdate`], as do
+/// events and pictures.
+///
+/// It accesses [`NcaTexture`] mutably: a system cannot have another query for that beside it.
 ///
 /// ```
 /// # use bevy::prelude::*;

@@ -13,8 +13,8 @@ use super::{populations::Populations, texture::Occupants};
 /// [`NcaClock::sleep_after`] ticks, and removes it when the sprite wakes. Add it yourself to put a
 /// sprite to sleep, remove it to wake one.
 ///
-/// An entity that is [`Disabled`] does not tick either, without this marker. What is done to it by name meanwhile, as by
-/// [`NcaDamage`](super::NcaDamage) or [`NcaSave`](super::NcaSave), is done once it is back; blasts pass it by.
+/// An entity that is [`Disabled`] does not tick either, without this marker. An event that names it, such as
+/// [`NcaDamage`](super::NcaDamage) or [`NcaSave`](super::NcaSave), waits until it is back; a blast passes it by.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 pub struct NcaSleeping;

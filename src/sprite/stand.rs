@@ -60,6 +60,8 @@ pub(super) struct Stand {
     to_world: Affine2,
     custom_size: Option<Vec2>,
     scaling: Option<SpriteScalingMode>,
+    /// It is a `SpriteMesh`, which Bevy fits into its size otherwise than a `Sprite`.
+    is_mesh: bool,
     anchor: Vec2,
     flip_x: bool,
     flip_y: bool,
@@ -106,7 +108,7 @@ impl Stand {
             first[axis] += across[axis];
             across[axis] = -across[axis];
         }
-        let mut shift = Vec2::ZERO;
+        let (mut shift, mut mesh_shift) = (Vec2::ZERO, Vec2::ZERO);
         if let Some(mode) = self.scaling {
             // By how much the rectangle is wider than the picture.
             let wider = (size.x / size.y) / (cells.x / cells.y);
@@ -130,11 +132,21 @@ impl Stand {
                         (FitStart, 1) | (FitEnd, 0) => -left,
                         _ => 0.0,
                     };
+                    // The mesh's start is at the left and at the bottom.
+                    mesh_shift[axis] = match mode {
+                        FitStart => -left / 2.0,
+                        FitEnd => left / 2.0,
+                        _ => 0.0,
+                    };
                     size[axis] *= share;
                 }
             }
         }
-        Quad { corner: (size + shift) * (-self.anchor - 0.5), size, first, across }
+        let corner = match self.is_mesh {
+            false => (size + shift) * (-self.anchor - 0.5),
+            true => size * (-self.anchor - 0.5) + mesh_shift,
+        };
+        Quad { corner, size, first, across }
     }
 
     /// The part of the picture that is drawn, in cells.
@@ -214,6 +226,7 @@ impl Stands<'_, '_> {
             ),
             custom_size: *custom_size,
             scaling: SpriteImageMode::scale(mode),
+            is_mesh: sprite.is_none(),
             anchor: anchor.as_vec(),
             flip_x: *flip_x,
             flip_y: *flip_y,
@@ -236,8 +249,15 @@ mod tests {
     use super::*;
 
     fn stand(scaling: SpriteScalingMode, size: Vec2) -> Stand {
-        let (to_world, anchor) = (Affine2::IDENTITY, Vec2::ZERO);
-        Stand { to_world, custom_size: Some(size), scaling: Some(scaling), anchor, flip_x: false, flip_y: false }
+        Stand {
+            to_world: Affine2::IDENTITY,
+            custom_size: Some(size),
+            scaling: Some(scaling),
+            is_mesh: false,
+            anchor: Vec2::ZERO,
+            flip_x: false,
+            flip_y: false,
+        }
     }
 
     fn corners(stand: &Stand, grid: [u32; 2]) -> [Vec2; 2] {
@@ -265,6 +285,13 @@ mod tests {
             (FillEnd, wide, (-50.0, 40.0), (50.0, -10.0)),
         ] {
             let stand = stand(mode, size);
+            let is_upright = size.x == size.y && matches!(mode, FitStart | FitEnd);
+            // On a mesh, start and end are the other way round in height.
+            let mesh = Stand { is_mesh: true, ..stand };
+            let turned = if is_upright { -1.0 } else { 1.0 };
+            let [a, b] = corners(&mesh, [20, 10]);
+            let height = (a.y.min(b.y) * turned).min(a.y.max(b.y) * turned);
+            assert!((height - Vec2::from(upper_left).y.min(Vec2::from(lower_right).y)).abs() < 1e-3, "{mode:?}");
             let wanted = [Vec2::from(upper_left), Vec2::from(lower_right)];
             let found = corners(&stand, [20, 10]);
             assert!(found.iter().zip(wanted).all(|(a, b)| a.distance(b) < 1e-3), "{mode:?} {size}: {found:?}");

@@ -18,10 +18,12 @@ use crate::rule::State;
 /// A texture that is grown by a neural cellular automaton.
 ///
 /// With a [`Sprite`] on the same entity it paints the sprite: it sets [`Sprite::image`] and
-/// [`Sprite::rect`], and takes them back when it is removed. A sprite without a custom size is as many
-/// world units wide as the grid has cells.
+/// [`Sprite::rect`], and takes them back when it is removed; it removes a [`Sprite::texture_atlas`]. A sprite without
+/// a custom size is as many world units wide as the grid has cells. A `SpriteMesh` is painted likewise, but Bevy draws
+/// each of those by itself.
 ///
-/// With an `ImageNode` it paints that node of the user interface in the same way (feature `ui`). With a
+/// With an `ImageNode` it paints that node of the user interface in the same way (feature `ui`). Pointers go through the
+/// holes of a node that has a `Pickable`, unless another pointer is on its living cells (feature `picking`). With a
 /// `MeshMaterial3d<StandardMaterial>` it paints that material (feature `pbr`): it sets its
 /// `base_color_texture` and `uv_transform`, and, where it has an `emissive` color, its `emissive_texture`.
 /// Give each such entity a material of its own, with an `alpha_mode` other than opaque and no other
@@ -153,10 +155,10 @@ impl fmt::Display for Waiting {
 }
 
 impl NcaSlot {
-    /// Wounds that a sprite without its model remembers; what comes beyond is lost, with a warning.
+    /// Wounds that a sprite without its model remembers; of more, the oldest are lost, with a warning.
     const MOST_BLOWS: usize = 4096;
     /// The same of cells and snapshots of different sizes.
-    const MOST_STATES: usize = 8;
+    const MOST_STATES: usize = 4;
 
     /// Keeps something for when the model is there. Cells or a snapshot override earlier ones of the same kind and size:
     /// if those fit the model, these do too.
@@ -164,13 +166,16 @@ impl NcaSlot {
         if waiting.size().is_some() {
             self.waiting.retain(|earlier| !earlier.is_overridden_by(&waiting));
         }
-        let of_its_kind = self.waiting.iter().filter(|earlier| earlier.size().is_some() == waiting.size().is_some());
-        let most = if waiting.size().is_some() { Self::MOST_STATES } else { Self::MOST_BLOWS };
-        if of_its_kind.count() < most {
-            self.waiting.push(waiting);
-        } else {
-            warn_once!("{waiting} was ignored: {entity} has no model yet, and {most} of those wait for it");
+        let brings_cells = waiting.size().is_some();
+        let most = if brings_cells { Self::MOST_STATES } else { Self::MOST_BLOWS };
+        let of_its_kind = |earlier: &Waiting| earlier.size().is_some() == brings_cells;
+        if self.waiting.iter().filter(|earlier| of_its_kind(earlier)).count() >= most {
+            warn_once!("{waiting} makes an earlier one go: {entity} has no model yet, and {most} of those wait for it");
+            if let Some(oldest) = self.waiting.iter().position(of_its_kind) {
+                self.waiting.remove(oldest);
+            }
         }
+        self.waiting.push(waiting);
     }
 
     /// The place, unless the texture has just been changed to something that belongs elsewhere.
@@ -264,5 +269,30 @@ fn leave(mut world: DeferredWorld, context: HookContext) {
     }
     if let (Some(place), Some(mut populations)) = (place, world.get_resource_mut::<Populations>()) {
         populations.leave(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What waits for a model that never comes is bounded, and a later write takes the place of an earlier one.
+    #[test]
+    fn what_waits_for_a_model_is_bounded() {
+        let entity = Entity::PLACEHOLDER;
+        let mut slot = NcaSlot::default();
+        let cells = |tick, side: usize| Waiting::Cells(tick, State::zeros(side, side, 8));
+        (0..1000).for_each(|tick| slot.wait(entity, cells(tick, 5)));
+        assert!(matches!(slot.waiting[..], [Waiting::Cells(999, _)]), "one is left, the last");
+        (1..30).for_each(|side| slot.wait(entity, cells(side as u32, side)));
+        let ticks: Vec<u32> = slot
+            .waiting
+            .iter()
+            .filter_map(|waiting| match waiting {
+                Waiting::Cells(tick, _) => Some(*tick),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ticks, [26, 27, 28, 29], "of different sizes, the last few");
     }
 }

@@ -15,8 +15,9 @@ use bevy::{
 /// Slots of one atlas that were painted anew in a frame.
 #[derive(Default)]
 pub(super) struct Patches {
-    /// Width and height of a slot with its gutter.
+    /// Width and height of a slot with its gutter, and of the image.
     size: UVec2,
+    image_size: UVec2,
     /// The upper left corners of the slots, gutters included.
     corners: Vec<UVec2>,
     /// The pixels, slot by slot.
@@ -30,22 +31,28 @@ impl Patches {
         Self { size, ..default() }
     }
 
-    /// The image has been replaced: it goes as a whole, as soon as it is painted.
+    /// The image goes as a whole, as soon as it is painted.
     pub(super) fn begin_whole(&mut self) {
         self.corners.clear();
         self.bytes.clear();
         self.is_whole = true;
     }
 
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.corners.is_empty() && !self.is_whole
     }
 
-    /// Copies a slot out of an image `width` pixels wide.
-    pub(super) fn add(&mut self, corner: UVec2, data: &[u8], width: usize) {
+    /// Copies a slot out of an image.
+    pub(super) fn add(&mut self, corner: UVec2, data: &[u8], image_size: UVec2) {
         if self.is_whole {
             return;
         }
+        let width = image_size.x as usize;
+        self.image_size = image_size;
         self.corners.push(corner);
         let first = (corner.y as usize * width + corner.x as usize) * 4;
         let rows = data.get(first..).into_iter().flat_map(|rest| rest.chunks(width * 4)).take(self.size.y as usize);
@@ -63,7 +70,14 @@ impl Patches {
 #[derive(Resource, Default)]
 pub(super) struct AtlasUploads {
     arrived: HashMap<AssetId<Image>, Patches>,
-    waiting: HashMap<(AssetId<Image>, UVec2), (UVec2, Vec<u8>)>,
+    waiting: HashMap<(AssetId<Image>, UVec2), Waiting>,
+}
+
+/// A slot that waits for a texture of its image's size.
+struct Waiting {
+    size: UVec2,
+    image_size: UVec2,
+    bytes: Vec<u8>,
 }
 
 impl AtlasUploads {
@@ -71,12 +85,19 @@ impl AtlasUploads {
     pub(super) fn receive(&mut self, image: AssetId<Image>, patches: &mut Patches) {
         if std::mem::take(&mut patches.is_whole) {
             self.waiting.retain(|(of, _), _| *of != image);
+            self.arrived.remove(&image);
             return;
         }
         let arrived = self.arrived.entry(image).or_default();
-        // Their memory goes back and forth.
-        std::mem::swap(arrived, patches);
-        patches.size = arrived.size;
+        if arrived.corners.is_empty() {
+            // Their memory goes back and forth.
+            std::mem::swap(arrived, patches);
+            patches.size = arrived.size;
+        } else {
+            // The renderer stands still.
+            arrived.corners.append(&mut patches.corners);
+            arrived.bytes.append(&mut patches.bytes);
+        }
         patches.corners.clear();
         patches.bytes.clear();
     }
@@ -92,20 +113,24 @@ impl AtlasUploads {
 pub(super) fn upload(mut uploads: ResMut<AtlasUploads>, images: Res<RenderAssets<GpuImage>>, queue: Res<RenderQueue>) {
     let AtlasUploads { arrived, waiting } = uploads.bypass_change_detection();
     if !waiting.is_empty() {
-        waiting.retain(|(image, corner), (size, bytes)| match images.get(*image) {
-            Some(image) => {
+        waiting.retain(|(image, corner), Waiting { size, image_size, bytes }| {
+            let image = images.get(*image).filter(|image| is_of(image, *image_size));
+            if let Some(image) = image {
                 write(&queue, image, *corner, *size, bytes);
-                false
             }
-            None => true,
+            image.is_none()
         });
     }
     for (id, patches) in arrived {
-        let image = images.get(*id);
+        // A texture of another size is about to be replaced.
+        let Patches { size, image_size, .. } = *patches;
+        let image = images.get(*id).filter(|image| is_of(image, image_size));
         for (&corner, bytes) in patches.corners.iter().zip(patches.bytes.chunks_exact(patches.bytes_of_one().max(1))) {
             match image {
-                Some(image) => write(&queue, image, corner, patches.size, bytes),
-                None => drop(waiting.insert((*id, corner), (patches.size, bytes.to_vec()))),
+                Some(image) => write(&queue, image, corner, size, bytes),
+                None => {
+                    waiting.insert((*id, corner), Waiting { size, image_size, bytes: bytes.to_vec() });
+                }
             }
         }
         patches.corners.clear();
@@ -113,12 +138,12 @@ pub(super) fn upload(mut uploads: ResMut<AtlasUploads>, images: Res<RenderAssets
     }
 }
 
-fn write(queue: &RenderQueue, image: &GpuImage, corner: UVec2, size: UVec2, bytes: &[u8]) {
+fn is_of(image: &GpuImage, size: UVec2) -> bool {
     let texture = image.texture_descriptor.size;
-    // Painted for an image of another size, which is replaced in this very frame.
-    if (corner + size).cmpgt(UVec2::new(texture.width, texture.height)).any() {
-        return;
-    }
+    (texture.width, texture.height) == (size.x, size.y)
+}
+
+fn write(queue: &RenderQueue, image: &GpuImage, corner: UVec2, size: UVec2, bytes: &[u8]) {
     queue.write_texture(
         TexelCopyTextureInfo {
             texture: &image.texture,

@@ -26,7 +26,8 @@ pub struct NcaVitals {
     pub live_cells: u32,
     /// Of the cells that a grown sprite has, the share that live, 0 to 1. A grown sprite is the
     /// model's target, turned by [`NcaTexture::angle`](super::NcaTexture::angle), or, if it has none, what
-    /// grows from its seed in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks). It is low before the sprite
+    /// grows from its seed in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks), at most 512: it is 0 until one has
+    /// been grown, which takes a moment. It is low before the sprite
     /// has grown, too: ask [`has_grown`](Self::has_grown) before you judge by it.
     pub integrity: f32,
     /// The box around the living cells, in cells, y down; empty if none live.
@@ -60,13 +61,13 @@ impl NcaVitals {
     /// The share below which a whole sprite is wounded, even if nothing has hit it.
     pub const WOUNDED: f32 = 0.9;
 
-    /// Those of a life that has been counted; `cells` are those of a grown sprite.
-    fn new(census: &Census, cells: u32, life: &Life, tick: u32) -> Self {
+    /// Those of a life that has been counted; `cells` are those of a grown sprite, if that is known.
+    fn new(census: &Census, cells: Option<u32>, life: &Life, tick: u32) -> Self {
         let Census { live, held, min, max, sum, .. } = *census;
         Self {
             condition: life.condition,
             live_cells: live,
-            integrity: share(held, cells),
+            integrity: cells.map_or(0.0, |cells| share(held, cells)),
             bounds: URect { min: min.into(), max: max.into() },
             centroid: match live {
                 0 => Vec2::ZERO,
@@ -83,13 +84,17 @@ fn share(held: u32, cells: u32) -> f32 {
 }
 
 impl Life {
-    /// Takes a census into account, of a sprite that can have so many cells. Returns the condition until then.
-    fn observe(&mut self, census: &Census, cells: u32) -> NcaCondition {
+    /// Takes a census into account, of a sprite that can have so many cells, if that is known. Returns the condition
+    /// until then.
+    fn observe(&mut self, census: &Census, cells: Option<u32>) -> NcaCondition {
         let before = self.condition;
-        let (Census { live, held, lost, .. }, integrity) = (*census, share(census.held, cells));
+        let Census { live, held, lost, .. } = *census;
         debug_assert!(held <= live);
+        let is_known = cells.is_some();
+        let integrity = cells.map_or(0.0, |cells| share(held, cells));
         self.condition = match before {
             _ if live == 0 => NcaCondition::Dead,
+            NcaCondition::Whole | NcaCondition::Wounded if !is_known && lost == 0 => before,
             _ if lost == 0 && integrity >= NcaVitals::WHOLE => NcaCondition::Whole,
             NcaCondition::Dead => NcaCondition::Growing,
             NcaCondition::Growing if lost == 0 => NcaCondition::Growing,
@@ -164,19 +169,21 @@ pub(super) fn report(
 ) {
     // Those that are disabled hear of it when they are back.
     inbox.bypass_change_detection().0.retain_mut(|read| {
-        let CensusRead { entity, population, life: number, tick, count: Count { census, tissue } } = read;
-        let (entity, number, tick) = (*entity, *number, *tick);
+        let CensusRead { entity, population, life: number, tick, is_judged, count: Count { census, tissue } } = read;
+        let (entity, number, tick, is_judged) = (*entity, *number, *tick, *is_judged);
         // It may be gone, or have begun another life since.
         let Ok((mut vitals, slot, kill_below, has_tissue, is_disabled)) = sprites.get_mut(entity) else { return false };
+        if is_disabled {
+            return true;
+        }
         let Some(place) = slot.place.filter(|place| place.population == *population) else { return false };
         let populations = populations.bypass_change_detection();
         let Some((occupant, grown, possible)) = populations.counted(place) else { return false };
         if occupant.number != number {
             return false;
         }
-        if is_disabled {
-            return true;
-        }
+        // Until it is known what a grown one looks like, there is nothing to judge it by.
+        let (grown, possible) = if is_judged { (Some(grown), Some(possible)) } else { (None, None) };
         let before = occupant.life.observe(census, possible);
         vitals.set_if_neq(NcaVitals::new(census, grown, &occupant.life, tick));
         if let (Some(mut has_tissue), Some(cells)) = (has_tissue, tissue.take())
@@ -192,7 +199,7 @@ pub(super) fn report(
             NcaCondition::Dead if before != NcaCondition::Dead => commands.trigger(NcaDied { entity }),
             _ => {}
         }
-        if vitals.has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) {
+        if is_judged && vitals.has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) {
             // Once: what is still on its way was counted before this.
             occupant.life.has_grown = false;
             populations.kill(place);
@@ -231,10 +238,10 @@ mod tests {
             (96, 0, Whole),
         ];
         for (tick, (live, lost, condition)) in story.into_iter().enumerate() {
-            life.observe(&census(live, lost), 100);
+            life.observe(&census(live, lost), Some(100));
             assert_eq!(life.condition, condition, "{tick}");
         }
-        let vitals = NcaVitals::new(&census(96, 0), 100, &life, 7);
+        let vitals = NcaVitals::new(&census(96, 0), Some(100), &life, 7);
         assert_eq!((vitals.centroid, vitals.integrity, vitals.tick), (Vec2::new(3.5, 0.5), 0.96, 7));
     }
 }

@@ -72,6 +72,15 @@ pub enum Budget {
     Minutes(f64),
 }
 
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::Iterations(iterations) => write!(f, "{iterations} iterations"),
+            Self::Minutes(minutes) => write!(f, "{minutes} minutes"),
+        }
+    }
+}
+
 /// How a model is trained. Any JSON object of some of its fields is a config; the rest have
 /// their defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

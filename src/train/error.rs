@@ -68,7 +68,7 @@ pub enum TrainError {
         wanted: String,
     },
     /// A run is to go on for longer, but not longer than it has.
-    #[error("found a budget of {found:?}; wanted more than the {used} that are used up")]
+    #[error("found a budget of {found}; wanted more than the {used} that are used up")]
     Budget {
         /// The budget.
         found: Budget,

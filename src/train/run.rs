@@ -109,12 +109,7 @@ impl Run {
     fn begin(folder: PathBuf, trainer: Trainer) -> Result<Self, TrainError> {
         check_folder(&folder)?;
         let lock = lock(&folder)?;
-        match fs::remove_file(folder.join(BEST)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(TrainError::at(folder.join(BEST))(error));
-            }
-            _ => {}
-        }
+        remove(&folder.join(BEST))?;
         let path = folder.join(METRICS);
         write(&path, b"")?;
         let metrics = append(&path)?;
@@ -270,10 +265,14 @@ impl Run {
         self.trainer.begin_anew()?;
         (self.best, self.scored) = (None, None);
         self.losses.clear();
+        remove(&self.folder.join(BEST))?;
+        let previews = self.folder.join(PREVIEWS);
+        fs::remove_dir_all(&previews).and_then(|()| fs::create_dir(&previews)).map_err(TrainError::at(&previews))?;
+        self.save()?;
         let path = self.folder.join(METRICS);
         write(&path, b"")?;
         self.metrics = append(&path)?;
-        self.save()
+        Ok(())
     }
 
     /// Measures the model, and keeps it if it is the best so far.
@@ -371,6 +370,14 @@ fn lock(folder: &Path) -> Result<fs::File, TrainError> {
             Err(TrainError::at(path)(error))
         }
         _ => Ok(file),
+    }
+}
+
+/// Removes a file, if there is one.
+fn remove(path: &Path) -> Result<(), TrainError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(TrainError::at(path)(error)),
+        _ => Ok(()),
     }
 }
 

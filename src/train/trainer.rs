@@ -227,9 +227,9 @@ impl Trainer {
             *average += (weight - *average) * share;
         }
         self.network = network;
-        self.recent_loss = match self.iteration {
-            0 => loss,
-            _ => self.recent_loss + (loss - self.recent_loss) * LOSS_AVERAGING,
+        self.recent_loss = match self.recent_loss.is_finite() {
+            true => self.recent_loss + (loss - self.recent_loss) * LOSS_AVERAGING,
+            false => loss,
         };
 
         self.last = states(ends);
@@ -245,7 +245,7 @@ impl Trainer {
 impl Trainer {
     /// Whether nothing has grown within the first few hundred steps: with these weights, nothing ever will.
     pub fn is_stuck(&self) -> bool {
-        self.iteration == GROWN_BY && self.recent_loss > NOT_GROWN * self.nothing
+        self.iteration == GROWN_BY && self.progress() < 1.0 && self.recent_loss > NOT_GROWN * self.nothing
     }
 
     /// How often it has begun anew.

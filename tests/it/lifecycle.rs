@@ -26,9 +26,11 @@ use crate::{
     vitals::slime,
 };
 
+type Action = Box<dyn FnOnce(&mut World) + Send + Sync>;
+
 /// What is done in `Update`, after this frame's ticks.
 #[derive(Resource, Default)]
-struct Later(Vec<Box<dyn FnOnce(&mut World) + Send + Sync>>);
+struct Later(Vec<Action>);
 
 fn do_later(world: &mut World) {
     let later = std::mem::take(&mut world.resource_mut::<Later>().0);
@@ -191,11 +193,17 @@ fn a_copy_of_a_sleeper_grows_up_by_itself() {
         let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
         let written = (texture, sprite, NcaSleeping, vitals(app.world(), entity));
         let loaded = app.world_mut().spawn(written).id();
+        // One whose model is not there yet is nothing either.
+        let waiting = (NcaTexture::default(), Sprite::default(), NcaSleeping, vitals(app.world(), entity));
+        let mask = app.world().get::<NcaTissue>(entity).unwrap().clone();
+        let waiting = app.world_mut().spawn(waiting).insert(mask).id();
         // Sleep that the game itself asks for is another thing.
         let texture = app.world().get::<NcaTexture>(entity).unwrap().clone();
         let meant = app.world_mut().spawn((texture, Sprite::default(), NcaSleeping)).id();
         app.update();
-        for copy in [cloned, loaded] {
+        assert_eq!(vitals(app.world(), waiting), NcaVitals::default());
+        assert_eq!(app.world().get::<NcaTissue>(waiting).unwrap().cells, None);
+        for copy in [cloned, loaded, waiting] {
             assert!(app.world().get::<NcaSleeping>(copy).is_none(), "{backend:?}");
             assert!(vitals(app.world(), copy).live_cells < 20, "{backend:?}: {:?}", vitals(app.world(), copy));
         }
@@ -413,6 +421,81 @@ fn no_frame_waits_for_a_sprite_that_is_grown_to_compare_with() {
     run_until(&mut app, |world| vitals(world, entity).integrity > before.integrity + 0.05);
 }
 
+/// Restored before it is known what a grown sprite looks like, it is not judged by that.
+#[test]
+fn what_is_restored_before_it_can_be_judged_is_left_alone() {
+    on_each_backend(|backend| {
+        let golden = Golden::read("standard");
+        let (mut app, entity) = app_with(backend, &golden.model, |texture| texture);
+        listen(&mut app);
+        headless::step(&mut app, 60);
+        run_until(&mut app, |world| vitals(world, entity).tick == 60 && vitals(world, entity).has_grown);
+        let whole = vitals(app.world(), entity);
+        app.world_mut().trigger(NcaSave { entity });
+        run_until(&mut app, |world| !world.resource::<Heard>().saved.is_empty());
+        let snapshot = app.world_mut().resource_mut::<Heard>().saved.remove(0);
+
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+        let pool = AsyncComputeTaskPool::get();
+        for _ in 0..pool.thread_num() {
+            let wait = wait.clone();
+            pool.spawn(async move { wait.lock().unwrap().recv().unwrap_or_default() }).detach();
+        }
+        let mut app = headless::app(backend).unwrap();
+        listen(&mut app);
+        let model = add_model(&mut app, &golden.model);
+        let fragile = (NcaTexture::new(model), Sprite::default(), NcaKillBelow(0.5));
+        let entity = app.world_mut().spawn(fragile).id();
+        app.world_mut().trigger(NcaRestore { entity, snapshot });
+        run(&mut app, 30);
+        let meanwhile = vitals(app.world(), entity);
+        assert!(meanwhile.condition == NcaCondition::Whole && meanwhile.has_grown, "{backend:?}: {meanwhile:?}");
+        (0..pool.thread_num()).for_each(|_| release.send(()).unwrap());
+        run_until(&mut app, |world| vitals(world, entity).integrity > 0.9 * whole.integrity);
+        assert_eq!(vitals(app.world(), entity).condition, NcaCondition::Whole);
+        assert_eq!(app.world().resource::<Heard>().died, 0, "{backend:?}");
+    });
+}
+
+/// As when a game is loaded: in one `Update` most are despawned, and some of the rest are restored.
+#[test]
+fn who_is_left_when_slots_are_given_back_is_not_taken_for_dead() {
+    on_each_backend(|backend| {
+        let mut app = headless::app(backend).unwrap();
+        listen(&mut app);
+        app.init_resource::<Later>().add_systems(Update, do_later);
+        let model = add_model(&mut app, &still_model(9, 9));
+        let sprites: Vec<Entity> = (0..200)
+            .map(|_| {
+                let entity = app.world_mut().spawn((NcaTexture::new(model.clone()), Sprite::default())).id();
+                app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(9, 9) });
+                entity
+            })
+            .collect();
+        run(&mut app, 12);
+        let (gone, left): (Vec<_>, Vec<_>) = (0..200).partition(|index| index % 10 != 7);
+        let left: Vec<Entity> = left.into_iter().map(|index| sprites[index]).collect();
+        let gone: Vec<Entity> = gone.into_iter().map(|index| sprites[index]).collect();
+        let written = left.clone();
+        app.world_mut().resource_mut::<Later>().0.push(Box::new(move |world| {
+            for entity in gone {
+                world.despawn(entity);
+            }
+            for entity in written.into_iter().step_by(2) {
+                world.trigger(NcaWriteCells { entity, tick: 50, state: full(9, 9) });
+            }
+        }));
+        for _ in 0..12 {
+            app.update();
+            for entity in &left {
+                assert_eq!(vitals(app.world(), *entity).live_cells, 81, "{backend:?}");
+            }
+        }
+        assert_eq!(app.world().resource::<Heard>().died, 0, "{backend:?}");
+    });
+}
+
 /// The device is lost under a sprite, a save and a restore.
 #[test]
 fn a_lost_device_loses_no_answer() {
@@ -469,6 +552,10 @@ fn what_the_cpu_paints_reaches_the_texture() {
                 sprites.push(app.world_mut().spawn((texture, Sprite::default())).id());
             }
             headless::step(&mut app, 20);
+            for sprite in &sprites {
+                app.world_mut().entity_mut(*sprite).insert(NcaSleeping);
+            }
+            headless::step(&mut app, 1);
             whole.store(0, std::sync::atomic::Ordering::Relaxed);
             app.world_mut().trigger(NcaDamage::new(sprites[3], Shape::circle(14.0, 14.0, 3.0)).in_cells());
             headless::step(&mut app, 3);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use avian2d::prelude::*;
-use bevy::prelude::*;
+use bevy::{ecs::entity_disabling::Disabled, prelude::*};
 use bevy_nca::{headless, prelude::*};
 
 use crate::{
@@ -198,4 +198,20 @@ fn a_pool_eats_what_is_in_it_and_a_door_does_not() {
     app.world_mut().entity_mut(door).insert(NcaImpact::new(4.0));
     pass(&mut app, 120);
     assert_eq!(live_cells(&app, wall), 0, "also what is deep in the pool");
+}
+
+/// What is done to a sprite that is disabled holds when it is back; and a copy has no body of cells that it has not.
+#[test]
+fn no_collider_is_left_over() {
+    let (mut app, wall) = app(NcaBackend::Cpu, ());
+    assert!(app.world().get::<Collider>(wall).is_some());
+    let copy = app.world_mut().entity_mut(wall).clone_and_spawn();
+    app.world_mut().get_mut::<NcaTexture>(copy).unwrap().model = Handle::default();
+    pass(&mut app, 3);
+    assert!(app.world().get::<Collider>(copy).is_none(), "its model is not there");
+    app.world_mut().entity_mut(wall).insert(Disabled).remove::<NcaCollider>();
+    pass(&mut app, 3);
+    app.world_mut().entity_mut(wall).remove::<Disabled>();
+    pass(&mut app, 3);
+    assert!(app.world().get::<Collider>(wall).is_none());
 }

@@ -240,6 +240,45 @@ fn nothing_catches_on_the_seams_of_a_body() {
     }
 }
 
+/// A box that just fits into a slot falls onto its floor and stays there, and a ball rolls over seams.
+#[test]
+fn what_fits_into_a_slot_rests_on_its_floor() {
+    let mut app = headless::app_with(NcaBackend::Cpu, |app| {
+        app.add_plugins(PhysicsPlugins::default()).insert_resource(Gravity(Vec2::NEG_Y * 60.0));
+    })
+    .unwrap();
+    app.world_mut().resource_mut::<NcaClock>().paused = true;
+    let model = add_model(&mut app, &still_model(21, 11));
+    let body = (NcaTexture::new(model), Sprite::default(), RigidBody::Static, NcaCollider::default());
+    let entity = app.world_mut().spawn(body).id();
+    // A slot one cell wide and five deep, and next to it holes below the surface.
+    let state = some(&CellMask::from_fn(21, 11, |&cell| {
+        let (x, y) = (cell % 21, cell / 21);
+        !(x == 10 && y < 5 || y > 2 && (x * 7 + y * 5) % 3 == 0 && x != 10)
+    }));
+    app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state });
+    (0..20).for_each(|_| app.update());
+    let drop = |app: &mut App, collider: Collider, x: f32, speed: f32| {
+        let body = (RigidBody::Dynamic, collider, Friction::ZERO.with_combine_rule(CoefficientCombine::Min));
+        let start = (LinearVelocity(Vec2::X * speed), Transform::from_xyz(x, 7.0, 0.0), LockedAxes::ROTATION_LOCKED);
+        app.world_mut().spawn((body, start)).id()
+    };
+    for width in [0.7, 0.9] {
+        let fitting = drop(&mut app, Collider::rectangle(width, 2.0), 0.0, 0.0);
+        (0..240).for_each(|_| app.update());
+        let height = app.world().get::<Transform>(fitting).unwrap().translation.y;
+        // The floor is at 5.5 - 5.
+        assert!((height - 1.5).abs() < 0.2, "{width}: {height}");
+        app.world_mut().despawn(fitting);
+    }
+    let ball = drop(&mut app, Collider::circle(0.5), -9.0, 6.0);
+    for frame in 0..60 {
+        app.update();
+        let velocity = app.world().get::<LinearVelocity>(ball).unwrap().0;
+        assert!(frame < 20 || (velocity.x - 6.0).abs() < 0.3 && velocity.y < 0.6, "{frame}: {velocity}");
+    }
+}
+
 /// What the pointer is over.
 #[derive(Resource, Default)]
 struct Hits(Vec<Entity>);

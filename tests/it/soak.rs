@@ -1,4 +1,4 @@
-//! Hours of fire in minutes. `cargo test --release soak -- --ignored --nocapture` runs each backend for
+//! Hours of fire in minutes. `cargo test --release --features full soak -- --ignored --nocapture` runs each backend for
 //! `NCA_SOAK_SECONDS` of the wall clock, by default 600, and prints what it has seen.
 
 use std::{

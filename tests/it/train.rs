@@ -373,7 +373,6 @@ fn a_step_on_flex_and_on_ndarray_agree() {
     agrees_with_flex(TrainDevice::Ndarray, 1e-5);
 }
 
-#[cfg(feature = "wgpu")]
 #[test]
 fn a_step_on_flex_and_on_wgpu_agree() {
     crate::support::on_the_gpu(|| agrees_with_flex(TrainDevice::Wgpu, 1e-4));

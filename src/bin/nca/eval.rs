@@ -1,7 +1,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use bevy_nca::{
-    rule::{Model, Reading, Target},
+    rule::{Filter, Model, Reading, Target},
     scorecard::{SEEDS, Scorecard, Test, Wound},
 };
 use clap::Args;
@@ -19,6 +19,12 @@ pub struct Eval {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+    /// Columns and rows of a sheet to measure against, as 6x1: the union of its frames.
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames, requires = "against")]
+    frames: Option<[u32; 2]>,
+    /// How the picture to measure against is scaled.
+    #[arg(long, value_enum, value_name = "FILTER", default_value_t, requires = "against")]
+    filter: Filter,
 }
 
 impl Eval {
@@ -28,7 +34,7 @@ impl Eval {
         let target = match (&self.against, model.target()) {
             (Some(path), trained) => {
                 let size = trained.map(|target| target.width.max(target.height) as u32);
-                read = Target::read(path, Reading { size, ..Reading::default() })?;
+                read = Target::read(path, Reading { size, filter: self.filter, frames: self.frames })?;
                 &read
             }
             (None, Some(target)) => target,

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{io::Read, path::PathBuf};
 
 use bevy_nca::rule::{ModelErrorKind, import_article};
 use clap::Args;
@@ -15,9 +15,18 @@ pub struct Import {
 }
 
 impl Import {
+    /// More than any list of published models has.
+    const MOST_BYTES: u64 = 64 << 20;
+
     pub fn run(&self) -> Result {
         let in_file = |kind: ModelErrorKind| kind.in_file(&self.file);
-        let json = std::fs::read(&self.file).map_err(|error| in_file(error.into()))?;
+        let mut json = Vec::new();
+        // A device or pipe may have no end.
+        let file = std::fs::File::open(&self.file).map_err(|error| in_file(error.into()))?;
+        let read = file.take(Self::MOST_BYTES).read_to_end(&mut json).map_err(|error| in_file(error.into()))?;
+        if read as u64 == Self::MOST_BYTES {
+            return Err(in_file(ModelErrorKind::TooLarge { limit: Self::MOST_BYTES }).into());
+        }
         let name = self.output.file_stem().unwrap_or_default().to_string_lossy();
         let model = import_article(&json, &name).map_err(in_file)?;
         model.write(&self.output)?;

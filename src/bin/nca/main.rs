@@ -13,6 +13,7 @@ mod train;
 
 use std::process::ExitCode;
 
+use bevy_nca::rule::printable;
 use clap::{Parser, Subcommand};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -72,9 +73,18 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("nca: {error}");
+            // Errors quote files, which are not to command the terminal.
+            error.to_string().lines().for_each(|line| eprintln!("nca: {}", printable(line)));
             // 1 is for a model below the gate.
             ExitCode::from(2)
         }
     }
+}
+
+/// Columns and rows of a sheet.
+fn frames(text: &str) -> std::result::Result<[u32; 2], String> {
+    let wanted = || format!("found `{text}`; wanted COLUMNSxROWS, as 6x1");
+    let (columns, rows) = text.split_once('x').ok_or_else(wanted)?;
+    let count = |text: &str| text.parse().ok().filter(|count| (1..=1024).contains(count)).ok_or_else(wanted);
+    Ok([count(columns)?, count(rows)?])
 }

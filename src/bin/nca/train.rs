@@ -29,7 +29,7 @@ pub struct Train {
     filter: Option<Filter>,
     /// Columns and rows of a sheet of frames, as 6x1: the body is the union of the frames. 1x1 says that a picture is
     /// no sheet.
-    #[arg(long, value_name = "COLUMNSxROWS", value_parser = frames)]
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames)]
     frames: Option<[u32; 2]>,
     /// Empty cells around the picture on each side [default: 8].
     #[arg(long, value_name = "N")]
@@ -64,7 +64,8 @@ pub struct Train {
     /// Where checkpoints, metrics and previews are kept [default: MODEL with the extension .run].
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Begins with the weights of this model, a `.nca` file, whose channels and hidden width it keeps.
+    /// Begins with the weights of this model, a `.nca` file, whose channels and hidden width it keeps. If nothing grows by
+    /// them, training begins again from others.
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["channels", "hidden"])]
     from: Option<PathBuf>,
     /// Goes on with the run in this folder, by its own settings; with --iterations or --minutes, until so much is used
@@ -74,13 +75,6 @@ pub struct Train {
         "run_dir", "from",
     ])]
     resume: Option<PathBuf>,
-}
-
-fn frames(text: &str) -> std::result::Result<[u32; 2], String> {
-    let wanted = || format!("found `{text}`; wanted COLUMNSxROWS, as 6x1");
-    let (columns, rows) = text.split_once('x').ok_or_else(wanted)?;
-    let count = |text: &str| text.parse().ok().filter(|count| (1..=1024).contains(count)).ok_or_else(wanted);
-    Ok([count(columns)?, count(rows)?])
 }
 
 impl Train {
@@ -116,9 +110,11 @@ impl Train {
             bar.set_message(format!("step {}, loss {average:.5}, {rate:.1} steps/s", step.iteration));
             if progress.begun_anew {
                 loss = None;
-                let seed = progress.trainer.attempt();
-                let line =
-                    format!("nothing has grown by step {}: begun anew with other weights, {seed}", step.iteration);
+                let attempt = progress.trainer.attempt() + 1;
+                let line = format!(
+                    "nothing has grown by step {}: begun anew with other weights, attempt {attempt}",
+                    step.iteration
+                );
                 if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
             }
             if let Some(scorecard) = progress.scorecard {
@@ -142,6 +138,9 @@ impl Train {
                     best.model.write(&self.output)?;
                     let share = best.scorecard.strain();
                     println!("{output}: the best model so far; its worst error is {share:.2} of its gate");
+                }
+                None if self.output.exists() => {
+                    println!("{output}: left as it was, since no model has been measured yet");
                 }
                 None => {
                     run.trainer().model()?.write(&self.output)?;
@@ -214,7 +213,7 @@ impl Train {
         }
         if let Some(size) = self.size.filter(|size| target.width.max(target.height) as u32 != *size) {
             eprintln!(
-                "{}: scaled to {} x {} pixels, since {size} are no whole factor; --filter scales pixel art otherwise",
+                "{}: scaled to {} x {} pixels, by a whole factor, since {size} is no multiple; --filter scales pixel art otherwise",
                 image.display(),
                 target.width,
                 target.height

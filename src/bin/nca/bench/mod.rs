@@ -6,7 +6,7 @@ use std::{hint::black_box, num::NonZero, path::PathBuf, thread, time::Instant};
 use bevy_nca::{
     NcaPrecision,
     cpu::{Engine, Isa, Scratch, Tick, peak_flops},
-    rule::{Model, Rule, State},
+    rule::{Model, Rule, State, printable},
 };
 use clap::Args;
 use indicatif::ProgressBar;
@@ -117,7 +117,7 @@ impl Bench {
 impl Report {
     fn print(&self) {
         let Self { model, instructions, threads, peak_gflops, .. } = self;
-        println!("model {model}, {SIDE}x{SIDE} cells, {BATCH} sprites; {threads} threads, {instructions}");
+        println!("model {}, {SIDE}x{SIDE} cells, {BATCH} sprites; {threads} threads, {instructions}", printable(model));
         println!("multiply-adds in registers: {peak_gflops:.0} GFLOP/s");
         let line = |what: &str, unit: &str, figure: &Figure, of: f64| {
             let [median, least, most] = figure.seconds.map(|seconds| seconds * 1e3 / of);
