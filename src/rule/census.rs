@@ -155,7 +155,12 @@ impl Count {
 
 impl Census {
     /// Counts living cells.
-    fn take(cells: impl Iterator<Item = usize>, width: usize, reference: &Reference, rotation: (f32, f32)) -> Self {
+    pub(crate) fn take(
+        cells: impl Iterator<Item = usize>,
+        width: usize,
+        reference: &Reference,
+        rotation: (f32, f32),
+    ) -> Self {
         let mut census = Self::default();
         for cell in cells {
             let (x, y) = (cell % width, cell / width);

@@ -28,6 +28,8 @@ pub(super) struct Occupant {
     pub(super) tissue: bool,
     /// It must be painted anew, though it may not tick.
     pub(super) stale: bool,
+    /// The living cells that it was given at a tick, if it was not known then what a grown sprite looks like.
+    pub(super) unjudged: Option<(u32, CellMask)>,
     /// Its entity is disabled: it does not tick, and owes nothing for that.
     disabled: bool,
     /// Whether its entity knows that it is asleep.
@@ -91,6 +93,7 @@ impl Occupant {
             wants_crisp: texture.crisp,
             tissue: false,
             stale: false,
+            unjudged: None,
             disabled: false,
             told_asleep: false,
             start: None,
@@ -115,10 +118,10 @@ impl Occupant {
     /// A grown sprite looks otherwise than was known. If it has another shape, it has yet to grow, and what was
     /// counted so far is not told.
     pub(super) fn refer_to(&mut self, same_shape: bool, is_authored: bool) {
-        self.crisp = self.wants_crisp && is_authored;
-        self.stale = true;
-        self.life.wake();
+        let was_crisp = std::mem::replace(&mut self.crisp, self.wants_crisp && is_authored);
+        self.stale |= was_crisp || self.crisp;
         if !same_shape {
+            self.life.wake();
             (self.life.condition, self.life.has_grown) = (NcaCondition::Growing, false);
             self.number = next_number();
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     gpu::{self, CensusRead, Limits, PopulationSpec},
-    rule::{Count, Model, Reference, Rule, printable},
+    rule::{Census, Count, Model, Reference, Rule, printable},
 };
 
 /// Slots that a population starts with; it doubles from there.
@@ -197,10 +197,20 @@ impl Population {
         let (was_known, same_shape) = (self.reference.is_known(), *self.reference == *reference);
         let is_authored = reference.is_authored();
         self.reference = reference;
-        // By what was not known, nobody has been judged yet, and those who sleep are to be counted for that.
         self.wake_all(|occupant| occupant.refer_to(same_shape || !was_known, is_authored));
+        // By what was not known, nobody has been judged yet. Those who sleep go on sleeping.
         if let Engine::Cpu(cells) = &mut self.engine {
             cells.count_anew();
+            return;
+        }
+        for occupant in self.occupants.iter_mut().flatten() {
+            let Some((tick, living)) = occupant.unjudged.take() else { continue };
+            let (entity, life, rotation) = (occupant.entity, occupant.number, occupant.look().rotation);
+            if tick == occupant.life.tick {
+                let census = Census::take(living.iter(), living.width(), &self.reference, rotation);
+                let count = Count { census, tissue: None };
+                self.started.push(CensusRead { entity, population: 0, life, tick, is_judged: true, count });
+            }
         }
     }
 
@@ -243,11 +253,15 @@ impl Population {
     /// Gives a slot's sprite new cells: the CPU at once, the GPU as soon as it is ready.
     pub(super) fn start(&mut self, slot: u32, start: Start) {
         // Whoever sleeps or waits shall know how it is, too.
-        if let (Start::Cells(state), Some(Some(occupant))) = (&start, self.occupants.get(slot as usize)) {
-            let (rotation, tissue) = (occupant.look().rotation, occupant.tissue);
-            let count = Count::take(self.model.rule(), state, |_| false, &self.reference, rotation, tissue);
+        if let (Start::Cells(state), Some(Some(occupant))) = (&start, self.occupants.get_mut(slot as usize)) {
+            let (rotation, is_judged) = (occupant.look().rotation, self.reference.is_known());
+            let wants_mask = occupant.tissue || !is_judged;
+            let mut count = Count::take(self.model.rule(), state, |_| false, &self.reference, rotation, wants_mask);
             let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
-            let is_judged = self.reference.is_known();
+            occupant.unjudged = count.tissue.take_if(|_| !is_judged).map(|living| (tick, living));
+            if let Some((_, living)) = occupant.unjudged.as_ref().filter(|_| occupant.tissue) {
+                count.tissue = Some(living.clone());
+            }
             self.started.push(CensusRead { entity, population: 0, life, tick, is_judged, count });
         }
         match &mut self.engine {

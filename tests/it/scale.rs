@@ -172,3 +172,36 @@ fn each_model_is_drawn_as_one_batch() {
         assert_eq!(batches, [50; 4]);
     });
 }
+
+/// Whoever is spawned asleep, or put to sleep later, stays so, and costs no tick.
+#[test]
+fn sleepers_stay_asleep() {
+    on_each_backend(|backend| {
+        for round in 0..6 {
+            let mut app = headless::app(backend).unwrap();
+            // Of a model without a target, it becomes known meanwhile what a grown sprite looks like.
+            let slime = crate::vitals::slime();
+            let slime = if round % 2 == 0 { slime } else { slime.with_target(None).unwrap() };
+            let model = add_model(&mut app, &slime);
+            let first = app.world_mut().spawn((NcaTexture::new(model.clone()), Sprite::default())).id();
+            (0..round + 8).for_each(|_| app.update());
+            app.world_mut().entity_mut(first).insert(NcaSleeping);
+            let others: Vec<Entity> = (0..40)
+                .map(|_| {
+                    let mut sprite = app.world_mut().spawn((NcaTexture::new(model.clone()), Sprite::default()));
+                    sprite.insert(NcaSleeping);
+                    sprite.id()
+                })
+                .collect();
+            let tick = |app: &App, entity| app.world().get::<NcaVitals>(entity).unwrap().tick;
+            (0..8).for_each(|_| app.update());
+            let rested = tick(&app, first);
+            (0..20).for_each(|_| app.update());
+            assert_eq!(tick(&app, first), rested, "{backend:?}, round {round}");
+            for other in others {
+                let is_asleep = app.world().get::<NcaSleeping>(other).is_some();
+                assert!(is_asleep && tick(&app, other) == 0, "{backend:?}, round {round}");
+            }
+        }
+    });
+}
