@@ -103,8 +103,7 @@ impl Stand {
         let cells = UVec2::from_array(grid).as_vec2();
         let mut size = self.custom_size.unwrap_or(cells);
         let (mut first, mut across) = (Vec2::new(0.0, 1.0), Vec2::new(1.0, -1.0));
-        for (axis, flip) in [self.flip_x, self.flip_y].into_iter().enumerate().filter(|(_, flip)| *flip) {
-            debug_assert!(flip);
+        for axis in [(0, self.flip_x), (1, self.flip_y)].into_iter().filter_map(|(axis, flip)| flip.then_some(axis)) {
             first[axis] += across[axis];
             across[axis] = -across[axis];
         }

@@ -401,11 +401,8 @@ fn a_rollback_within_an_update_comes_out_the_same() {
     assert!(matches!(refused, Err(NcaRollbackError::Snapshot(_))), "{refused:?}");
 }
 
-/// What a model without a target grows to takes long to know: meanwhile its sprites tick, and are not thought whole.
-#[test]
-fn no_frame_waits_for_a_sprite_that_is_grown_to_compare_with() {
-    let (mut app, entity) = app_with(NcaBackend::Cpu, &Golden::read("standard").model, |texture| texture);
-    // All the threads that it could be grown on are busy.
+/// Occupies all threads on which a sprite could be grown to compare with, until what it returns is called.
+fn keep_the_pool_busy() -> impl FnOnce() {
     let (release, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
     let pool = AsyncComputeTaskPool::get();
@@ -413,11 +410,20 @@ fn no_frame_waits_for_a_sprite_that_is_grown_to_compare_with() {
         let wait = wait.clone();
         pool.spawn(async move { wait.lock().unwrap().recv().unwrap_or_default() }).detach();
     }
+    // Whoever waits hears that the sender has gone.
+    move || drop(release)
+}
+
+/// What a model without a target grows to takes long to know: meanwhile its sprites tick, and are not thought whole.
+#[test]
+fn no_frame_waits_for_a_sprite_that_is_grown_to_compare_with() {
+    let (mut app, entity) = app_with(NcaBackend::Cpu, &Golden::read("standard").model, |texture| texture);
+    let release = keep_the_pool_busy();
     app.world_mut().resource_mut::<NcaClock>().paused = false;
     run(&mut app, 100);
     let before = vitals(app.world(), entity);
     assert!(before.tick >= 95 && before.condition == NcaCondition::Growing, "{before:?}");
-    (0..pool.thread_num()).for_each(|_| release.send(()).unwrap());
+    release();
     run_until(&mut app, |world| vitals(world, entity).integrity > before.integrity + 0.05);
 }
 
@@ -435,13 +441,7 @@ fn what_is_restored_before_it_can_be_judged_is_left_alone() {
         run_until(&mut app, |world| !world.resource::<Heard>().saved.is_empty());
         let snapshot = app.world_mut().resource_mut::<Heard>().saved.remove(0);
 
-        let (release, wait) = std::sync::mpsc::channel::<()>();
-        let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
-        let pool = AsyncComputeTaskPool::get();
-        for _ in 0..pool.thread_num() {
-            let wait = wait.clone();
-            pool.spawn(async move { wait.lock().unwrap().recv().unwrap_or_default() }).detach();
-        }
+        let release = keep_the_pool_busy();
         let mut app = headless::app(backend).unwrap();
         listen(&mut app);
         let model = add_model(&mut app, &golden.model);
@@ -451,7 +451,7 @@ fn what_is_restored_before_it_can_be_judged_is_left_alone() {
         run(&mut app, 30);
         let meanwhile = vitals(app.world(), entity);
         assert!(meanwhile.condition == NcaCondition::Whole && meanwhile.has_grown, "{backend:?}: {meanwhile:?}");
-        (0..pool.thread_num()).for_each(|_| release.send(()).unwrap());
+        release();
         run_until(&mut app, |world| vitals(world, entity).integrity > 0.9 * whole.integrity);
         assert_eq!(vitals(app.world(), entity).condition, NcaCondition::Whole);
         assert_eq!(app.world().resource::<Heard>().died, 0, "{backend:?}");
