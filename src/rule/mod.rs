@@ -29,6 +29,8 @@ pub use error::{ModelError, ModelErrorKind, printable};
 pub(crate) use file::write_atomic;
 pub(crate) use mask::Changes;
 pub use mask::{CellMap, CellMask};
+#[cfg(feature = "train")]
+pub(crate) use model::{FNV_START, fnv1a};
 pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};
 pub use picture::{Rgba, picture};

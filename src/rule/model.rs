@@ -121,8 +121,13 @@ fn fingerprint(rule: &Rule, weights: &Weights) -> u64 {
     let (fire_rate, step_size) = (fire_rate.to_bits(), step_size.to_bits());
     let rule = format!("{channels} {hidden} {kernels:?} {wraps} {fire_rate} {step_size} {alive:?} {opaque}");
     let weights = weights.tensors().into_iter().flatten().flat_map(|weight| weight.to_le_bytes());
-    // FNV-1a.
-    rule.bytes()
-        .chain(weights)
-        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
+    fnv1a(FNV_START, rule.bytes().chain(weights))
+}
+
+/// What a hash begins with.
+pub(crate) const FNV_START: u64 = 0xCBF2_9CE4_8422_2325;
+
+/// The FNV-1a hash, gone on with: small, and the same on every machine and in every version.
+pub(crate) fn fnv1a(hash: u64, bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }

@@ -255,10 +255,12 @@ impl Population {
         // Whoever sleeps or waits shall know how it is, too.
         if let (Start::Cells(state), Some(Some(occupant))) = (&start, self.occupants.get_mut(slot as usize)) {
             let (rotation, is_judged) = (occupant.look().rotation, self.reference.is_known());
-            let wants_mask = occupant.tissue || !is_judged;
+            // The CPU counts everyone anew, once it is known what a grown sprite looks like.
+            let is_kept = !is_judged && matches!(self.engine, Engine::Gpu(_));
+            let wants_mask = occupant.tissue || is_kept;
             let mut count = Count::take(self.model.rule(), state, |_| false, &self.reference, rotation, wants_mask);
             let Occupant { entity, number: life, life: Life { tick, .. }, .. } = *occupant;
-            occupant.unjudged = count.tissue.take_if(|_| !is_judged).map(|living| (tick, living));
+            occupant.unjudged = count.tissue.take_if(|_| is_kept).map(|living| (tick, living));
             if let Some((_, living)) = occupant.unjudged.as_ref().filter(|_| occupant.tissue) {
                 count.tissue = Some(living.clone());
             }

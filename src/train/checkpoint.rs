@@ -6,7 +6,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::{TrainConfig, TrainError, pool::Sample};
-use crate::rule::{Target, Weights, shorten};
+use crate::rule::{FNV_START, Target, Weights, fnv1a, shorten};
 
 const KEY: &str = "nca_checkpoint";
 const VERSION: u32 = 1;
@@ -173,13 +173,9 @@ impl Checkpoint {
 
 /// Of all that is in a checkpoint, whatever the order of its tensors.
 fn checksum<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
-    // FNV-1a.
-    let hash = |hash: u64, bytes: &[u8]| {
-        bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3))
-    };
-    const START: u64 = 0xCBF2_9CE4_8422_2325;
-    let tensors = tensors.map(|(name, bytes)| hash(hash(START, name.as_bytes()), bytes));
-    format!("{:016x}", tensors.fold(hash(START, json.as_bytes()), u64::wrapping_add))
+    let hash = |hash, bytes: &[u8]| fnv1a(hash, bytes.iter().copied());
+    let tensors = tensors.map(|(name, bytes)| hash(hash(FNV_START, name.as_bytes()), bytes));
+    format!("{:016x}", tensors.fold(hash(FNV_START, json.as_bytes()), u64::wrapping_add))
 }
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {

@@ -319,6 +319,8 @@ fn a_slow_schedule_keeps_every_tick() {
 fn a_redraw_is_asked_for_while_something_grows() {
     let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 9), |texture| texture);
     app.add_message::<RequestRedraw>();
+    // Once it is known what a grown one looks like, which is worked out on another thread.
+    headless::step(&mut app, 1);
     let requests = |app: &mut App, frames: u32| {
         run(app, 12);
         (0..frames)

@@ -96,6 +96,7 @@ impl Train {
         let [width, height] = run.trainer().model()?.rule().grid;
         eprintln!("{}: {width} x {height} cells; the run is kept in {}", self.output.display(), run.folder().display());
         let bar = bar(run.trainer());
+        let tell = |line: String| if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) };
         let mut loss = None;
         let ending = run.train(|progress| {
             let step = progress.step;
@@ -115,7 +116,7 @@ impl Train {
                     "nothing has grown by step {}: begun anew with other weights, attempt {attempt}",
                     step.iteration
                 );
-                if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+                tell(line);
             }
             if let Some(scorecard) = progress.scorecard {
                 let verdict = if scorecard.passes() { "passes" } else { "does not pass yet" };
@@ -124,7 +125,7 @@ impl Train {
                     "step {}: loss {average:.5}; worst error {share:.2} of its gate: {verdict}",
                     step.iteration
                 );
-                if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+                tell(line);
             }
             if signals.received().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
