@@ -1,6 +1,6 @@
-//! A thousand living sprites, of which some are hit all the time. Click for a blast.
+//! A thousand living sprites, some of which are hit all the time. Click for a blast.
 //!
-//! `cargo run --release --example many -- 10000` shows as many as you like.
+//! `cargo run --release --example many -- 10000` sets the number of sprites.
 
 use bevy::{
     diagnostic::{DiagnosticsStore, FrameTimeDiagnosticsPlugin},
@@ -37,7 +37,7 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
     }
 }
 
-/// A hundred small wounds a second, anywhere.
+/// Fires a hundred small blasts per second at random points.
 fn snipe(mut commands: Commands, time: Res<Time>, mut owed: Local<f32>, mut shots: Local<u32>) {
     *owed += time.delta_secs() * 100.0;
     while *owed >= 1.0 {

@@ -1,4 +1,4 @@
-//! Physics: slimes fall and pile up, and bullets pass through the holes that they make. Click to fire.
+//! Physics: slimes fall and pile up, and bullets bore through them. Click to fire.
 
 use avian2d::prelude::*;
 use bevy::prelude::*;
@@ -30,9 +30,9 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
             NcaTexture::new(assets.load(format!("models/{model}.nca"))).with_seed(index as u32),
             Sprite::default(),
             Transform::from_xyz(x, -120.0 + (index % 3) as f32 * 130.0, 0.0).with_scale(Vec3::splat(4.5)),
-            // What lands hard enough is hurt.
+            // Hard landings wound it.
             (NcaCollider::default(), NcaImpact::new(20.0).with_threshold(1.5e6)),
-            // It hangs until it is grown.
+            // Static until it has grown.
             RigidBody::Static,
         ));
     }
@@ -55,7 +55,7 @@ fn fire(
         let muzzle = Vec2::new(-620.0, point.y);
         commands.spawn((
             Bullet,
-            // A sensor eats its way; a solid one would bounce.
+            // A sensor bores through sprites; a solid bullet would push them away.
             (RigidBody::Kinematic, Collider::circle(7.0), Sensor, NcaImpact::new(16.0)),
             LinearVelocity((point - muzzle).normalize_or(Vec2::X) * 500.0),
             Sprite::from_color(Color::srgb_u8(255, 225, 120), Vec2::splat(14.0)),

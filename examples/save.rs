@@ -1,4 +1,4 @@
-//! Saved games: S saves the slime as it is, L loads it again, wounds and all. Click to shoot.
+//! Saved games: S saves the slime, L loads it, including its wounds. Click to shoot.
 
 use bevy::prelude::*;
 use bevy_nca::prelude::*;
@@ -44,7 +44,7 @@ fn save_or_load(
     mut text: Single<&mut Text>,
 ) {
     if keys.just_pressed(KeyCode::KeyS) {
-        // The answer comes to `write`.
+        // The snapshot arrives in `write`.
         commands.trigger(NcaSave { entity: *slime });
     }
     if keys.just_pressed(KeyCode::KeyL) {

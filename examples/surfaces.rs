@@ -1,4 +1,4 @@
-//! Living textures on a 3D thing, where they glow, and in the user interface. Click either to wound it.
+//! Living textures on a glowing card in 3D and on a UI node. Click either to wound it.
 
 use bevy::{core_pipeline::tonemapping::Tonemapping, prelude::*, ui::RelativeCursorPosition};
 use bevy_nca::prelude::*;
@@ -11,7 +11,7 @@ fn main() -> AppExit {
         .run()
 }
 
-/// The size of the card that is turned.
+/// The size of the rotating card.
 const CARD: Vec2 = Vec2::new(3.0, 3.4);
 
 fn spawn(
@@ -20,7 +20,7 @@ fn spawn(
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<StandardMaterial>>,
 ) {
-    // The default needs a table that this crate does not build.
+    // The default needs Bevy's `tonemapping_luts` feature, which is not enabled here.
     commands.spawn((
         Camera3d::default(),
         Tonemapping::AcesFitted,
@@ -38,7 +38,7 @@ fn spawn(
         NcaPace { speed: 0.5, ..default() },
         Mesh3d(meshes.add(Rectangle::from_size(CARD))),
         MeshMaterial3d(materials.add(StandardMaterial {
-            // Cells that are not there are cut out; what is there glows in its own colors.
+            // The mask cuts dead cells out; living cells glow in their own colors.
             alpha_mode: AlphaMode::Mask(0.5),
             emissive: LinearRgba::gray(0.6),
             double_sided: true,
@@ -62,7 +62,7 @@ fn spawn(
     ));
 }
 
-/// The turning card.
+/// The rotating card.
 #[derive(Component)]
 struct Card;
 
@@ -70,7 +70,7 @@ fn turn(mut card: Single<&mut Transform, With<Card>>, time: Res<Time>) {
     card.rotation = Quat::from_rotation_y((time.elapsed_secs() * 0.7).sin());
 }
 
-/// Where the ray of a click meets the card, as texture coordinates.
+/// Wounds the card where the ray of a click meets it, in texture coordinates.
 fn shoot_card(
     mut commands: Commands,
     mouse: Res<ButtonInput<MouseButton>>,
@@ -96,7 +96,7 @@ fn shoot_node(
     node: Single<(Entity, &RelativeCursorPosition), With<NcaTexture>>,
 ) {
     let (entity, cursor) = *node;
-    // The middle of a node is at zero.
+    // `normalized` is zero at the center of the node.
     if let Some(at) = cursor.normalized.filter(|_| mouse.just_pressed(MouseButton::Left) && cursor.cursor_over()) {
         commands.trigger(NcaDamage::circle(entity, at + 0.5, 0.15).in_uv());
     }

@@ -1,7 +1,7 @@
-//! How sprites are: bars, a log of what happens to them, and three ways to be tougher.
+//! Vitals: health bars, a log of events, pace, armor and death.
 //!
-//! Click to shoot. The left one heals slowly, the middle one has a core that nothing kills, and the
-//! right one dies when less than half of it is left.
+//! Click to shoot. The left sprite heals slowly, the middle one has an invulnerable core, and the right one dies
+//! when less than half of it is left.
 
 use std::collections::VecDeque;
 
@@ -26,7 +26,7 @@ fn main() -> AppExit {
         .run()
 }
 
-/// The last few lines of what has happened.
+/// The last eight events.
 #[derive(Resource, Default)]
 struct Log(VecDeque<String>);
 
@@ -40,7 +40,7 @@ impl Log {
     }
 }
 
-/// The bar of a sprite.
+/// The health bar of a sprite.
 #[derive(Component)]
 struct Bar(Entity);
 

@@ -1,4 +1,4 @@
-//! The shapes of wounds: press 1 to 8 to choose one, and click; 0 heals.
+//! The kinds of wounds: press 1 to 8 to choose one, 0 to heal, and click.
 
 use bevy::prelude::*;
 use bevy_nca::{prelude::*, rule::Shape};
@@ -17,19 +17,19 @@ fn main() -> AppExit {
 enum Weapon {
     #[default]
     Bullet,
-    /// A rectangle, turned.
+    /// A rotated rectangle.
     Plank,
     /// A capsule.
     Sword,
     /// A convex polygon.
     Shard,
-    /// A picture.
+    /// An image.
     Stamp,
-    /// A soft edge, so that far cells are likely to survive.
+    /// A circle with a soft edge: cells far from its center are likely to survive.
     Blast,
-    /// A low strength, as long as the button is held.
+    /// A low strength, applied in every frame while the button is held.
     Acid,
-    /// What it kills never grows back, unless it is healed.
+    /// Leaves a scar: the killed cells do not grow back until they are healed.
     Brand,
     Medicine,
 }
@@ -46,7 +46,7 @@ const KEYS: [(KeyCode, Weapon); 9] = [
     (KeyCode::Digit0, Weapon::Medicine),
 ];
 
-/// The picture of the stamp.
+/// The image for [`Weapon::Stamp`].
 #[derive(Resource)]
 struct Stamp(Handle<Image>);
 

@@ -1,4 +1,4 @@
-//! Apps without a window: for tools, servers, tests, and to make pictures of sprites.
+//! Apps without a window: for tools, servers, tests, and for rendering pictures of sprites.
 
 use std::time::Duration;
 
@@ -27,14 +27,15 @@ use crate::{
     sprite::{NcaBackend, NcaCells, NcaClock, NcaPlugin, NcaReadCells, NcaTexture},
 };
 
-/// There is no GPU that can run the cells.
+/// No GPU can run the cells.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; is a GPU driver installed (on Debian: mesa-vulkan-drivers)?")]
 pub struct NoGpu(String);
 
-/// The name of an adapter that can run the cells, if there is one.
+/// The name of an adapter that can run the cells, if any.
 ///
-/// Bevy's `RenderPlugin` panics where there is no adapter at all; ask first in an app that should go on.
+/// Bevy's `RenderPlugin` panics if there is no adapter at all. Call this first in an app that must
+/// not panic.
 pub fn find_gpu() -> Option<String> {
     gpus().into_iter().next().map(|gpu| gpu.name)
 }
@@ -48,28 +49,29 @@ fn gpus() -> Vec<wgpu::AdapterInfo> {
     adapters.iter().filter(can).map(wgpu::Adapter::get_info).collect()
 }
 
-/// An app with [`NcaPlugin`] and all that it needs, but no window, no log and no runner: call
-/// [`App::update`]. Each update lets a 60th of a second pass, whatever the wall clock says.
+/// Builds an app with [`NcaPlugin`] and its dependencies, but without a window, a log or a runner:
+/// call [`App::update`]. Each update advances time by 1/60 s, regardless of the wall clock.
 ///
 /// # Errors
-/// [`NoGpu`], if the GPU is asked for and there is none. [`NcaBackend::Auto`] takes the CPU then, and where the
-/// only GPU is a software driver.
+/// [`NoGpu`], if [`NcaBackend::Gpu`] is requested and no GPU can run the cells.
+/// [`NcaBackend::Auto`] falls back to the CPU instead. It also uses the CPU if the only GPU is a
+/// software driver.
 pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
     app_with(backend, |_| ())
 }
 
-/// The same, with plugins of the game's own, which are added after the others.
+/// Like [`app`], with the game's own plugins, which `add` adds after the others.
 ///
 /// # Errors
-/// As [`app`]. Where [`NcaBackend::Auto`] finds a GPU that will not do, `add` is called again for another app.
+/// See [`app`]. If [`NcaBackend::Auto`] finds an unsuitable GPU, `add` is called again for a second app.
 pub fn app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
     app_on(backend, &add)
 }
 
-/// The same with a renderer, also where the CPU simulates, as in a game with a window.
+/// Like [`app_with`], but always with a renderer, even if the CPU simulates, as in a game with a window.
 ///
 /// # Errors
-/// [`NoGpu`], if there is none to render on.
+/// [`NoGpu`], if there is no GPU to render on.
 pub fn rendered_app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
     find_gpu().ok_or_else(|| NoGpu("no adapter was found".to_owned()))?;
     Ok(build(backend, true, &add))
@@ -129,10 +131,10 @@ pub enum NoCells {
     /// The entity has no [`NcaTexture`].
     #[error("{0} has no NcaTexture")]
     NoTexture(Entity),
-    /// Its model could not be loaded.
+    /// The model of the texture could not be loaded.
     #[error("the model could not be loaded: is the path right, and the folder of assets the one that Bevy looks in?")]
     NoModel,
-    /// They did not come in time.
+    /// The cells did not arrive within this many updates.
     #[error("the cells did not come within {0} updates")]
     TooLate(u32),
 }
@@ -141,11 +143,11 @@ pub enum NoCells {
 #[derive(Resource, Default)]
 struct Answer(Option<NcaCells>);
 
-/// Updates the app until the cells of a texture have been read, and says how many ticks they had
-/// lived. The clock runs on meanwhile, unless it is [paused](NcaClock::paused).
+/// Updates the app until the cells of a texture have been read. Returns the number of ticks they
+/// have lived, and the cells. The clock keeps running, unless it is [paused](NcaClock::paused).
 ///
 /// # Errors
-/// [`NoCells`]; `TooLate` after so many updates. The answer may then come to the next call.
+/// [`NoCells`], with `TooLate` after `updates` updates. The next call may then receive the late answer.
 pub fn read_cells(app: &mut App, entity: Entity, updates: u32) -> Result<(u32, State), NoCells> {
     if app.world().get::<NcaTexture>(entity).is_none() {
         return Err(NoCells::NoTexture(entity));
@@ -172,8 +174,8 @@ pub fn read_cells(app: &mut App, entity: Entity, updates: u32) -> Result<(u32, S
     result
 }
 
-/// Steps the clock so many ticks, and updates the app until they are done. It gives up, and takes
-/// the rest back, when none is done within 100,000 updates.
+/// Steps the clock by this many ticks, and updates the app until they are done. Gives up and
+/// cancels the remaining ticks if none is done within 100,000 updates.
 pub fn step(app: &mut App, ticks: u32) {
     let steps = |app: &App| app.world().resource::<NcaClock>().steps;
     app.world_mut().resource_mut::<NcaClock>().steps = steps(app).saturating_add(ticks);
@@ -186,13 +188,13 @@ pub fn step(app: &mut App, ticks: u32) {
     app.world_mut().resource_mut::<NcaClock>().steps = 0;
 }
 
-/// One update, after which the GPU has done all that it was asked to do.
+/// Updates the app once, and waits until the GPU has finished.
 fn update(app: &mut App) {
     app.update();
     if let Some(device) = app.world().get_resource::<RenderDevice>() {
         // An error here means a lost device, which the next update reports.
         let _ = device.poll(PollType::wait_indefinitely());
     }
-    // Files are read on other threads; let them.
+    // Let the threads that read files run.
     std::thread::yield_now();
 }

@@ -1,4 +1,4 @@
-//! Pictures and animations of sprites as files.
+//! Writes pictures and animations of sprites to files.
 
 use std::{
     fmt,
@@ -14,20 +14,20 @@ use image::{
 
 use crate::rule::{Output, Rgba, State, picture, write_atomic};
 
-/// The kinds of files that can be written.
+/// The file formats that can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureFormat {
-    /// The last frame.
+    /// A PNG of the last frame.
     Png,
-    /// An animation of 256 colours a frame. It knows no half-transparent pixels, so it is laid over
-    /// the [background](Recording::with_background), by default black.
+    /// An animation with 256 colours per frame. GIF has no partial transparency, so frames are
+    /// composited over the [background](Recording::with_background), by default black.
     Gif,
     /// An animation in full colour with alpha.
     Apng,
 }
 
 impl PictureFormat {
-    /// The format that a file's extension stands for.
+    /// The format for a file's extension.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "png" => Some(Self::Png),
@@ -53,7 +53,7 @@ impl fmt::Display for RecordError {
 
 impl std::error::Error for RecordError {}
 
-/// Frames on their way to a file.
+/// Frames to be written to a file.
 #[derive(Clone, Debug)]
 pub struct Recording {
     scale: u32,
@@ -69,51 +69,52 @@ impl Default for Recording {
 }
 
 impl Recording {
-    /// A dark background that most sprites show well on.
+    /// A dark background that suits most sprites.
     pub const DARK: [u8; 3] = [0x16, 0x18, 0x1D];
 
-    /// With so many pixels of a cell, on each side; default 1.
+    /// Sets the number of pixels per cell on each axis; default 1.
     pub fn with_scale(self, scale: u32) -> Self {
         Self { scale: scale.max(1), ..self }
     }
 
-    /// With a colour that transparent pixels are laid over; default none.
+    /// Sets the colour behind transparent pixels; default none.
     pub fn with_background(self, background: [u8; 3]) -> Self {
         Self { background: Some(background), ..self }
     }
 
-    /// With frames that stand for so many milliseconds; default 33.
+    /// Sets the duration of each frame in milliseconds; default 33.
     pub fn with_frame_millis(self, frame_millis: u16) -> Self {
         Self { frame_millis, ..self }
     }
 
-    /// Frames so far.
+    /// The number of frames.
     pub fn len(&self) -> usize {
         self.frames.len()
     }
 
-    /// Whether there is no frame yet.
+    /// Whether there are no frames.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
-    /// Adds a sprite as it is now.
+    /// Adds a frame that shows the current cells of a sprite.
     pub fn push(&mut self, output: Output, state: &State) {
         self.push_pixels(state.width() as u32, state.height() as u32, picture(output, state));
     }
 
-    /// Adds straight-alpha sRGB pixels, row by row. A frame whose number of pixels is another than
-    /// `width * height` is left out.
+    /// Adds a frame of straight-alpha sRGB pixels, row by row. Ignores the frame if there are fewer
+    /// than `width * height` pixels.
     pub fn push_pixels(&mut self, width: u32, height: u32, pixels: Vec<Rgba>) {
         if let Some(frame) = RgbaImage::from_raw(width, height, pixels.into_flattened()) {
             self.frames.push(frame);
         }
     }
 
-    /// Writes the file, atomically, in the format that its extension stands for.
+    /// Writes the file atomically, in the format of its extension.
     ///
     /// # Errors
-    /// An unknown extension, no frames, frames of different sizes, or a file that cannot be written.
+    /// The extension is unknown, there are no frames, the frames differ in size, or the file cannot
+    /// be written.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
         let path = path.as_ref();
         let failed = |what: String| RecordError { path: path.to_owned(), what };
@@ -153,7 +154,7 @@ impl Recording {
 
     fn gif(&self) -> Result<Vec<u8>, ImageError> {
         let mut bytes = Vec::new();
-        // The slower end of the palette's search: these are small pictures.
+        // A slow, thorough palette search, because the pictures are small.
         let mut encoder = GifEncoder::new_with_speed(&mut bytes, 5);
         encoder.set_repeat(Repeat::Infinite)?;
         let delay = Delay::from_numer_denom_ms(u32::from(self.frame_millis), 1);

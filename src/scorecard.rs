@@ -1,11 +1,16 @@
-//! How well a model grows its picture, keeps it, and repairs it.
+//! Measures how well a model grows, keeps and repairs its picture.
 //!
-//! A model is grown from its seed by several noise seeds and measured against its target at ticks
-//! 96, 200, 1,000 and 5,000. At tick 200 it is wounded in seven ways, and measured after another
-//! 200. All errors are [mean squared errors](Target::error) over the whole grid.
+//! For each of four noise seeds:
 //!
-//! A model passes if the worst of its noise seeds is at most 0.001 off at ticks 200 and 1,000, 0.002
-//! at tick 5,000, and 0.002 after each repair.
+//! 1. Grow the model from its seed, and measure it against its target at ticks 96, 200, 1,000 and 5,000.
+//! 2. At tick 200, wound a copy in each of seven ways, and measure it after another 200 ticks.
+//! 3. Grow the model for 200 ticks with gradients rotated by 0, 90 and 45 degrees, and measure it
+//!    against the rotated target. This has no gate.
+//!
+//! All errors are [mean squared errors](Target::error) over the whole grid.
+//!
+//! A model passes if its worst noise seed has an error of at most 0.001 at ticks 200 and 1,000, and
+//! of at most 0.002 at tick 5,000 and after each repair.
 
 use std::{num::NonZero, thread};
 
@@ -18,68 +23,68 @@ use crate::{
 
 /// The noise seeds of a scorecard.
 pub const SEEDS: [u32; 4] = [1, 2, 3, 4];
-/// When a sprite is wounded, and for how many ticks it may then heal.
+/// The tick at which a sprite is wounded, and the number of ticks it has to heal.
 const WOUND_TICK: u32 = 200;
 const HEALING_TICKS: u32 = 200;
 
 /// The measurements of a model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Scorecard {
-    /// One for each thing measured, in order.
+    /// One entry per test, in order.
     pub entries: Vec<Entry>,
 }
 
-/// One thing measured.
+/// The result of one test.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// What was measured.
+    /// The test.
     pub test: Test,
     /// The mean squared error, averaged over the noise seeds.
     pub mean: f32,
     /// The error of the worst noise seed.
     pub worst: f32,
-    /// What the worst may be; `None` if it is measured for information.
+    /// The maximum of `worst`; `None` if the test is informational.
     pub gate: Option<f32>,
 }
 
-/// A thing that is measured.
+/// A measurement of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Test {
-    /// Grown for so many ticks.
+    /// Grown for this many ticks.
     Grown(u32),
-    /// Repaired after a wound.
+    /// Repaired for 200 ticks after a wound.
     Repaired(Wound),
-    /// Grown for 200 ticks by gradients turned by so many degrees; against the turned picture.
+    /// Grown for 200 ticks with gradients rotated by this many degrees, and compared with the rotated picture.
     Turned(u32),
 }
 
-/// A wound of the scorecard, relative to the picture's visible part.
+/// A wound of the scorecard, relative to the visible part of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wound {
-    /// The upper half cut away.
+    /// The upper half is cut away.
     Upper,
-    /// The lower half cut away.
+    /// The lower half is cut away.
     Lower,
-    /// The left half cut away.
+    /// The left half is cut away.
     Left,
-    /// The right half cut away.
+    /// The right half is cut away.
     Right,
-    /// A disc in the middle, half as wide as the longer side.
+    /// A disc in the centre. Its diameter is half the longer side.
     Centre,
-    /// Five discs about random points, each a quarter as wide as the longer side.
+    /// Five discs at random points. The diameter of each is a quarter of the longer side.
     Discs,
-    /// Nine cells of ten, at random.
+    /// Nine out of ten cells, at random.
     Scattered,
 }
 
 impl Wound {
-    /// All of them, in the order of the scorecard.
+    /// All wounds, in the order of the scorecard.
     pub const ALL: [Self; 7] =
         [Self::Upper, Self::Lower, Self::Left, Self::Right, Self::Centre, Self::Discs, Self::Scattered];
 
-    /// The cells that it hits; `seed` is for what is random about it.
+    /// The cells that the wound hits. `seed` selects the random ones.
     pub fn mask(self, target: &Target, width: usize, height: usize, seed: u32) -> CellMask {
         let [left, top, right, bottom] = bounds(target, width, height);
         let (x, y) = ((left + right) / 2.0, (top + bottom) / 2.0);
@@ -109,7 +114,7 @@ impl Wound {
 }
 
 impl Test {
-    /// What the mean squared error of the worst noise seed may be.
+    /// The maximum mean squared error of the worst noise seed, if the test has a gate.
     fn gate(self) -> Option<f32> {
         match self {
             Self::Grown(200 | 1000) => Some(0.001),
@@ -120,7 +125,7 @@ impl Test {
 }
 
 impl Scorecard {
-    /// Measures a model against a picture, on as many threads as there are cores.
+    /// Measures a model against a picture, on one thread per core, up to one per noise seed.
     pub fn of(model: &Model, target: &Target) -> Self {
         let engine = Engine::new(model);
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(SEEDS.len());
@@ -149,8 +154,8 @@ impl Scorecard {
         self.entries.iter().all(Entry::passes) && !self.entries.is_empty()
     }
 
-    /// The worst error as a share of its gate: at most 1 passes. Training keeps the model in which
-    /// it is least.
+    /// The largest ratio of a worst error to its gate. A model passes if it is at most 1. Training
+    /// keeps the model with the lowest strain.
     pub fn strain(&self) -> f32 {
         worst(self.entries.iter().filter_map(|entry| Some(entry.worst / entry.gate?)))
     }
@@ -163,12 +168,12 @@ impl Entry {
     }
 }
 
-/// The largest, or a NaN if there is one, or infinity if there is nothing.
+/// The largest absolute value, NaN if there is one, or infinity if there are no values.
 fn worst(errors: impl Iterator<Item = f32>) -> f32 {
     errors.map(f32::abs).max_by(f32::total_cmp).unwrap_or(f32::INFINITY)
 }
 
-/// All tests by one noise seed.
+/// Runs all tests with one noise seed.
 fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f32)> {
     let [width, height] = rule.grid.map(|side| side as usize);
     let wanted = target.premultiplied(width, height);
@@ -196,7 +201,7 @@ fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f
         }
     }
     results.append(&mut repairs);
-    // Turned, a picture needs room for its diagonal.
+    // A rotated picture needs room for its diagonal.
     let side = (width as f32).hypot(height as f32).ceil() as usize;
     for degrees in [0, 90, 45] {
         let angle = (degrees as f32).to_radians();
@@ -209,7 +214,7 @@ fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f
     results
 }
 
-/// The box around the visible pixels of a picture centred in a grid: left, top, right, bottom.
+/// The bounding box of the visible pixels of a picture centred in a grid: left, top, right, bottom.
 fn bounds(target: &Target, width: usize, height: usize) -> [f32; 4] {
     let pixels = target.premultiplied(width, height);
     let mut bounds = [width, height, 0, 0];
@@ -220,8 +225,8 @@ fn bounds(target: &Target, width: usize, height: usize) -> [f32; 4] {
     bounds.map(|bound| bound as f32)
 }
 
-/// A picture turned about the cell that sprites grow from, in a square grid, as cells grow it that
-/// perceive by this angle.
+/// A picture rotated about the seed cell, in a square grid, with bilinear interpolation. This is
+/// what cells grow when their gradients are rotated by `angle`.
 fn turned(picture: &[f32], (width, height): (usize, usize), side: usize, angle: f32) -> Vec<f32> {
     let (cos, sin) = rotation(angle);
     let pixel = |x: isize, y: isize| -> [f32; 4] {

@@ -1,4 +1,4 @@
-//! The game without a window: played by a script, and filmed.
+//! The game without a window: a script plays, and the frames are recorded.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -25,15 +25,15 @@ use crate::{foes::Foe, game, play::Ship, screens::Screen};
 const SIZE: UVec2 = UVec2::new(480, 360);
 const FRAMES_A_SECOND: u32 = 20;
 
-/// The frames so far, by number: they do not arrive in order.
+/// The frames so far, by number. They do not arrive in order.
 #[derive(Resource, Default)]
 struct Frames(BTreeMap<u32, Vec<[u8; 4]>>);
 
-/// The number of a frame.
+/// The number of the frame that a screenshot captures.
 #[derive(Component)]
 struct Number(u32);
 
-/// Plays for so many seconds, and writes the film.
+/// Plays for `seconds` and writes the recording to `path`.
 pub fn shoot(path: &Path, seconds: f32) -> AppExit {
     if !matches!(PictureFormat::of(path), Some(PictureFormat::Gif | PictureFormat::Apng)) {
         eprintln!("{}: found another extension; wanted .gif or .apng", path.display());
@@ -46,7 +46,7 @@ pub fn shoot(path: &Path, seconds: f32) -> AppExit {
     let frames = (seconds.max(0.1) * FRAMES_A_SECOND as f32) as u32;
     let mut app = app();
     let film = app.world().resource::<Film>().0.clone();
-    // The first few are dark, until the camera has found its film.
+    // The first few frames are dark, until the camera draws to its render target.
     (0..4).for_each(|_| app.update());
     for frame in 0..frames {
         app.world_mut().spawn((Screenshot::image(film.clone()), Number(frame)));
@@ -56,7 +56,7 @@ pub fn shoot(path: &Path, seconds: f32) -> AppExit {
             return AppExit::error();
         }
     }
-    // The last ones are on their way.
+    // Wait for the screenshots that are still in flight.
     for _ in 0..300 {
         if app.world().resource::<Frames>().0.len() as u32 == frames {
             break;
@@ -84,7 +84,7 @@ pub fn shoot(path: &Path, seconds: f32) -> AppExit {
     }
 }
 
-/// The path of a model that is not there.
+/// The path of a model that failed to load.
 fn missing_model(app: &mut App) -> Option<String> {
     let mut textures = app.world_mut().query::<&NcaTexture>();
     let assets = app.world().resource::<AssetServer>();
@@ -92,7 +92,7 @@ fn missing_model(app: &mut App) -> Option<String> {
     failed.next().and_then(|texture| Some(assets.get_path(&texture.model)?.to_string()))
 }
 
-/// What the camera paints on.
+/// The camera's render target.
 #[derive(Resource)]
 struct Film(Handle<Image>);
 
@@ -129,7 +129,7 @@ fn app() -> App {
     app
 }
 
-/// Presses the keys of a player who goes for the weakest foe, then the nearest, and never stops firing.
+/// Presses the keys: follows the foe worth the fewest points, or the nearest of several, and keeps firing.
 fn play(
     mut keys: ResMut<ButtonInput<KeyCode>>,
     screen: Res<State<Screen>>,
@@ -139,7 +139,7 @@ fn play(
     foes: Query<(&Foe, &Transform)>,
 ) {
     let mut hold = |key: KeyCode, held: bool| if held { keys.press(key) } else { keys.release(key) };
-    // It stays on a screen for a while before it goes on.
+    // Stay on each menu screen for three seconds.
     *since = if screen.is_changed() { 0.0 } else { *since + time.delta_secs() };
     hold(KeyCode::Enter, *screen.get() != Screen::Play && *since > 3.0);
     let Ok(ship) = ship.single() else { return };

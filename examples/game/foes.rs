@@ -11,7 +11,7 @@ use crate::{
     screens::{Score, Screen},
 };
 
-/// How many waves there are.
+/// The number of waves.
 pub const WAVES: usize = 3;
 
 /// A foe.
@@ -20,7 +20,7 @@ pub struct Foe {
     home: Vec2,
     sway: f32,
     pub points: u32,
-    /// When it fires, once it is grown; `None` if it never does.
+    /// Times its shots once it has grown; `None` if it never fires.
     fire: Option<Timer>,
 }
 
@@ -29,7 +29,7 @@ struct Kind {
     model: &'static str,
     scale: f32,
     points: u32,
-    /// Below this integrity it dies.
+    /// It dies below this integrity.
     dies_below: f32,
     /// Seconds between its shots.
     fires_every: Option<f32>,
@@ -57,7 +57,7 @@ pub fn plugin(app: &mut App) {
         .add_observer(on_died);
 }
 
-/// The next wave, when the last one is gone.
+/// Starts the next wave when no foe is left.
 fn advance(
     foes: Query<(), With<Foe>>,
     mut score: ResMut<Score>,
@@ -86,7 +86,7 @@ fn advance(
     }
 }
 
-/// They sway, and come nearer. Whoever gets through has won.
+/// Makes foes sway and descend. The game is lost when one comes down to the ship.
 fn sway(mut foes: Query<(&mut Foe, &mut Transform)>, time: Res<Time>, mut next: ResMut<NextState<Screen>>) {
     for (mut foe, mut transform) in &mut foes {
         foe.sway += time.delta_secs() * 0.8;
@@ -99,7 +99,7 @@ fn sway(mut foes: Query<(&mut Foe, &mut Transform)>, time: Res<Time>, mut next: 
     }
 }
 
-/// The grown ones fire, at the ship.
+/// Grown foes fire at the ship.
 fn fire(
     mut foes: Query<(&mut Foe, &Transform, &NcaVitals)>,
     ship: Single<&Transform, With<Ship>>,
@@ -116,7 +116,7 @@ fn fire(
     }
 }
 
-/// As long as there is a potion, foes heal three times as fast.
+/// While a potion is alive, foes grow and heal about three times as fast.
 fn potions_heal(
     foes: Query<(Entity, &NcaTexture, Option<&NcaPace>), With<Foe>>,
     assets: Res<AssetServer>,
@@ -135,7 +135,7 @@ fn potions_heal(
     }
 }
 
-/// The dead are points, and drop something.
+/// Scores points for a dead foe, which drops a coin or a heart.
 fn on_died(
     died: On<NcaDied>,
     foes: Query<(&Foe, &Transform)>,

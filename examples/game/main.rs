@@ -1,9 +1,9 @@
 //! Regrowth, a small game: what you shoot grows back, unless you are quick.
 //!
-//! Arrows or A and D move the ship, Space or the left mouse button fires (the mouse aims). What is
-//! wounded badly enough dies; what is not heals, and so do you and your shields.
+//! Arrows or A and D move the ship. Space or the left mouse button fires; the mouse aims. Badly wounded foes die, the
+//! others heal. Your ship and your shields heal too.
 //!
-//! `--headless FILE.gif --seconds N` plays it without a window, by a script, and writes a film.
+//! `--headless FILE.gif --seconds N` lets a script play without a window, and records it.
 
 mod film;
 mod foes;
@@ -14,16 +14,16 @@ use bevy::{camera::ScalingMode, prelude::*};
 use bevy_nca::prelude::*;
 use clap::Parser;
 
-/// Half of the world's width and height.
+/// Half the width and height of the arena, in world units.
 pub const ARENA: Vec2 = Vec2::new(400.0, 300.0);
 
 /// Regrowth: what you shoot grows back, unless you are quick.
 #[derive(Parser)]
 struct Args {
-    /// Plays without a window, and writes a film: a .gif or .apng file.
+    /// Plays without a window and records a .gif or .apng file.
     #[arg(long, value_name = "FILE")]
     headless: Option<std::path::PathBuf>,
-    /// How long the film is.
+    /// Length of the recording in seconds.
     #[arg(long, value_name = "N", default_value_t = 20.0, requires = "headless")]
     seconds: f32,
 }
@@ -54,7 +54,7 @@ pub fn game(app: &mut App) {
             commands.spawn((Camera2d, Projection::Orthographic(projection), IsDefaultUiCamera));
         })
         .add_systems(Update, |camera: Single<&Camera>, mut scale: ResMut<UiScale>| {
-            // Texts are as large in the world at any size of the window.
+            // Scale the UI with the window, so that text keeps its size relative to the arena.
             let wanted = camera.logical_viewport_size().map_or(1.0, |size| (size / (ARENA * 2.0)).min_element());
             if scale.0 != wanted {
                 scale.0 = wanted;

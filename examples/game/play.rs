@@ -1,4 +1,4 @@
-//! The ship and the crystals that shield it, shots and what they hit, and what is dropped.
+//! The ship, the crystals that shield it, shots and what they hit, and drops.
 
 use bevy::{prelude::*, sprite::Anchor};
 use bevy_nca::{prelude::*, rule::Shape};
@@ -8,12 +8,12 @@ use crate::{
     screens::{Score, Screen},
 };
 
-/// Whose a thing is: shots hit all but their own side.
+/// The side that an entity is on. Shots hit every side but their own.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Player,
     Foes,
-    /// Crystals are in everybody's way.
+    /// Crystals, which block the shots of both sides.
     Nobody,
 }
 
@@ -23,7 +23,7 @@ pub struct Ship {
     reload: Timer,
 }
 
-/// A shot on its way.
+/// A shot in flight.
 #[derive(Component)]
 struct Shot {
     velocity: Vec2,
@@ -31,14 +31,14 @@ struct Shot {
     hole: f32,
 }
 
-/// What the dead drop.
+/// What a dead foe drops.
 #[derive(Component, Clone, Copy, PartialEq)]
 pub enum Drop {
     Coin,
     Heart,
 }
 
-/// A bar over a living thing.
+/// The health bar of a sprite.
 #[derive(Component)]
 struct Bar(Entity);
 
@@ -59,7 +59,7 @@ pub fn plugin(app: &mut App) {
         .add_observer(on_died);
 }
 
-/// Something that lives: its cells, whose it is, and when it dies.
+/// The components that ships, crystals and foes share.
 pub fn living(assets: &AssetServer, name: &str, side: Side, at: Vec2, scale: f32) -> impl Bundle {
     (
         DespawnOnExit(Screen::Play),
@@ -71,7 +71,7 @@ pub fn living(assets: &AssetServer, name: &str, side: Side, at: Vec2, scale: f32
     )
 }
 
-/// A bar that shows how whole a thing is, so many of its cells above it.
+/// A bar that shows the integrity of `owner`, `above` cells over its center.
 pub fn bar(owner: Entity, above: f32) -> impl Bundle {
     (
         Bar(owner),
@@ -148,7 +148,7 @@ pub fn shoot(commands: &mut Commands, side: Side, at: Vec2, velocity: Vec2) {
     ));
 }
 
-/// Shots make holes in the first living cell on their way, and pass through holes, and through what is
+/// A shot makes a hole at the first living cell on its way. It passes through holes, and through sprites that have
 /// not grown yet.
 fn hit(
     shots: Query<(Entity, &Transform, &Shot, &Side)>,
@@ -181,7 +181,7 @@ fn fly(mut shots: Query<(&mut Transform, &Shot)>, time: Res<Time>) {
     }
 }
 
-/// Coins and hearts are the ship's when it is near.
+/// The ship collects coins and hearts that are near.
 fn collect(
     drops: Query<(Entity, &Transform, &Drop)>,
     ship: Single<(Entity, &Transform), With<Ship>>,
@@ -194,7 +194,7 @@ fn collect(
         }
         match drop {
             Drop::Coin => score.points += 50,
-            // New seeds at its heart, which grow faster than what the edges of a wound grow back.
+            // Seeds at the ship's core regrow it faster than the edges of its wounds do.
             Drop::Heart => commands.trigger(NcaHeal::new(ship.0, Shape::circle(21.0, 22.0, 4.0)).in_cells()),
         }
         commands.entity(entity).despawn();
@@ -210,7 +210,7 @@ fn sink(mut drops: Query<(Entity, &mut Transform), With<Drop>>, time: Res<Time>,
     }
 }
 
-/// Something for the ship to collect.
+/// Spawns a drop for the ship to collect.
 pub fn drop_at(commands: &mut Commands, assets: &AssetServer, drop: Drop, at: Vec2) {
     let name = match drop {
         Drop::Coin => "coin",
@@ -238,7 +238,7 @@ fn on_regrown(regrown: On<NcaRegrown>, sides: Query<(), With<Side>>, mut command
     }
 }
 
-/// The ship's death is the end; what else dies bursts.
+/// Anything that dies bursts into sparks. The ship's death ends the game.
 fn on_died(
     died: On<NcaDied>,
     things: Query<(&Transform, &Side, Has<Ship>)>,
@@ -294,7 +294,7 @@ fn fade(mut flashes: Query<(Entity, &mut Flash, &mut Sprite)>, time: Res<Time>, 
     }
 }
 
-/// Bars are as wide as their owners are whole.
+/// Scales each bar by the integrity of its owner.
 fn show_bars(mut bars: Query<(&Bar, &mut Transform, &mut Sprite)>, vitals: Query<&NcaVitals>) {
     for (bar, mut transform, mut sprite) in &mut bars {
         let Ok(vitals) = vitals.get(bar.0) else { continue };

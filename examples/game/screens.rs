@@ -1,11 +1,11 @@
-//! Title, play, and how it ends.
+//! The title, play and end screens.
 
 use bevy::prelude::*;
 use bevy_nca::{prelude::*, rule::mix};
 
 use crate::ARENA;
 
-/// What is on the screen.
+/// The current screen.
 #[derive(States, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Screen {
     #[default]
@@ -15,7 +15,7 @@ pub enum Screen {
     Lost,
 }
 
-/// How the game stands.
+/// The points, and the current wave.
 #[derive(Resource, Clone, Copy, Debug, Default)]
 pub struct Score {
     pub points: u32,
@@ -46,7 +46,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(Update, (go_on.run_if(not(in_state(Screen::Play))), count.run_if(in_state(Screen::Play))));
 }
 
-/// A star, and how near it is.
+/// A star and its nearness, 0 to 1.
 #[derive(Component)]
 struct Star(f32);
 

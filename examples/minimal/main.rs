@@ -1,6 +1,6 @@
-//! Click the slime to shoot a hole in it, and watch it heal: the code is `../minimal.rs`.
+//! Click the slime to shoot a hole in it, and watch it heal. The code is in `../minimal.rs`.
 //!
-//! Where no window can be opened or no GPU is found, this shows the same on the CPU, as a GIF.
+//! Without a display or a GPU driver, it simulates the slime on the CPU and writes a GIF.
 
 #[path = "../support/offscreen.rs"]
 mod offscreen;

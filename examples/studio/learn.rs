@@ -1,4 +1,4 @@
-//! Training in the window: on a thread of its own, which sends the model every few steps.
+//! Training in the studio. A separate thread trains, and sends the model every few steps.
 
 use std::{
     ops::ControlFlow,
@@ -23,13 +23,13 @@ use egui_plot::{Line, Plot, PlotPoints};
 
 use crate::Subject;
 
-/// Steps between two models that are shown.
+/// Training steps between two models that are shown.
 const SHOW_EVERY: u32 = 20;
-/// What a run is resumed from.
+/// The file in the run's folder that training resumes from.
 const CHECKPOINT: &str = "checkpoint.safetensors";
-/// The window waits so long for the trainer when it is closed.
+/// The longest that a closing window waits for the trainer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A sprite in training begins anew after so many ticks, to show how it grows by now.
+/// A sprite in training restarts from its seed after this many ticks, to show how the latest model grows.
 const RESTART_AFTER: u32 = 400;
 
 pub struct LearnPlugin;
@@ -43,20 +43,20 @@ impl Plugin for LearnPlugin {
     }
 }
 
-/// What is to be learnt, and how it goes.
+/// The picture to train on, and the state of the training.
 #[derive(Resource)]
 pub struct Learning {
     picture: Option<Picture>,
     padding: u32,
     steps: u32,
     losses: Vec<[f64; 2]>,
-    /// Of the budget, 0 to 1.
+    /// The share of the budget that is used, 0 to 1.
     progress: f64,
     worker: Option<Worker>,
-    /// The last model that came, and where it is shown.
+    /// The latest model, and the asset that shows it.
     model: Option<Model>,
     handle: Option<Handle<NcaModel>>,
-    /// What the user should know.
+    /// A message for the user.
     pub message: String,
 }
 
@@ -80,7 +80,7 @@ enum News {
         progress: f64,
     },
     Model(Box<Model>),
-    /// In words.
+    /// A message for the user, when training ends.
     Told(String),
 }
 
@@ -101,14 +101,14 @@ impl Default for Learning {
 }
 
 impl Learning {
-    /// Takes a picture to learn; large ones are scaled down.
+    /// Opens a picture to train on. Large pictures are scaled down.
     pub fn open(&mut self, path: &Path) -> Result<&'static str, String> {
         if self.worker.is_some() {
             return Err("something is being learnt; stop that first".to_owned());
         }
         let mut reading = Reading::default();
         let mut read = Target::read(path, reading);
-        // Of a sheet, the union of its frames is learnt.
+        // For a sprite sheet, train on the union of its frames.
         if let Err(TargetError::Sheet { frames, .. }) = read {
             reading.frames = Some(frames);
             read = Target::read(path, reading);
@@ -130,12 +130,12 @@ impl Learning {
         Ok(note)
     }
 
-    /// Whether there is a run to go on with.
+    /// Whether there is a run to resume.
     fn can_resume(&self) -> bool {
         self.worker.is_none() && self.folder().is_some_and(|folder| folder.join(CHECKPOINT).exists())
     }
 
-    /// Puts the run aside, so that the next one begins anew.
+    /// Renames the run's folder, so that the next run starts from scratch.
     fn start_over(&mut self) {
         let Some(folder) = self.folder() else { return };
         let numbered = |number: u32| folder.with_extension(format!("{number}.run"));
@@ -147,12 +147,12 @@ impl Learning {
         (self.losses, self.progress) = (Vec::new(), 0.0);
     }
 
-    /// Where the run is kept, beside the picture.
+    /// The run's folder, beside the picture.
     fn folder(&self) -> Option<PathBuf> {
         Some(self.picture.as_ref()?.path.with_extension("run"))
     }
 
-    /// Begins a run, or goes on with the one that was stopped.
+    /// Starts a run, or resumes the one that was stopped.
     fn start(&mut self) {
         let (Some(picture), Some(folder)) = (&self.picture, self.folder()) else { return };
         let name = picture.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -168,11 +168,11 @@ impl Learning {
         let asked = stop.clone();
         let thread = thread::spawn(move || {
             let told = train(&folder, config, target, &sender, &asked).unwrap_or_else(|error| error);
-            // The window may have gone.
+            // The window may be closed.
             let _ = sender.send(News::Told(told));
         });
         self.message = "learning".to_owned();
-        // The sprite on the stage is the one that learns.
+        // The first model that arrives makes the sprite on the stage show the training.
         self.handle = None;
         self.worker = Some(Worker { stop, news: news.into(), thread });
     }
@@ -189,7 +189,7 @@ impl Learning {
     }
 }
 
-/// Trains to the end, or until it is asked to stop; then a checkpoint is kept.
+/// Trains until the run is complete, or until `stop` is set; then it writes a checkpoint.
 fn train(
     folder: &Path,
     config: TrainConfig,
@@ -205,7 +205,7 @@ fn train(
     if *run.trainer().target() != target {
         return Err(format!("{} is the run of another picture; move it away", folder.display()));
     }
-    // One core is the window's.
+    // Leave one core for the window.
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cores.saturating_sub(1).max(1)).build();
     let ending = pool.map_err(|error| error.to_string())?.install(|| {
@@ -229,7 +229,7 @@ fn train(
         Ending::Interrupted => Ok(format!("stopped at step {steps}; Resume goes on from there")),
         Ending::Complete | Ending::Early => {
             let best = run.best().ok_or("the run has no model")?;
-            // If nobody listens any more, it is in the folder.
+            // If the receiver is gone, the model is still in the folder.
             let _ = news.send(News::Model(best.model.clone().into()));
             let verdict = if best.scorecard.passes() { "passes" } else { "does not pass" };
             Ok(format!("done after {steps} steps: the model {verdict} its scorecard"))
@@ -237,7 +237,7 @@ fn train(
     }
 }
 
-/// Shows what the thread has sent.
+/// Shows what the training thread has sent.
 fn hear(
     mut learning: ResMut<Learning>,
     mut models: ResMut<Assets<NcaModel>>,
@@ -245,7 +245,7 @@ fn hear(
 ) {
     let learning = &mut *learning;
     let Some(worker) = &mut learning.worker else { return };
-    // Asked first, so that no last words are missed.
+    // Check this before the messages are received, so that the last ones are not missed.
     let finished = worker.thread.is_finished();
     let news: Vec<News> = worker.news.get_mut().map(|news| news.try_iter().collect()).unwrap_or_default();
     if finished && learning.worker.take().is_some_and(|worker| worker.thread.join().is_err()) {
@@ -265,7 +265,7 @@ fn hear(
     let Some(model) = model else { return };
     learning.model = Some(model.clone());
     match &learning.handle {
-        // The cells go on by the new weights.
+        // The cells stay, and continue with the new weights.
         Some(handle) => {
             if let Err(error) = models.insert(handle.id(), model.into()) {
                 learning.message = error.to_string();
@@ -279,7 +279,7 @@ fn hear(
     }
 }
 
-/// What has died while it learnt begins anew, and so does what is old.
+/// While training runs, restarts the sprite from its seed if it is dead or old.
 fn restart(
     mut commands: Commands,
     learning: Res<Learning>,
@@ -356,7 +356,7 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
     });
 }
 
-/// The average of about twenty steps.
+/// A moving average over about twenty steps.
 fn smoothed(losses: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let mut average = None;
     let point = |[step, loss]: &[f64; 2]| {
@@ -367,7 +367,7 @@ fn smoothed(losses: &[[f64; 2]]) -> Vec<[f64; 2]> {
     losses.iter().map(point).collect()
 }
 
-/// A run that is under way keeps a checkpoint before the window goes.
+/// When the app exits, stops training and waits for its checkpoint.
 fn stop_on_exit(mut exits: MessageReader<AppExit>, mut learning: ResMut<Learning>) {
     if exits.read().next().is_some()
         && let Some(worker) = learning.worker.take()

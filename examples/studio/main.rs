@@ -1,5 +1,5 @@
-//! The studio: look into a sprite, wound it, change it. Drop a model, a snapshot or a picture on the window;
-//! pictures can be trained, and poked while they learn. `studio FILE` opens a file.
+//! The studio: inspect, wound and change a sprite. Drop a model, a snapshot or a picture on the window. A picture can
+//! be trained, and the sprite wounded while it trains. `studio FILE` opens a file.
 
 mod learn;
 #[path = "../support/offscreen.rs"]
@@ -12,9 +12,9 @@ use bevy_nca::{prelude::*, rule::Model};
 
 use learn::{LearnPlugin, Learning};
 
-/// Pixels that a sprite may be wide and high.
+/// The longer side of a sprite on the stage, in pixels.
 const STAGE: f32 = 620.0;
-/// The models that are at hand.
+/// The models in `assets/models`.
 const SHIPPED: [&str; 8] = ["slime", "heart", "ship", "coin", "mushroom", "crystal", "tree", "potion"];
 
 fn main() -> AppExit {
@@ -35,7 +35,7 @@ fn main() -> AppExit {
 #[derive(Component)]
 struct Subject;
 
-/// What keeps the shipped models loaded, for the panel to choose from.
+/// Keeps the shipped models loaded, so that the panel can offer them.
 #[derive(Resource)]
 #[expect(dead_code, reason = "handles only need to be held")]
 struct Shelf(Vec<Handle<NcaModel>>);
@@ -66,7 +66,7 @@ fn drop_files(mut commands: Commands, mut drops: MessageReader<FileDragAndDrop>)
     }
 }
 
-/// Opens a model, a snapshot or a picture; the panel says what came of it.
+/// Opens a model, a snapshot or a picture. The panel shows the result.
 fn open(world: &mut World, path: &Path) {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let opened = match extension.as_deref() {
@@ -99,7 +99,7 @@ fn open_snapshot(world: &mut World, path: &Path) -> Result<&'static str, String>
     Ok("; the other panel says if it is of another model")
 }
 
-/// Shows the sprite as large as fits the stage.
+/// Scales the sprite to fit the stage.
 fn fit(models: Res<Assets<NcaModel>>, mut subjects: Query<(&NcaTexture, &mut Sprite), With<Subject>>) {
     for (texture, mut sprite) in &mut subjects {
         let Some(model) = models.get(&texture.model) else { continue };

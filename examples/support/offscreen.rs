@@ -1,9 +1,9 @@
-//! What an example does on a machine without a display or a GPU driver.
+//! Fallback for examples on a machine without a display or a GPU driver.
 
 use bevy::prelude::*;
 use bevy_nca::{headless, prelude::*, record::Recording};
 
-/// Why no window can be shown, if so.
+/// Why no window can be opened, or `None` if one can.
 pub fn no_window() -> Option<&'static str> {
     #[cfg(target_os = "linux")]
     if !x11_answers() {
@@ -12,7 +12,7 @@ pub fn no_window() -> Option<&'static str> {
     headless::find_gpu().is_none().then_some("no GPU driver was found")
 }
 
-/// Whether an X server listens where `DISPLAY` says: these examples are built for X11.
+/// Whether an X server listens at `DISPLAY`. The examples are built for X11.
 #[cfg(target_os = "linux")]
 fn x11_answers() -> bool {
     let Ok(display) = std::env::var("DISPLAY") else { return false };
@@ -20,12 +20,12 @@ fn x11_answers() -> bool {
     let number = number.split('.').next().unwrap_or_default();
     match host {
         "" | "unix" => std::os::unix::net::UnixStream::connect(format!("/tmp/.X11-unix/X{number}")).is_ok(),
-        // Forwarded from elsewhere.
+        // Forwarded from another host.
         host => number.parse().is_ok_and(|n: u16| std::net::TcpStream::connect((host, n.saturating_add(6000))).is_ok()),
     }
 }
 
-/// Grows a sprite on the CPU, wounds it, lets it heal, and writes all that as a GIF.
+/// Grows a sprite on the CPU, wounds it, lets it heal, and writes a GIF of it.
 pub fn show(model: &'static str, path: &str, why: &str) -> AppExit {
     println!("{why}: the sprite grows and heals on the CPU, into {path}");
     match record(model, path) {

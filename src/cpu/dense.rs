@@ -1,44 +1,44 @@
-//! The two dense layers, over a block of cells.
+//! The two dense layers, applied to a block of cells.
 //!
-//! A product is cut into register tiles of `ROWS` cells by [`LANES`] outputs, `PER` vectors each,
-//! whose sums stay in registers over the whole inner loop: with AVX2, 6 x 16 sums in 12 registers,
-//! so that 12 multiply-adds stand against 8 loads.
+//! The matrix product is divided into register tiles of `ROWS` cells by [`LANES`] outputs, in `PER`
+//! vectors per cell. The sums of a tile stay in registers for the whole inner loop. With AVX2, a
+//! tile has 6 x 16 sums in 12 registers, which gives 12 multiply-adds per 8 loads.
 
 use super::vector::Vector;
 
-/// Outputs of a register tile; the weights are padded to a multiple of it.
+/// Outputs per register tile. The weights are padded to a multiple of this.
 pub(super) const LANES: usize = 16;
-/// Cells of a block: a multiple of every tile height, small enough for the first-level cache.
+/// Cells per block: a multiple of every tile height, and small to keep the rows in the L1 cache.
 pub(super) const BLOCK: usize = 48;
-/// Values that a row of a block has room for: the widest layer, 256, and the tiles that reach
-/// beyond it. Fixed, so that the rows of a tile lie at constant offsets; no power of two, so that
-/// they do not compete for the same lines of the cache.
+/// Capacity of a row: the widest layer, 256, and the tiles that extend beyond it. It is constant,
+/// so that the rows of a tile are at constant offsets. It is not a power of two, so that they do
+/// not compete for the same cache lines.
 const ROW: usize = 272;
 
-/// A row for each cell of a block: what it perceives, thinks, or how it changes.
+/// One row per cell of a block: its features, hidden units or update.
 pub(super) type Rows = [[f32; ROW]; BLOCK];
 
-/// Rows of zeros, on the heap.
+/// Zeroed rows on the heap.
 pub(super) fn rows() -> Box<Rows> {
     vec![[0.0; ROW]; BLOCK].try_into().unwrap_or_else(|_| unreachable!("a block of rows"))
 }
 
-/// A dense layer, its weights in panels of [`LANES`] outputs.
+/// A dense layer. Its weights are packed in panels of [`LANES`] outputs.
 pub(super) struct Dense {
     pub(super) inputs: usize,
-    /// Outputs, padded to a multiple of [`LANES`].
+    /// The number of outputs, padded to a multiple of [`LANES`].
     pub(super) padded_outputs: usize,
     panels: Vec<Panel>,
 }
 
 struct Panel {
     bias: [f32; LANES],
-    /// A row for each input.
+    /// One row per input.
     weight: Vec<[f32; LANES]>,
 }
 
 impl Dense {
-    /// From a row-major `[inputs, outputs]` weight.
+    /// Packs a row-major `[inputs, outputs]` weight.
     pub(super) fn new(weight: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
         let lanes = |row: &[f32], start: usize| {
@@ -58,7 +58,7 @@ impl Dense {
         }
     }
 
-    /// From the transpose of a row-major `[outputs, inputs]` weight, without a bias.
+    /// Packs the transpose of a row-major `[outputs, inputs]` weight, without a bias.
     #[cfg(feature = "train")]
     pub(super) fn transposed(weight: &[f32], inputs: usize) -> Self {
         let outputs = weight.len() / inputs;
@@ -66,13 +66,14 @@ impl Dense {
         Self::new(&transposed, &vec![0.0; outputs])
     }
 
-    /// `output = input W + b` for `rows` cells, rounded up to whole tiles; `RELU` clips below at 0.
+    /// Computes `output = input W + b` for `rows` cells, rounded up to whole tiles. `RELU` clamps
+    /// the result at 0.
     ///
-    /// The rows of `input` may have more values than the layer has inputs; those of `output` get
-    /// [`Self::padded_outputs`].
+    /// Reads the first `inputs` values of each input row. Writes [`Self::padded_outputs`] values to
+    /// each output row.
     ///
     /// # Safety
-    /// The machine has the vector's instructions.
+    /// The CPU must support the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn apply<V: Vector, const PER: usize, const ROWS: usize, const RELU: bool>(
         &self,
@@ -85,8 +86,9 @@ impl Dense {
         for (p, panel) in self.panels.iter().enumerate() {
             for first in (0..rows).step_by(ROWS) {
                 let (input, output) = (&input[first..][..ROWS], &mut output[first..][..ROWS]);
-                // SAFETY: the instructions are the caller's. A panel's rows have LANES values; a
-                // tile has ROWS rows of ROW values, and both `i` and `p * LANES + LANES` are within.
+                // SAFETY: the caller guarantees the instructions. A row of a panel has LANES
+                // values. A tile has ROWS rows of ROW values, and both `i` and `p * LANES + LANES`
+                // are within a row.
                 unsafe {
                     let bias: [V; PER] = load(panel.bias.as_ptr());
                     let mut sums = [bias; ROWS];
@@ -105,7 +107,7 @@ impl Dense {
                             sum.store(out.as_mut_ptr().add(v * V::LANES));
                         }
                         if RELU {
-                            // Not `max`, which would lose a NaN.
+                            // Not `max`, which would turn a NaN into 0.
                             out.iter_mut().for_each(|out| *out = if *out < 0.0 { 0.0 } else { *out });
                         }
                     }
@@ -115,13 +117,13 @@ impl Dense {
     }
 }
 
-/// [`LANES`] values.
+/// Loads [`LANES`] values.
 ///
 /// # Safety
-/// They can be read, and the machine has the vector's instructions.
+/// `from` must be valid for reading [`LANES`] values. The CPU must support the vector's instructions.
 #[inline(always)]
 unsafe fn load<V: Vector, const PER: usize>(from: *const f32) -> [V; PER] {
-    // SAFETY: the caller's.
+    // SAFETY: upheld by the caller.
     unsafe {
         let mut vectors = [V::splat(0.0); PER];
         for (v, vector) in vectors.iter_mut().enumerate() {
@@ -131,11 +133,12 @@ unsafe fn load<V: Vector, const PER: usize>(from: *const f32) -> [V; PER] {
     }
 }
 
-/// `sums += x^T y` over `rows` rows: the gradient of a layer's weight from its `inputs` and the
-/// gradient of its outputs. `sums` has a row of `y_width`, a multiple of [`LANES`], for each input.
+/// Computes `sums += x^T y` over `rows` rows: the gradient of a layer's weight, from its inputs `x`
+/// and the gradient of its outputs `y`. `sums` has one row of `y_width` values per input. `y_width`
+/// is a multiple of [`LANES`].
 ///
 /// # Safety
-/// The machine has the vector's instructions.
+/// The CPU must support the vector's instructions.
 #[cfg(feature = "train")]
 #[inline(always)]
 pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize>(
@@ -149,8 +152,8 @@ pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize
     assert!(y_width.is_multiple_of(LANES) && sums.len() >= inputs * y_width);
     for lane in (0..y_width).step_by(LANES) {
         for first in (0..inputs).step_by(ROWS) {
-            // SAFETY: the instructions are the caller's. `lane + LANES <= y_width <= ROW`, and
-            // `first + r < inputs + ROWS <= ROW`; what lies beyond the inputs is not stored.
+            // SAFETY: the caller guarantees the instructions. `lane + LANES <= y_width <= ROW`, and
+            // `first + r < inputs + ROWS <= ROW`. Values beyond the inputs are not stored.
             unsafe {
                 let mut tile = [[V::splat(0.0); PER]; ROWS];
                 for (x, y) in x.iter().zip(y).take(rows) {

@@ -1,9 +1,18 @@
-//! The fast engine: the dense layers run only for cells that are alive and fire, in blocks.
+//! The fast engine: it runs the dense layers in blocks, only for cells whose update can matter.
 //!
-//! What it skips cannot change the result. A cell that does not fire keeps its values. A cell
-//! without a mature neighbour dies whatever it thinks; it can still keep a neighbour alive for this
-//! tick if the update takes it above the threshold. So such a cell is computed, but only where the
-//! fate of a neighbour hangs on it.
+//! A tick of a rule with a life mask:
+//!
+//! 1. Zero the wounded cells.
+//! 2. Find the cells with a mature cell in their 3x3 neighbourhood (`before`).
+//! 3. Compute the updates of the cells in `before` that fire.
+//! 4. Find the cells with a mature cell in their neighbourhood after the update (`after`).
+//! 5. For cells in `before` but not in `after`, also compute the firing neighbours that are not in
+//!    `before`, and repeat step 4.
+//! 6. Store the updates of cells in both `before` and `after`, and zero all other cells.
+//!
+//! Skipping the other updates does not change the result. A cell that does not fire keeps its
+//! values. A cell that is not in `before` dies whatever its update. That update matters only if it
+//! makes the cell mature, which keeps a neighbour alive for this tick: see step 5.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
@@ -17,7 +26,7 @@ use super::{
 };
 use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, Rule, State, Weights, tick_key};
 
-/// A model made ready to step grids of any size. Share it among sprites and threads.
+/// A model packed for stepping grids of any size. It can be shared among sprites and threads.
 pub struct Engine {
     pub(super) isa: Isa,
     pub(super) channels: usize,
@@ -30,15 +39,15 @@ pub struct Engine {
     output: Dense,
 }
 
-/// The cells of one sprite, as the [`Engine`] keeps them.
+/// The cells of one sprite, as stored by the [`Engine`].
 #[derive(Clone, Debug)]
 pub struct Grid {
     state: State,
     /// 1 where the alive channel is above the threshold.
     mature: Vec<u8>,
-    /// 1 where a cell may be other than zeros. Without a life mask, empty: any may.
+    /// 1 where a cell may be nonzero. Empty without a life mask, where every cell may be.
     occupied: Vec<u8>,
-    /// Cells that never fire.
+    /// Cells that stay zero and never fire.
     dead_ground: Option<CellMask>,
 }
 
@@ -48,12 +57,12 @@ impl Grid {
         &self.state
     }
 
-    /// Gives the cells back.
+    /// Converts the grid back to its cells.
     pub fn into_state(self) -> State {
         self.state
     }
 
-    /// Whether a cell is known to be all zeros, without a look at its values.
+    /// Whether a cell is known to be all zeros, without reading its values.
     #[inline]
     pub(crate) fn is_empty_at(&self, cell: usize) -> bool {
         self.occupied.get(cell) == Some(&0)
@@ -71,10 +80,10 @@ impl Grid {
     }
 }
 
-/// Working memory of a thread; any engine and any grid may use it in turn.
+/// Working memory of one thread. It can be reused with any engine and grid.
 #[derive(Default)]
 pub struct Scratch {
-    /// 1 where the 3x3 neighbourhood was mature before the update, and after it.
+    /// 1 where the 3x3 neighbourhood has a mature cell before the update, and after it.
     before: Vec<u8>,
     after: Vec<u8>,
     /// 1 where a cell is mature after the update.
@@ -84,20 +93,20 @@ pub struct Scratch {
     block: Block,
 }
 
-/// Hears of every cell that a tick changes, with its values until then.
+/// Receives every cell that a tick changes, with its previous values.
 pub(crate) trait Record {
-    /// A wound zeroes the cell, before all else.
+    /// A wound zeroes the cell, before everything else.
     fn wounds(&mut self, cell: usize, old: &[f32]);
-    /// The cell fires, and lives on with new values: zeros if they were not finite, and it `exploded`.
+    /// The cell fires, survives and gets new values. If they are not finite, they become zeros and
+    /// `exploded` is true.
     fn updates(&mut self, cell: usize, old: &[f32], exploded: bool);
-    /// The cell dies, and becomes zeros.
+    /// The cell dies and becomes zeros.
     fn dies(&mut self, cell: usize, old: &[f32]);
-    /// The tick is done; `live` has a 1 for each cell that lives on. Not called for rules without
-    /// a life mask.
+    /// The tick is done. `live` has a 1 for each surviving cell. Not called for rules without a life mask.
     fn lives(&mut self, live: &[u8]);
 }
 
-/// Nobody listens.
+/// Records nothing.
 impl Record for () {
     fn wounds(&mut self, _: usize, _: &[f32]) {}
     fn updates(&mut self, _: usize, _: &[f32], _: bool) {}
@@ -105,12 +114,12 @@ impl Record for () {
     fn lives(&mut self, _: &[u8]) {}
 }
 
-/// Cells whose update is computed, and their new values.
+/// The cells whose updates are computed, and their new values.
 #[derive(Default)]
 struct Updates {
     cells: Vec<u32>,
     values: Vec<f32>,
-    /// Those of them whose new values were not finite, in order; as a rule, none.
+    /// The cells whose new values were not finite, in ascending order. Usually empty.
     exploded: Vec<u32>,
 }
 
@@ -127,18 +136,18 @@ impl Default for Block {
 }
 
 impl Engine {
-    /// Packs a model's weights for the best instructions that this machine has.
+    /// Packs a model's weights for the best instruction set of this machine.
     pub fn new(model: &Model) -> Self {
         Self::with_isa(model, Isa::best())
     }
 
-    /// Packs a model's weights for instructions of choice; those that the machine lacks fall back
-    /// to [`Isa::Portable`].
+    /// Packs a model's weights for the given instruction set. Falls back to [`Isa::Portable`] if
+    /// this machine does not support it.
     pub fn with_isa(model: &Model, isa: Isa) -> Self {
         Self::packed(model.rule(), model.weights(), isa)
     }
 
-    /// Packs weights that fit the rule.
+    /// Packs weights that match the rule.
     pub(crate) fn packed(rule: &Rule, weights: &Weights, isa: Isa) -> Self {
         Self {
             isa: if isa.is_available() { isa } else { Isa::Portable },
@@ -153,18 +162,19 @@ impl Engine {
         }
     }
 
-    /// The instructions in use.
+    /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// Values of a row of the output layer, padded.
+    /// The padded width of an output row.
     #[cfg(feature = "train")]
     pub(super) fn output_width(&self) -> usize {
         self.output.padded_outputs
     }
 
-    /// Takes cells in. `None` if they have another number of channels than the model, or there are none.
+    /// Prepares cells for stepping. Returns `None` if their number of channels differs from the
+    /// model's, or if there are no cells.
     pub fn grid(&self, state: State) -> Option<Grid> {
         (state.channels() == self.channels && !state.values().is_empty()).then(|| {
             let mature = match self.alive {
@@ -181,12 +191,13 @@ impl Engine {
         })
     }
 
-    /// One tick: the wound, if any, then the rule. The mask must be made for the grid's size.
+    /// Advances the grid by one tick: zeroes the cells of `wound`, if any, then applies the rule.
+    /// The mask must match the grid's size.
     pub fn step(&self, grid: &mut Grid, scratch: &mut Scratch, tick: Tick, wound: Option<&CellMask>) {
         self.step_recorded(grid, scratch, tick, wound, &mut ());
     }
 
-    /// As [`Engine::step`]; the record hears of every cell that changes.
+    /// Like [`Engine::step`], and reports every changed cell to `record`.
     pub(crate) fn step_recorded(
         &self,
         grid: &mut Grid,
@@ -206,14 +217,13 @@ impl Engine {
         }
     }
 
-    /// Cells that are zeros for good, instead of those until now: they never fire. The mask must be made
-    /// for the grid's size.
+    /// Replaces the dead ground: cells that stay zero and never fire. The mask must match the grid's size.
     pub fn set_dead_ground(&self, grid: &mut Grid, mask: CellMask) {
         self.wound(grid, &mask, &mut ());
         grid.dead_ground = Some(mask).filter(|mask| !mask.is_empty());
     }
 
-    /// Makes each empty cell of a mask a seed, but for dead ground. The mask must be made for the grid's size.
+    /// Turns each empty cell of a mask into a seed, except on dead ground. The mask must match the grid's size.
     pub fn sow(&self, grid: &mut Grid, mask: &CellMask) {
         let mut fertile = mask.clone();
         if let Some(dead) = &grid.dead_ground {
@@ -247,7 +257,7 @@ impl Engine {
         self.firing.fires(cell as u32, key) && !grid.is_dead_ground(cell)
     }
 
-    /// Textures: every cell lives.
+    /// Steps a rule without a life mask (a texture), where every cell lives.
     fn step_unmasked(
         &self,
         grid: &mut Grid,
@@ -293,7 +303,7 @@ impl Engine {
         }
         dilate(mature, size, self.boundary, rows, after);
 
-        // Cells that only a doomed neighbour's update can still save.
+        // These cells survive only if the update of a doomed neighbour makes that neighbour mature.
         let computed = updates.cells.len();
         rows.clear();
         rows.extend(before.iter().zip(after.iter()).map(|(before, after)| before & !after));
@@ -320,7 +330,7 @@ impl Engine {
             record.updates(cell, values, updates.has_exploded(cell));
             values.copy_from_slice(new);
         }
-        // From here on, `before` says which cells live on, and `after` which ones have died.
+        // From here on, `before` marks the cells that survive, and `after` those that have died.
         for (((before, after), mature), occupied) in
             before.iter_mut().zip(after.iter_mut()).zip(mature.iter_mut()).zip(&mut grid.occupied)
         {
@@ -338,7 +348,7 @@ impl Engine {
         record.lives(&grid.occupied);
     }
 
-    /// The new values of `updates.cells`, from the one numbered `first` on.
+    /// Computes the new values of `updates.cells[first..]`.
     fn compute(
         &self,
         state: &State,
@@ -354,11 +364,11 @@ impl Engine {
         let (cells, values) = (&updates.cells[first..], &mut updates.values[first * self.channels..]);
         let exploded = &mut updates.exploded;
         match self.isa {
-            // SAFETY: every machine has these.
+            // SAFETY: every CPU of this target has these instructions.
             Isa::Portable => unsafe {
                 self.compute_with::<Quad, 4, 3>(state, rotation, block, cells, values, exploded)
             },
-            // SAFETY: `with_isa` checked that this machine has the instructions.
+            // SAFETY: `Engine::packed` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { self.compute_avx2(state, rotation, block, cells, values, exploded) },
             // SAFETY: as above.
@@ -378,7 +388,7 @@ impl Engine {
         values: &mut [f32],
         exploded: &mut Vec<u32>,
     ) {
-        // SAFETY: the instructions are enabled here.
+        // SAFETY: this function enables the instructions.
         unsafe { self.compute_with::<__m256, 2, 6>(state, rotation, block, cells, values, exploded) }
     }
 
@@ -393,14 +403,15 @@ impl Engine {
         values: &mut [f32],
         exploded: &mut Vec<u32>,
     ) {
-        // SAFETY: the instructions are enabled here.
+        // SAFETY: this function enables the instructions.
         unsafe { self.compute_with::<__m512, 1, 12>(state, rotation, block, cells, values, exploded) }
     }
 
-    /// Perception, the two layers and the addition, in tiles of `ROWS` cells by `PER` vectors.
+    /// Applies perception and the two layers, and adds the update, in tiles of `ROWS` cells by
+    /// `PER` vectors.
     ///
     /// # Safety
-    /// The machine has the vector's instructions.
+    /// The CPU must support the vector's instructions.
     #[inline(always)]
     unsafe fn compute_with<V: Vector, const PER: usize, const ROWS: usize>(
         &self,
@@ -418,7 +429,7 @@ impl Engine {
             for (&cell, features) in cells.iter().zip(features.iter_mut()) {
                 self.perception.cell(state, cell as usize, rotation, features);
             }
-            // SAFETY: the caller's.
+            // SAFETY: upheld by the caller.
             unsafe {
                 self.hidden.apply::<V, PER, ROWS, true>(cells.len(), features, hidden);
                 self.output.apply::<V, PER, ROWS, false>(cells.len(), hidden, delta);

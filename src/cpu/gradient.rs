@@ -1,8 +1,15 @@
-//! The engine in reverse: gradients through all ticks of a run.
+//! Backpropagation through the engine: gradients through all ticks of a run.
 //!
-//! Only what changed is kept, and the rest is computed again: the states are restored from the old
-//! values of the cells that fired, died or were wounded, and features and hidden units are
-//! recomputed for cells that live and fired. All others pass their gradient on, or, dead, none.
+//! The forward pass records which cells changed, their old values, and which cells survived. For
+//! each tick, from the last to the first, the backward pass:
+//!
+//! 1. Restores the old values of the cells that were updated or died.
+//! 2. Zeroes the gradient of dead cells, and of cells whose update was not finite.
+//! 3. Recomputes the features and hidden units of the cells that fired and survived. Adds to the
+//!    gradient of the weights, and to the gradients of the neighbouring cells.
+//! 4. Zeroes the gradient of the wounded cells and restores their old values.
+//!
+//! All other cells pass their gradient on unchanged.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
@@ -15,19 +22,19 @@ use super::{
 };
 use crate::rule::{CellMask, State, Weights};
 
-/// What is needed to go back through a run.
+/// A recorded run, for [`Gradients::backward`].
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
     ticks: Vec<TickMarks>,
-    /// Cells that changed, tick by tick: the wounded, the updated, the dead.
+    /// The cells that changed in each tick: wounded, then updated, then dead.
     cells: Vec<u32>,
-    /// Their values until then.
+    /// Their previous values.
     old: Vec<f32>,
-    /// A bit for each cell and tick: whether it lived on. Empty for rules without a life mask.
+    /// One bit per cell and tick: whether the cell survived. Empty for rules without a life mask.
     live: Vec<u64>,
 }
 
-/// One tick of a tape: where its cells end.
+/// One tick of a tape. `wounded`, `updated` and `died` are the ends of its ranges in `Tape::cells`.
 #[derive(Clone, Copy, Debug)]
 struct TickMarks {
     tick: Tick,
@@ -36,7 +43,7 @@ struct TickMarks {
     died: usize,
 }
 
-/// Marks a cell whose update was not finite: it became zeros, and owes nothing.
+/// Flags a cell whose update was not finite. It became zeros, so it has no gradient.
 const EXPLODED: u32 = 1 << 31;
 
 impl Record for Tape {
@@ -73,7 +80,7 @@ impl Tape {
         self.old.extend_from_slice(old);
     }
 
-    /// Forgets the run; the memory is kept.
+    /// Clears the run but keeps the memory.
     pub fn clear(&mut self) {
         self.ticks.clear();
         self.cells.clear();
@@ -81,19 +88,19 @@ impl Tape {
         self.live.clear();
     }
 
-    /// Cells whose update was computed, all ticks together.
+    /// The number of recorded cell updates, over all ticks.
     pub fn updates(&self) -> usize {
         self.ticks.iter().map(|marks| marks.updated - marks.wounded).sum()
     }
 
-    /// Bytes that the run takes.
+    /// The size of the run in bytes.
     pub fn bytes(&self) -> usize {
         self.cells.len() * 4 + self.old.len() * 4 + self.live.len() * 8 + self.ticks.len() * size_of::<TickMarks>()
     }
 }
 
 impl Engine {
-    /// As [`Engine::step`], and notes on the tape what is needed to go back.
+    /// Like [`Engine::step`], and records the tick on the tape.
     pub fn step_on_tape(
         &self,
         grid: &mut Grid,
@@ -108,31 +115,32 @@ impl Engine {
     }
 }
 
-/// A model made ready to go back. Share it among threads.
+/// A model packed for backpropagation. It can be shared among threads.
 pub struct Gradients<'a> {
     engine: &'a Engine,
     hidden_transposed: Dense,
     output_transposed: Dense,
 }
 
-/// Sums and working memory of one run; rows are padded.
+/// Sums and working memory of one run. Rows are padded.
 struct Work {
     hidden_weight: Vec<f32>,
     hidden_bias: Vec<f32>,
     output_weight: Vec<f32>,
     output_bias: Vec<f32>,
-    /// Of a block of cells: what they perceive, think and change, and the gradients of those.
+    /// For a block of cells: the features, the hidden units, and the gradients of features, hidden
+    /// units and updates.
     features: Box<Rows>,
     hidden: Box<Rows>,
     d_features: Box<Rows>,
     d_hidden: Box<Rows>,
     d_delta: Box<Rows>,
-    /// The gradients of all that fired in a tick: they are read before any is added to.
+    /// The gradients of all updates of a tick. They are copied before any gradient is added to.
     owed: Vec<f32>,
 }
 
 impl<'a> Gradients<'a> {
-    /// Packs the weights of the engine's model the other way round.
+    /// Packs the transposed weights of the engine's model.
     pub fn new(engine: &'a Engine, weights: &Weights) -> Self {
         Self {
             engine,
@@ -141,9 +149,11 @@ impl<'a> Gradients<'a> {
         }
     }
 
-    /// Goes back through a run. `state` is the one it ended in, and becomes the one it began with;
-    /// `gradient` is that of the loss with respect to the one, and becomes that with respect to the
-    /// other. Returns the gradient with respect to the weights, laid out as they are.
+    /// Propagates a gradient back through a run.
+    ///
+    /// `state` is the final state of the run, and becomes its initial state. `gradient` is the
+    /// gradient of the loss with respect to the final state, and becomes that with respect to the
+    /// initial state. Returns the gradient with respect to the weights, in their layout.
     pub fn backward(&self, tape: &Tape, state: &mut State, gradient: &mut [f32]) -> Weights {
         assert_eq!(gradient.len(), state.values().len(), "a gradient has the shape of its state");
         let mut work = self.work();
@@ -154,7 +164,7 @@ impl<'a> Gradients<'a> {
         for (index, marks) in tape.ticks.iter().enumerate().rev() {
             let begin = index.checked_sub(1).map_or(0, |before| tape.ticks[before].died);
             restore(state, &tape.cells[marks.wounded..marks.died], &tape.old[marks.wounded * n..]);
-            // The dead owe nothing for what they were.
+            // The result does not depend on the previous values of a dead cell.
             for (word, live) in
                 tape.live.iter().skip(index * words).take(words).enumerate().filter(|(_, w)| **w != u64::MAX)
             {
@@ -167,7 +177,7 @@ impl<'a> Gradients<'a> {
                 if cell & EXPLODED == 0 {
                     updated.push(cell);
                 } else {
-                    // It has no part in what follows either: its hidden units may be infinite.
+                    // Leave it out of the products below too: its hidden units may be infinite.
                     gradient[(cell & !EXPLODED) as usize * n..][..n].fill(0.0);
                 }
             }
@@ -220,9 +230,9 @@ impl<'a> Gradients<'a> {
         work: &mut Work,
     ) {
         match self.engine.isa {
-            // SAFETY: every machine has these.
+            // SAFETY: every CPU of this target has these instructions.
             Isa::Portable => unsafe { self.tick_with::<Quad, 4, 3>(state, rotation, updated, gradient, work) },
-            // SAFETY: `Engine::with_isa` checked that this machine has the instructions.
+            // SAFETY: `Engine::packed` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { self.tick_avx2(state, rotation, updated, gradient, work) },
             // SAFETY: as above.
@@ -241,7 +251,7 @@ impl<'a> Gradients<'a> {
         gradient: &mut [f32],
         work: &mut Work,
     ) {
-        // SAFETY: the instructions are enabled here.
+        // SAFETY: this function enables the instructions.
         unsafe { self.tick_with::<__m256, 2, 6>(state, rotation, updated, gradient, work) }
     }
 
@@ -255,14 +265,14 @@ impl<'a> Gradients<'a> {
         gradient: &mut [f32],
         work: &mut Work,
     ) {
-        // SAFETY: the instructions are enabled here.
+        // SAFETY: this function enables the instructions.
         unsafe { self.tick_with::<__m512, 1, 12>(state, rotation, updated, gradient, work) }
     }
 
-    /// One tick back, in tiles of `ROWS` by `PER` vectors.
+    /// Propagates one tick back, in tiles of `ROWS` by `PER` vectors.
     ///
     /// # Safety
-    /// The machine has the vector's instructions.
+    /// The CPU must support the vector's instructions.
     #[inline(always)]
     unsafe fn tick_with<V: Vector, const PER: usize, const ROWS: usize>(
         &self,
@@ -291,14 +301,14 @@ impl<'a> Gradients<'a> {
             for (d_delta, owed) in d_delta.iter_mut().zip(owed.chunks_exact(n)) {
                 d_delta[..n].copy_from_slice(owed);
             }
-            // SAFETY: the caller's; so below.
+            // SAFETY: upheld by the caller, here and below.
             unsafe {
                 layer.apply::<V, PER, ROWS, true>(rows, features, hidden);
                 self.output_transposed.apply::<V, PER, ROWS, false>(rows, d_delta, d_hidden);
             }
             for (d_hidden, hidden) in d_hidden.iter_mut().zip(hidden.iter()).take(rows) {
                 for (d_hidden, hidden) in d_hidden[..width].iter_mut().zip(&hidden[..width]) {
-                    // A choice instead of a factor becomes a masked store, which is slow.
+                    // Multiply, because a conditional compiles to a masked store, which is slow.
                     *d_hidden *= f32::from(u8::from(*hidden > 0.0));
                 }
             }
@@ -318,7 +328,7 @@ impl<'a> Gradients<'a> {
     }
 }
 
-/// Gives cells their old values back.
+/// Restores the previous values of cells.
 fn restore(state: &mut State, cells: &[u32], old: &[f32]) {
     let n = state.channels();
     for (&cell, old) in cells.iter().zip(old.chunks_exact(n)) {

@@ -1,21 +1,22 @@
-//! Which vector instructions this machine has, asked at run time.
+//! Detects at run time which vector instructions this machine supports.
 
-/// A set of vector instructions that the engine has a build of its kernel for.
+/// A set of vector instructions that the engine's kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Isa {
-    /// What the crate was compiled for: SSE2 on x86-64, NEON on AArch64, SIMD128 or scalar on WebAssembly.
+    /// The instructions that the crate was compiled for: SSE2 on x86-64, NEON on AArch64, SIMD128
+    /// or scalar on WebAssembly.
     Portable,
     /// 8 lanes with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// 16 lanes.
+    /// 16 lanes with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
 
 impl Isa {
-    /// All that this machine can run, the best last.
+    /// All sets that this machine supports, the best last.
     pub fn available() -> Vec<Self> {
         let mut all = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
@@ -30,12 +31,12 @@ impl Isa {
         all
     }
 
-    /// The best that this machine can run.
+    /// The best set that this machine supports.
     pub fn best() -> Self {
         Self::available().pop().unwrap_or(Self::Portable)
     }
 
-    /// Whether this machine can run it.
+    /// Whether this machine supports it.
     pub fn is_available(self) -> bool {
         Self::available().contains(&self)
     }

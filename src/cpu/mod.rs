@@ -1,6 +1,7 @@
-//! The rule on the CPU: a plain oracle, and a fast engine that is held to it.
+//! Runs the rule on the CPU: a plain reference implementation ([`oracle_step`]), and a fast [`Engine`]
+//! that is tested against it.
 //!
-//! It can be used without Bevy:
+//! Both work without Bevy:
 //!
 //! ```
 //! use bevy_nca::{
@@ -46,20 +47,20 @@ pub use peak::peak_flops;
 
 use crate::rule;
 
-/// What a tick of one sprite depends on besides its cells.
+/// The inputs of a sprite's tick besides its cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tick {
-    /// The tick's number, counted from the seed's, 0.
+    /// The number of the tick. The seed's tick is 0.
     pub tick: u32,
     /// The seed of the sprite's noise.
     pub seed: u32,
-    /// By how much the perceived gradients are rotated, in radians; see the article's
-    /// experiment 4. Without effect on rules that do not perceive both gradients.
+    /// The angle by which the perceived gradients are rotated, in radians; see the article's
+    /// experiment 4. It has no effect on rules that do not perceive both gradients.
     pub angle: f32,
 }
 
 impl Tick {
-    /// Cosine and sine of the angle, if there is anything to rotate by.
+    /// The cosine and sine of the angle; `None` if it is 0.
     fn rotation(&self) -> Option<(f32, f32)> {
         (self.angle != 0.0).then(|| rule::rotation(self.angle))
     }

@@ -1,10 +1,10 @@
-//! The rule as plainly as it can be said. Slow; every other engine is tested against it.
+//! The reference implementation of the rule: plain and slow. Every other engine is tested against it.
 
 use super::Tick;
 use crate::rule::{Alive, Boundary, CellMask, Kernel, Model, State, tick_key};
 
-/// One tick of one grid. `state` must have the model's number of channels, and zeros in dead ground,
-/// whose cells never fire.
+/// Advances one grid by one tick. `state` must have the model's number of channels. Cells in
+/// `dead_ground` never fire, and must be zero in `state`.
 pub fn step(model: &Model, state: &State, tick: Tick, dead_ground: Option<&CellMask>) -> State {
     let (rule, weights) = (model.rule(), model.weights());
     let (firing, key) = (rule.firing(), tick_key(tick.tick, tick.seed));
@@ -16,7 +16,7 @@ pub fn step(model: &Model, state: &State, tick: Tick, dead_ground: Option<&CellM
                 .map(|j| {
                     let sum = (0..features.len()).map(|i| features[i] * weights.hidden_weight[i * rule.hidden + j]);
                     let sum = sum.sum::<f32>() + weights.hidden_bias[j];
-                    // Not `max`, which would lose a NaN.
+                    // Not `max`, which would turn a NaN into 0.
                     if sum < 0.0 { 0.0 } else { sum }
                 })
                 .collect();
@@ -46,7 +46,7 @@ pub fn step(model: &Model, state: &State, tick: Tick, dead_ground: Option<&CellM
     new
 }
 
-/// The cell at an offset of at most one cell, if the boundary has one there.
+/// The cell at an offset of -1, 0 or 1 on each axis; `None` beyond a zero boundary.
 fn neighbour(state: &State, boundary: Boundary, x: usize, y: usize, dx: isize, dy: isize) -> Option<&[f32]> {
     state.cell(boundary.shift(x, dx, state.width())?, boundary.shift(y, dy, state.height())?)
 }
@@ -78,7 +78,7 @@ fn perceive(model: &Model, state: &State, tick: Tick, x: usize, y: usize) -> Vec
     features
 }
 
-/// For each cell, whether some cell of its 3x3 neighbourhood is above the threshold.
+/// For each cell, whether any cell of its 3x3 neighbourhood is above the threshold.
 fn living(alive: Alive, boundary: Boundary, state: &State) -> Vec<bool> {
     let mature = |x, y, dx, dy| {
         neighbour(state, boundary, x, y, dx, dy).is_some_and(|cell| cell[alive.channel] > alive.threshold)

@@ -1,4 +1,4 @@
-//! The most multiply-adds that this machine can do: what the engine's speed is held against.
+//! Measures the peak multiply-add rate of this machine, which the engine's speed is compared with.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
@@ -9,27 +9,27 @@ use super::{
     vector::{Quad, Vector},
 };
 
-/// Rounds of one measurement: some milliseconds.
+/// Rounds per measurement, which takes roughly a millisecond.
 const ROUNDS: u32 = 200_000;
-/// Independent sums, so that none waits for its last multiply-add.
+/// The number of independent sums, so that none waits for its last multiply-add.
 const SUMS: usize = 12;
 
-/// Floating-point operations a second of one thread that does nothing but multiply and add in
-/// registers, with the instructions given; a multiply-add counts as two. Where the machine lacks
-/// them, those of the portable ones.
+/// Floating-point operations per second of one thread that only multiplies and adds in registers,
+/// with the given instructions. A multiply-add counts as two operations. Falls back to
+/// [`Isa::Portable`] if this machine does not support the instructions.
 pub fn peak_flops(isa: Isa) -> f64 {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the machine was just asked; so below.
+        // SAFETY: `is_available` has checked the instructions, here and below.
         Isa::Avx2 if isa.is_available() => fastest::<__m256>(|| unsafe { spin_avx2() }),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if isa.is_available() => fastest::<__m512>(|| unsafe { spin_avx512() }),
-        // SAFETY: every machine has these.
+        // SAFETY: every CPU of this target has these instructions.
         _ => fastest::<Quad>(|| unsafe { spin::<Quad>() }),
     }
 }
 
-/// The best of a few measurements.
+/// The best of eight measurements.
 fn fastest<V: Vector>(spin: impl Fn()) -> f64 {
     let operations = 2.0 * f64::from(ROUNDS) * (SUMS * V::LANES) as f64;
     let seconds = (0..8).map(|_| {
@@ -43,22 +43,22 @@ fn fastest<V: Vector>(spin: impl Fn()) -> f64 {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn spin_avx2() {
-    // SAFETY: the instructions are enabled here.
+    // SAFETY: this function enables the instructions.
     unsafe { spin::<__m256>() }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn spin_avx512() {
-    // SAFETY: the instructions are enabled here.
+    // SAFETY: this function enables the instructions.
     unsafe { spin::<__m512>() }
 }
 
 /// # Safety
-/// The machine has the vector's instructions.
+/// The CPU must support the vector's instructions.
 #[inline(always)]
 unsafe fn spin<V: Vector>() {
-    // SAFETY: the caller's.
+    // SAFETY: upheld by the caller.
     unsafe {
         let (factor, term) = (V::splat(black_box(0.999)), V::splat(black_box(0.001)));
         let mut sums = [term; SUMS];

@@ -1,17 +1,17 @@
-//! Perception of single cells: their 3x3 neighbourhood under the rule's kernels.
+//! Perception of single cells: the rule's kernels, applied to the 3x3 neighbourhood.
 
 use super::vector::{Quad, Vector};
 use crate::rule::{Boundary, Kernel, Rule, State};
 
-/// What perceiving takes, settled once a model.
+/// The perception of a rule, prepared once per model.
 pub(super) struct Perception {
     channels: usize,
     boundary: Boundary,
     kernels: Vec<Kernel>,
-    /// The features at which the two gradients start, if both are perceived.
+    /// The features at which the x and y gradients start, if both are perceived.
     gradients: Option<(usize, usize)>,
-    /// For each neighbour, row by row: the features in which it has a part, by where they start,
-    /// and its weight.
+    /// For each neighbour, row by row: the start of each feature range that it contributes to, and
+    /// its weight there.
     #[cfg(feature = "train")]
     parts: [Vec<(usize, f32)>; 9],
 }
@@ -56,15 +56,15 @@ impl Perception {
         let (n, Some((gx, gy))) = (self.channels, self.gradients) else { return };
         let (first, second) = features.split_at_mut(gx.max(gy));
         let (low, high) = (&mut first[gx.min(gy)..][..n], &mut second[..n]);
-        // `high` is the y gradient, unless the kernels come the other way round.
+        // `high` is the y gradient, unless the kernels are in reverse order.
         let sin = if gx < gy { sin } else { -sin };
         for (a, b) in low.iter_mut().zip(high) {
             (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
         }
     }
 
-    /// The transpose of [`Self::cell`]: adds what a cell's features owe to the cells around it.
-    /// `features` is used up.
+    /// The transpose of [`Self::cell`]: adds the gradient of a cell's features to the gradient of
+    /// the cells around it. Overwrites `features`.
     #[cfg(feature = "train")]
     #[inline(always)]
     pub(super) fn spread(
@@ -95,7 +95,7 @@ impl Perception {
             for &(start, weight) in parts {
                 let features = &features[start..][..n];
                 for quad in (0..n).step_by(4) {
-                    // SAFETY: both have `n` values, a multiple of 4; every machine has quads.
+                    // SAFETY: both have `n` values, a multiple of 4. Every CPU of this target supports `Quad`.
                     unsafe {
                         let out = out.as_mut_ptr().add(quad);
                         let owed = Quad::load(features.as_ptr().add(quad));
@@ -106,7 +106,7 @@ impl Perception {
         }
     }
 
-    /// The 3x3 neighbourhood, row by row; zeros beyond a zero boundary.
+    /// The 3x3 neighbourhood, row by row, with zeros beyond a zero boundary.
     #[inline(always)]
     fn around<'a>(&self, state: &'a State, index: usize) -> [&'a [f32]; 9] {
         static ZEROS: [f32; 32] = [0.0; 32];
@@ -127,11 +127,11 @@ impl Perception {
     }
 }
 
-/// `(high - low) / 8` of the cells `[low; 3, high; 3]`, the middle one of each three counted twice.
+/// Computes `(high - low) / 8` of the cells `[low; 3, high; 3]`. The middle cell of each three counts twice.
 #[inline(always)]
 fn sobel(out: &mut [f32], cells: [&[f32]; 6]) {
     quads(out, cells, |[l0, l1, l2, h0, h1, h2]| {
-        // SAFETY: every machine has quads.
+        // SAFETY: every CPU of this target supports `Quad`.
         unsafe {
             let minus = Quad::splat(-1.0);
             let (d0, d1, d2) = (h0.add_product(l0, minus), h1.add_product(l1, minus), h2.add_product(l2, minus));
@@ -140,11 +140,11 @@ fn sobel(out: &mut [f32], cells: [&[f32]; 6]) {
     });
 }
 
-/// Of the corners, the edges and the centre.
+/// Applies the Laplacian to the four corners, the four edges and the centre.
 #[inline(always)]
 fn laplacian(out: &mut [f32], cells: [&[f32]; 9]) {
     quads(out, cells, |[nw, ne, sw, se, n, s, w, e, center]| {
-        // SAFETY: every machine has quads.
+        // SAFETY: every CPU of this target supports `Quad`.
         unsafe {
             let corners = nw.add(ne).add(sw.add(se));
             let edges = n.add(s).add(w.add(e));
@@ -154,13 +154,13 @@ fn laplacian(out: &mut [f32], cells: [&[f32]; 9]) {
     });
 }
 
-/// Sets four channels of `out` at a time from the same channels of some cells.
+/// Computes `out` four channels at a time, from the same channels of `cells`.
 #[inline(always)]
 fn quads<const N: usize>(out: &mut [f32], cells: [&[f32]; N], f: impl Fn([Quad; N]) -> Quad) {
     let n = out.len();
     assert!(n.is_multiple_of(4) && cells.iter().all(|cell| cell.len() == n));
     for quad in (0..n).step_by(4) {
-        // SAFETY: all have `n` values, a multiple of 4; every machine has quads.
+        // SAFETY: all have `n` values, a multiple of 4. Every CPU of this target supports `Quad`.
         unsafe {
             let mut values = [Quad::splat(0.0); N];
             for (value, cell) in values.iter_mut().zip(cells) {

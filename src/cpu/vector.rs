@@ -1,55 +1,54 @@
-//! Vectors of f32, one type for each set of instructions.
+//! Vectors of f32, one type per instruction set.
 //!
-//! The dense layers are written once over [`Vector`]. Every method is inlined into a function that
-//! has the instructions enabled; left to find vectors in plain loops, the compiler does so at its
-//! own mood.
+//! The dense layers are written once, generic over [`Vector`]. Every method is inlined into a
+//! function that enables the instructions. The compiler does not vectorize plain loops reliably.
 
-/// Some f32 side by side.
+/// A SIMD vector of f32.
 pub(super) trait Vector: Copy {
-    /// How many.
+    /// The number of lanes.
     const LANES: usize;
 
-    /// All lanes the same.
+    /// Sets all lanes to the same value.
     ///
     /// # Safety
-    /// The machine has the instructions; so for all methods.
+    /// The CPU must support the instructions. This applies to all methods.
     unsafe fn splat(value: f32) -> Self;
 
-    /// From memory.
+    /// Loads the lanes from memory.
     ///
     /// # Safety
-    /// As many values as there are lanes can be read from there.
+    /// `from` must be valid for reading as many values as there are lanes.
     unsafe fn load(from: *const f32) -> Self;
 
-    /// To memory.
+    /// Stores the lanes to memory.
     ///
     /// # Safety
-    /// As many values as there are lanes can be written there.
+    /// `to` must be valid for writing as many values as there are lanes.
     unsafe fn store(self, to: *mut f32);
 
-    /// Lane by lane.
+    /// Adds lane by lane.
     ///
     /// # Safety
-    /// The machine has the instructions.
+    /// The CPU must support the instructions.
     unsafe fn add(self, other: Self) -> Self;
 
-    /// Lane by lane.
+    /// Multiplies lane by lane.
     ///
     /// # Safety
-    /// The machine has the instructions.
+    /// The CPU must support the instructions.
     unsafe fn multiply(self, other: Self) -> Self;
 
-    /// `self + a * b`, rounded once where the instructions can.
+    /// Computes `self + a * b`, rounded once if the instructions include fused multiply-add.
     ///
     /// # Safety
-    /// The machine has the instructions.
+    /// The CPU must support the instructions.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 }
 
-/// Four lanes that every machine of this kind has: as many as the channels of a cell are a multiple of.
+/// Four lanes, available on every CPU of this target. The number of channels per cell is a multiple of four.
 #[cfg(target_arch = "x86_64")]
 pub(super) type Quad = std::arch::x86_64::__m128;
-/// Four lanes that every machine of this kind has: as many as the channels of a cell are a multiple of.
+/// Four lanes, available on every CPU of this target. The number of channels per cell is a multiple of four.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) type Quad = Plain;
 
@@ -69,13 +68,13 @@ impl Vector for Plain {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: upheld by the caller.
         Self(unsafe { from.cast::<[f32; 4]>().read() })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller's.
+        // SAFETY: upheld by the caller.
         unsafe { to.cast::<[f32; 4]>().write(self.0) }
     }
 
@@ -113,7 +112,7 @@ mod x86 {
 
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
-                    // SAFETY: the caller's; so below.
+                    // SAFETY: upheld by the caller, here and below.
                     unsafe { $splat(value) }
                 }
 
@@ -145,10 +144,10 @@ mod x86 {
         };
     }
 
-    /// Without fused multiply-add: the instructions that every x86-64 has.
+    /// Multiplies and adds without FMA, which not every x86-64 CPU has.
     #[inline(always)]
     unsafe fn multiply_then_add(a: __m128, b: __m128, sum: __m128) -> __m128 {
-        // SAFETY: the caller's.
+        // SAFETY: upheld by the caller.
         unsafe { _mm_add_ps(_mm_mul_ps(a, b), sum) }
     }
 

@@ -1,4 +1,4 @@
-//! What the mouse does to sprites in the world.
+//! The brush, which the mouse applies to sprites in the world.
 
 use std::f32::consts::TAU;
 
@@ -15,20 +15,20 @@ use crate::{
     sprite::{NcaBlast, NcaHeal, NcaWound},
 };
 
-/// A tool, and how it is held. Lengths are in world units.
+/// A tool and its settings. Lengths are in world units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NcaBrush {
     /// Default [`NcaTool::Circle`].
     pub tool: NcaTool,
-    /// Its width; default 60.
+    /// The width; default 60.
     pub size: f32,
-    /// By how much it is turned, in radians; default 0.
+    /// The rotation in radians; default 0.
     pub angle: f32,
-    /// The probability that a cell is killed, 0 to 1, at each frame in which the button is held; default 1.
+    /// The probability that a cell is killed, 0 to 1, in each frame in which the button is held; default 1.
     pub strength: f32,
-    /// How wide an edge that fades out; default 0.
+    /// The width of the soft edge; default 0.
     pub softness: f32,
-    /// What it kills never grows back, unless it is healed; default false.
+    /// Whether killed cells become scars, which do not grow back until they are healed; default false.
     pub scars: bool,
 }
 
@@ -38,36 +38,34 @@ impl Default for NcaBrush {
     }
 }
 
-/// What a brush does where the mouse is pressed and drawn.
+/// The effect of a brush where the mouse is pressed and dragged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NcaTool {
-    /// Nothing: the mouse is the game's.
+    /// No effect: the mouse is left to the game.
     Off,
-    /// Wounds in a circle.
+    /// Wounds a circle.
     #[default]
     Circle,
-    /// In a rectangle, twice as wide as high.
+    /// Wounds a rectangle, twice as wide as high.
     Rectangle,
-    /// Along the way of the mouse.
+    /// Wounds along the path of the mouse.
     Cut,
-    /// In a triangle.
+    /// Wounds a triangle.
     Triangle,
-    /// In the shape of a picture: a splash.
+    /// Wounds in the shape of a picture, a splash.
     Splash,
-    /// Scars of the sprite that is looked into may grow again in a circle, and a seed is sown if nothing lives
-    /// there.
+    /// Heals the inspected sprite in a circle: scars may grow again, and empty cells become seeds.
     Heal,
 }
 
 impl NcaTool {
-    /// All of them.
+    /// All tools.
     pub const ALL: [Self; 7] =
         [Self::Off, Self::Circle, Self::Rectangle, Self::Cut, Self::Triangle, Self::Splash, Self::Heal];
 }
 
 impl NcaBrush {
-    /// The wound that is made when the mouse is drawn from a point of the world to another; `None` for tools that
-    /// do not wound.
+    /// The wound of a mouse drag from one world position to another; `None` for tools that do not wound.
     pub fn wound(&self, from: Vec2, to: Vec2) -> Option<NcaWound> {
         let radius = self.size / 2.0;
         let wound = match self.tool {
@@ -86,7 +84,7 @@ impl NcaBrush {
     }
 }
 
-/// A blot with seven arms.
+/// A splash with seven arms.
 fn splash(center: Vec2, size: f32, angle: f32) -> Stencil {
     const SIDE: usize = 48;
     let pixel = |index: usize| {
@@ -98,7 +96,7 @@ fn splash(center: Vec2, size: f32, angle: f32) -> Stencil {
     Stencil { center: center.into(), size: [size, -size], angle, width: SIDE, pixels }
 }
 
-/// Brushes along the way of the mouse.
+/// Applies the brush along the path of the mouse.
 pub(super) fn paint(
     mut commands: Commands,
     inspector: Res<NcaInspector>,
@@ -108,17 +106,17 @@ pub(super) fn paint(
     mut last: Local<Option<(Entity, Vec2)>>,
 ) {
     let from = last.take();
-    // A drag that began in a panel stays there.
+    // A drag that starts in a panel does not paint.
     let begins = mouse.just_pressed(MouseButton::Left);
     let draws = mouse.pressed(MouseButton::Left) && (begins || from.is_some());
     if !inspector.open || !draws || panel.wants_any_pointer_input() {
         return;
     }
-    // The cursor is in one window at most, and there over the viewports of some cameras.
+    // The cursor is in at most one window, where several viewports may overlap.
     let cursors =
         windows.iter().filter_map(|(entity, window, is_primary)| Some((entity, window.cursor_position()?, is_primary)));
     let Some((window, cursor, is_primary)) = cursors.max_by_key(|(entity, _, is_primary)| {
-        // A window keeps telling of the cursor for a moment after it has left.
+        // A window still reports the cursor for a moment after it has left.
         (windows.get(*entity).is_ok_and(|(_, window, _)| window.focused), *is_primary)
     }) else {
         return;
@@ -137,7 +135,7 @@ pub(super) fn paint(
         topmost.and_then(|(entity, camera, stand, _)| Some((entity, camera.viewport_to_world_2d(stand, cursor).ok()?)));
     let Some((camera, to)) = point else { return };
     *last = Some((camera, to));
-    // A stroke does not lead from one camera's world to another's.
+    // A stroke does not continue from one camera to another.
     let from = from.filter(|(of, _)| *of == camera).map_or(to, |(_, from)| from);
     let brush = &inspector.brush;
     if let Some(wound) = brush.wound(from, to) {

@@ -9,18 +9,18 @@ use crate::{
     sprite::{NcaCells, NcaReadCells},
 };
 
-/// The cells that were read last, and the texture that shows them.
+/// The last readback of the cells, and the texture that shows it.
 #[derive(Resource, Default)]
 pub(super) struct ChannelView {
-    /// Whether someone looks.
+    /// Whether the window was drawn since the last request.
     pub(super) shown: bool,
     cells: Option<(Entity, State)>,
-    /// The texture is not what the cells are.
+    /// Whether the cells are newer than the texture.
     stale: bool,
     texture: Option<TextureHandle>,
 }
 
-/// Asks for the sprite's cells, for the next frame.
+/// Requests the cells of the inspected and the recorded sprite, for the next frame.
 pub(super) fn ask(
     mut commands: Commands,
     mut view: ResMut<ChannelView>,
@@ -43,10 +43,10 @@ pub(super) fn on_cells(cells: On<NcaCells>, mut view: ResMut<ChannelView>, inspe
 
 impl ChannelView {
     const COLUMNS: usize = 4;
-    /// The width and height that every GPU and egui allow.
+    /// The maximum width and height of a texture on every GPU and in egui.
     const MOST_PIXELS: usize = 2048;
 
-    /// Each channel: blue below zero, orange above it.
+    /// Shows each channel: blue below zero, orange above it.
     pub(super) fn ui(&mut self, ui: &mut egui::Ui, entity: Entity) {
         self.shown = true;
         let Some((_, state)) = self.cells.as_ref().filter(|(of, _)| *of == entity) else {
@@ -98,7 +98,7 @@ fn extremes(state: &State, channel: usize) -> (f32, f32) {
     values.fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)))
 }
 
-/// All channels, [`ChannelView::COLUMNS`] in a row. Of a large grid, not every cell.
+/// All channels, [`ChannelView::COLUMNS`] per row. A large grid is subsampled.
 fn tiles(state: &State) -> ColorImage {
     let (columns, rows) = (ChannelView::COLUMNS, state.channels().div_ceil(ChannelView::COLUMNS));
     let stride = (columns * state.width()).max(rows * state.height()).div_ceil(ChannelView::MOST_PIXELS);

@@ -16,26 +16,26 @@ use crate::{
     sprite::{NcaCells, NcaModel, NcaRestoreRefused, NcaSaved, NcaSnapshot, NcaTexture},
 };
 
-/// What is being recorded, and what came of it.
+/// The current recording, the last snapshot, and messages to the user.
 #[derive(Resource)]
 pub(super) struct Files {
     reel: Option<Reel>,
-    /// Whose snapshot was asked for.
+    /// The sprite whose snapshot was requested.
     pub(super) asked: Option<Entity>,
     /// The last snapshot.
     pub(super) snapshot: Option<NcaSnapshot>,
-    /// What the user should know.
+    /// The message that the panel shows.
     pub(super) message: String,
-    /// What tasks have to say.
+    /// The messages of background tasks.
     told: (Sender<String>, std::sync::Mutex<Receiver<String>>),
 }
 
-/// A sprite that is being recorded, and its frames so far.
+/// The recording of a sprite.
 struct Reel {
     entity: Entity,
     output: Output,
     recording: Recording,
-    /// The tick of the last frame, and the size of all.
+    /// The tick of the last frame, and the grid size of all frames.
     tick: Option<u32>,
     size: Option<(usize, usize)>,
 }
@@ -48,12 +48,12 @@ impl Default for Files {
 }
 
 impl Files {
-    /// Pixels of a cell, ticks of a frame, and the most frames: half a minute.
+    /// Pixels per side of a cell, ticks per frame, and the maximum number of frames: half a minute.
     const SCALE: u32 = 8;
     const TICKS_A_FRAME: u32 = 2;
     const MOST_FRAMES: usize = 900;
 
-    /// The sprite that is being recorded.
+    /// The recorded sprite.
     pub(super) fn recorded(&self) -> Option<Entity> {
         self.reel.as_ref().map(|reel| reel.entity)
     }
@@ -67,7 +67,7 @@ impl Files {
         self.reel = Some(Reel { entity, output, recording, tick: None, size: None });
     }
 
-    /// Writes the recording beside the game, while it goes on.
+    /// Writes the recording in a background task.
     pub(super) fn write_recording(&mut self, folder: &Path, name: &str) {
         let path = match new_file(folder, name, "gif") {
             Ok(path) => path,
@@ -85,16 +85,16 @@ impl Files {
                 Ok(()) => format!("wrote {}", path.display()),
                 Err(error) => error,
             };
-            // The app may have gone.
+            // The app may have exited.
             let _ = sender.send(told);
         };
         AsyncComputeTaskPool::get_or_init(Default::default).spawn(write).detach();
     }
 }
 
-/// Makes an empty file about a sprite, under a name that was free.
+/// Creates an empty file with an unused name, `NAME-NUMBER.EXTENSION`.
 fn new_file(folder: &Path, name: &str, extension: &str) -> Result<PathBuf, String> {
-    // Names come from files of others, and are no paths.
+    // Names come from model files and must not act as paths.
     let plain: String = name.chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
     let name = if plain.is_empty() { "sprite" } else { &plain };
     for number in 1..u32::MAX {
@@ -108,15 +108,15 @@ fn new_file(folder: &Path, name: &str, extension: &str) -> Result<PathBuf, Strin
     Err(format!("{}: no name is free", folder.display()))
 }
 
-/// A file that could not be written leaves nothing behind.
+/// Removes the file if it could not be written.
 fn or_remove(path: &Path, written: Result<(), String>) -> Result<(), String> {
     written.inspect_err(|_| {
-        // The error that counts is the first one.
+        // Report the first error only.
         let _ = std::fs::remove_file(path);
     })
 }
 
-/// Passes on what tasks have told.
+/// Shows the last message of the background tasks.
 pub(super) fn tell(mut files: ResMut<Files>) {
     let told = files.told.1.get_mut().ok().and_then(|receiver| receiver.try_iter().last());
     if let Some(told) = told {
@@ -126,10 +126,10 @@ pub(super) fn tell(mut files: ResMut<Files>) {
 
 pub(super) fn on_cells(cells: On<NcaCells>, mut files: ResMut<Files>) {
     let Some(reel) = files.reel.as_mut().filter(|reel| reel.entity == cells.entity) else { return };
-    // A sprite that begins anew is younger than it was.
+    // The tick of a reset sprite goes backwards.
     let due = reel.tick.is_none_or(|tick| cells.tick.abs_diff(tick) >= Files::TICKS_A_FRAME);
     let size = (cells.state.width(), cells.state.height());
-    // Frames of another model's grid do not fit the others.
+    // All frames must have the same size. Another model may have another grid.
     if due && *reel.size.get_or_insert(size) == size && reel.recording.len() < Files::MOST_FRAMES {
         reel.recording.push(reel.output, &cells.state);
         reel.tick = Some(cells.tick);

@@ -1,7 +1,7 @@
-//! A panel to look into sprites, and to wound and change them (feature `egui`).
+//! A panel that inspects, wounds and edits sprites (feature `egui`).
 //!
-//! [`NcaInspectorPlugin`] shows a window with the cells of one sprite, channel by channel, its vitals over
-//! time, and what may be changed of it, of its model and of the clock. The mouse brushes wounds.
+//! [`NcaInspectorPlugin`] adds two windows for one sprite. The first shows its vitals over time, and edits the
+//! sprite, its model and the clock. The second shows its cells, channel by channel. The mouse paints wounds.
 
 mod brush;
 mod channels;
@@ -18,8 +18,8 @@ pub use brush::{NcaBrush, NcaTool};
 use self::{channels::ChannelView, files::Files};
 use crate::sprite::{NcaPlugin, NcaTexture, NcaVitals};
 
-/// Adds the panel. Add it after `DefaultPlugins`, beside [`NcaPlugin`], which it needs. It adds
-/// bevy_egui's plugin, if the app has not done so, and is drawn once there is a camera.
+/// Adds the panel. It requires [`NcaPlugin`]; add both after `DefaultPlugins`. It adds bevy_egui's plugin if
+/// the app has not added it. The panel is drawn once a camera exists.
 ///
 /// ```no_run
 /// # use bevy::prelude::*;
@@ -29,20 +29,20 @@ use crate::sprite::{NcaPlugin, NcaTexture, NcaVitals};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NcaInspectorPlugin;
 
-/// What the panel shows, and what the mouse does.
+/// The settings of the panel and of the brush.
 #[derive(Resource, Clone, Debug)]
 pub struct NcaInspector {
-    /// Whether the panel is shown, and the brush is in use; default true.
+    /// Whether the panel is shown and the brush is active; default true.
     pub open: bool,
-    /// Whether the channels are shown beside it; default true. It takes reading the sprite's cells each frame.
+    /// Whether the channels are shown too; default true. They require a readback of the sprite's cells every frame.
     pub channels: bool,
     /// The key that shows and hides the panel; default F10.
     pub key: Option<KeyCode>,
-    /// The sprite that is looked into; default `None`, the first that there is.
+    /// The inspected sprite; default `None`. The first sprite replaces `None` and despawned sprites.
     pub sprite: Option<Entity>,
-    /// What the mouse does to sprites in the world, where no panel is in the way.
+    /// The brush that the mouse applies to sprites in the world, outside of the panels.
     pub brush: NcaBrush,
-    /// Where snapshots and animations are written; default the current directory.
+    /// The folder for snapshots and animations; default the current directory.
     pub folder: PathBuf,
 }
 
@@ -88,7 +88,7 @@ fn toggle(mut inspector: ResMut<NcaInspector>, keys: Res<ButtonInput<KeyCode>>) 
     }
 }
 
-/// Sees to it that a sprite is looked into, if there is one.
+/// Selects the first sprite if none is selected or the selected one is gone.
 fn choose(mut inspector: ResMut<NcaInspector>, sprites: Query<Entity, With<NcaTexture>>) {
     if inspector.sprite.is_none_or(|sprite| !sprites.contains(sprite)) {
         let first = sprites.iter().min();
@@ -98,11 +98,11 @@ fn choose(mut inspector: ResMut<NcaInspector>, sprites: Query<Entity, With<NcaTe
     }
 }
 
-/// The vitals of the sprite over time.
+/// The vitals of the inspected sprite over time.
 #[derive(Resource, Default)]
 struct History {
     of: Option<Entity>,
-    /// The last of them.
+    /// The most recent entries, at most `MOST`.
     entries: VecDeque<NcaVitals>,
 }
 
@@ -115,7 +115,7 @@ impl History {
         }
         let Some(vitals) = inspector.sprite.and_then(|sprite| sprites.get(sprite).ok()) else { return };
         let last = history.entries.back().map(|last| last.tick);
-        // It begins anew.
+        // The sprite was reset.
         if last.is_some_and(|last| vitals.tick < last) {
             history.entries.clear();
         }

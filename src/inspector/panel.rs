@@ -1,4 +1,4 @@
-//! The panel.
+//! The windows of the inspector.
 
 use bevy::{ecs::system::SystemParam, prelude::*};
 use bevy_egui::{EguiContexts, egui};
@@ -28,7 +28,7 @@ pub(super) struct Shown<'w, 's> {
 type Sprites = (Entity, &'static mut NcaTexture, &'static NcaVitals, Option<&'static Name>, Has<NcaSleeping>);
 
 pub(super) fn show(mut contexts: EguiContexts, mut inspector: ResMut<NcaInspector>, mut shown: Shown) {
-    // Without a camera there is nothing to draw on yet.
+    // There is no context before a camera exists.
     let Ok(context) = contexts.ctx_mut() else { return };
     if !inspector.open {
         return;
@@ -69,12 +69,12 @@ fn section(ui: &mut egui::Ui, title: &str, contents: impl FnOnce(&mut egui::Ui))
     egui::CollapsingHeader::new(title).default_open(true).show(ui, contents);
 }
 
-/// A slider that leaves a value beyond its range as it is.
+/// A slider that clamps edits only: a value outside of its range stays as it is.
 fn bar<N: egui::emath::Numeric>(value: &mut N, range: std::ops::RangeInclusive<N>) -> egui::Slider<'_> {
     egui::Slider::new(value, range).clamping(egui::SliderClamping::Edits)
 }
 
-/// A slider; the new value, if it was moved.
+/// Adds a slider. Returns the new value if it was moved.
 fn slider<N: egui::emath::Numeric>(
     ui: &mut egui::Ui,
     value: N,
@@ -85,7 +85,7 @@ fn slider<N: egui::emath::Numeric>(
     ui.add(bar(&mut value, range).text(text)).changed().then_some(value)
 }
 
-/// The same for what takes long: the new value, once it is let go.
+/// Adds a slider for a slow change. Returns the new value once it is released.
 fn slow_slider(ui: &mut egui::Ui, value: f64, range: std::ops::RangeInclusive<f64>, text: &str) -> Option<f64> {
     let id = ui.id().with(text);
     let mut held = ui.data(|data| data.get_temp(id)).unwrap_or(value);
@@ -127,7 +127,7 @@ impl Shown<'_, '_> {
         let text = chosen.map_or(String::new(), |(entity, _, _, name, _)| label(entity, name));
         ui.horizontal(|ui| {
             egui::ComboBox::from_id_salt("sprite").selected_text(text).show_ui(ui, |ui| {
-                // More are no list to look through.
+                // A longer list is hard to use.
                 for (entity, _, _, name, _) in self.sprites.iter().take(100) {
                     ui.selectable_value(&mut inspector.sprite, Some(entity), label(entity, name));
                 }
@@ -227,7 +227,7 @@ impl Shown<'_, '_> {
         let grid = texture.grid.map_or(model.rule().grid, |grid| grid.to_array());
         let rate = slow_slider(ui, model.rule().fire_rate, 0.05..=1.0, "fire rate (model)");
         if let Some(changed) = rate.and_then(|rate| (*model).clone().with_rule(|rule| rule.fire_rate = rate).ok()) {
-            // All sprites of the model go on with it, with the cells that they have.
+            // All sprites of the model continue with the new rate and keep their cells.
             if let Err(error) = self.models.insert(chosen, changed.into()) {
                 self.files.message = error.to_string();
             }

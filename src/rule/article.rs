@@ -1,4 +1,4 @@
-//! Models published with the article, as its web demo loads them.
+//! Imports models in the format of the article's web demo.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Model, ModelErrorKind, Rule, Weights, error::shorten};
 
-/// One dense layer: `(in_ch + 1) x out_ch` bytes, the last row being the bias.
+/// One dense layer: `(in_ch + 1) x out_ch` bytes, row-major. The last row is the bias.
 #[derive(Deserialize)]
 struct Layer {
     data_b64: String,
@@ -18,7 +18,7 @@ struct Layer {
 
 const WANTED: &str = "wanted a web-demo model of the article: a JSON list of two dense layers with `data_b64`";
 
-/// What is known of other formats.
+/// Identifies files of other formats. Returns `None` for a JSON list, which may be a web-demo model.
 fn foreign(json: &Value) -> Option<ModelErrorKind> {
     let has = |key: &str| json.get(key).is_some();
     let (format, way_out) = match json {
@@ -42,15 +42,17 @@ fn foreign(json: &Value) -> Option<ModelErrorKind> {
     Some(ModelErrorKind::Foreign { format, way_out })
 }
 
-/// Reads the JSON of a web-demo model of the Growing NCA article: two dense layers, quantised to
-/// bytes. `(byte / 255 - 0.5)` times the layer's scale is a weight.
+/// Imports a web-demo model of the Growing NCA article (Mordvintsev et al., Distill 2020) from its
+/// JSON: two dense layers, quantised to bytes. A weight is `(byte / 255 - 0.5)` times the layer's
+/// scale.
 ///
-/// The rule around them is the article's: identity and Sobel gradients, half of the cells firing,
-/// a 72x72 grid with a zero border (a 40 px picture and 16 px of padding).
+/// The rest of the rule is the article's: identity and Sobel perception, a fire rate of 0.5, and a
+/// 72x72 grid with a zero border (a 40 px picture with 16 px of padding).
 ///
 /// # Errors
-/// [`ModelErrorKind::Article`] names the layer and the field that is not as it should be, and
-/// [`ModelErrorKind::Foreign`] the format of a file that is of another one.
+/// [`ModelErrorKind::Article`] names the layer and the field that is invalid.
+/// [`ModelErrorKind::Field`] names a layer size that is out of range. [`ModelErrorKind::Foreign`]
+/// names the format of a file that is not a web-demo model.
 pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> {
     let bad = |layer, field, found: String, wanted: String| ModelErrorKind::Article {
         layer,

@@ -1,10 +1,10 @@
-//! What a sprite's cells amount to: how many live, where, and how many of those that it should have.
+//! Counts living cells and compares them with those of a grown sprite.
 
 use super::{CellMask, Model, Output, Rule, State};
 
 impl Rule {
-    /// Whether a cell lives: its alive channel is above the threshold, or, for rules without a life
-    /// mask, it is not all zeros.
+    /// Whether a cell is alive: its alive channel is above the threshold. Without a life mask, a
+    /// cell is alive if any of its channels is nonzero.
     pub fn lives(&self, cell: &[f32]) -> bool {
         match self.alive {
             Some(alive) => cell.get(alive.channel).is_some_and(|value| *value > alive.threshold),
@@ -13,23 +13,25 @@ impl Rule {
     }
 }
 
-/// What a grown sprite looks like on a grid: which cells it has, and their pixels.
+/// The appearance of a grown sprite on a grid: the cells that should live, and their pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reference {
     width: usize,
-    /// Straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, which want every cell.
+    /// Row-major straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, where every cell
+    /// should live.
     pixels: Vec<[f32; 4]>,
-    /// A cell should live where the pixel's alpha is above this.
+    /// A cell should live where the alpha of its pixel is above this.
     threshold: f32,
     /// Whether the pixels are those of the model's target.
     authored: bool,
-    /// Whether a grown sprite looks so; else it has yet to be grown, and nobody is judged by this.
+    /// False for a placeholder, until a sprite has been grown. Sprites are not judged by a placeholder.
     known: bool,
     cells: u32,
 }
 
 impl Reference {
-    /// As the model's target says. `grow` is called if it has none, and gives the cells of a grown sprite.
+    /// Uses the model's target. Without a target, a rule with a life mask uses the cells of the
+    /// grown sprite that `grow` returns.
     pub(crate) fn new(model: &Model, [width, height]: [usize; 2], grow: impl FnOnce() -> State) -> Self {
         let rule = model.rule();
         let pixels: Vec<[f32; 4]> = match (rule.alive, model.target()) {
@@ -55,50 +57,53 @@ impl Reference {
         Self { width, pixels, threshold, authored, known: true, cells: cells as u32 }
     }
 
-    /// Whether a sprite of the model must be grown to know what it looks like.
+    /// Whether [`Reference::new`] calls `grow` for this model.
     pub(crate) fn must_grow(model: &Model) -> bool {
         model.rule().alive.is_some() && model.target().is_none()
     }
 
-    /// What stands for a grown sprite until one has been grown.
+    /// A placeholder until a sprite has been grown: every cell should live.
     pub(crate) fn unknown(model: &Model, [width, height]: [usize; 2]) -> Self {
         let threshold = model.rule().alive.map_or(0.0, |alive| alive.threshold);
         let pixels = vec![[0.0, 0.0, 0.0, threshold + 1.0]; width * height];
         Self { width, cells: pixels.len() as u32, pixels, threshold, authored: false, known: false }
     }
 
-    /// Whether a grown sprite is known to look so.
+    /// False for a placeholder; see [`Reference::unknown`].
     pub(crate) fn is_known(&self) -> bool {
         self.known
     }
 
-    /// `[height, width, 4]`, or nothing if every cell is wanted.
+    /// `[height, width, 4]`; empty if every cell should live.
     pub(crate) fn pixels(&self) -> &[[f32; 4]] {
         &self.pixels
     }
 
-    /// Whether the pixels may be shown: they are those of the model's target.
+    /// Whether the pixels may be shown, because they come from the model's target.
     pub(crate) fn is_authored(&self) -> bool {
         self.authored
     }
 
-    /// How many cells a grown sprite has.
+    /// The number of cells of a grown sprite.
     pub(crate) fn cells(&self) -> u32 {
         self.cells
     }
 
-    /// How many of some cells a grown sprite has.
+    /// The number of cells in `cells` that a grown sprite has. `rotation` is the cosine and sine of
+    /// the sprite's angle.
     pub(crate) fn count(&self, cells: &CellMask, rotation: (f32, f32)) -> u32 {
         let width = self.width.max(1);
         cells.iter().filter(|cell| self.wants(cell % width, cell / width, rotation)).count() as u32
     }
 
-    /// Whether a grown sprite has a cell there, if it is turned by an angle of this cosine and sine.
+    /// Whether a grown sprite has a cell at `(x, y)`. `rotation` is the cosine and sine of the sprite's angle.
     fn wants(&self, x: usize, y: usize, rotation: (f32, f32)) -> bool {
         self.pixels.is_empty() || self.pixel(x, y, rotation)[3] > self.threshold
     }
 
-    /// A grown sprite's pixel there, if it is turned by an angle of this cosine and sine.
+    /// The pixel of a grown sprite at `(x, y)`, when the sprite is rotated about the centre cell.
+    /// The angle is given by its cosine and sine. Uses the nearest pixel; transparent outside the
+    /// grid.
     pub(crate) fn pixel(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> [f32; 4] {
         let height = self.pixels.len() / self.width.max(1);
         let (middle_x, middle_y) = ((self.width / 2) as f32, (height / 2) as f32);
@@ -110,23 +115,23 @@ impl Reference {
     }
 }
 
-/// What the cells of a sprite amount to.
+/// Statistics of a sprite's living cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Census {
-    /// Cells that live.
+    /// The number of living cells.
     pub(crate) live: u32,
-    /// Those of them that a grown sprite has too.
+    /// The number of living cells that a grown sprite has too.
     pub(crate) held: u32,
-    /// Living cells that wounds have killed since the last census.
+    /// The number of living cells killed by wounds since the last census.
     pub(crate) lost: u32,
-    /// The box around those that live: the first column and row, and the ones after the last.
+    /// The bounding box of the living cells: the first column and row (`min`), and one past the last (`max`).
     pub(crate) min: [u32; 2],
     pub(crate) max: [u32; 2],
-    /// The sums of their columns and rows.
+    /// The sums of the columns and rows of the living cells.
     pub(crate) sum: [u32; 2],
 }
 
-/// A census, and which cells live, if that was asked for.
+/// A census and, if requested, the mask of living cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) census: Census,
@@ -134,7 +139,8 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Counts cells; `is_empty` tells of some at once that they do not live.
+    /// Counts the living cells of a state. `is_empty` marks cells that are known to be dead without
+    /// reading their values.
     pub(crate) fn take(
         rule: &Rule,
         state: &State,
@@ -154,7 +160,7 @@ impl Count {
 }
 
 impl Census {
-    /// Counts living cells.
+    /// Counts living cells, given by their indices in ascending order.
     pub(crate) fn take(
         cells: impl Iterator<Item = usize>,
         width: usize,
@@ -191,7 +197,7 @@ mod tests {
         Model::new(rule, weights, target).unwrap()
     }
 
-    /// Cells of a 9 x 7 grid that live.
+    /// A 9x7 grid in which only the given cells live.
     fn state(live: &[(usize, usize)]) -> State {
         let mut state = State::zeros(9, 7, 8);
         live.iter().for_each(|&(x, y)| state.cell_mut(x, y).unwrap().fill(1.0));
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn cells_are_counted_where_they_are() {
-        // Three pixels in a row, of which one is too faint to be a cell's.
+        // Three pixels in a row. The last one is too faint for a living cell.
         let rgba = [[255, 0, 0, 255], [0, 255, 0, 128], [0, 0, 255, 20]].concat();
         let model = model(Some(Target { width: 3, height: 1, rgba }));
         let reference = Reference::new(&model, [9, 7], || unreachable!());
@@ -214,7 +220,7 @@ mod tests {
         let upright = census(&model, &cells, &reference, (1.0, 0.0));
         let expected = Census { live: 3, held: 1, lost: 0, min: [2, 1], max: [8, 6], sum: [13, 9] };
         assert_eq!(upright, expected);
-        // By a quarter turn, the pixel left of the middle comes to lie above or below it.
+        // A quarter rotation moves the pixel left of the centre to above or below it.
         let quarter = rotation(std::f32::consts::FRAC_PI_2);
         let turned = [(4, 2), (4, 4)].map(|cell| census(&model, &state(&[(4, 3), cell]), &reference, quarter).held);
         assert_eq!(turned.iter().sum::<u32>(), 3);

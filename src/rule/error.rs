@@ -1,37 +1,38 @@
-//! What can be wrong with a model, said so that its maker can mend it.
+//! Model errors. Each names what was found and what was expected, so that the author can fix it.
 
 use std::{fmt, io, path::PathBuf};
 
-/// A model could not be read, written or made.
+/// An error while reading, writing or building a model.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{kind}", Prefix(path))]
 pub struct ModelError {
-    /// The file, where there is one.
+    /// The file, if any.
     pub path: Option<PathBuf>,
     /// What is wrong.
     pub kind: ModelErrorKind,
 }
 
-/// What is wrong with a model: the field, what was found, and what was wanted.
+/// What is wrong with a model: the field, the value found and the value expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelErrorKind {
     /// The file could not be read or written.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The file is larger than any model can be.
+    /// The file is larger than any valid model.
     #[error("found more than {limit} bytes; a model has fewer")]
     TooLarge {
-        /// The most bytes wanted.
+        /// The maximum size in bytes.
         limit: u64,
     },
-    /// The safetensors header does not parse, or does not fit the file's length.
+    /// The safetensors header does not parse or does not match the file's length, or a tensor
+    /// cannot be serialized.
     #[error("not a whole safetensors file ({}); is it truncated?", shorten(.0.to_string()))]
     Header(#[source] safetensors::SafeTensorError),
-    /// The header has no metadata key `nca`, or it is no JSON object.
+    /// The header has no metadata key `nca`, or its value is not a JSON object.
     #[error("metadata key `nca`: found {found}; wanted the rule as a JSON object")]
     Metadata {
-        /// What stands there.
+        /// The value found.
         found: String,
     },
     /// The rule has a version that this crate does not read.
@@ -45,9 +46,9 @@ pub enum ModelErrorKind {
     Field {
         /// The field's name in the JSON.
         field: &'static str,
-        /// What stands there.
+        /// The value found.
         found: String,
-        /// What would be right.
+        /// The value expected.
         wanted: &'static str,
     },
     /// A tensor is missing.
@@ -55,57 +56,57 @@ pub enum ModelErrorKind {
     MissingTensor {
         /// The tensor's name.
         tensor: &'static str,
-        /// The shape that the rule calls for.
+        /// The shape that the rule requires.
         wanted: Vec<usize>,
     },
-    /// A tensor has another shape than the rule calls for.
+    /// The shape of a tensor does not match the rule.
     #[error("tensor `{tensor}`: found shape {found:?}; wanted {wanted}")]
     Shape {
         /// The tensor's name.
         tensor: &'static str,
-        /// Its shape.
+        /// The shape found.
         found: Vec<usize>,
-        /// The shape that the rule calls for.
+        /// The shape that the rule requires.
         wanted: String,
     },
-    /// A tensor has a type that is not read.
+    /// The data type of a tensor is not supported.
     #[error("tensor `{tensor}`: found type {found:?}; wanted {wanted}")]
     Dtype {
         /// The tensor's name.
         tensor: &'static str,
-        /// Its type.
+        /// The data type found.
         found: safetensors::Dtype,
-        /// The types that are read.
+        /// The supported data types.
         wanted: &'static str,
     },
-    /// A weight is infinite or not a number.
+    /// A weight is infinite or NaN.
     #[error("tensor `{tensor}`: found {found} at index {index}; wanted finite weights")]
     NonFinite {
         /// The tensor's name.
         tensor: &'static str,
-        /// The first bad element.
+        /// The index of the first such element.
         index: usize,
         /// Its value.
         found: f32,
     },
-    /// A file to import is of another format.
+    /// An imported file has a different format.
     #[error("found {format}; {way_out}")]
     Foreign {
         /// The format found.
         format: String,
-        /// What to do with it, or what was wanted.
+        /// What to do with the file, or what was expected.
         way_out: &'static str,
     },
-    /// A web-demo file of the article does not have the form that it should.
+    /// A field of the article's web-demo file is invalid.
     #[error("layer {layer}, `{field}`: found {found}; wanted {wanted}")]
     Article {
         /// The layer, 0 or 1.
         layer: usize,
-        /// The field of the layer.
+        /// The field of the layer, or `file` for the file as a whole.
         field: &'static str,
-        /// What stands there.
+        /// The value found.
         found: String,
-        /// What would be right.
+        /// The value expected.
         wanted: String,
     },
 }
@@ -115,7 +116,7 @@ impl ModelErrorKind {
         Self::Field { field, found: shorten(found.into()), wanted }
     }
 
-    /// The error, naming a file.
+    /// Adds the path of the file to the error.
     pub fn in_file(self, path: impl Into<PathBuf>) -> ModelError {
         ModelError { path: Some(path.into()), kind: self }
     }
@@ -127,7 +128,8 @@ impl From<ModelErrorKind> for ModelError {
     }
 }
 
-/// Keeps what a hostile file says from filling the log, and from commanding the terminal.
+/// Truncates text from an untrusted file to 80 characters, so that it cannot flood the log. Escapes
+/// it with [`printable`], so that it cannot control the terminal.
 pub(crate) fn shorten(mut text: String) -> String {
     const MOST: usize = 80;
     if let Some((end, _)) = text.char_indices().nth(MOST) {
@@ -137,8 +139,9 @@ pub(crate) fn shorten(mut text: String) -> String {
     printable(&text)
 }
 
-/// Text from a file, fit to be printed: control characters, such as the escapes that command a terminal, and what else
-/// is invisible or turns the direction of writing, as escapes like `\\u{1b}`.
+/// Escapes text from a file for printing. Control characters (such as terminal escape sequences),
+/// invisible characters and text-direction marks become escapes like `\u{1b}`. Quotes and
+/// backslashes are kept.
 pub fn printable(text: &str) -> String {
     let escaped = |char: char| match char {
         '"' | '\'' | '\\' => char.to_string(),

@@ -12,23 +12,22 @@ use serde_json::{Map, Value};
 
 use super::{Model, ModelError, ModelErrorKind, Rule, State, Target, Weights, error::shorten};
 
-/// The one metadata key.
+/// The metadata key of the rule.
 const KEY: &str = "nca";
 
 impl Model {
-    /// Bytes that a file may have: more than the largest weights (640 KiB), target (4 MiB) and a generous header
-    /// need.
+    /// The maximum size of a file in bytes. The largest weights (161 KiB) and target (4 MiB) need
+    /// less, with room for the header.
     pub const MOST_BYTES: u64 = 16 << 20;
 
-    /// Reads a `.nca` file.
+    /// Reads a `.nca` file. Allocates memory only for bytes that the file contains.
     ///
     /// # Errors
-    /// See [`ModelErrorKind`]; the error names the file. Memory is only taken for bytes that the
-    /// file really has.
+    /// See [`ModelErrorKind`]. The error names the file.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
         let read = || {
-            // A length is only believed as far as bytes follow: a device or pipe has none.
+            // Do not trust the reported length: a device or pipe has none.
             let mut bytes = Vec::new();
             fs::File::open(path)?.take(Self::MOST_BYTES + 1).read_to_end(&mut bytes)?;
             Self::from_bytes(&bytes)
@@ -36,7 +35,7 @@ impl Model {
         read().map_err(|kind| kind.in_file(path))
     }
 
-    /// Reads the bytes of a `.nca` file.
+    /// Reads a model from the bytes of a `.nca` file.
     ///
     /// # Errors
     /// See [`ModelErrorKind`].
@@ -64,10 +63,11 @@ impl Model {
         Self::new(rule, weights, target)
     }
 
-    /// The bytes of a `.nca` file, weights as f32. The same model gives the same bytes.
+    /// Serializes the model as a `.nca` file with f32 weights. The same model always gives the same bytes.
     ///
     /// # Errors
-    /// [`ModelErrorKind::Header`] if a tensor does not serialize, which a checked model's does.
+    /// [`ModelErrorKind::Header`] if a tensor does not serialize, which does not happen for a
+    /// validated model.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelErrorKind> {
         let json = serde_json::to_string(self.rule())
             .map_err(|error| ModelErrorKind::Header(SafeTensorError::JsonError(error)))?;
@@ -86,10 +86,10 @@ impl Model {
         safetensors::serialize(views, Some(metadata)).map_err(ModelErrorKind::Header)
     }
 
-    /// Writes a `.nca` file, atomically: a reader sees the old file or the new one, whole.
+    /// Writes a `.nca` file atomically: a reader sees either the whole old file or the whole new file.
     ///
     /// # Errors
-    /// [`ModelErrorKind::Io`], naming the file.
+    /// [`ModelErrorKind::Io`]. The error names the file.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ModelError> {
         let path = path.as_ref();
         let write = || Ok(write_atomic(path, &self.to_bytes()?)?);
@@ -98,10 +98,11 @@ impl Model {
 }
 
 impl State {
-    /// Writes the cells to a safetensors file, atomically: the tensor `state`, `[height, width, channels]` f32.
+    /// Writes the cells to a safetensors file, atomically, as the tensor `state`:
+    /// `[height, width, channels]` f32.
     ///
     /// # Errors
-    /// [`ModelErrorKind::Io`], naming the file.
+    /// [`ModelErrorKind::Io`]. The error names the file.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ModelError> {
         let path = path.as_ref();
         let write = || {
@@ -115,8 +116,9 @@ impl State {
     }
 }
 
-/// Writes a file so that a reader sees the old one or the new one, whole. The new one has the permissions of the old
-/// one, and a link goes on to lead to it.
+/// Writes a file atomically: a reader sees either the whole old file or the whole new file. The new
+/// file keeps the permissions of the old one. If `path` is a symbolic link, the file it points to
+/// is replaced.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
@@ -125,10 +127,10 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; this is an ordinary one, subject to the umask.
+    // Temporary files are private by default. Give this one ordinary permissions, subject to the umask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    // In the same folder, so that the rename stays within one file system.
+    // Use the same folder, because a rename cannot cross file systems.
     let mut file = builder.tempfile_in(folder)?;
     if let Ok(old) = fs::metadata(path) {
         file.as_file().set_permissions(old.permissions())?;
@@ -153,7 +155,7 @@ fn floats(tensors: &SafeTensors, tensor: &'static str, wanted: Vec<usize>) -> Re
         return Err(ModelErrorKind::MissingTensor { tensor, wanted });
     };
     if view.shape() != wanted {
-        // A hostile one may have millions of dimensions.
+        // A malicious file may declare millions of dimensions.
         let found = view.shape().iter().copied().take(8).collect();
         return Err(ModelErrorKind::Shape { tensor, found, wanted: format!("{wanted:?}") });
     }

@@ -1,4 +1,4 @@
-//! The cells that shapes hit.
+//! Cell masks: sets of cells, such as those that a shape hits.
 
 use std::ops::Range;
 
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use super::Shape;
 
-/// Where the cells of a grid lie in the space of a shape: `(x, y)` goes to
-/// `(a x + c y + tx, b x + d y + ty)`, given as `[a, b, c, d, tx, ty]`.
+/// An affine map from grid coordinates to the space of a shape. `[a, b, c, d, tx, ty]` maps
+/// `(x, y)` to `(a x + c y + tx, b x + d y + ty)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CellMap(pub [f32; 6]);
 
 impl CellMap {
-    /// Shapes are given in cells.
+    /// The map for shapes given in cells.
     pub const IDENTITY: Self = Self([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
 
-    /// Where a point of the grid lies.
+    /// Maps a point of the grid to the space of the shape.
     pub fn apply(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         let [a, b, c, d, tx, ty] = self.0;
         [a * x + c * y + tx, b * x + d * y + ty]
     }
 
-    /// The way back; `None` if the map is not finite or flattens the grid.
+    /// The inverse map; `None` if the map is not finite or not invertible.
     pub fn inverse(&self) -> Option<Self> {
         let [a, b, c, d, tx, ty] = self.0;
         let scale = 1.0 / (a * d - b * c);
@@ -31,9 +31,9 @@ impl CellMap {
     }
 }
 
-/// A set of cells: one bit a cell, at bit `y * width + x`.
+/// A set of cells: one bit per cell, at bit `y * width + x`.
 ///
-/// Shapes are turned into cells once, here, so that every engine wounds the same ones.
+/// Shapes are rasterized only here, so that every engine wounds the same cells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct CellMask {
@@ -66,72 +66,73 @@ impl TryFrom<Unchecked> for CellMask {
 }
 
 impl CellMask {
-    /// No cells.
+    /// An empty mask.
     pub fn new(width: usize, height: usize) -> Self {
         Self { width, height, words: vec![0; Self::words_for(width * height)] }
     }
 
-    /// The cells whose bits are set in words as those of [`CellMask::words`].
+    /// A mask from words in the layout of [`CellMask::words`]. `None` if the number of words does
+    /// not match, or if a bit beyond the last cell is set.
     pub(crate) fn from_words(width: usize, height: usize, words: Vec<u32>) -> Option<Self> {
         Self::try_from(Unchecked { width, height, words }).ok()
     }
 
-    /// The cells for which `contains` holds, by their index.
+    /// The cells for whose index `contains` returns true.
     pub fn from_fn(width: usize, height: usize, contains: impl FnMut(&usize) -> bool) -> Self {
         let mut mask = Self::new(width, height);
         (0..width * height).filter(contains).for_each(|cell| mask.insert(cell));
         mask
     }
 
-    /// Every cell.
+    /// All cells.
     pub fn full(width: usize, height: usize) -> Self {
         Self::from_fn(width, height, |_| true)
     }
 
-    /// The cells of a shape given in cells.
+    /// The cells whose centres lie in a shape given in cells.
     pub fn of(shape: &Shape, width: usize, height: usize) -> Self {
         let mut mask = Self::new(width, height);
         mask.add(shape, CellMap::IDENTITY);
         mask
     }
 
-    /// Cells in a row of its grid.
+    /// The width of its grid, in cells.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows of its grid.
+    /// The height of its grid, in cells.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Whether it is for a grid of this size.
+    /// Whether it was made for a grid of this size.
     pub fn fits(&self, width: usize, height: usize) -> bool {
         (self.width, self.height) == (width, height)
     }
 
-    /// Words that hold the bits of so many cells.
+    /// The number of words that hold the bits of this many cells.
     pub(crate) const fn words_for(cells: usize) -> usize {
         cells.div_ceil(32)
     }
 
-    /// The bits, 32 cells a word, lowest first.
+    /// The bits, 32 cells per word, lowest bit first.
     pub fn words(&self) -> &[u32] {
         &self.words
     }
 
-    /// Whether it holds no cell.
+    /// Whether it contains no cells.
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|&word| word == 0)
     }
 
-    /// Whether it holds the cell of index `y * width + x`.
+    /// Whether it contains the cell with index `y * width + x`.
     #[inline]
     pub fn contains(&self, cell: usize) -> bool {
         self.words.get(cell / 32).is_some_and(|word| word >> (cell % 32) & 1 != 0)
     }
 
-    /// Its cells' indices, in order.
+    /// The indices of its cells, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         let bits = |(word, &bits): (usize, &u32)| {
             (0..32).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 32 + bit)
@@ -144,12 +145,12 @@ impl CellMask {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
     }
 
-    /// Takes the cells of another mask of the same size out.
+    /// Removes the cells of another mask of the same size.
     pub fn subtract(&mut self, other: &Self) {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);
     }
 
-    /// Adds the cell of index `y * width + x`, if it lies in the grid.
+    /// Adds the cell with index `y * width + x`. Ignores an index outside the grid.
     pub fn insert(&mut self, cell: usize) {
         if cell < self.width * self.height {
             self.words[cell / 32] |= 1 << (cell % 32);
@@ -158,13 +159,13 @@ impl CellMask {
 
     /// Adds the cells whose centres, `(x + 0.5, y + 0.5)`, lie in the shape.
     ///
-    /// An invalid shape, or a map that flattens the grid, adds nothing.
+    /// An invalid shape or a map that is not invertible adds nothing.
     pub fn add(&mut self, shape: &Shape, map: CellMap) {
         self.add_where(shape, map, 0.0, |_, _| true);
     }
 
-    /// As [`CellMask::add`], but of those cells only the ones that `hits` says, by their index and by
-    /// how much of the wound reaches their centre: [`Shape::cover`], above 0.
+    /// Like [`CellMask::add`], but adds only the cells for which `hits` returns true. `hits` gets a
+    /// cell's index and the strength of the wound at its centre: [`Shape::cover`], above 0.
     pub fn add_where(&mut self, shape: &Shape, map: CellMap, softness: f32, mut hits: impl FnMut(usize, f32) -> bool) {
         let Some(back) = map.inverse().filter(|_| shape.is_valid()) else { return };
         let (columns, rows) = self.reach(shape, back);
@@ -179,24 +180,24 @@ impl CellMask {
         }
     }
 
-    /// Columns and rows outside of which no cell is hit.
+    /// Conservative ranges of the columns and rows that the shape can hit.
     fn reach(&self, shape: &Shape, back: CellMap) -> (Range<usize>, Range<usize>) {
         let (min, max) = shape.bounds();
         let corners = [min, [max[0], min[1]], [min[0], max[1]], max].map(|corner| back.apply(corner));
         let range = |axis: usize, len: usize| {
             let low = corners.iter().map(|c| c[axis]).fold(f32::INFINITY, f32::min);
             let high = corners.iter().map(|c| c[axis]).fold(f32::NEG_INFINITY, f32::max);
-            // One more on each side absorbs rounding. A float cast saturates.
+            // The extra cell on each side absorbs rounding. Float casts saturate.
             ((low.floor() - 1.0) as usize).min(len)..((high.ceil() + 1.0) as usize).min(len)
         };
         (range(0, self.width), range(1, self.height))
     }
 }
 
-/// What is done to the cells of a sprite before a tick, in this order.
+/// Changes to the cells of a sprite before a tick, applied in this order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Changes {
-    /// All cells that are dead ground from now on.
+    /// All dead ground from this tick on: cells that stay zero and never fire.
     pub(crate) dead_ground: Option<CellMask>,
     /// Cells that become seeds if they are empty.
     pub(crate) seeds: Option<CellMask>,
@@ -205,10 +206,10 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// How many masks there may be.
+    /// The maximum number of masks.
     pub(crate) const MASKS: u64 = 3;
 
-    /// Whether all masks are for a grid of this size.
+    /// Whether all masks were made for a grid of this size.
     pub(crate) fn fit(&self, width: usize, height: usize) -> bool {
         let masks = [&self.dead_ground, &self.seeds, &self.wound];
         masks.into_iter().flatten().all(|mask| mask.fits(width, height))
@@ -250,7 +251,7 @@ mod tests {
     }
 
     proptest! {
-        /// The search range never cuts a cell off, whatever the map.
+        /// The search range contains every hit cell, for any map.
         #[test]
         fn exactly_the_cells_whose_centres_are_inside(
             map in prop::array::uniform6(-3.0f32..3.0), shape in shapes(), width in 1usize..40, height in 1usize..40,

@@ -1,8 +1,8 @@
-//! The rule of a neural cellular automaton, its model file, and the noise it runs on.
+//! The rule of a neural cellular automaton, its model file, and the noise that decides which cells fire.
 //!
-//! This is the part that every engine must agree on. It knows nothing of Bevy. The rule is the
-//! one of Mordvintsev et al., "Growing Neural Cellular Automata", Distill 2020, sections
-//! "Model" and "Experiment 4: Rotating the perceptive field".
+//! All engines share this module. It does not depend on Bevy. The rule is that of Mordvintsev et
+//! al., "Growing Neural Cellular Automata", Distill 2020, sections "Model" and "Experiment 4:
+//! Rotating the perceptive field".
 
 #[cfg(feature = "cli")]
 mod article;

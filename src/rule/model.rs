@@ -1,11 +1,11 @@
-//! A rule with its weights: all that is needed to grow a sprite.
+//! Models: a rule, its weights and an optional target picture.
 
 use super::{Boundary, ModelErrorKind, Output, Rule, Target};
 
 /// The weights of the two dense layers, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
-    /// `[features, hidden]`: feature `k * channels + c` is channel `c` under kernel `k`.
+    /// `[features, hidden]`. Feature `k * channels + c` is channel `c` under kernel `k`.
     pub hidden_weight: Vec<f32>,
     /// `[hidden]`
     pub hidden_bias: Vec<f32>,
@@ -18,7 +18,7 @@ pub struct Weights {
 impl Weights {
     pub(crate) const NAMES: [&'static str; 4] = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
 
-    /// The shapes that a rule calls for, in the order of [`Self::NAMES`].
+    /// The shapes that a rule requires, in the order of [`Self::NAMES`].
     pub(crate) fn shapes(rule: &Rule) -> [Vec<usize>; 4] {
         [vec![rule.features(), rule.hidden], vec![rule.hidden], vec![rule.hidden, rule.channels], vec![rule.channels]]
     }
@@ -33,7 +33,7 @@ impl Weights {
     }
 }
 
-/// A rule with its weights, checked: shapes fit the rule and every weight is finite.
+/// A validated rule with its weights: the shapes match the rule and every weight is finite.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     rule: Rule,
@@ -43,11 +43,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// Puts a model together.
+    /// Builds and validates a model.
     ///
     /// # Errors
-    /// A field of the rule out of range, a tensor of another shape than the rule calls for, or a
-    /// weight that is not finite.
+    /// A field of the rule is out of range, the shape of a tensor does not match the rule, a weight
+    /// is not finite, or the target does not fit the grid.
     pub fn new(rule: Rule, weights: Weights, target: Option<Target>) -> Result<Self, ModelErrorKind> {
         rule.validate()?;
         for ((tensor, data), shape) in Weights::NAMES.into_iter().zip(weights.tensors()).zip(Weights::shapes(&rule)) {
@@ -83,27 +83,28 @@ impl Model {
         &self.weights
     }
 
-    /// The picture that the sprite should be, if the file says.
+    /// The picture that the sprite grows into, if the model has one.
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()
     }
 
-    /// A number that tells models apart by what they grow: the rule and the weights, whatever their
-    /// name, grid or target. The same on every machine and in every version.
+    /// A hash of the weights and the rule, without the name, grid and other fields that do not
+    /// affect growth. The target is ignored too. The hash is the same on every machine and in every
+    /// version.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
-    /// The same model with the descriptive fields of its rule changed by `edit`.
+    /// Returns the model with its rule changed by `edit`, which is meant for descriptive fields.
     ///
     /// # Errors
-    /// As [`Model::new`], if `edit` changed a size.
+    /// As [`Model::new`], for example if `edit` changed a size.
     pub fn with_rule(mut self, edit: impl FnOnce(&mut Rule)) -> Result<Self, ModelErrorKind> {
         edit(&mut self.rule);
         Self::new(self.rule, self.weights, self.target)
     }
 
-    /// The same model with another target.
+    /// Returns the model with another target.
     ///
     /// # Errors
     /// As [`Model::new`], if the picture does not fit the grid.
@@ -124,10 +125,10 @@ fn fingerprint(rule: &Rule, weights: &Weights) -> u64 {
     fnv1a(FNV_START, rule.bytes().chain(weights))
 }
 
-/// What a hash begins with.
+/// The initial hash: the FNV-1a offset basis.
 pub(crate) const FNV_START: u64 = 0xCBF2_9CE4_8422_2325;
 
-/// The FNV-1a hash, gone on with: small, and the same on every machine and in every version.
+/// Continues a 64-bit FNV-1a hash, which is the same on every machine and in every version.
 pub(crate) fn fnv1a(hash: u64, bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }

@@ -1,9 +1,9 @@
-//! The noise: a counter-based hash that decides which cells fire.
+//! The noise that decides which cells fire: a counter-based hash.
 //!
-//! The same few lines exist in WGSL (`src/gpu/noise.wgsl`); all arithmetic is `u32`, so the two
-//! agree to the bit.
+//! `src/gpu/noise.wgsl` implements the same hash. All arithmetic is `u32`, so that both give
+//! identical bits.
 
-/// The lowbias32 integer hash.
+/// The lowbias32 integer hash by Chris Wellons, <https://nullprogram.com/blog/2018/07/31/>.
 pub const fn mix(mut x: u32) -> u32 {
     x ^= x >> 16;
     x = x.wrapping_mul(0x7FEB_352D);
@@ -17,12 +17,12 @@ pub const fn tick_key(tick: u32, seed: u32) -> u32 {
     mix(tick ^ mix(seed))
 }
 
-/// How often cells fire, as the threshold their hash is held against.
+/// A fire rate, as the threshold that a cell's hash is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FireRate {
-    /// Every cell fires at every tick (a rate of 1 or more).
+    /// Every cell fires in every tick (a rate of 1 or more).
     Always,
-    /// A cell fires if its hash is below this: `floor(rate * 2^32)`.
+    /// A cell fires if its hash is below this threshold: `floor(rate * 2^32)`.
     Below(u32),
 }
 
@@ -32,12 +32,12 @@ impl FireRate {
         if rate >= 1.0 {
             Self::Always
         } else {
-            // A float cast saturates, so this is exact and in range.
+            // Multiplying by 2^32 is exact. The cast truncates and saturates.
             Self::Below((rate * 4_294_967_296.0) as u32)
         }
     }
 
-    /// Whether the cell of index `y * width + x` fires in the tick of this [`tick_key`].
+    /// Whether the cell with index `y * width + x` fires in the tick with this [`tick_key`].
     #[inline]
     pub const fn fires(self, cell: u32, key: u32) -> bool {
         match self {

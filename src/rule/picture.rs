@@ -1,14 +1,14 @@
-//! From cells to pixels.
+//! Converts cells to pixels.
 
 use super::{Output, State};
 
 /// A straight-alpha sRGB pixel.
 pub type Rgba = [u8; 4];
 
-/// The pixel of a cell: straight alpha, sRGB, as PNG and GPU textures want it.
+/// The pixel of a cell in straight-alpha sRGB, the format of PNG files and GPU textures.
 ///
-/// A sprite's colours are premultiplied and sRGB-encoded, as the pictures it was trained on; so
-/// they are only divided by alpha, never linearised.
+/// The colours of a sprite are premultiplied and sRGB-encoded, like the pictures it was trained on.
+/// They are divided by alpha, but not linearised.
 #[inline]
 pub(crate) fn pixel(output: Output, cell: &[f32]) -> Rgba {
     let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
@@ -22,14 +22,15 @@ pub(crate) fn pixel(output: Output, cell: &[f32]) -> Rgba {
     }
 }
 
-/// How far, in any premultiplied channel, a cell may be from the grown sprite and still show that
-/// sprite's pixel; and from where on it shows itself.
+/// Thresholds for [`crisp_pixel`], compared with the largest difference between a cell and the
+/// grown sprite in any premultiplied channel. Up to the first, the cell shows the grown sprite's
+/// pixel. From the second on, it shows its own. In between, it blends them.
 const LIKENESS: (f32, f32) = (0.15, 0.35);
 
-/// As [`pixel`], of a cell that shows the pixel of the grown sprite (straight alpha, 0 to 1) as far
-/// as it is like it.
+/// Like [`pixel`], but blends towards the grown sprite's pixel (straight alpha, 0 to 1) the more
+/// the cell resembles it; see [`LIKENESS`].
 pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
-    // Where there is nothing, no faint pixel shows either.
+    // An empty cell stays transparent, even where the grown sprite's pixel is faint.
     let &[r, g, b, a, ..] = cell else { return [0; 4] };
     if a == 0.0 {
         return [0; 4];
@@ -45,7 +46,7 @@ pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
     pixel(Output::PremultipliedAlpha, &[0, 1, 2, 3].map(|i| wanted[i] + (own[i] - wanted[i]) * share))
 }
 
-/// The picture of a grid, row-major.
+/// The pixels of a grid, row-major.
 pub fn picture(output: Output, state: &State) -> Vec<Rgba> {
     state.values().chunks_exact(state.channels().max(1)).map(|cell| pixel(output, cell)).collect()
 }

@@ -1,4 +1,4 @@
-//! Reading the picture that a sprite should be from a file, and scaling it.
+//! Reads a target picture from a file and scales it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use image::{ImageReader, Limits, Rgba32FImage, RgbaImage, imageops::FilterType};
 
 use super::Target;
 
-/// A picture that no sprite can be made of.
+/// An error while reading a target picture.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// The file cannot be read, or is no picture.
+    /// The file cannot be read or is not a picture.
     #[error("{}: {what}; wanted a PNG file", path.display())]
     Unreadable {
         /// The file.
@@ -18,21 +18,21 @@ pub enum TargetError {
         /// What went wrong.
         what: String,
     },
-    /// The picture has more pixels on a side than are read.
+    /// A side of the picture exceeds the limit.
     #[error("{}: found too many pixels; wanted at most {limit} on a side", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The most on a side.
+        /// The maximum side length in pixels.
         limit: u32,
     },
-    /// Nothing of the picture can be seen.
+    /// Every pixel of the picture is transparent or nearly transparent.
     #[error("{}: every pixel is transparent, or nearly so; wanted a picture to grow", path.display())]
     Transparent {
         /// The file.
         path: PathBuf,
     },
-    /// The picture is a row or a column of pictures.
+    /// The picture looks like a sprite sheet: a row or a column of frames.
     #[error(
         "{}: {}x{} pixels look like a sheet of frames; wanted to know how they lie: `--frames {}x{}`, or `--frames 1x1` \
          if it is one picture",
@@ -43,69 +43,70 @@ pub enum TargetError {
         path: PathBuf,
         /// Width and height in pixels.
         size: [u32; 2],
-        /// The columns and rows that it seems to have.
+        /// The columns and rows that the picture seems to have.
         frames: [u32; 2],
     },
-    /// The sheet cannot be cut into so many frames.
+    /// The sheet does not divide into this many frames of whole pixels.
     #[error("{}: {}x{} pixels cannot be cut into {}x{} frames of whole pixels", path.display(), size[0], size[1], frames[0], frames[1])]
     Frames {
         /// The file.
         path: PathBuf,
         /// Width and height in pixels.
         size: [u32; 2],
-        /// The columns and rows asked for.
+        /// The columns and rows requested.
         frames: [u32; 2],
     },
 }
 
-/// How a picture is scaled.
+/// The filter that scales a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Filter {
-    /// Pixel art, which has few colours, by [`Filter::Area`], and up by whole factors only; all else by
-    /// [`Filter::Lanczos`].
+    /// Pixel art (at most 64 colours) is reduced by [`Filter::Area`] and enlarged by whole factors
+    /// only. All other pictures use [`Filter::Lanczos`].
     #[default]
     Auto,
-    /// Each pixel is the nearest one of the picture.
+    /// Each pixel is the nearest pixel of the picture.
     Nearest,
-    /// Each pixel is the mean of all that it covers.
+    /// Each pixel is the mean of the area that it covers.
     Area,
-    /// By a Lanczos filter: sharp, for drawings and photographs.
+    /// A Lanczos filter: sharp, for drawings and photographs.
     Lanczos,
 }
 
-/// How a picture is read.
+/// Options for reading a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// The pixels of its longer side; default `None`, as it is.
+    /// The length of the longer side in pixels. Default `None`: not scaled.
     pub size: Option<u32>,
-    /// How it is scaled to that.
+    /// The filter that scales the picture.
     pub filter: Filter,
-    /// Columns and rows of a sheet, of which the union is read: of each pixel the most alpha that it has in any frame,
-    /// and the mean of its colours, weighted by alpha. Default `None`: one picture, and what looks like a sheet is an
-    /// error.
+    /// Columns and rows of a sprite sheet, which is read as the union of its frames. Each pixel of
+    /// the union has the highest alpha of any frame, and the mean colour weighted by alpha. Default
+    /// `None`: a single picture. A picture that looks like a sheet is then an error.
     pub frames: Option<[u32; 2]>,
 }
 
 impl Reading {
-    /// Scaled so that the longer side has so many pixels.
+    /// Scales the longer side to `size` pixels.
     pub fn sized(size: u32) -> Self {
         Self { size: Some(size), ..Self::default() }
     }
 }
 
-/// The most alpha that no cell can live by; see [`Alive`](crate::rule::Alive).
+/// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
+/// [`Alive`](crate::rule::Alive).
 const FAINT: u8 = 26;
-/// Pixel art has at most so many colours.
+/// The maximum number of colours in pixel art.
 const FEW_COLOURS: usize = 64;
 
 impl Target {
-    /// Pixels on a side that a picture may have before it is scaled down.
+    /// The maximum side length of a picture in pixels, before scaling.
     pub const MOST_PIXELS: u32 = 4096;
 
-    /// Reads a picture, and scales it.
+    /// Reads a picture and scales it.
     ///
-    /// Colours are scaled premultiplied by alpha, so that transparent pixels do not bleed in.
+    /// Colours are premultiplied by alpha for scaling, so that transparent pixels do not bleed in.
     ///
     /// # Errors
     /// See [`TargetError`].
@@ -153,7 +154,8 @@ fn open(path: &Path) -> Result<RgbaImage, TargetError> {
     Ok(image.into_rgba8())
 }
 
-/// The columns and rows that a picture seems to be a sheet of: it is long, and nothing crosses from a frame to the next.
+/// Detects a sprite sheet and returns its columns and rows. A sheet is at least 2.5 times as long
+/// as it is wide, and an empty line of pixels separates each frame from the next.
 fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
     let (width, height) = image.dimensions();
     let is_wide = width >= height;
@@ -165,7 +167,7 @@ fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
         })
     };
     let is_cut = |at: u32| is_empty(at) || is_empty(at - 1);
-    // Frames are about as high as wide.
+    // Frames are roughly square.
     let shape = |count: u32| f64::from(long / count) / f64::from(short);
     let is_sheet = |count: &u32| {
         let (count, side) = (*count, long / count);
@@ -177,12 +179,12 @@ fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
     if 2 * long < 5 * short {
         return None;
     }
-    // As many as there can be: several frames have gaps between them, too.
+    // Take the largest count that fits, because groups of frames are separated by gaps too.
     let count = (2..=long).rev().find(is_sheet)?;
     Some(if is_wide { [count, 1] } else { [1, count] })
 }
 
-/// The union of a sheet's frames; `None` if they are not of whole pixels.
+/// The union of a sheet's frames; `None` if the sheet does not divide into frames of whole pixels.
 fn union(image: &RgbaImage, [columns, rows]: [u32; 2]) -> Option<RgbaImage> {
     let (width, height) = (image.width().checked_div(columns)?, image.height().checked_div(rows)?);
     if width == 0 || height == 0 || width * columns != image.width() || height * rows != image.height() {
@@ -202,7 +204,7 @@ fn union(image: &RgbaImage, [columns, rows]: [u32; 2]) -> Option<RgbaImage> {
     }))
 }
 
-/// Scaled so that the longer side has so many pixels, or, by whole factors, at most so many.
+/// Scales the longer side to `size` pixels. With whole factors, the longer side may be shorter than `size`.
 fn scaled(image: RgbaImage, size: u32, filter: Filter) -> RgbaImage {
     let (width, height) = image.dimensions();
     let longest = width.max(height);
@@ -225,7 +227,8 @@ fn scaled(image: RgbaImage, size: u32, filter: Filter) -> RgbaImage {
         Filter::Nearest => image::imageops::resize(&image, width, height, FilterType::Nearest),
         Filter::Area => straight(&area(&premultiplied(&image), width, height)),
         Filter::Auto | Filter::Lanczos => {
-            // It overshoots, in colours as much as in alpha; clipped alone, they would shift.
+            // Lanczos overshoots in colour and alpha. `resize` clamps each channel at 1, and
+            // clamping channels independently would shift the colours.
             const HEADROOM: f32 = 0.5;
             let mut premultiplied = premultiplied(&image);
             premultiplied.iter_mut().for_each(|value| *value *= HEADROOM);
@@ -260,9 +263,9 @@ fn straight(premultiplied: &Rgba32FImage) -> RgbaImage {
     })
 }
 
-/// The mean of what each pixel covers.
+/// Each pixel is the mean of the area that it covers.
 fn area(image: &Rgba32FImage, width: u32, height: u32) -> Rgba32FImage {
-    // The pixels that one covers on an axis, and the share of each.
+    // The source pixels that a pixel covers on one axis, each with its share.
     let covers = |to: u32, from: u32, at: u32| {
         let step = f64::from(from) / f64::from(to);
         let (first, last) = (f64::from(at) * step, f64::from(at + 1) * step);
@@ -291,7 +294,7 @@ mod tests {
     const BLUE: image::Rgba<u8> = image::Rgba([0, 0, 100, 255]);
     const NONE: image::Rgba<u8> = image::Rgba([9, 9, 9, 0]);
 
-    /// A disc of two colours.
+    /// A disc in two colours.
     fn disc(side: u32) -> RgbaImage {
         let middle = side as f32 / 2.0;
         RgbaImage::from_fn(side, side, |x, y| {
@@ -313,11 +316,11 @@ mod tests {
         assert_eq!(up.dimensions(), (32, 32), "by a whole factor");
         assert!(up.enumerate_pixels().all(|(x, y, pixel)| pixel == art.get_pixel(x / 2, y / 2)));
         assert_eq!(scaled(art.clone(), 40, Filter::Nearest).dimensions(), (40, 40));
-        // Halves of whole blocks are the blocks again.
+        // Averaging whole 2x2 blocks restores the original pixels.
         assert_eq!(scaled(up, 16, Filter::Auto).pixels().filter(|pixel| **pixel == RED).count(), {
             art.pixels().filter(|pixel| **pixel == RED).count()
         });
-        // In between, no colour is brighter than the art's: an area filter does not ring.
+        // At other sizes, no colour is brighter than in the original: an area filter does not ring.
         let down = scaled(disc(37), 20, Filter::Auto);
         assert!(down.pixels().all(|pixel| pixel[0] <= 201 && pixel[2] <= 101 && pixel[1] <= 1), "no green, no ringing");
         let total = |image: &RgbaImage| image.pixels().map(|pixel| f64::from(pixel[3])).sum::<f64>();

@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A region of the plane, in cells or in whatever space a [`CellMap`](super::CellMap) leads to.
+/// A region of the plane, in cells or in the space that a [`CellMap`](super::CellMap) maps to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// The points nearer than `radius` to `center`.
+    /// The points closer than `radius` to `center`.
     Circle {
         /// `[x, y]`
         center: [f32; 2],
@@ -22,38 +22,38 @@ pub enum Shape {
         /// `[x, y]`
         max: [f32; 2],
     },
-    /// The points nearer than `radius` to the segment from `from` to `to`: the cut of a sword, a
-    /// laser, the path of a bullet within a frame.
+    /// The points closer than `radius` to the segment from `from` to `to`: a sword cut, a laser, or
+    /// the path of a bullet within a frame.
     Capsule {
         /// `[x, y]`
         from: [f32; 2],
-        /// `[x, y]`, the same as `from` for a circle.
+        /// `[x, y]`; the same as `from` for a circle.
         to: [f32; 2],
         /// Above zero.
         radius: f32,
     },
-    /// The points inside of a convex polygon.
+    /// The points inside a convex polygon.
     Polygon {
-        /// At least three `[x, y]`, in order, either way round.
+        /// At least three `[x, y]` in order, with either winding.
         vertices: Vec<[f32; 2]>,
     },
-    /// The points that a picture covers, more or less.
+    /// The points that a grayscale image of wound strength covers.
     Stencil(Stencil),
 }
 
 impl Shape {
-    /// The points nearer than `radius` to `(x, y)`.
+    /// The points closer than `radius` to `(x, y)`.
     pub const fn circle(x: f32, y: f32, radius: f32) -> Self {
         Self::Circle { center: [x, y], radius }
     }
 
-    /// The points from `(x0, y0)` up to, not including, `(x1, y1)`.
+    /// The points from `(x0, y0)` (inclusive) to `(x1, y1)` (exclusive).
     pub const fn rect(x0: f32, y0: f32, x1: f32, y1: f32) -> Self {
         Self::Rect { min: [x0, y0], max: [x1, y1] }
     }
 
-    /// A rectangle of a width and a height about `center`, turned by an angle in radians, from the
-    /// x axis towards the y axis.
+    /// A rectangle of the given width and height around `center`. It is rotated by `angle` in
+    /// radians, from the x axis towards the y axis.
     pub fn turned_rect(center: [f32; 2], [width, height]: [f32; 2], angle: f32) -> Self {
         let (sin, cos) = angle.sin_cos();
         let corner = |x: f32, y: f32| {
@@ -63,17 +63,17 @@ impl Shape {
         Self::Polygon { vertices: vec![corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)] }
     }
 
-    /// The points nearer than `radius` to a segment.
+    /// The points closer than `radius` to the segment from `from` to `to`.
     pub const fn capsule(from: [f32; 2], to: [f32; 2], radius: f32) -> Self {
         Self::Capsule { from, to, radius }
     }
 
-    /// The points inside of a convex polygon, its vertices in order.
+    /// The points inside a convex polygon. The vertices must be in order.
     pub fn polygon(vertices: impl Into<Vec<[f32; 2]>>) -> Self {
         Self::Polygon { vertices: vertices.into() }
     }
 
-    /// Whether a point lies inside.
+    /// Whether a point lies inside the shape.
     pub fn contains(&self, point: [f32; 2]) -> bool {
         match self {
             Self::Circle { center, radius } => distance_squared(point, *center) < radius * radius,
@@ -83,8 +83,9 @@ impl Shape {
         }
     }
 
-    /// How much of a wound reaches a point, 0 to 1: all of it inside, but for an edge as wide as
-    /// `softness`, in which it fades out. Stencils have edges of their own.
+    /// The strength of a wound at a point, 0 to 1. It is 1 inside the shape and falls to 0 at the
+    /// edge over a distance of `softness`. A stencil ignores `softness`: its pixels give the
+    /// strength.
     pub fn cover(&self, point: [f32; 2], softness: f32) -> f32 {
         match self {
             Self::Stencil(stencil) => stencil.cover(point),
@@ -93,7 +94,7 @@ impl Shape {
         }
     }
 
-    /// How far inside a point lies: its distance from the edge, negative outside.
+    /// The distance of a point from the edge: positive inside, negative outside. A stencil returns its cover.
     fn depth(&self, [x, y]: [f32; 2]) -> f32 {
         match self {
             Self::Circle { center, radius } => radius - distance_squared([x, y], *center).sqrt(),
@@ -102,7 +103,7 @@ impl Shape {
                 let along = [to[0] - from[0], to[1] - from[1]];
                 let length = along[0] * along[0] + along[1] * along[1];
                 let share = ((x - from[0]) * along[0] + (y - from[1]) * along[1]) / length;
-                // A segment without a length has no direction: 0 / 0.
+                // A segment of length zero has no direction: 0 / 0.
                 let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
                 radius - distance_squared([x, y], [from[0] + along[0] * share, from[1] + along[1] * share]).sqrt()
             }
@@ -118,7 +119,7 @@ impl Shape {
         }
     }
 
-    /// Whether every number is finite, every size is above zero, and a polygon is convex.
+    /// Whether every number is finite, every size is positive (nonzero for a stencil), and a polygon is convex.
     pub fn is_valid(&self) -> bool {
         let finite = |numbers: &[f32]| numbers.iter().all(|number| number.is_finite());
         match self {
@@ -130,7 +131,7 @@ impl Shape {
         }
     }
 
-    /// The smallest box around it, `(min, max)`.
+    /// The bounding box, `(min, max)`.
     pub fn bounds(&self) -> ([f32; 2], [f32; 2]) {
         match self {
             Self::Circle { center, radius } => (center.map(|v| v - radius), center.map(|v| v + radius)),
@@ -145,19 +146,19 @@ impl Shape {
     }
 }
 
-/// A picture that says where a wound is how strong, laid over a rectangle.
+/// A grayscale image of wound strength, stretched over a rectangle.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stencil {
-    /// The middle of the rectangle, `[x, y]`.
+    /// The centre of the rectangle, `[x, y]`.
     pub center: [f32; 2],
-    /// Its width and height, above zero. A negative height turns the picture upside down, as it must
-    /// be where y grows upwards; a negative width mirrors it.
+    /// The width and height of the rectangle, nonzero. A negative height flips the image
+    /// vertically, as is necessary where y points up. A negative width mirrors it.
     pub size: [f32; 2],
-    /// By how much it is turned, in radians, from the x axis towards the y axis.
+    /// The rotation in radians, from the x axis towards the y axis.
     pub angle: f32,
-    /// Width of the picture in pixels.
+    /// The width of the image in pixels.
     pub width: usize,
-    /// Row-major: how much of the wound gets through, 0 to 255.
+    /// The strength of the wound, row-major, 0 to 255.
     pub pixels: Vec<u8>,
 }
 
@@ -166,7 +167,7 @@ impl Stencil {
         self.pixels.len() / self.width.max(1)
     }
 
-    /// How much of the wound reaches a point, 0 to 1.
+    /// The strength of the wound at a point, 0 to 1.
     fn cover(&self, [x, y]: [f32; 2]) -> f32 {
         let (sin, cos) = self.angle.sin_cos();
         let (x, y) = (x - self.center[0], y - self.center[1]);
@@ -221,19 +222,19 @@ fn bounds(points: &[[f32; 2]]) -> ([f32; 2], [f32; 2]) {
     (fold(f32::INFINITY, f32::min), fold(f32::NEG_INFINITY, f32::max))
 }
 
-/// The pairs of neighbours, the last and the first included.
+/// The pairs of adjacent vertices, including the last and the first.
 fn edges(vertices: &[[f32; 2]]) -> impl Iterator<Item = [[f32; 2]; 2]> + '_ {
     vertices.iter().zip(vertices.iter().cycle().skip(1)).map(|(a, b)| [*a, *b])
 }
 
-/// Twice the area, above zero if the vertices run from the x axis towards the y axis.
+/// Twice the signed area: positive if the vertices wind from the x axis towards the y axis.
 fn doubled_area(vertices: &[[f32; 2]]) -> f32 {
-    // From a vertex and not from the origin, which may be far away.
+    // Relative to a vertex, because the origin may be far away.
     let [x, y] = vertices.first().copied().unwrap_or_default();
     edges(vertices).map(|[a, b]| (a[0] - x) * (b[1] - y) - (b[0] - x) * (a[1] - y)).sum()
 }
 
-/// Whether no vertex lies outside of any edge, but for rounding.
+/// Whether the polygon has an area and no vertex lies outside any edge, up to rounding.
 fn is_convex(vertices: &[[f32; 2]]) -> bool {
     let area = doubled_area(vertices);
     let (min, max) = bounds(vertices);

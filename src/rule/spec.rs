@@ -1,15 +1,15 @@
-//! The rule as its file states it: sizes, perception, boundary, rates.
+//! The rule as stored in a model file: sizes, perception, boundary and rates.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{FireRate, error::ModelErrorKind};
 
-/// Sizes that a rule may have.
+/// The valid ranges of a rule's sizes.
 const CHANNELS: std::ops::RangeInclusive<usize> = 8..=32;
 const HIDDEN: std::ops::RangeInclusive<usize> = 16..=256;
 
-/// A 3x3 kernel of the perception.
+/// A 3x3 perception kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kernel {
@@ -17,7 +17,7 @@ pub enum Kernel {
     Identity,
     /// The horizontal gradient, `[-1 0 1; -2 0 2; -1 0 1] / 8`.
     SobelX,
-    /// The vertical gradient, the transpose of [`Kernel::SobelX`]; y grows downwards.
+    /// The vertical gradient, the transpose of [`Kernel::SobelX`]; y points down.
     SobelY,
     /// `[1 2 1; 2 -12 2; 1 2 1] / 16`.
     Laplacian,
@@ -37,24 +37,26 @@ impl Kernel {
     }
 }
 
-/// Cosine and sine of the angle by which the gradients are rotated, the same for every engine.
+/// The cosine and sine of the angle that rotates the gradients. Shared, so that all engines use the
+/// same values.
 pub(crate) fn rotation(angle: f32) -> (f32, f32) {
     let angle = f64::from(angle);
     (angle.cos() as f32, angle.sin() as f32)
 }
 
-/// What lies beyond the edge of the grid.
+/// The neighbours beyond the edge of the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Boundary {
     /// Zeros.
     Zero,
-    /// The opposite edge: the grid is a torus.
+    /// The cells at the opposite edge: the grid is a torus.
     Wrap,
 }
 
 impl Boundary {
-    /// The index that lies `delta` (-1, 0 or 1) from `at` on an axis of `len` cells, if any.
+    /// The index at offset `delta` (-1, 0 or 1) from `at` on an axis of `len` cells; `None` beyond
+    /// a zero boundary.
     #[inline]
     pub(crate) fn shift(self, at: usize, delta: isize, len: usize) -> Option<usize> {
         match (self, at.checked_add_signed(delta)) {
@@ -66,68 +68,69 @@ impl Boundary {
     }
 }
 
-/// The life mask: which channel says that a cell is alive, and from what value on.
+/// The life mask. A cell is mature if its `channel` is above `threshold`. A cell survives a tick if
+/// its 3x3 neighbourhood has a mature cell before the update, and one after it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alive {
     /// The channel, usually 3 (alpha).
     pub channel: usize,
-    /// A cell is mature if its channel is above this, usually 0.1.
+    /// The threshold for a mature cell, usually 0.1.
     pub threshold: f32,
 }
 
-/// How channels 0..4 become a picture.
+/// How channels 0..4 encode a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Output {
-    /// Red, green and blue premultiplied by alpha: sprites.
+    /// Red, green and blue premultiplied by alpha; for sprites.
     PremultipliedAlpha,
-    /// Red, green and blue about 0.5, alpha 1: textures.
+    /// Red, green and blue minus 0.5, with alpha 1; for textures.
     OpaqueCentered,
 }
 
-/// The rule of an automaton without its weights: the JSON of a `.nca` file's `nca` key.
+/// The rule of an automaton without its weights: the JSON under the `nca` key of a `.nca` file.
 ///
-/// A `Rule` that came out of a file or out of [`Rule::validate`] is within the ranges below.
+/// A `Rule` that was read from a file or passed [`Rule::validate`] is within the ranges below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct Rule {
-    /// The version of the format: [`Rule::VERSION`].
+    /// The format version: [`Rule::VERSION`].
     pub version: u32,
-    /// A name for people.
+    /// A human-readable name.
     pub name: String,
-    /// Width and height of the grid it was made for, in cells, 1..=1024 each.
+    /// The width and height of the grid that the model was made for, in cells, 1..=1024 each.
     pub grid: [u32; 2],
-    /// Channels of a cell: a multiple of 4, 8..=32.
+    /// Channels per cell: a multiple of 4, 8..=32.
     pub channels: usize,
     /// Width of the hidden layer: a multiple of 4, 16..=256.
     pub hidden: usize,
-    /// The kernels of the perception, each at most once, in the order of the weights' rows.
+    /// The perception kernels, all distinct, in the order of the weights' rows.
     pub perception: Vec<Kernel>,
-    /// What lies beyond the edge.
+    /// The neighbours beyond the edge of the grid.
     pub boundary: Boundary,
-    /// The probability that a cell fires at a tick, 2^-32 to 1.
+    /// The probability that a cell fires in a tick, 2^-32 to 1.
     pub fire_rate: f64,
-    /// What an update is multiplied by before it is added; finite.
+    /// The factor applied to an update before it is added; finite.
     pub step_size: f32,
-    /// The life mask; `None` for textures, in which every cell lives.
+    /// The life mask; `None` for textures, where every cell lives.
     pub alive: Option<Alive>,
-    /// How a cell becomes a pixel.
+    /// How channels 0..4 encode a pixel.
     pub output: Output,
-    /// Ticks after which a seed is grown, 1..=100,000.
+    /// The number of ticks after which a seed is grown, 1..=100,000.
     pub mature_ticks: u32,
-    /// Who made it.
+    /// The author of the model.
     pub author: String,
-    /// Under which licence.
+    /// The licence of the model.
     pub license: String,
-    /// Where it came from.
+    /// The origin of the model.
     pub source: String,
-    /// Keys of the file that this version does not know; they are kept.
+    /// Keys in the file that this version does not know. They are preserved.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 impl Default for Rule {
-    /// The rule of the article: a 40x40 grid, 16 channels, 128 hidden units, half of the cells firing.
+    /// The rule of the Growing NCA article on a 40x40 grid: 16 channels, 128 hidden units, a fire rate of 0.5.
     fn default() -> Self {
         Self {
             version: Self::VERSION,
@@ -151,19 +154,19 @@ impl Default for Rule {
 }
 
 impl Rule {
-    /// The version of the format that this crate reads and writes.
+    /// The format version that this crate reads and writes.
     pub const VERSION: u32 = 1;
 
-    /// Cells that a side of a grid may have.
+    /// The valid side lengths of a grid, in cells.
     pub const SIDES: std::ops::RangeInclusive<u32> = 1..=1024;
 
-    /// Ticks that a seed may take to grow.
+    /// The valid numbers of ticks for a seed to grow.
     pub const MATURE_TICKS: std::ops::RangeInclusive<u32> = 1..=100_000;
 
-    /// With less, no cell would ever fire: see [`FireRate`].
+    /// The lowest rate at which a cell can fire; see [`FireRate`].
     const LEAST_FIRE_RATE: f64 = 1.0 / 4_294_967_296.0;
 
-    /// Features that a cell perceives: kernels times channels.
+    /// The number of features that a cell perceives: kernels times channels.
     pub fn features(&self) -> usize {
         self.perception.len() * self.channels
     }
@@ -173,7 +176,7 @@ impl Rule {
         FireRate::new(self.fire_rate)
     }
 
-    /// Checks every range stated above.
+    /// Checks that every field is within its range.
     ///
     /// # Errors
     /// [`ModelErrorKind::Field`] names the first field that is out of range.
@@ -222,7 +225,7 @@ impl Rule {
                 alive.channel.to_string(),
                 "less than the number of channels",
             )?;
-            // A dead neighbourhood (all zeros, or nothing beyond the edge) must not count as alive.
+            // Zeros, in the grid or beyond its edge, must not count as alive.
             check(
                 alive.threshold.is_finite() && alive.threshold >= 0.0,
                 "alive.threshold",
@@ -237,7 +240,7 @@ impl Rule {
 impl TryFrom<Map<String, Value>> for Rule {
     type Error = ModelErrorKind;
 
-    /// Reads and validates the JSON object of a file, field by field, so that errors name the field.
+    /// Reads and validates the JSON object of a file field by field, so that an error names its field.
     fn try_from(mut json: Map<String, Value>) -> Result<Self, Self::Error> {
         let version: u64 = take(&mut json, "version", "the number 1")?;
         if version != u64::from(Self::VERSION) {

@@ -6,7 +6,7 @@ use super::{CellMask, Rule};
 
 /// The cells of one grid: `[height, width, channels]` f32, row-major, y down.
 ///
-/// When it is deserialised, it is checked as by [`State::from_values`].
+/// Deserialization applies the checks of [`State::from_values`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct State {
@@ -41,8 +41,8 @@ impl State {
         Self { width, height, channels, values: vec![0.0; width * height * channels] }
     }
 
-    /// The seed that a sprite grows from: zeros, but the centre cell `(width / 2, height / 2)`
-    /// has its channels 3.. set to 1.
+    /// The seed that a sprite grows from: zeros, except for the centre cell at
+    /// `(width / 2, height / 2)`, whose channels 3.. are 1.
     pub fn seed(rule: &Rule, width: usize, height: usize) -> Self {
         let mut state = Self::zeros(width, height, rule.channels);
         if let Some(centre) = state.cell_mut(width / 2, height / 2) {
@@ -51,24 +51,24 @@ impl State {
         state
     }
 
-    /// Cells from their values, `[height, width, channels]`. `None` if the number of values is
-    /// another, if one is not finite, or without channels.
+    /// Builds a state from its values, `[height, width, channels]`. Returns `None` if the number of
+    /// values does not match, if a value is not finite, or if `channels` is 0.
     pub fn from_values(width: usize, height: usize, channels: usize, values: Vec<f32>) -> Option<Self> {
         let fits = channels > 0 && width.checked_mul(height)?.checked_mul(channels)? == values.len();
         (fits && values.iter().all(|value| value.is_finite())).then_some(Self { width, height, channels, values })
     }
 
-    /// Cells in a row.
+    /// The number of cells per row.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// The number of rows.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Values of a cell.
+    /// The number of channels per cell.
     pub fn channels(&self) -> usize {
         self.channels
     }
@@ -88,13 +88,13 @@ impl State {
         &mut self.values
     }
 
-    /// The channels of a cell, if it lies in the grid.
+    /// The channels of a cell; `None` outside the grid.
     pub fn cell(&self, x: usize, y: usize) -> Option<&[f32]> {
         (x < self.width && y < self.height)
             .then(|| &self.values[(y * self.width + x) * self.channels..][..self.channels])
     }
 
-    /// The channels of a cell, if it lies in the grid.
+    /// The channels of a cell; `None` outside the grid.
     pub(crate) fn cell_mut(&mut self, x: usize, y: usize) -> Option<&mut [f32]> {
         (x < self.width && y < self.height)
             .then(|| &mut self.values[(y * self.width + x) * self.channels..][..self.channels])

@@ -1,13 +1,13 @@
-//! The picture that a sprite should be.
+//! The picture that a sprite grows into.
 
 use super::State;
 
-/// The picture that a sprite should be: straight-alpha sRGB, 8 bits a channel, row-major.
+/// The picture that a sprite grows into: straight-alpha sRGB, 8 bits per channel, row-major.
 ///
-/// It is centred in the grid; it may be smaller than the grid, not larger.
+/// It is centred in the grid. A model's target must not be larger than its grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Width in pixels, one a cell.
+    /// Width in pixels, one per cell.
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
@@ -17,7 +17,7 @@ pub struct Target {
 
 impl Target {
     /// The picture centred in a grid, `[height, width, 4]`: colours premultiplied by alpha, 0 to 1,
-    /// zeros around it. What falls outside of a smaller grid is cut off.
+    /// with zeros around it. Pixels outside the grid are cropped.
     pub fn premultiplied(&self, width: usize, height: usize) -> Vec<f32> {
         let mut values = vec![0.0; width * height * 4];
         if self.width == 0 {
@@ -36,19 +36,19 @@ impl Target {
         values
     }
 
-    /// Whether no pixel is transparent at all: a picture without a shape of its own.
+    /// Whether every pixel is fully opaque, so that the picture has no silhouette.
     pub fn is_opaque(&self) -> bool {
         self.rgba.as_chunks::<4>().0.iter().all(|pixel| pixel[3] == 255)
     }
 
-    /// The mean squared error of cells against the picture centred in their grid: over all cells,
+    /// The mean squared error between cells and the picture centred in their grid: over all cells,
     /// of the four premultiplied channels.
     pub fn error(&self, state: &State) -> f32 {
         mean_squared_error(state, &self.premultiplied(state.width(), state.height()))
     }
 }
 
-/// The mean squared error of the first four channels against `[height, width, 4]` values.
+/// The mean squared error between the first four channels and `[height, width, 4]` values.
 pub(crate) fn mean_squared_error(state: &State, target: &[f32]) -> f32 {
     let cells = state.values().chunks_exact(state.channels());
     let sum: f64 = cells

@@ -14,7 +14,7 @@ const CHECKSUM: &str = "nca_checksum";
 const AVERAGED: [&str; 4] =
     ["averaged.hidden.weight", "averaged.hidden.bias", "averaged.output.weight", "averaged.output.bias"];
 
-/// All that a trainer needs to go on.
+/// The state that resumes a trainer.
 pub(super) struct Checkpoint {
     pub config: TrainConfig,
     pub target: Target,
@@ -23,9 +23,9 @@ pub(super) struct Checkpoint {
     pub recent_loss: f32,
     pub seconds: f64,
     pub weights: Weights,
-    /// Their moving average.
+    /// The moving average of the weights.
     pub averaged: Weights,
-    /// The optimiser's record, in burn's own format.
+    /// The optimiser's record in burn's format.
     pub optimizer: Vec<u8>,
     pub pool: Vec<Sample>,
 }
@@ -37,7 +37,7 @@ struct Metadata {
     iteration: u32,
     #[serde(default)]
     attempt: u32,
-    /// `None` for infinity, which JSON does not know.
+    /// `None` for infinity, which JSON cannot represent.
     #[serde(default)]
     recent_loss: Option<f32>,
     seconds: f64,
@@ -87,7 +87,7 @@ impl Checkpoint {
             return Err(TrainError::Checkpoint(format!("found version {version}; wanted {VERSION}")));
         }
         let tensors = SafeTensors::deserialize(bytes).map_err(bad)?;
-        // The first ones had none.
+        // The earliest checkpoints have no checksum.
         if let Some(wanted) = header.metadata().as_ref().and_then(|metadata| metadata.get(CHECKSUM)) {
             let views = tensors.tensors();
             let found = checksum(json, views.iter().map(|(name, view)| (name.as_str(), view.data())));
@@ -171,7 +171,7 @@ impl Checkpoint {
     }
 }
 
-/// Of all that is in a checkpoint, whatever the order of its tensors.
+/// A hash of the metadata, the tensor names and the tensor bytes. It does not depend on the order of the tensors.
 fn checksum<'a>(json: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let hash = |hash, bytes: &[u8]| fnv1a(hash, bytes.iter().copied());
     let tensors = tensors.map(|(name, bytes)| hash(hash(FNV_START, name.as_bytes()), bytes));

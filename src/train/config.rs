@@ -1,4 +1,4 @@
-//! How a model is trained.
+//! The training configuration.
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -6,41 +6,42 @@ use serde::{Deserialize, Serialize};
 use super::{Method, TrainError};
 use crate::rule::{Kernel, ModelErrorKind, Rule, Target};
 
-/// What a sprite learns: the three experiments of the article.
+/// What a sprite learns: experiments 1 to 3 of
+/// [Growing Neural Cellular Automata](https://distill.pub/2020/growing-ca).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Mode {
-    /// To grow from a seed (experiment 1). What comes after is left to chance.
+    /// Grow from a seed (experiment 1). The sprite is not trained to persist.
     Grow,
-    /// To grow, and to stay as it is: samples are drawn from a pool of earlier results (experiment 2).
+    /// Grow and persist: samples are drawn from a pool of earlier results (experiment 2).
     Persist,
-    /// To grow, stay, and heal: some samples are wounded first (experiment 3).
+    /// Grow, persist and regenerate: some samples are wounded first (experiment 3).
     #[default]
     Regenerate,
 }
 
-/// Where a model is trained.
+/// The device that trains a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum TrainDevice {
-    /// This machine's cores, by the project's own kernel: the fastest on a CPU.
+    /// The CPU, with this crate's own kernel: the fastest option on a CPU.
     #[default]
     Flex,
-    /// This machine's cores, by burn-ndarray; feature `ndarray`.
+    /// The CPU, with burn-ndarray; feature `ndarray`.
     Ndarray,
-    /// A GPU through wgpu; feature `wgpu`.
+    /// A GPU, through wgpu; feature `wgpu`.
     Wgpu,
-    /// An NVIDIA GPU; feature `cuda`.
+    /// An NVIDIA GPU, through CUDA; feature `cuda`.
     Cuda,
 }
 
 impl TrainDevice {
-    /// The burn device, and how rollouts are computed there.
+    /// Returns the burn device and the rollout method for it.
     ///
     /// # Errors
-    /// [`TrainError::Device`] if the feature is not compiled in.
+    /// [`TrainError::Device`] if the feature is not enabled.
     pub fn open(self) -> Result<(Device, Method), TrainError> {
         let missing = |device, feature| Err(TrainError::Device { device, feature });
         match self {
@@ -62,13 +63,13 @@ impl TrainDevice {
     }
 }
 
-/// How long training goes on.
+/// How long training runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// So many steps of the optimiser. Repeatable to the bit.
+    /// The number of optimiser steps. Runs are reproducible bit for bit.
     Iterations(u32),
-    /// So many minutes. The learning rate follows the clock, so no two runs are quite the same.
+    /// Minutes of wall-clock time. The learning rate follows the clock, so no two runs are identical.
     Minutes(f64),
 }
 
@@ -81,56 +82,55 @@ impl std::fmt::Display for Budget {
     }
 }
 
-/// How a model is trained. Any JSON object of some of its fields is a config; the rest have
-/// their defaults.
+/// The training configuration. In JSON, missing fields take their defaults, and unknown fields are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// The name of the sprite.
     pub name: String,
-    /// Who made the picture.
+    /// The author of the picture.
     pub author: String,
-    /// Under which licence.
+    /// The licence of the picture.
     pub license: String,
-    /// Where the picture came from.
+    /// The source of the picture.
     pub source: String,
     /// Empty cells around the picture on each side; default 8.
     pub padding: u32,
-    /// What it learns; default all three.
+    /// What the sprite learns; default [`Mode::Regenerate`].
     pub mode: Mode,
-    /// Channels of a cell; default 16.
+    /// Channels per cell; default 16.
     pub channels: usize,
     /// Width of the hidden layer; default 128.
     pub hidden: usize,
-    /// What cells perceive; default identity and both gradients.
+    /// The perception kernels; default identity and both gradients.
     pub perception: Vec<Kernel>,
-    /// The probability that a cell fires; default 0.5.
+    /// The probability that a cell fires at a tick; default 0.5.
     pub fire_rate: f64,
     /// When to stop; default 8,500 iterations.
     pub budget: Budget,
-    /// Whether to stop before that once every gate of the scorecard is met by half; default yes.
+    /// Whether to stop early, once every error of the scorecard is at most half of its gate; default true.
     pub early_stop: bool,
-    /// What weights and noise begin from; default 0.
+    /// The random seed of weights and noise; default 0.
     pub seed: u64,
-    /// Where to train; default flex.
+    /// The device to train on; default [`TrainDevice::Flex`].
     pub device: TrainDevice,
-    /// Samples of a step; default 4. On the same clock, more and smaller steps than with the
-    /// article's 8 end in a better model.
+    /// Samples per step; default 4. In the same time, more and smaller steps give a better model than the
+    /// article's batch of 8.
     pub batch: usize,
-    /// Samples that are kept between steps; default 256.
+    /// Samples in the pool; default 256.
     pub pool: usize,
-    /// The share of samples that are replaced by a seed; default 0.25. With much less, the pool is
-    /// full of what has drifted, and a sprite learns to stay that way.
+    /// The share of samples that are replaced by a seed; default 0.25. With a much lower share, samples that have
+    /// drifted fill the pool, and the sprite learns to keep the drifted shape.
     pub seeds: f64,
-    /// The least and the most ticks of a sample in a step; default 2 and 3.2 times the longer side of the
-    /// picture, and at least the article's 64 and 96. What grows back a half needs some 3 ticks a cell;
-    /// with less, what goes wrong near the end of that is learnt late.
+    /// The minimum and maximum ticks of a sample in a step; default 2 and 3.2 times the longer side of the picture,
+    /// and at least the article's 64 and 96. Regrowing a half takes about 3 ticks per cell. With fewer ticks,
+    /// training corrects errors near the end of regrowth late.
     pub ticks: Option<[u32; 2]>,
-    /// The share of the budget in which the ticks rise from half of that; default 0.05.
+    /// The share of the budget over which the ticks rise from half of `ticks` to `ticks`; default 0.05.
     pub warm_up: f64,
-    /// The learning rate, from the first step to the last, along a cosine; default 4e-3 to 5e-5.
+    /// The learning rate at the first and the last step, with a cosine schedule; default 4e-3 and 5e-5.
     pub learning_rate: [f64; 2],
-    /// Samples of a step that are wounded; default 2.
+    /// Wounded samples per step; default 2.
     pub wounded: usize,
     /// The share of the budget before the first wound; default 0.2.
     pub wounds_from: f64,
@@ -138,8 +138,8 @@ pub struct TrainConfig {
     pub checkpoint_every: u32,
     /// Iterations between preview pictures; default 1,000.
     pub preview_every: u32,
-    /// Iterations between scorecards; default 1,000. In the last fifth of the budget there are four times
-    /// as many, since the model with the best one is kept.
+    /// Iterations between scorecards; default 1,000. In the last fifth of the budget they are four times as
+    /// frequent, because the run keeps the model with the best scorecard.
     pub score_every: u32,
 }
 
@@ -177,13 +177,13 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Cells that a side of a grid may have in training.
+    /// The maximum side of a training grid, in cells.
     pub const MOST_CELLS: u32 = 256;
 
-    /// The rule of the model to be trained: its grid is the picture and the padding.
+    /// The rule of the trained model. Its grid is the picture plus the padding.
     ///
     /// # Errors
-    /// [`TrainError::Config`] names the first field that is out of range.
+    /// [`TrainError::Config`] or [`TrainError::Rule`] for the first field that is out of range.
     pub fn rule(&self, target: &Target) -> Result<Rule, TrainError> {
         let check = |good: bool, field, found: String, wanted| {
             if good { Ok(()) } else { Err(TrainError::Config { field, found, wanted }) }
@@ -263,7 +263,7 @@ impl TrainConfig {
         Ok(rule)
     }
 
-    /// The learning rate at a share of the budget.
+    /// The learning rate after a share `progress` of the budget.
     pub(super) fn learning_rate_at(&self, progress: f64) -> f64 {
         let [first, last] = self.learning_rate;
         last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
@@ -274,7 +274,7 @@ impl TrainConfig {
         self.ticks.unwrap_or([(2.0 * side).max(64.0) as u32, (3.2 * side).max(96.0) as u32])
     }
 
-    /// The least and the most ticks of a sample at a share of the budget.
+    /// The range of a sample's ticks after a share `progress` of the budget.
     pub(super) fn ticks_at(&self, progress: f64, target: &Target) -> std::ops::RangeInclusive<u32> {
         let grown = if progress < self.warm_up { 0.5 + 0.5 * progress / self.warm_up } else { 1.0 };
         let [low, high] = self.ticks_for(target).map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));

@@ -1,4 +1,4 @@
-//! What can go wrong in training.
+//! Training errors.
 
 use std::{io, path::PathBuf};
 
@@ -8,11 +8,11 @@ use crate::{
     rule::{ModelError, ModelErrorKind, TargetError},
 };
 
-/// Training could not begin or go on. What was written until then stays.
+/// An error that stops training. Files that were written before it remain.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// No sprite can be made of the picture.
+    /// The picture cannot be used as a target.
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A field of the config is out of range.
@@ -20,12 +20,12 @@ pub enum TrainError {
     Config {
         /// The field.
         field: &'static str,
-        /// What stands there.
+        /// Its value.
         found: String,
-        /// What would be right.
+        /// The valid values.
         wanted: &'static str,
     },
-    /// A field of the rule that the config leads to is out of range.
+    /// The config or the picture gives a rule that is out of range.
     #[error(transparent)]
     Rule(#[from] ModelErrorKind),
     /// A model could not be read or written.
@@ -34,62 +34,62 @@ pub enum TrainError {
     /// A picture could not be written.
     #[error(transparent)]
     Picture(#[from] RecordError),
-    /// The device is not compiled in.
+    /// The device needs a feature that is not enabled.
     #[error("device {device}: this program was built without the feature `{feature}`")]
     Device {
-        /// The device asked for.
+        /// The requested device.
         device: &'static str,
-        /// The feature that brings it.
+        /// The feature that enables it.
         feature: &'static str,
     },
-    /// The loss or a weight became infinite or not a number; the last checkpoint is from before that.
+    /// The loss or a weight became infinite or NaN. The last checkpoint is older than that.
     #[error("iteration {iteration}: the loss or a weight is no longer finite; start anew with a lower `learning_rate`")]
     Diverged {
-        /// The iteration that it was seen in.
+        /// The iteration in which it was detected.
         iteration: u32,
     },
-    /// Nothing grows of the picture, from whatever weights training begins.
+    /// No attempt grew the picture. Each attempt starts from different weights.
     #[error(
         "nothing has grown within {iterations} steps, in {attempts} attempts; wanted a picture with cells at the middle of \
          its grid, or more `ticks`, or another `--size`"
     )]
     NeverGrows {
-        /// How often training has begun.
+        /// The number of attempts.
         attempts: u32,
-        /// The steps of each.
+        /// Steps per attempt.
         iterations: u32,
     },
-    /// A model to begin with has another kind of rule than those that are trained.
+    /// Training cannot start from a model, because its rule differs in a setting that training does not change.
     #[error("the model to begin with: found {found}; wanted {wanted}")]
     From {
-        /// What its rule says.
+        /// These settings of the model.
         found: String,
-        /// What the rule says that is trained.
+        /// These settings in training.
         wanted: String,
     },
-    /// A run is to go on for longer, but not longer than it has.
+    /// The run has already used up its new budget.
     #[error("found a budget of {found}; wanted more than the {used} that are used up")]
     Budget {
-        /// The budget.
+        /// The new budget.
         found: Budget,
-        /// What is used up.
+        /// What the run has used.
         used: String,
     },
-    /// A folder for a run has something else in it.
+    /// The run folder contains other files.
     #[error("{}: found `{found}`, which is no part of a run; wanted a new or empty folder", folder.display())]
     NotARun {
         /// The folder.
         folder: PathBuf,
-        /// What is in it.
+        /// The name of such a file.
         found: String,
     },
-    /// A checkpoint is not whole, or of another version.
+    /// A checkpoint is damaged, incomplete or of another version.
     #[error("checkpoint: {0}")]
     Checkpoint(String),
-    /// A run folder already has a run in it.
+    /// The run folder already contains a run.
     #[error("{}: there is a run in this folder already; resume it, delete it, or name another folder", .0.display())]
     Occupied(PathBuf),
-    /// A run in the folder is under way.
+    /// Another process is training in the run folder.
     #[error("{}: another process trains in this folder", .0.display())]
     Locked(PathBuf),
     /// A file of the run folder could not be read or written.
@@ -97,13 +97,13 @@ pub enum TrainError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The I/O error.
         source: io::Error,
     },
 }
 
 impl TrainError {
-    /// For `map_err`: the error of a file.
+    /// Adds the path to an I/O error, for `map_err`.
     pub(super) fn at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }

@@ -1,9 +1,11 @@
 //! The rollout on the CPU engine's kernel: one autodiff operation for all ticks.
 //!
-//! Forward, each sample runs on its own with a [`Tape`] of what changed; backward, the tape is
-//! played in reverse. Only cells that live and fire are computed in either direction. Samples are
-//! spread over the cores and their gradients summed in order, so the result is the same for any
-//! number of threads.
+//! 1. Forward, each sample runs separately and records its changed cells on a [`Tape`].
+//! 2. Backward, each tape is played in reverse.
+//! 3. The gradients of the samples are summed in order.
+//!
+//! Both directions compute only cells that live and fire. Samples are spread over the cores. The result does not
+//! depend on the number of threads.
 
 use std::{cmp::Reverse, fmt, sync::Arc};
 
@@ -39,7 +41,7 @@ pub(super) fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan) -> Tenso
     Tensor::from_dispatch(<Dispatch as FusedRollout>::fused_rollout(inputs, Arc::new(plan.clone())))
 }
 
-/// What gradients flow to.
+/// The differentiable inputs.
 #[derive(ExtensionType)]
 struct Inputs<B: Backend> {
     cells: FloatTensor<B>,
@@ -97,11 +99,11 @@ impl<C: CheckpointStrategy> FusedRollout for Autodiff<Flex, C> {
     }
 }
 
-/// A rollout that can be gone back through.
+/// What the backward pass needs from a rollout.
 struct Unrolled {
     engine: Engine,
     weights: Weights,
-    /// Of each sample: where it ended, and how it came there.
+    /// The final state and the tape of each sample.
     runs: Vec<(State, Tape)>,
 }
 
@@ -152,7 +154,7 @@ impl Backward<Flex, 5> for RolloutBackward {
     }
 }
 
-/// All ticks of all samples, by the `step` given.
+/// Runs all ticks of all samples with `step`.
 fn forward(
     engine: &Engine,
     plan: &Plan,
@@ -169,7 +171,7 @@ fn forward(
         }
         (grid.into_state(), tape)
     };
-    // A guess at the work: a sprite that grows is at least half as large as the largest, on average.
+    // Estimate the work from the non-zero values. A growing sample averages at least half the size of the largest.
     let cells: Vec<usize> = states.iter().map(|state| state.values().iter().filter(|v| **v != 0.0).count()).collect();
     let half = cells.iter().max().map_or(0, |most| most / 2);
     let work = cells.into_iter().zip(&plan.ticks).map(|(cells, &ticks)| cells.max(half) * ticks as usize);
@@ -177,8 +179,8 @@ fn forward(
     spread(samples, |(_, work)| *work, |(sample, _)| run(sample))
 }
 
-/// Runs all items on all cores, those with the most work first, so that in the end no core waits
-/// long for another. The results are in the items' order.
+/// Runs the items in parallel, those with the most work first, to balance the load of the cores.
+/// The results are in the order of the items.
 fn spread<T: Send, R: Send>(
     items: impl Iterator<Item = T>,
     work: impl Fn(&T) -> usize,

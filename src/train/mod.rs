@@ -1,14 +1,22 @@
-//! Training: from a picture to a model that grows it and heals (feature `train`).
+//! Training a model that grows a picture and repairs it (feature `train`).
 //!
-//! The recipe is that of the article (Mordvintsev et al., "Growing Neural Cellular Automata",
-//! Distill 2020, experiments 1 to 3), but for this: the weights are optimised by Muon, not Adam; wounds
-//! include straight cuts and scattered cells; any sample may be reseeded, not the worst; steps are
-//! smaller and more, and have more ticks for larger pictures; and hidden channels that run away are
-//! pulled back. Parameters, loss and optimisers are [burn](https://burn.dev)'s; the ticks between them
-//! are one operation on the project's own [engine](crate::cpu), or, on other devices, burn's operations.
+//! The method follows Mordvintsev et al.,
+//! [Growing Neural Cellular Automata](https://distill.pub/2020/growing-ca) (Distill 2020, experiments 1 to 3;
+//! "the article" in this module), with these differences:
 //!
-//! [`Run`] is a whole training run in a folder, [`Trainer`] its loop step by step, and [`rollout`]
-//! the differentiable operation itself.
+//! - Muon optimises the weights, instead of Adam.
+//! - Wounds include straight cuts and scattered cells.
+//! - Random samples are replaced by a seed, not the worst one.
+//! - Batches are smaller, and there are more steps.
+//! - The number of ticks grows with the size of the picture.
+//! - The loss penalises channels with large values.
+//!
+//! Parameters, loss and optimisers come from [burn](https://burn.dev). A rollout of many ticks is one operation on
+//! this crate's [CPU engine](crate::cpu), or on other devices a sequence of burn's operations.
+//!
+//! - [`Run`] is a whole training run in a folder.
+//! - [`Trainer`] is the training loop, step by step.
+//! - [`rollout`] is the differentiable operation.
 
 mod checkpoint;
 mod config;

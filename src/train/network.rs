@@ -7,7 +7,7 @@ use burn::{
 
 use crate::rule::{Rule, Weights};
 
-/// The two dense layers of a rule, trainable.
+/// The two dense layers of a rule, as trainable parameters.
 #[derive(Module, Debug)]
 pub struct Network {
     /// `[features, hidden]`
@@ -21,10 +21,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// Weights that fit the rule, on a device; to train them, on one with
+    /// Loads weights that fit the rule onto a device. Training needs a device with
     /// [autodiff](Device::autodiff).
     pub fn new(rule: &Rule, weights: &Weights, device: &Device) -> Self {
-        // The identities are fixed, so that an optimizer's record finds its parameters again.
+        // The ids are fixed, so that a restored optimiser record matches its parameters.
         fn param<const D: usize>(id: u64, values: &[f32], shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
             let tensor = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
             Param::initialized(ParamId::from(id), tensor.set_require_grad(device.is_autodiff()))
@@ -38,9 +38,9 @@ impl Network {
         }
     }
 
-    /// The weights that training starts from: a hidden layer scaled for its inputs, with half of the
-    /// standard deviation of He et al., 2015, and an output layer of zeros, so that at first nothing
-    /// changes (the article, section "Model").
+    /// The initial weights of training. The hidden weights are uniform, with half of the standard deviation
+    /// of He et al., 2015. The output weights are zero, so that cells do not change at first
+    /// (the article, section "Model"). All biases are zero.
     pub fn initial(rule: &Rule, seed: u64) -> Weights {
         let mut random = fastrand::Rng::with_seed(seed);
         let bound = (1.5 / rule.features() as f32).sqrt();
@@ -52,7 +52,7 @@ impl Network {
         }
     }
 
-    /// The weights as they are now.
+    /// The current weights.
     pub fn weights(&self) -> Weights {
         Weights {
             hidden_weight: values(self.hidden_weight.val()),

@@ -1,14 +1,14 @@
-//! The pool: earlier results that training goes on from (the article, experiment 2), and the
-//! wounds that some of them get first (experiment 3).
+//! The sample pool of earlier results that training continues from (the article, experiment 2), and the
+//! wounds of some samples (experiment 3).
 
 use crate::rule::{CellMap, CellMask, Shape, State};
 
-/// A state without its empty cells, of which a padded sprite has many.
+/// A state without its empty cells. A padded sprite has many of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Sample {
     /// The indices of the cells that are not all zeros.
     pub cells: Vec<u32>,
-    /// Their channels.
+    /// The channels of these cells.
     pub values: Vec<f32>,
 }
 
@@ -33,12 +33,16 @@ impl Sample {
     }
 }
 
-/// A random wound for a sprite: a cut, a disc, several discs, or scattered cells.
+/// A random wound for a sprite:
 ///
-/// Published models rarely regrow what a straight cut took, because they have only known discs; so a
-/// quarter of the wounds here are cuts, most of those along an axis. Hardest to learn is what leaves
-/// several pieces, which must agree on where they are: another quarter are discs, half of those large
-/// and near the middle, and almost half of all wounds scatter most of the sprite away.
+/// - 6 of 24: a straight cut near the centroid, two thirds of them along an axis. Published models are trained
+///   on discs only, and rarely regrow after a straight cut.
+/// - 3 of 24: a large disc near the centroid.
+/// - 3 of 24: a disc about a random living cell.
+/// - 2 of 24: two to five small discs about random living cells.
+/// - 10 of 24: scattered cells, 80 to 95% of the sprite.
+///
+/// Wounds that leave several pieces are the hardest to learn, because the pieces must agree on their positions.
 pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
     let (width, height) = (state.width(), state.height());
     let mut mask = CellMask::new(width, height);
@@ -56,7 +60,7 @@ pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
         let off = random.f32() * random.f32();
         [0, 1].map(|axis| middle[axis] + (towards[axis] - middle[axis]) * off)
     };
-    // The radius of a disc of as many cells.
+    // The radius of a disc with the same number of cells.
     let size = (count / std::f32::consts::PI).sqrt();
     match random.u32(..24) {
         kind @ 0..6 => {
@@ -64,7 +68,7 @@ pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
             let turn = if kind < 4 { 0.25 * kind as f32 } else { random.f32() };
             let (sin, cos) = (turn * std::f32::consts::TAU).sin_cos();
             let far = (width + height) as f32;
-            // What lies beyond the y axis, once that is moved and turned.
+            // The half-plane right of the y axis, moved to (x, y) and rotated.
             mask.add(
                 &Shape::rect(0.0, -far, far, far),
                 CellMap([cos, -sin, sin, cos, -x * cos - y * sin, x * sin - y * cos]),

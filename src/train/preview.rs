@@ -1,4 +1,4 @@
-//! Pictures of a run: strips of frames, the film at its end, and the plot of its loss.
+//! Pictures of a run: strips of frames, the final animation, and the plot of the loss.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::{
 
 /// The noise seed of previews.
 const SEED: u32 = 1;
-/// When a preview is wounded, and where its last frame is.
+/// The ticks of a preview's wound and of its last frame.
 const WOUND_TICK: u32 = 200;
 const LAST_TICK: u32 = 400;
 
-/// Writes a strip: above, a sprite grows, loses its lower half, and heals; below, the ends of the
-/// last step's samples.
+/// Writes a strip of two rows. In the upper row, a sprite grows, loses its lower half, and heals. The lower row
+/// shows the final states of the last step's samples.
 pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[State]) -> Result<(), TrainError> {
     let mut frames = Vec::new();
     const TICKS: [u32; 10] = [16, 32, 64, 96, 199, WOUND_TICK, 216, 232, 264, LAST_TICK];
@@ -33,7 +33,7 @@ pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[
     Ok(recording.write(path)?)
 }
 
-/// Writes the film of a sprite that grows, is wounded four times, and heals.
+/// Writes an animation of a sprite that grows, is wounded four times, and heals.
 pub(super) fn write_film(path: &Path, model: &Model, target: &Target) -> Result<(), TrainError> {
     let wounds = [(180, Wound::Lower), (300, Wound::Discs), (420, Wound::Left), (540, Wound::Scattered)];
     let scale = (320 / model.rule().grid[0].max(1)).max(2);
@@ -46,7 +46,7 @@ pub(super) fn write_film(path: &Path, model: &Model, target: &Target) -> Result<
     Ok(recording.write(path)?)
 }
 
-/// Grows a sprite; `frame` sees each tick's cells, a wound's before they heal.
+/// Grows a sprite. Calls `frame` with the cells before each tick, after the tick's wound.
 fn run(model: &Model, target: &Target, wounds: &[(u32, Wound)], ticks: u32, mut frame: impl FnMut(u32, &State)) {
     let [width, height] = model.rule().grid.map(|side| side as usize);
     let engine = Engine::new(model);
@@ -67,7 +67,7 @@ fn run(model: &Model, target: &Target, wounds: &[(u32, Wound)], ticks: u32, mut 
     }
 }
 
-/// Rows of sprites as one picture.
+/// Tiles rows of sprites into one picture. Returns its width, height and pixels.
 fn tiles(model: &Model, rows: &[&[State]]) -> (u32, u32, Vec<Rgba>) {
     let [width, height] = model.rule().grid.map(|side| side as usize);
     let columns = rows.iter().map(|row| row.len()).max().unwrap_or_default();
@@ -83,7 +83,7 @@ fn tiles(model: &Model, rows: &[&[State]]) -> (u32, u32, Vec<Rgba>) {
     (across as u32, (rows.len() * height) as u32, pixels)
 }
 
-/// Writes the loss over the iterations, as SVG: each step's, and their moving average.
+/// Plots the loss of each step and its moving average over the iterations, as SVG.
 pub(super) fn write_plot(path: &Path, losses: &[(u32, f32)]) -> Result<(), TrainError> {
     let positive: Vec<(u32, f32)> = losses.iter().copied().filter(|(_, loss)| *loss > 0.0).collect();
     let (Some(first), Some(last)) = (positive.first(), positive.last()) else { return Ok(()) };
@@ -109,7 +109,7 @@ pub(super) fn write_plot(path: &Path, losses: &[(u32, f32)]) -> Result<(), Train
             .y_desc("mean squared error")
             .y_label_formatter(&|loss| format!("{loss:.0e}"))
             .draw()?;
-        // A few thousand points say as much as all of them.
+        // A few thousand points look the same as all of them.
         let sparse = positive.iter().copied().step_by(1 + positive.len() / 2000);
         chart.draw_series(LineSeries::new(sparse, RGBColor(190, 205, 225)))?;
         let step = 1 + positive.len() / 1000;

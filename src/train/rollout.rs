@@ -8,36 +8,37 @@ use crate::{
     rule::{Rule, State},
 };
 
-/// What a rollout depends on besides the weights and the cells.
+/// The inputs of a rollout besides the weights and the cells.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The rule.
     pub rule: Rule,
-    /// The first tick of each sample of the batch; the numbers count on from there.
+    /// The first tick of each sample of the batch. Tick numbers count up from it.
     pub starts: Vec<Tick>,
-    /// How many ticks each sample runs.
+    /// The number of ticks of each sample.
     pub ticks: Vec<u32>,
 }
 
-/// How a rollout is computed.
+/// The implementation of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// One operation on the CPU engine's own kernel, both ways; for the device
+    /// One operation on the CPU engine's kernel, forward and backward. It requires the device
     /// [`Device::flex`](burn::tensor::Device::flex).
     Fused,
-    /// burn's own operations, on any device.
+    /// burn's operations, on any device.
     Stock,
 }
 
-/// Runs a batch, `[batch, height, width, channels]`, each sample for its ticks of a plan.
+/// Runs each sample of a batch `[batch, height, width, channels]` for its number of ticks in the plan.
 ///
-/// The cells are those of [`Engine`](crate::cpu::Engine): the same ones fire, to the bit, and
-/// values agree to rounding. Gradients flow to the network and to `cells`.
+/// The result matches that of [`Engine`](crate::cpu::Engine): exactly the same cells fire, and values agree up to
+/// rounding. Gradients flow to the network and to `cells`.
 ///
 /// # Panics
-/// If the plan's rule is [out of range](Rule::validate), the batch is another than the plan's, or
-/// weights or channels do not fit the rule; and if [`Method::Fused`] is asked for on another device
-/// than `flex`.
+/// - The plan's rule is [out of range](Rule::validate).
+/// - The batch size differs from the plan's.
+/// - Weights or channels do not fit the rule.
+/// - [`Method::Fused`] runs on a device other than `flex`.
 pub fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan, method: Method) -> Tensor<4> {
     if let Err(error) = plan.rule.validate() {
         panic!("a plan has a rule within its ranges: {error}");
@@ -57,20 +58,20 @@ pub fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan, method: Method)
     }
 }
 
-/// States of one size as a batch, `[batch, height, width, channels]`.
+/// Stacks states of the same size into a batch `[batch, height, width, channels]`.
 pub(super) fn batch(states: &[State], device: &Device) -> Tensor<4> {
     let shape = states.first().map_or([0; 4], |s| [states.len(), s.height(), s.width(), s.channels()]);
     let values: Vec<&[f32]> = states.iter().map(State::values).collect();
     Tensor::from_data(TensorData::new(values.concat(), shape), device)
 }
 
-/// A batch, sample by sample.
+/// Splits a batch into its samples.
 pub(super) fn states(batch: Tensor<4>) -> Vec<State> {
     let dims = batch.dims();
     samples(&values(batch), dims)
 }
 
-/// The values of a batch, `[batch, height, width, channels]`, sample by sample.
+/// Splits the values of a batch `[batch, height, width, channels]` into its samples.
 pub(super) fn samples(values: &[f32], [_, height, width, channels]: [usize; 4]) -> Vec<State> {
     let sample = |values: &[f32]| {
         let mut state = State::zeros(width, height, channels);

@@ -1,4 +1,4 @@
-//! A training run in a folder: what is kept, what can be looked at, and how to go on.
+//! A training run in a folder: its files, the training loop, and how to resume it.
 
 use std::{
     fs,
@@ -15,31 +15,33 @@ use crate::{
     scorecard::Scorecard,
 };
 
-/// The share of every gate at which training stops early.
+/// Training stops early when every error is at most this share of its gate.
 const EARLY_STOP: f32 = 0.5;
 
 /// A training run in a folder.
 ///
-/// | file | what it is |
+/// | file | contents |
 /// | --- | --- |
 /// | `config.json` | the [`TrainConfig`] |
-/// | `checkpoint.safetensors` | all that is needed to go on: weights, optimiser, pool, iteration |
+/// | `checkpoint.safetensors` | the state to resume from: weights, optimiser, pool, iteration |
 /// | `best.nca` | the model with the best scorecard so far |
 /// | `metrics.jsonl` | a line for each step and each scorecard |
 /// | `previews/` | strips of frames: growth and repair, and the last step's samples |
-/// | `loss.svg`, `final.gif` | the loss over the iterations; the best model, grown and wounded |
+/// | `loss.svg` | the loss over the iterations |
+/// | `final.gif` | the best model as it grows, is wounded and heals |
+/// | `lock` | locked while a process trains in the folder |
 ///
-/// The checkpoint and the model are replaced as a whole, so a run may be killed at any time, and
-/// loses what came after its last checkpoint. A file `lock` keeps other processes out meanwhile.
+/// The checkpoint and the model are replaced atomically. A run can be killed at any time and loses only the
+/// progress since its last checkpoint.
 pub struct Run {
     folder: PathBuf,
-    /// Held, so that no other process writes here too.
+    /// Keeps other processes out of the folder.
     _lock: fs::File,
     trainer: Trainer,
     metrics: BufWriter<fs::File>,
     losses: Vec<(u32, f32)>,
     best: Option<Best>,
-    /// The step that was measured last.
+    /// The step of the last scorecard.
     scored: Option<u32>,
 }
 
@@ -48,34 +50,34 @@ pub struct Run {
 pub struct Best {
     /// The model.
     pub model: Model,
-    /// Its measurements.
+    /// Its scorecard.
     pub scorecard: Scorecard,
 }
 
-/// What a step of a run brought.
+/// The report of one step, for the callback of [`Run::train`].
 pub struct Progress<'a> {
     /// The step.
     pub step: Step,
-    /// The trainer after it.
+    /// The trainer after the step.
     pub trainer: &'a Trainer,
-    /// The model's measurements, at steps where they were taken.
+    /// The scorecard, at steps that measure the model.
     pub scorecard: Option<&'a Scorecard>,
-    /// Nothing had grown, and training has begun anew.
+    /// Whether nothing had grown, and training started again with other weights.
     pub begun_anew: bool,
 }
 
-/// Why a run came to an end.
+/// Why [`Run::train`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The budget is used up.
     Complete,
-    /// Every gate of the scorecard is met by half.
+    /// Every error of the scorecard is at most half of its gate.
     Early,
-    /// The caller asked for it; the run can be [resumed](Run::resume).
+    /// The callback stopped the run, which can be [resumed](Run::resume).
     Interrupted,
 }
 
-/// What of a line of the metrics is read again.
+/// The fields of a metrics line that [`Run::resume`] reads.
 #[derive(Deserialize)]
 struct Line {
     iteration: u32,
@@ -84,19 +86,22 @@ struct Line {
 }
 
 impl Run {
-    /// A new run; the folder is made if it is not there.
+    /// Creates a run, and the folder if it does not exist.
     ///
     /// # Errors
-    /// As [`Trainer::new`]; [`TrainError::Occupied`] if there is a run in the folder already, and
-    /// [`TrainError::Locked`] if it is under way.
+    /// - Those of [`Trainer::new`].
+    /// - [`TrainError::Occupied`] if the folder already contains a run.
+    /// - [`TrainError::NotARun`] if the folder contains other files.
+    /// - [`TrainError::Locked`] if another process is training in the folder.
+    /// - [`TrainError::Io`] if a file cannot be written.
     pub fn create(folder: impl Into<PathBuf>, config: TrainConfig, target: Target) -> Result<Self, TrainError> {
         Self::begin(folder.into(), Trainer::new(config, target)?)
     }
 
-    /// A new run that begins with the weights of a model; see [`Trainer::from_model`].
+    /// Creates a run that starts from the weights of a model; see [`Trainer::from_model`].
     ///
     /// # Errors
-    /// As [`Run::create`] and [`Trainer::from_model`].
+    /// Those of [`Run::create`] and [`Trainer::from_model`].
     pub fn create_from(
         folder: impl Into<PathBuf>,
         config: TrainConfig,
@@ -119,11 +124,13 @@ impl Run {
         Ok(run)
     }
 
-    /// Lets a run go on for longer, also one that has come to its end: to so many iterations or minutes in all. The
-    /// learning rate follows the new budget, and so rises again. A run that has stopped early does not do so again.
+    /// Sets a larger total budget, in iterations or minutes. This also works for a finished run. The learning rate
+    /// follows the new budget, so it rises again. A run that has stopped early does not stop early again.
     ///
     /// # Errors
-    /// [`TrainError::Budget`], if so much is used up already; files that cannot be written.
+    /// - [`TrainError::Budget`] if the new budget is already used up.
+    /// - [`TrainError::Config`] if the new budget is out of range.
+    /// - [`TrainError::Io`] if a file cannot be written.
     pub fn extend(&mut self, budget: Budget) -> Result<(), TrainError> {
         self.trainer.set_budget(budget)?;
         if self.may_stop_early() {
@@ -133,10 +140,10 @@ impl Run {
         self.save()
     }
 
-    /// Lets a run go on to the end of its budget, whatever the scorecard says.
+    /// Disables the early stop: the run continues to the end of its budget.
     ///
     /// # Errors
-    /// Files that cannot be written.
+    /// [`TrainError::Io`] if a file cannot be written.
     pub fn forbid_early_stop(&mut self) -> Result<(), TrainError> {
         self.trainer.forbid_early_stop();
         self.save_config()?;
@@ -148,11 +155,13 @@ impl Run {
         self.trainer.config().early_stop && self.best.as_ref().is_some_and(is_enough)
     }
 
-    /// Goes on with the run in a folder, from its last checkpoint.
+    /// Resumes the run in a folder from its last checkpoint.
     ///
     /// # Errors
-    /// A checkpoint that is missing or not whole, files that cannot be written, or
-    /// [`TrainError::Locked`] if another process goes on with it already.
+    /// - [`TrainError::Checkpoint`] if the checkpoint is damaged.
+    /// - [`TrainError::Locked`] if another process is training in the folder.
+    /// - [`TrainError::Model`] if the best model cannot be read.
+    /// - [`TrainError::Io`] if the checkpoint is missing, or a file cannot be read or written.
     pub fn resume(folder: impl Into<PathBuf>) -> Result<Self, TrainError> {
         let folder = folder.into();
         let path = folder.join(CHECKPOINT);
@@ -163,7 +172,7 @@ impl Run {
             TrainError::Checkpoint(what) => TrainError::Checkpoint(format!("{}: {what}", path.display())),
             error => error,
         })?;
-        // What came after the checkpoint will come again.
+        // Drop the steps after the checkpoint: they run again.
         let path = folder.join(METRICS);
         let old = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -187,7 +196,7 @@ impl Run {
         let mut best = None;
         if folder.join(BEST).exists() {
             let model = Model::read(folder.join(BEST))?;
-            // One from after the checkpoint will come again, but by the clock, by which no two runs are the same.
+            // Drop a model from after the checkpoint, which the run reproduces. A run by the clock does not.
             let will_come_again = matches!(trainer.config().budget, Budget::Iterations(_))
                 && model.rule().extra.get(STEPS).and_then(|steps| steps.as_u64()) > Some(trainer.iteration().into());
             if !will_come_again {
@@ -213,10 +222,11 @@ impl Run {
         self.best.as_ref()
     }
 
-    /// Trains to the end. `watch` sees every step, and may break off.
+    /// Trains until the budget is used up or the run stops early. `watch` is called after every step and can break.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`], or files that cannot be written; the last checkpoint stays.
+    /// [`TrainError::Diverged`], [`TrainError::NeverGrows`], or a file that cannot be written. The last checkpoint
+    /// remains.
     pub fn train(&mut self, mut watch: impl FnMut(Progress) -> ControlFlow<()>) -> Result<Ending, TrainError> {
         loop {
             let early = self.may_stop_early();
@@ -260,7 +270,7 @@ impl Run {
         }
     }
 
-    /// Begins anew; what was noted of the attempt that failed goes.
+    /// Starts again with other weights, and deletes the files of the failed attempt.
     fn begin_anew(&mut self) -> Result<(), TrainError> {
         self.trainer.begin_anew()?;
         (self.best, self.scored) = (None, None);
@@ -275,7 +285,7 @@ impl Run {
         Ok(())
     }
 
-    /// Measures the model, and keeps it if it is the best so far.
+    /// Measures the model, and writes it if it is the best so far.
     fn score(&mut self) -> Result<Scorecard, TrainError> {
         let steps = self.trainer.iteration();
         let model = self.trainer.model()?.with_rule(|rule| {
@@ -309,7 +319,7 @@ impl Run {
     }
 
     fn finish(&mut self) -> Result<(), TrainError> {
-        // A clock may run out between two scorecards.
+        // A budget in minutes can end between two scorecards.
         if self.scored != Some(self.trainer.iteration()) {
             self.score()?;
         }
@@ -326,17 +336,18 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const CONFIG: &str = "config.json";
 const METRICS: &str = "metrics.jsonl";
 const BEST: &str = "best.nca";
-/// The key of a model's file that says after how many steps it was taken.
+/// The metadata key of a model file for the number of steps it was trained for.
 const STEPS: &str = "trained_steps";
 const PREVIEWS: &str = "previews";
 const PLOT: &str = "loss.svg";
 const FILM: &str = "final.gif";
 const LOCK: &str = "lock";
 
-/// All that a run writes into its folder.
+/// Everything that a run writes into its folder.
 const PARTS: [&str; 8] = [CONFIG, CHECKPOINT, BEST, METRICS, PREVIEWS, PLOT, FILM, LOCK];
 
-/// Whether a folder is new, or has only what a run writes that got nowhere: no other files are deleted or overwritten.
+/// Checks that a folder is missing, empty, or contains only the files of a run without a checkpoint. A new run
+/// deletes and overwrites no other files.
 fn check_folder(folder: &Path) -> Result<(), TrainError> {
     if folder.join(CHECKPOINT).exists() {
         return Err(TrainError::Occupied(folder.to_owned()));
@@ -347,7 +358,7 @@ fn check_folder(folder: &Path) -> Result<(), TrainError> {
     };
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let names = names.collect::<io::Result<Vec<String>>>().map_err(TrainError::at(folder))?;
-    // A run makes its lock before all else.
+    // A run creates its lock first.
     let is_run = names.iter().any(|name| name == LOCK);
     let foreign = names.into_iter().filter(|name| !is_run || !PARTS.contains(&name.as_str())).min();
     match foreign {
@@ -356,7 +367,7 @@ fn check_folder(folder: &Path) -> Result<(), TrainError> {
     }
 }
 
-/// Makes the folder, and keeps others out of it until the file is closed, be it by a kill.
+/// Creates the folder and locks it until the returned file is closed. A killed process releases the lock too.
 fn lock(folder: &Path) -> Result<fs::File, TrainError> {
     fs::create_dir_all(folder).map_err(TrainError::at(folder))?;
     let path = folder.join(LOCK);
@@ -365,7 +376,7 @@ fn lock(folder: &Path) -> Result<fs::File, TrainError> {
     fs::create_dir_all(&previews).map_err(TrainError::at(&previews))?;
     match file.try_lock() {
         Err(fs::TryLockError::WouldBlock) => Err(TrainError::Locked(folder.to_owned())),
-        // Some network drives know no locks.
+        // Some network file systems do not support locks.
         Err(fs::TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
             Err(TrainError::at(path)(error))
         }

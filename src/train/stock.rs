@@ -1,4 +1,4 @@
-//! The rollout in burn's own operations: every cell, every tick, any device.
+//! The rollout in burn's operations. It computes every cell at every tick, on any device.
 
 use burn::tensor::{Bool, Device, Tensor, TensorData, activation::relu};
 
@@ -15,7 +15,7 @@ pub(super) fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan) -> Tenso
         if plan.ticks.iter().all(|ticks| elapsed < *ticks) {
             return stepped;
         }
-        // Samples that have run all their ticks stay as they are.
+        // Samples that have run all of their ticks do not change.
         let runs: Vec<bool> = plan.ticks.iter().map(|ticks| elapsed < *ticks).collect();
         let runs = Tensor::<4, Bool>::from_data(TensorData::new(runs, [plan.ticks.len(), 1, 1, 1]), &cells.device());
         let shape = cells.dims();
@@ -34,10 +34,10 @@ fn step(network: &Network, cells: Tensor<4>, plan: &Plan, elapsed: u32) -> Tenso
     let hidden = relu(features.matmul(network.hidden_weight.val()) + network.hidden_bias.val().unsqueeze());
     let delta = hidden.matmul(network.output_weight.val()) + network.output_bias.val().unsqueeze();
     let delta = delta.reshape([batch, height, width, channels]).mul_scalar(rule.step_size);
-    // A choice, and not a factor of 0: an infinite change of a cell that does not fire is nothing.
+    // Select instead of multiplying by 0: an infinite update of a cell that does not fire would give NaN.
     let fired = fired(plan, &ticks, [height, width], &device).expand([batch, height, width, channels]);
     let updated = cells.clone().mask_where(fired, cells.clone() + delta);
-    // A cell with a value that is not finite becomes zeros.
+    // A cell with a non-finite value is set to zero.
     let exploded = updated.clone().is_finite().bool_not().float().max_dim(3).greater_elem(0.5);
     let updated = updated.mask_fill(exploded.expand([batch, height, width, channels]), 0.0);
 
@@ -73,7 +73,7 @@ fn perceive(cells: &Tensor<4>, plan: &Plan, ticks: &[Tick]) -> Tensor<4> {
     Tensor::cat(features, 3)
 }
 
-/// The cells of the 3x3 neighbourhood, row by row from the upper left.
+/// The cells shifted to each position of the 3x3 neighbourhood, row by row from the upper left.
 fn shifts(cells: &Tensor<4>, boundary: Boundary) -> Vec<Tensor<4>> {
     let padded = pad(pad(cells.clone(), 1, boundary), 2, boundary);
     let [_, height, width, _] = cells.dims();
@@ -81,7 +81,7 @@ fn shifts(cells: &Tensor<4>, boundary: Boundary) -> Vec<Tensor<4>> {
     (0..3).flat_map(|dy| (0..3).map(move |dx| (dy, dx))).map(|(dy, dx)| shifted(dy, dx)).collect()
 }
 
-/// One more cell on both sides of an axis.
+/// Pads both ends of an axis by one cell.
 fn pad(cells: Tensor<4>, axis: usize, boundary: Boundary) -> Tensor<4> {
     let length = cells.dims()[axis];
     let (first, last) = (cells.clone().narrow(axis, 0, 1), cells.clone().narrow(axis, length - 1, 1));
@@ -91,13 +91,13 @@ fn pad(cells: Tensor<4>, axis: usize, boundary: Boundary) -> Tensor<4> {
     }
 }
 
-/// Whether anything in the 3x3 neighbourhood is set.
+/// Whether any cell in the 3x3 neighbourhood is set.
 fn dilate(mask: Tensor<4, Bool>, boundary: Boundary) -> Tensor<4, Bool> {
     let mask = mask.float();
     shifts(&mask, boundary).into_iter().fold(mask, |most, other| most.max_pair(other)).greater_elem(0.5)
 }
 
-/// Which cells fire: `[batch, height, width, 1]`.
+/// The fire mask, `[batch, height, width, 1]`.
 fn fired(plan: &Plan, ticks: &[Tick], [height, width]: [usize; 2], device: &Device) -> Tensor<4, Bool> {
     let firing = plan.rule.firing();
     let sample = |tick: &Tick| {

@@ -1,4 +1,11 @@
-//! The training loop, step by step.
+//! The training loop. One step:
+//!
+//! 1. Draws samples from the pool, and replaces some of them by a seed.
+//! 2. Wounds the samples that match the picture best.
+//! 3. Runs each sample for a random number of ticks.
+//! 4. Computes the loss: the mean squared error of the picture channels, plus a penalty for large values.
+//! 5. Updates the weights with the normalised gradients.
+//! 6. Writes the samples back to the pool.
 
 use std::{panic::catch_unwind, time::Instant};
 
@@ -19,21 +26,21 @@ use crate::{
     rule::{Model, Rule, State, Target, Weights, mean_squared_error},
 };
 
-/// Values that hidden channels are kept within, softly: beyond them a rule is on its way to explode.
+/// The loss penalises channel values with a larger magnitude, because a rule that exceeds it tends to explode.
 const CALM: f32 = 3.0;
-/// How strongly.
+/// The weight of this penalty in the loss.
 const OVERFLOW_WEIGHT: f32 = 0.25;
-/// The part that a step has in the moving average of the weights.
+/// The share of one step in the moving average of the weights.
 const AVERAGING: f32 = 0.003;
-/// The part that a step has in the moving average of the loss.
+/// The share of one step in the moving average of the loss.
 const LOSS_AVERAGING: f32 = 0.05;
-/// By this step a sprite has begun to grow, or it never will.
+/// A sprite that has not grown by this step never does.
 const GROWN_BY: u32 = 400;
-/// It has not, if its loss is still this share of an empty grid's.
+/// A sprite has not grown while its loss exceeds this share of an empty grid's.
 const NOT_GROWN: f32 = 0.9;
-/// So often training begins anew, with other weights.
+/// The number of attempts, each with other weights. The first one counts.
 const MOST_ATTEMPTS: u32 = 4;
-/// The tensors of the optimiser's record: one for each weight of Muon, two for each bias of Adam.
+/// The tensors of the optimiser's record: one per weight (Muon), two per bias (Adam).
 const OPTIMIZER_TENSORS: usize = 6;
 
 /// A model in training.
@@ -53,35 +60,36 @@ pub struct Trainer {
     averaged: Weights,
     pool: Vec<Sample>,
     iteration: u32,
-    /// How often it has begun anew, since nothing grew.
+    /// The number of restarts because nothing grew.
     attempt: u32,
     /// The moving average of the loss.
     recent_loss: f32,
     /// Seconds of earlier sessions.
     spent: f64,
     began: Instant,
-    /// Where the last step's samples ended.
+    /// The final states of the last step's samples.
     last: Vec<State>,
 }
 
-/// What a step did.
+/// The result of one step.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Step {
     /// The number of the step, counted from 1.
     pub iteration: u32,
-    /// The mean squared error of the batch at its end.
+    /// The mean squared error of the batch after its ticks.
     pub loss: f32,
-    /// The learning rate it was taken with.
+    /// The learning rate of the step.
     pub learning_rate: f64,
-    /// The ticks that all samples of the batch ran for, together.
+    /// The ticks of all samples of the batch, summed.
     pub ticks: u32,
 }
 
 impl Trainer {
-    /// A trainer at its beginning.
+    /// Creates a trainer at iteration 0.
     ///
     /// # Errors
-    /// A config out of range, or a device that is not compiled in.
+    /// [`TrainError::Config`] or [`TrainError::Rule`] if the config is out of range, and [`TrainError::Device`] if the
+    /// device's feature is not enabled.
     pub fn new(config: TrainConfig, target: Target) -> Result<Self, TrainError> {
         let rule = config.rule(&target)?;
         let weights = Network::initial(&rule, config.seed);
@@ -89,11 +97,12 @@ impl Trainer {
         Self::assemble(config, target, weights, pool)
     }
 
-    /// A trainer that begins with the weights of a model; channels, hidden width, perception and fire rate of the config
-    /// become those of the model.
+    /// Creates a trainer that starts from the weights of a model. The model's channels, hidden width, perception and
+    /// fire rate replace those of the config.
     ///
     /// # Errors
-    /// As [`Trainer::new`], and [`TrainError::From`] if the model's rule is not one that is trained.
+    /// Those of [`Trainer::new`], and [`TrainError::From`] if the model's boundary, step size, life mask or output
+    /// differs from those of training.
     pub fn from_model(mut config: TrainConfig, target: Target, model: &Model) -> Result<Self, TrainError> {
         let from = model.rule();
         (config.channels, config.hidden, config.fire_rate) = (from.channels, from.hidden, from.fire_rate);
@@ -138,7 +147,7 @@ impl Trainer {
         })
     }
 
-    /// How it is trained.
+    /// The training configuration.
     pub fn config(&self) -> &TrainConfig {
         &self.config
     }
@@ -148,12 +157,12 @@ impl Trainer {
         &self.target
     }
 
-    /// Steps taken.
+    /// The number of steps of this attempt.
     pub fn iteration(&self) -> u32 {
         self.iteration
     }
 
-    /// Seconds spent training, those of earlier sessions included.
+    /// Seconds spent training, including earlier sessions.
     pub fn seconds(&self) -> f64 {
         self.spent + self.began.elapsed().as_secs_f64()
     }
@@ -167,13 +176,13 @@ impl Trainer {
         share.min(1.0)
     }
 
-    /// Where the last step's samples ended.
+    /// The final states of the last step's samples.
     pub fn last_batch(&self) -> &[State] {
         &self.last
     }
 
-    /// The model as it is now: the moving average of the weights over the last few hundred steps,
-    /// in which the noise of single steps cancels out.
+    /// The current model. Its weights are the moving average over the last few hundred steps, which cancels the
+    /// noise of single steps.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if a weight is no longer finite.
@@ -182,12 +191,12 @@ impl Trainer {
             .map_err(|_| TrainError::Diverged { iteration: self.iteration })
     }
 
-    /// One step of the optimiser.
+    /// Takes one step of the optimiser.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] if the loss is no longer finite; the weights are those before.
+    /// [`TrainError::Diverged`] if the loss or a weight is no longer finite. The weights are those before the step.
     pub fn step(&mut self) -> Result<Step, TrainError> {
-        // Made anew for each step, so that a checkpoint need not keep it.
+        // Seeded for each step, so that a checkpoint does not need the generator's state.
         let mut random =
             fastrand::Rng::with_seed(self.seed() ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let progress = self.progress();
@@ -219,7 +228,7 @@ impl Trainer {
         if weights.tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
             return Err(TrainError::Diverged { iteration: self.iteration });
         }
-        // At first the plain mean of all steps.
+        // The first few hundred steps are averaged equally.
         let share = AVERAGING.max(1.0 / (self.iteration as f32 + 1.0));
         for (average, weight) in
             self.averaged.tensors_mut().into_iter().flatten().zip(weights.tensors().into_iter().flatten())
@@ -243,20 +252,20 @@ impl Trainer {
 }
 
 impl Trainer {
-    /// Whether nothing has grown within the first few hundred steps: with these weights, nothing ever will.
+    /// Whether step 400 has just ended and nothing has grown. Nothing grows later from such weights.
     pub fn is_stuck(&self) -> bool {
         self.iteration == GROWN_BY && self.progress() < 1.0 && self.recent_loss > NOT_GROWN * self.nothing
     }
 
-    /// How often it has begun anew.
+    /// The number of restarts with [`Trainer::begin_anew`].
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Begins anew with other weights and other noise.
+    /// Starts again with other weights and other noise.
     ///
     /// # Errors
-    /// [`TrainError::NeverGrows`], if that has not helped a few times.
+    /// [`TrainError::NeverGrows`] after four attempts.
     pub fn begin_anew(&mut self) -> Result<(), TrainError> {
         if self.attempt + 1 == MOST_ATTEMPTS {
             return Err(TrainError::NeverGrows { attempts: MOST_ATTEMPTS, iterations: GROWN_BY });
@@ -272,15 +281,15 @@ impl Trainer {
         Ok(())
     }
 
-    /// What weights and noise of this attempt begin from.
+    /// The random seed of this attempt's weights and noise.
     fn seed(&self) -> u64 {
         self.config.seed.wrapping_add(u64::from(self.attempt) << 32)
     }
 
-    /// Gives it another budget: more than is used up.
+    /// Sets another total budget, which must exceed what is used up.
     ///
     /// # Errors
-    /// [`TrainError::Config`], if it is not.
+    /// [`TrainError::Budget`] if the new budget is already used up, and [`TrainError::Config`] if it is out of range.
     pub fn set_budget(&mut self, budget: Budget) -> Result<(), TrainError> {
         let config = TrainConfig { budget, ..self.config.clone() };
         config.rule(&self.target)?;
@@ -297,36 +306,36 @@ impl Trainer {
         Ok(())
     }
 
-    /// Trains to the end of the budget, whatever the scorecard says.
+    /// Disables the early stop of [`Run`](super::Run).
     pub fn forbid_early_stop(&mut self) {
         self.config.early_stop = false;
     }
 }
 
-/// A pool of seeds.
+/// A pool of `count` seeds.
 fn seeds(rule: &Rule, count: usize) -> Vec<Sample> {
     let [width, height] = rule.grid.map(|side| side as usize);
     vec![Sample::of(&State::seed(rule, width, height)); count]
 }
 
-/// Muon for the weights (Jordan et al., "Muon: an optimizer for hidden layers", 2024), which makes the
-/// update of a matrix orthogonal, so that no direction of it is left behind: with as many steps it ends at
-/// a sixth of the error that Adam ends at. Adam for the biases, to which that does not apply.
+/// Muon for the weight matrices (Jordan et al., "Muon: an optimizer for hidden layers", 2024), and Adam for the
+/// biases. Muon orthogonalises the update of a matrix, so that every direction of it is trained. In the same
+/// number of steps it reaches a sixth of Adam's error.
 fn optimizer() -> ModuleOptimizer {
     let weights = MuonConfig::new().with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW).build();
-    // The normalised gradients are small: burn's default of 1e-5 would dampen them.
+    // burn's default of 1e-5 would damp the small normalised gradients.
     AdamConfig::new().with_epsilon(1e-8).init().with_group(ParamGroup::from_predicate("weight"), weights, None)
 }
 
-/// What a step begins with.
+/// The samples at the start of a step.
 struct Batch {
-    /// Where in the pool the samples come from, and go back to; none if they are all seeds.
+    /// The pool slot of each sample; empty in [`Mode::Grow`].
     slots: Vec<usize>,
     starts: Vec<State>,
 }
 
 impl Trainer {
-    /// The samples of a step.
+    /// Draws the samples of a step from the pool, replaces some by a seed, and wounds some.
     fn starts(&self, progress: f64, random: &mut fastrand::Rng) -> Batch {
         let size = self.rule.grid.map(|side| side as usize);
         let seed = || State::seed(&self.rule, size[0], size[1]);
@@ -338,15 +347,15 @@ impl Trainer {
         let pick = |slot: usize| {
             let state = self.pool[slot].state(size, self.rule.channels);
             let error = mean_squared_error(&state, &self.wanted);
-            // Some grow from a seed, so that growing is not forgotten: any, and not the worst as in
-            // the article, for those that have drifted teach to stay. The dead, and what is worse
-            // than an empty grid, have nothing more to teach.
+            // Seeds keep the rule from forgetting how to grow. They replace random samples, not the worst one as in
+            // the article, because the drifted samples teach the rule to persist. They also replace dead samples and
+            // samples worse than an empty grid, which teach nothing.
             let fresh = random.f64() < self.config.seeds || error >= self.nothing || !self.is_alive(&state);
             if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
         };
         let mut picked: Vec<(f32, usize, State)> = slots.into_iter().map(pick).collect();
         if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
-            // The best are wounded; a seed has nothing to lose but its life.
+            // Wound the best samples, but no seeds, which would die.
             picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             for (_, _, state) in picked.iter_mut().take(self.config.wounded).filter(|(error, ..)| error.is_finite()) {
                 state.wound(&wound(random, state));
@@ -362,10 +371,10 @@ impl Trainer {
         })
     }
 
-    /// All that is needed to go on to the same weights.
+    /// Serializes the trainer. A [restored](Self::restore) trainer reaches the same weights as this one.
     ///
     /// # Errors
-    /// [`TrainError::Checkpoint`] if the optimiser cannot be written.
+    /// [`TrainError::Checkpoint`] if the optimiser cannot be serialized.
     pub fn checkpoint(&self) -> Result<Vec<u8>, TrainError> {
         let optimizer = self.optimizer.into_bytes().map_err(|error| TrainError::Checkpoint(error.to_string()))?;
         Checkpoint {
@@ -383,10 +392,10 @@ impl Trainer {
         .to_bytes()
     }
 
-    /// A trainer that goes on from a [checkpoint](Self::checkpoint).
+    /// Restores a trainer from a [checkpoint](Self::checkpoint).
     ///
     /// # Errors
-    /// [`TrainError::Checkpoint`] if it is not whole, and as [`Trainer::new`].
+    /// [`TrainError::Checkpoint`] if the checkpoint is damaged, and those of [`Trainer::new`].
     pub fn restore(bytes: &[u8]) -> Result<Self, TrainError> {
         let Checkpoint {
             config,
@@ -403,7 +412,7 @@ impl Trainer {
         let mut trainer = Self::assemble(config, target, weights, pool)?;
         trainer.averaged = averaged;
         if iteration > 0 {
-            // burn panics at a record that does not fit.
+            // burn panics on a record that does not fit.
             let restored = catch_unwind(|| {
                 let record =
                     OptimizerRecord::from_bytes(Bytes::from_bytes_vec(record)).map_err(|error| error.to_string())?;
@@ -423,8 +432,8 @@ impl Trainer {
     }
 }
 
-/// Divides each parameter's gradient by its norm (the article's published code), so that neither
-/// long rollouts nor the size of the picture change the size of a step.
+/// Divides each parameter's gradient by its norm, as the article's published code does. The size of a step then
+/// depends neither on the length of the rollout nor on the size of the picture.
 struct Normalise<'a>(&'a mut GradientsParams);
 
 impl ModuleVisitor for Normalise<'_> {

@@ -1,4 +1,4 @@
-//! The program `nca`, run as a program.
+//! The command-line program `nca`, run as a child process.
 
 use std::{
     path::Path,
@@ -92,7 +92,7 @@ fn run_writes_pictures_and_animations() {
     run("a.png");
     assert_eq!(image::open(path("a.png")).unwrap().to_rgba8().dimensions(), (34, 26));
     let frames = image::codecs::gif::GifDecoder::new(run("a.gif")).unwrap().into_frames().collect_frames().unwrap();
-    // Ticks 0, 4, 8 and the last, 10.
+    // Ticks 0, 4 and 8, and the last tick, 10.
     assert_eq!(frames.len(), 4);
     assert!(frames.iter().all(|frame| frame.buffer().dimensions() == (34, 26)));
     let apng = PngDecoder::new(run("a.apng")).unwrap().apng().unwrap().into_frames().collect_frames().unwrap();
@@ -104,7 +104,7 @@ fn run_writes_pictures_and_animations() {
 fn import_and_info_say_what_a_model_holds() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    // All bytes 255: every weight is half of its layer's scale. 25 * 16 and 17 * 8 bytes in base64.
+    // All bytes are 255, so every weight is half of its layer's scale. 25 * 16 and 17 * 8 bytes in base64.
     let ones = |bytes: usize| "/".repeat(bytes * 4 / 3 / 4 * 4) + if bytes % 3 == 1 { "/w==" } else { "" };
     let layer = |inputs: usize, outputs: usize| {
         let data = ones((inputs + 1) * outputs);
@@ -145,7 +145,7 @@ fn mistakes_are_named() {
     }
 }
 
-/// A small picture and small settings, so that a run takes a second or two.
+/// Writes a small picture and a small config, so that a run takes a second or two.
 fn small_run(folder: &Path) -> [String; 2] {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let target = crate::train::picture(8);
@@ -159,7 +159,7 @@ fn weights(path: &str) -> bevy_nca::rule::Weights {
     Model::read(path).unwrap().weights().clone()
 }
 
-/// Interrupted in an orderly way, then killed, then finished: the model is that of a run in one go.
+/// A run that is interrupted, then killed, then finished gives the same model as an uninterrupted run.
 #[cfg(unix)]
 #[test]
 fn training_survives_interruptions() {
@@ -189,7 +189,7 @@ fn training_survives_interruptions() {
     child.wait().unwrap();
     succeed(&resume);
     assert_eq!(weights(&path("cut.nca")), weights(&path("whole.nca")));
-    // The film and the numbers are those of the other run too.
+    // The film, the metrics and the plot are identical too.
     for file in ["metrics.jsonl", "final.gif", "loss.svg"] {
         let [cut, whole] =
             ["cut.run", "whole.run"].map(|run| std::fs::read(folder.path().join(run).join(file)).unwrap());
@@ -207,7 +207,7 @@ fn eval_measures_and_judges() {
     assert_eq!(json["passes"].as_bool().unwrap(), output.status.success());
     assert_eq!(json["entries"].as_array().unwrap().len(), 14);
     assert_eq!(json["entries"][0]["test"], serde_json::json!({ "grown": 96 }));
-    // Against another picture nothing is right.
+    // The model fails against another picture.
     let image = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/targets/slime.png");
     let mirrored = image::imageops::flip_vertical(&image::open(image).unwrap().to_rgba8());
     let image = path("mirrored.png");
@@ -215,7 +215,7 @@ fn eval_measures_and_judges() {
     let output = nca(&["eval", slime, "--against", &image]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && text.contains("FAILS") && text.contains("does not pass"), "{text}");
-    // Too large for the grid, and a model without a target.
+    // A picture that is too large for the grid, and a model without a target.
     image::RgbaImage::from_pixel(90, 90, image::Rgba([255; 4])).save(path("large.png")).unwrap();
     assert!(fail(&["eval", &golden_model("small"), "--against", &path("large.png")]).contains("90 x 90"));
     assert!(fail(&["eval", &golden_model("small")]).contains("--against"));
@@ -249,7 +249,7 @@ fn mistakes_in_training_are_named() {
     assert!(!Path::new(&path("a.run")).exists(), "nothing is left behind");
 }
 
-/// What is ignored stays so, as under `nohup`; the second signal ends at once.
+/// Ignored signals stay ignored, as under `nohup`. A second signal ends the program at once.
 #[cfg(unix)]
 #[test]
 fn signals_are_heard_as_the_shell_says() {
@@ -266,7 +266,7 @@ fn signals_are_heard_as_the_shell_says() {
     let kill = |child: &std::process::Child, signal: &str| {
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     };
-    // The shell ignores both, and its child inherits that: `nohup`, and a job in the background of a script.
+    // The shell ignores both signals and its child inherits that, as with `nohup` or a script's background job.
     let command = format!(
         "trap '' HUP INT; exec {} train {image} --config {config} --iterations 1000000 --full -o {}",
         env!("CARGO_BIN_EXE_nca"),
@@ -282,7 +282,7 @@ fn signals_are_heard_as_the_shell_says() {
     assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
     assert!(Model::read(path("deaf.nca")).is_ok());
 
-    // Two at once: it ends without another step, and its output is not written.
+    // Two signals at once: it ends without another step and does not write its output.
     let arguments = ["train", &image, "--config", &config, "--iterations", "1000000", "-o", &path("twice.nca")];
     let mut child = Command::new(env!("CARGO_BIN_EXE_nca")).args(arguments).spawn().unwrap();
     wait_for_steps(&mut child, "twice.run/metrics.jsonl");
@@ -300,7 +300,7 @@ fn a_finished_run_goes_on_and_a_model_is_a_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let [image, config] = small_run(folder.path());
-    // The first steps of a run that begins from nothing.
+    // A run from scratch, as the baseline for the losses.
     succeed(&["train", &image, "--config", &config, "--iterations", "60", "-o", &path("a.nca")]);
     let (run, output) = (path("a.run"), path("b.nca"));
     let resume = ["train", "--resume", &run, "-o", &output];
@@ -311,7 +311,7 @@ fn a_finished_run_goes_on_and_a_model_is_a_beginning() {
     let printed = succeed(&resume(&["--iterations", "120", "--full"]));
     assert!(printed.contains("120 steps"), "{printed}");
 
-    // From a model, the first steps are those of one that has learnt.
+    // A run that starts from a trained model starts with a lower loss.
     let begun = ["train", &image, "--from", &path("b.nca"), "--iterations", "1", "-o", &path("c.nca")];
     let config = ["--config", &config];
     succeed(&[&begun[..], &config].concat());
@@ -348,7 +348,7 @@ fn a_folder_with_other_files_is_no_place_for_a_run() {
     assert_eq!(std::fs::read_dir(path("mine")).unwrap().count(), 3);
 }
 
-/// A row of frames is asked about, and their union is grown; pixel art is scaled by whole factors.
+/// A row of frames needs `--frames`, and the union of the frames is grown. Pixel art is scaled by whole factors.
 #[test]
 fn sheets_and_pixel_art_are_not_squeezed() {
     let folder = tempfile::tempdir().unwrap();
@@ -393,7 +393,7 @@ fn what_a_file_says_does_not_reach_the_terminal() {
     assert!(!info.chars().any(|char| char.is_control() && char != '\n'), "{info:?}");
 }
 
-/// A number that would run for ever is no number of a rule.
+/// A rule with so many ticks that it would run forever is refused.
 #[test]
 fn no_file_makes_a_program_run_for_ever() {
     let folder = tempfile::tempdir().unwrap();
@@ -403,7 +403,7 @@ fn no_file_makes_a_program_run_for_ever() {
     let at = text.find("mature_ticks").unwrap();
     let number: String =
         text[at..].chars().skip_while(|char| !char.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-    // The header's length stays the same: spaces before the tensors make up for it.
+    // Keep the header's length by dropping padding spaces, or adjust it if there are too few.
     let digits = at + text[at..].find(&number).unwrap();
     let mut bytes = bytes;
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;

@@ -1,4 +1,4 @@
-//! Wounds: which cells they reach, through which sprites, on both backends.
+//! Wounds: which cells of which sprites they reach, on both backends.
 
 use bevy::{image::ImageSampler, prelude::*, sprite::Anchor};
 use bevy_nca::{
@@ -44,7 +44,7 @@ fn wounds_in_the_world_hit_the_cell_that_is_drawn_there() {
         app.update();
         for (cell, (x, y)) in [(3, 2), (0, 0), (11, 6), (6, 5)].into_iter().enumerate() {
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(12, 7) });
-            // Where Bevy itself draws the centre of that cell: the inverse of its own picking.
+            // Where Bevy draws the center of that cell: the inverse of Bevy's picking.
             let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
             let rect = sprite.rect.unwrap();
             let wanted = rect.min + Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
@@ -78,7 +78,7 @@ fn a_wound_that_comes_at_once_waits_for_the_model_and_the_pipelines() {
         headless::step(&mut app, 2);
         let (tick, state) = cells(&mut app, entity);
         assert_eq!(tick, 42);
-        // The first two rows; and in the world, y grows upwards from the sprite's middle.
+        // The first two rows, and a cell below the center: in the world, y grows upwards from the sprite's center.
         assert_eq!(dead(&state), (0..18).chain([7 * 9 + 4]).collect::<Vec<_>>());
     });
 }
@@ -112,7 +112,7 @@ fn nonsense_is_ignored() {
     });
 }
 
-/// A paused app with a still, full sprite at each of some places, and their entities.
+/// A paused app with a full sprite of a still model at each place, and the entities.
 fn row(backend: NcaBackend, side: u32, places: &[Transform]) -> (App, Vec<Entity>) {
     let mut app = paused_app(backend);
     let handle = add_model(&mut app, &still_model(side, side));
@@ -133,13 +133,13 @@ fn a_blast_hits_what_it_touches_and_nothing_else() {
         let turned = Transform::from_xyz(30.0, 0.0, 0.0).with_rotation(Quat::from_rotation_z(0.6));
         let (mut app, sprites) = row(backend, 9, &[Transform::default(), turned, Transform::from_xyz(0.0, 99.0, 0.0)]);
         app.world_mut().spawn((Sprite::default(), Transform::default()));
-        // Through the middle rows of the first and, turned, of the second.
+        // Through the middle row of the first sprite and, because it is rotated, diagonally through the second.
         let cut = NcaWound::capsule(Vec2::new(-20.0, 0.0), Vec2::new(50.0, 0.0), 0.6);
         app.world_mut().trigger(NcaBlast::new(cut));
         headless::step(&mut app, 1);
         assert_eq!(dead(&cells(&mut app, sprites[0]).1), (4 * 9..5 * 9).collect::<Vec<_>>());
         let second = dead(&cells(&mut app, sprites[1]).1);
-        // Cells are drawn downwards: a line along the world's x axis falls to the left edge's top.
+        // In the rotated sprite's cells, a line along the world's x axis starts near the top of the left edge.
         assert!(second.contains(&(4 * 9 + 4)) && second.contains(&9) && second.contains(&(7 * 9 + 8)), "{second:?}");
         assert!(second.len() >= 9 && second.len() < 20, "{second:?}");
         assert!(dead(&cells(&mut app, sprites[2]).1).is_empty());
@@ -149,7 +149,7 @@ fn a_blast_hits_what_it_touches_and_nothing_else() {
 #[test]
 fn every_shape_hits_its_cells() {
     let (mut app, sprites) = row(NcaBackend::Cpu, 16, &[Transform::default(); 4]);
-    // The sprite's upper left corner lies at (-8, 8) in the world, where y grows upwards.
+    // The sprite's upper left corner is at (-8, 8) in the world, where y grows upwards.
     let to_cells = |x: f32, y: f32| [x + 8.0, 8.0 - y];
     let wounds = [
         (
@@ -178,7 +178,7 @@ fn every_shape_hits_its_cells() {
 #[test]
 fn a_stencil_hits_where_its_picture_is_opaque() {
     let (mut app, sprites) = row(NcaBackend::Cpu, 8, &[Transform::default()]);
-    // Opaque above on the left and below on the right.
+    // Opaque at the upper left and the lower right.
     let alphas = [255, 0, 0, 255];
     let mut image = Image::new_fill(
         bevy::render::render_resource::Extent3d { width: 2, height: 2, depth_or_array_layers: 1 },
@@ -207,7 +207,7 @@ fn a_weak_wound_kills_its_share_the_same_on_each_backend() {
         headless::step(&mut app, 1);
         let once = dead(&cells(&mut app, sprites[0]).1);
         assert!((320..480).contains(&once.len()), "a quarter of 1,600: {}", once.len());
-        // Two more in one tick have noise of their own.
+        // Two more wounds in one tick use different noise.
         app.world_mut().trigger(NcaBlast::new(acid.clone()));
         app.world_mut().trigger(NcaBlast::new(acid));
         headless::step(&mut app, 1);
@@ -217,7 +217,7 @@ fn a_weak_wound_kills_its_share_the_same_on_each_backend() {
         app.world_mut().trigger(NcaBlast::new(soft));
         headless::step(&mut app, 1);
         let soft = dead(&cells(&mut app, sprites[1]).1);
-        // A cone of a third of the disc.
+        // The probability falls off as a cone, so about a third of the disc dies.
         assert!((320..520).contains(&soft.len()), "{}", soft.len());
         let near = |cell: &&usize| ((**cell % 40) as f32 - 19.5).hypot((**cell / 40) as f32 - 19.5) < 10.0;
         assert!(soft.iter().filter(near).count() > soft.len() / 2 - 40, "more of them in the middle");
@@ -258,7 +258,7 @@ fn scars_stay_dead_until_they_are_healed() {
                 assert!(scarred && living > 0, "{backend:?}, {name}: {living} live");
                 frames.push(state);
             }
-            // New cells do not lift it.
+            // Writing cells does not remove the scar.
             write(&mut app);
             assert!(alive(&cells(&mut app, entity).1, &scar).0, "{backend:?}, {name}");
             headless::step(&mut app, 1);
@@ -291,7 +291,7 @@ fn healing_brings_a_dead_sprite_back() {
         app.world_mut().trigger(NcaBlast::new(all));
         headless::step(&mut app, 1);
         assert_eq!(alive(&cells(&mut app, entity).1, &CellMask::new(1, 1)).1, 0);
-        // Half a cell right of and below the middle of an even grid, where its seed is.
+        // The seed is half a cell right of and below the center of an even grid.
         app.world_mut().trigger(NcaHeal::circle(entity, Vec2::new(0.5, -0.5), 0.4));
         headless::step(&mut app, 5);
         let (tick, state) = cells(&mut app, entity);

@@ -1,4 +1,4 @@
-//! The fast CPU engine is held to the oracle on random rules.
+//! The fast CPU engine against the oracle, on random rules.
 
 use bevy_nca::{
     cpu::{Engine, Isa, Scratch, Tick, oracle_step},
@@ -8,7 +8,7 @@ use proptest::{prelude::*, sample::subsequence, test_runner::TestRunner};
 
 use crate::support::distance;
 
-/// Numbers about zero, as large as `scale`; plain arithmetic, so that a failing case is small.
+/// Pseudorandom numbers from `-scale` to `scale`. They come from a seed, so that proptest prints small failing cases.
 fn numbers(seed: u32, count: usize, scale: f32) -> Vec<f32> {
     (0..count as u32)
         .map(|i| bevy_nca::rule::mix(i ^ bevy_nca::rule::mix(seed)) as f32 / u32::MAX as f32)
@@ -22,13 +22,13 @@ pub fn model(seed: u32, rule: Rule) -> Model {
         hidden_weight: numbers(seed, rule.features() * rule.hidden, scale),
         hidden_bias: numbers(seed + 1, rule.hidden, 0.2),
         output_weight: numbers(seed + 2, rule.hidden * rule.channels, 0.4 / (rule.hidden as f32).sqrt()),
-        // Every other rule pushes dead cells over the threshold, to where they can save a neighbour.
+        // Every other rule pushes dead cells over the threshold, where they can save a neighbour.
         output_bias: numbers(seed + 3, rule.channels, if seed.is_multiple_of(2) { 0.05 } else { 0.5 }),
     };
     Model::new(rule, weights, None).unwrap()
 }
 
-/// A rule for each of twelve cases: all kernels, both boundaries, with a life mask and without.
+/// A rule for each of twelve cases: all kernels, both boundaries, with and without a life mask.
 pub fn varied_rule(case: u32) -> Rule {
     let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
     let third = case as usize % 3;
@@ -44,9 +44,8 @@ pub fn varied_rule(case: u32) -> Rule {
     }
 }
 
-/// A rule in which the mature die and the dead wake up: a cell's alpha falls by twice itself, and
-/// rises by 0.2 wherever it fires. So the fate of many a cell hangs on a neighbour that dies in the
-/// same tick.
+/// A rule in which mature cells die and dead cells wake up: where a cell fires, its alpha falls by twice its value
+/// and rises by 0.2. Many cells therefore depend on a neighbour that dies in the same tick.
 pub fn rim_model() -> Model {
     let rule = Rule { channels: 8, hidden: 16, grid: [21, 18], fire_rate: 0.3, ..Rule::default() };
     let mut hidden_weight = vec![0.0; rule.features() * rule.hidden];
@@ -59,7 +58,7 @@ pub fn rim_model() -> Model {
     Model::new(rule, weights, None).unwrap()
 }
 
-/// Noise in one cell of `apart`, the others zero.
+/// Noise in about one of `apart` cells, zeros in the others.
 pub fn sparse_state(seed: u32, width: usize, height: usize, channels: usize, apart: u32) -> State {
     let mut values = numbers(seed, width * height * channels, 0.6);
     for (cell, values) in values.chunks_exact_mut(channels).enumerate() {
@@ -116,13 +115,13 @@ fn rules() -> impl Strategy<Value = Rule> {
         })
 }
 
-/// Whether some cell's life hangs on less than rounding may decide.
+/// Whether a cell is so close to the threshold that rounding may decide if it lives.
 fn on_a_knifes_edge(rule: &Rule, state: &State) -> bool {
     let Some(alive) = rule.alive else { return false };
     state.values().chunks_exact(rule.channels).any(|cell| (cell[alive.channel] - alive.threshold).abs() < 1e-4)
 }
 
-/// What a run of the property test draws.
+/// The inputs for a run of the property test.
 fn runs() -> impl Strategy<Value = (Rule, u32, f32, (usize, usize), Shape, State)> {
     let size = prop_oneof![(1usize..12, 1usize..12), (Just(1usize), 1usize..40), (20usize..40, 10usize..30)];
     let angle = prop_oneof![Just(0.0f32), -4.0f32..4.0];
@@ -158,7 +157,7 @@ fn the_fast_engine_keeps_to_the_oracle() {
                 if let Some(dead) = dead_ground.filter(|_| tick.tick == 2) {
                     engine.set_dead_ground(&mut grid, dead.clone());
                 }
-                // From the engine's own state, so that rounding does not add up.
+                // Start from the engine's own state, so that rounding errors do not add up.
                 let mut before = grid.state().clone();
                 if let Some(wound) = wound {
                     before.wound(wound);
@@ -188,7 +187,7 @@ fn the_fast_engine_keeps_to_the_oracle() {
         Ok(())
     });
     result.unwrap();
-    // Most of 192 runs of 6 ticks, for each set of instructions: dead and doubtful ones are few.
+    // Most of 192 runs of 6 ticks for each instruction set. Few runs die out or come too close to the threshold.
     let most = 192 * 6 * Isa::available().len();
     assert!(compared.get() > most / 2, "only {} of {most} ticks were compared", compared.get());
 }

@@ -1,4 +1,4 @@
-//! The frames of the reference implementation, on every engine.
+//! The golden frames of the reference implementation, on the oracle and the CPU engine. The GPU is in `plugin`.
 
 use bevy_nca::cpu::{Engine, Isa, Scratch, oracle_step};
 

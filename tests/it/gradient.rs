@@ -1,4 +1,4 @@
-//! The engine's gradients, against finite differences of the rule in double precision.
+//! The CPU engine's gradients against finite differences of the rule in double precision.
 
 use bevy_nca::{
     cpu::{Engine, Gradients, Isa, Scratch, Tape, Tick},
@@ -10,7 +10,7 @@ use crate::{
     support::distance,
 };
 
-/// The rule in f64: what the oracle says, with weights and cells that can be nudged.
+/// The oracle's rule in `f64`, with weights and cells that can be nudged.
 struct Precise {
     rule: Rule,
     /// In the order of [`Weights`].
@@ -84,7 +84,7 @@ impl Precise {
         new
     }
 
-    /// The loss at the end: the sum of the cells, each value times its coefficient.
+    /// The loss after the last tick: the sum of all cell values, each times its coefficient.
     fn loss(&self, start: &[f64], ticks: &[Tick], wound: &CellMask, coefficients: &[f32]) -> f64 {
         let mut state = start.to_vec();
         for (index, tick) in ticks.iter().enumerate() {
@@ -97,12 +97,12 @@ impl Precise {
     }
 }
 
-/// A cell whose update is not finite becomes zeros, and must not spoil the gradient of the others.
+/// A cell whose update is not finite becomes zeros, and must not spoil the gradients of the others.
 #[test]
 fn exploded_cells_owe_nothing() {
     let base = model(4, Rule { alive: None, ..Rule::default() });
     let mut weights = base.weights().clone();
-    // One hidden unit that is 1e38 times alpha: infinite where that is 9, and tamed again elsewhere.
+    // One hidden unit is 1e38 times alpha: infinite where alpha is 9, and scaled back by the output layer elsewhere.
     (0..48).for_each(|feature| weights.hidden_weight[feature * 128] = 0.0);
     weights.hidden_weight[3 * 128] = 1e38;
     weights.output_weight[..16].fill(1e-37);

@@ -1,4 +1,4 @@
-//! What a game does to sprites at any moment of a frame, and what becomes of them.
+//! What a game can do to sprites at any point in a frame, and its effect.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::{
 
 type Action = Box<dyn FnOnce(&mut World) + Send + Sync>;
 
-/// What is done in `Update`, after this frame's ticks.
+/// Actions to run in `Update`, after this frame's ticks.
 #[derive(Resource, Default)]
 struct Later(Vec<Action>);
 
@@ -41,7 +41,7 @@ fn run(app: &mut App, frames: u32) {
     (0..frames).for_each(|_| app.update());
 }
 
-/// Runs until something is so.
+/// Updates the app until a condition holds.
 fn run_until(app: &mut App, mut is_so: impl FnMut(&World) -> bool) {
     for _ in 0..2000 {
         if is_so(app.world()) {
@@ -111,7 +111,7 @@ fn what_is_restored_after_the_tick_is_not_taken_for_dead() {
     });
 }
 
-/// Two fixed steps in one frame: in the first a sprite ticks, in the second another one takes its slot.
+/// Two fixed steps in one frame: a sprite ticks in the first, and another takes its slot in the second.
 #[test]
 fn a_newcomer_has_its_own_living_cells() {
     on_each_backend(|backend| {
@@ -188,16 +188,16 @@ fn a_copy_of_a_sleeper_grows_up_by_itself() {
         assert_eq!(vitals(app.world(), entity).condition, NcaCondition::Whole);
         app.world_mut().resource_mut::<NcaClock>().paused = false;
         let cloned = app.world_mut().entity_mut(entity).clone_and_spawn();
-        // As a scene brings it: only what is reflected.
+        // A sprite as a scene loads it: only reflected components.
         let texture = app.world().get::<NcaTexture>(entity).unwrap().clone();
         let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
         let written = (texture, sprite, NcaSleeping, vitals(app.world(), entity));
         let loaded = app.world_mut().spawn(written).id();
-        // One whose model is not there yet is nothing either.
+        // A sprite whose model is not loaded yet has no cells either.
         let waiting = (NcaTexture::default(), Sprite::default(), NcaSleeping, vitals(app.world(), entity));
         let mask = app.world().get::<NcaTissue>(entity).unwrap().clone();
         let waiting = app.world_mut().spawn(waiting).insert(mask).id();
-        // Sleep that the game itself asks for is another thing.
+        // A sprite that the game itself spawns asleep stays asleep.
         let texture = app.world().get::<NcaTexture>(entity).unwrap().clone();
         let meant = app.world_mut().spawn((texture, Sprite::default(), NcaSleeping)).id();
         app.update();
@@ -226,7 +226,7 @@ fn what_is_disabled_stands_still_and_forgets_nothing() {
         run_until(&mut app, |world| vitals(world, entity).has_grown);
         app.world_mut().resource_mut::<NcaClock>().paused = false;
         run(&mut app, 2);
-        // A question that is under way when it goes.
+        // A read that is in flight when the sprite is disabled.
         app.world_mut().trigger(NcaReadCells { entity });
         app.update();
         app.world_mut().resource_mut::<Heard>().cells.clear();
@@ -234,13 +234,13 @@ fn what_is_disabled_stands_still_and_forgets_nothing() {
         app.world_mut().entity_mut(entity).insert(Disabled);
         app.update();
         let before = vitals(app.world(), entity);
-        // All that concerns it, while it is away.
+        // Everything that can be sent to the sprite while it is disabled.
         app.world_mut().entity_mut(entity).insert(NcaPace { paused: true, ..default() });
         app.world_mut().trigger(NcaSave { entity });
         app.world_mut().trigger(NcaDamage::rect(entity, Rect::new(0.0, 0.0, 32.0, 14.0)).in_cells());
         let [x, y] = [0.0, -10.0];
         app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(x, y), 2.0));
-        // What strikes all that it meets does not meet it.
+        // A blast does not hit a disabled sprite.
         app.world_mut().trigger(NcaBlast::circle(Vec2::ZERO, 500.0));
         run(&mut app, 60);
         assert_eq!(vitals(app.world(), entity), before, "{backend:?}: nothing is told of it");
@@ -319,7 +319,7 @@ fn a_slow_schedule_keeps_every_tick() {
 fn a_redraw_is_asked_for_while_something_grows() {
     let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 9), |texture| texture);
     app.add_message::<RequestRedraw>();
-    // Once it is known what a grown one looks like, which is worked out on another thread.
+    // `step` waits for the reference of a grown sprite, which is computed on another thread.
     headless::step(&mut app, 1);
     let requests = |app: &mut App, frames: u32| {
         run(app, 12);
@@ -343,7 +343,7 @@ fn a_redraw_is_asked_for_while_something_grows() {
     assert_eq!(requests(&mut app, 9), 9);
 }
 
-/// Saved at each frame, taken back a few, and run again within one update: the cells are those of the first run.
+/// Saves at each frame, rolls back several frames and replays them within one update. The cells are the same.
 #[test]
 fn a_rollback_within_an_update_comes_out_the_same() {
     #[derive(bevy::ecs::schedule::ScheduleLabel, Clone, Debug, PartialEq, Eq, Hash)]
@@ -368,7 +368,7 @@ fn a_rollback_within_an_update_comes_out_the_same() {
         (snapshot, app.world().resource::<NcaClock>().clone())
     };
     assert_eq!(saved(&mut app).0, Err(NcaRollbackError::NoCells(entity)));
-    // Each frame of the net game has its own wound.
+    // Each frame of the netcode wounds the sprite elsewhere.
     let frame = move |app: &mut App, number: u32| {
         let at = Vec2::new((number % 7) as f32 * 2.0 - 6.0, (number % 5) as f32 - 2.0);
         app.world_mut().trigger(NcaDamage::new(entity, NcaWound::circle(at, 1.5).with_strength(0.5)));
@@ -403,7 +403,7 @@ fn a_rollback_within_an_update_comes_out_the_same() {
     assert!(matches!(refused, Err(NcaRollbackError::Snapshot(_))), "{refused:?}");
 }
 
-/// Occupies all threads on which a sprite could be grown to compare with, until what it returns is called.
+/// Blocks all threads that can grow a reference sprite, until the returned closure is called.
 fn keep_the_pool_busy() -> impl FnOnce() {
     let (release, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
@@ -412,11 +412,11 @@ fn keep_the_pool_busy() -> impl FnOnce() {
         let wait = wait.clone();
         pool.spawn(async move { wait.lock().unwrap().recv().unwrap_or_default() }).detach();
     }
-    // Whoever waits hears that the sender has gone.
+    // Dropping the sender wakes all waiting tasks.
     move || drop(release)
 }
 
-/// What a model without a target grows to takes long to know: meanwhile its sprites tick, and are not thought whole.
+/// The reference of a model without a target takes long to grow. Meanwhile its sprites tick, but are not whole.
 #[test]
 fn no_frame_waits_for_a_sprite_that_is_grown_to_compare_with() {
     let (mut app, entity) = app_with(NcaBackend::Cpu, &Golden::read("standard").model, |texture| texture);
@@ -429,7 +429,7 @@ fn no_frame_waits_for_a_sprite_that_is_grown_to_compare_with() {
     run_until(&mut app, |world| vitals(world, entity).integrity > before.integrity + 0.05);
 }
 
-/// Restored before it is known what a grown sprite looks like, it is not judged by that.
+/// A sprite that is restored before its reference is known keeps its condition.
 #[test]
 fn what_is_restored_before_it_can_be_judged_is_left_alone() {
     on_each_backend(|backend| {
@@ -460,7 +460,7 @@ fn what_is_restored_before_it_can_be_judged_is_left_alone() {
     });
 }
 
-/// As when a game is loaded: in one `Update` most are despawned, and some of the rest are restored.
+/// As when a game is loaded: one `Update` despawns most sprites, and writes the cells of some others.
 #[test]
 fn who_is_left_when_slots_are_given_back_is_not_taken_for_dead() {
     on_each_backend(|backend| {
@@ -498,7 +498,7 @@ fn who_is_left_when_slots_are_given_back_is_not_taken_for_dead() {
     });
 }
 
-/// The device is lost under a sprite, a save and a restore.
+/// The device is lost during a save and just before a read.
 #[test]
 fn a_lost_device_loses_no_answer() {
     on_the_gpu(|| {
@@ -518,7 +518,7 @@ fn a_lost_device_loses_no_answer() {
             !heard.saved.is_empty() && !heard.cells.is_empty()
         });
         assert!(pending, "the save was under way when the device was lost");
-        // It grows anew, and can be given its cells again.
+        // The sprite restarts, and its cells can be written again.
         app.world_mut().trigger(NcaWriteCells { entity, tick: 100, state: state.clone() });
         let (tick, back) = cells(&mut app, entity);
         assert_eq!((tick, back), (100, state));
@@ -528,7 +528,7 @@ fn a_lost_device_loses_no_answer() {
     });
 }
 
-/// With a renderer, what the CPU paints reaches the texture though only the slots that have changed are uploaded.
+/// With a renderer, the CPU's picture reaches the texture although only the changed slots are uploaded.
 #[test]
 fn what_the_cpu_paints_reaches_the_texture() {
     on_the_gpu(|| {
@@ -547,7 +547,7 @@ fn what_the_cpu_paints_reaches_the_texture() {
             count.fetch_add(changed as u32, std::sync::atomic::Ordering::Relaxed);
         };
         app.add_systems(Last, counter);
-        // More and more sprites: the atlas is laid out anew some times.
+        // Add sprites in each round, so that the atlas is laid out again a few times.
         for round in 0..4_u32 {
             for index in 0..5 {
                 let texture = NcaTexture::new(model.clone()).with_seed(round * 5 + index);
@@ -569,7 +569,7 @@ fn what_the_cpu_paints_reaches_the_texture() {
             app.world_mut().despawn(reader);
             let wanted = app.world().resource::<Assets<Image>>().get(&image).unwrap().data.clone().unwrap();
             let width = app.world().resource::<Assets<Image>>().get(&image).unwrap().width() as usize * 4;
-            // Rows that are read back begin at multiples of 256 bytes.
+            // Rows that are read back start at multiples of 256 bytes.
             let rows = app.world().resource::<Texture>().0.chunks(width.next_multiple_of(256));
             let read: Vec<u8> = rows.flat_map(|row| &row[..width]).copied().collect();
             assert_eq!(read.len(), wanted.len());

@@ -1,4 +1,4 @@
-//! `.nca` files, good, bad and hostile.
+//! Good, bad and hostile `.nca` files.
 
 use bevy_nca::rule::{Model, ModelErrorKind, Rule, Target, Weights};
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ fn half_precision_weights_are_read() {
 
 type Tensor = (&'static str, Dtype, Vec<usize>, Vec<u8>);
 
-/// A file around any metadata and tensors.
+/// A file with the given metadata and tensors.
 fn file(json: &str, tensors: &[Tensor]) -> Vec<u8> {
     let views =
         tensors.iter().map(|(name, dtype, shape, data)| (*name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
@@ -133,7 +133,7 @@ fn errors_name_the_file_the_field_and_both_values() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever is done to a file, reading it ends in a model or an error.
+    /// Reading a damaged file gives a model or an error, not a panic.
     #[test]
     fn damaged_files_are_errors(cut in 0usize..6000, flips in prop::collection::vec((0usize..6000, 0u8..8), 0..12)) {
         let mut bytes = tiny().to_bytes().unwrap();
@@ -145,7 +145,7 @@ proptest! {
         let _ = Model::from_bytes(&bytes);
     }
 
-    /// Headers that promise anything at all, with little behind them.
+    /// Headers with arbitrary sizes, types and offsets, and no data behind them.
     #[test]
     fn hostile_headers_are_errors(
         length: u64, shape in prop::collection::vec(any::<u64>(), 0..5), end: u64, huge: bool, dtype in "[A-Z0-9]{0,4}",

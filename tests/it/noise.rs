@@ -1,4 +1,4 @@
-//! The noise is the same to the bit in Rust and in WGSL.
+//! The noise is bit-identical in Rust and in WGSL.
 
 use bevy_nca::rule::{FireRate, mix, tick_key};
 use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor};
@@ -20,7 +20,7 @@ const SHADER: &str = "
     }
 ";
 
-/// Runs `SHADER` over some values.
+/// Runs `SHADER` over `values`.
 async fn hash_on_the_gpu(values: &[u32], key: u32, threshold: u32) -> Vec<u32> {
     let mut composer = Composer::default();
     composer

@@ -11,7 +11,7 @@ use crate::{
     support::on_each_backend,
 };
 
-/// An app in which time passes, a wall of 20 times 40 cells about the origin, and its entity.
+/// An app with a running clock, and the entity of a wall of 20x40 living cells with `bundle`.
 fn app(backend: NcaBackend, bundle: impl Bundle) -> (App, Entity) {
     let mut app = headless::app_with(backend, |app| {
         app.add_plugins(PhysicsPlugins::default()).insert_resource(Gravity(Vec2::ZERO));
@@ -25,7 +25,7 @@ fn app(backend: NcaBackend, bundle: impl Bundle) -> (App, Entity) {
     (app, entity)
 }
 
-/// Whether the collider of a wall is there at a point.
+/// Whether the wall's collider contains a point.
 fn is_solid(app: &App, wall: Entity, point: Vec2) -> bool {
     app.world().get::<Collider>(wall).is_some_and(|collider| {
         let transform = app.world().get::<Transform>(wall).unwrap();
@@ -42,7 +42,7 @@ fn the_collider_is_where_cells_live() {
         for (x, solid) in [(-13.5, false), (-12.5, true), (0.0, true), (26.5, true), (27.5, false)] {
             assert_eq!(is_solid(&app, wall, Vec2::new(x, -3.0)), solid, "{backend:?}, {x}");
         }
-        // A hole on the left in cells is on the right in the world, since the sprite is mirrored.
+        // The sprite is mirrored: a hole on the left in cells is on the right in the world.
         app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 5.0, 20.0)).in_cells());
         pass(&mut app, 30);
         for (point, solid) in [((25.0, 5.0), false), ((15.0, 5.0), true), ((-12.0, 5.0), true), ((25.0, -9.0), true)] {
@@ -63,7 +63,7 @@ fn the_collider_follows_its_sprite_and_goes_with_it() {
     let (mut app, wall) = app(NcaBackend::Cpu, NcaCollider { interval: Duration::ZERO });
     app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 10.0, 20.0)).in_cells());
     pass(&mut app, 5);
-    // Only the quarter on the upper left of the picture is gone.
+    // Only the upper left quarter is gone.
     let gone = |app: &App| {
         [(-5.0, 10.0), (5.0, 10.0), (-5.0, -10.0), (5.0, -10.0)]
             .map(|(x, y)| !is_solid(app, wall, Vec2::new(x, y)))
@@ -88,7 +88,7 @@ fn the_collider_follows_its_sprite_and_goes_with_it() {
     app.world_mut().entity_mut(wall).insert(texture);
     pass(&mut app, 5);
     assert!(app.world().get::<Collider>(wall).is_some(), "its seed lives");
-    // Made once and for all.
+    // With this interval, the collider is never rebuilt.
     app.world_mut().entity_mut(wall).insert(NcaCollider { interval: Duration::MAX });
     app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 20.0, 40.0)).in_cells());
     pass(&mut app, 5);
@@ -161,7 +161,7 @@ fn a_sensor_eats_its_way_and_the_next_one_passes() {
             std::mem::take(&mut app.world_mut().resource_mut::<Lost>().0)
         };
         let lost = fire(&mut app, 3.0);
-        // The bullet's own width, and up to the radius of the wound about its edges.
+        // The bullet's own width, and up to the radius of the wound beyond each edge.
         assert!((20 * 6..20 * 14).contains(&lost), "{backend:?}: {lost}");
         for x in -9..10 {
             assert!(!is_solid(&app, wall, Vec2::new(x as f32, 6.0)), "{backend:?}: still there at {x}");
@@ -180,7 +180,7 @@ fn contacts_wound_above_an_impulse() {
         pass(&mut app, 60);
         app.world().get::<NcaVitals>(wall).unwrap().live_cells
     };
-    // Mass times speed is 400, and avian counts up to as much again, with which it pushes bodies apart.
+    // Mass times speed is 400. Avian adds up to as much again to push the bodies apart.
     assert_eq!(hit(40.0, 900.0), 800);
     let left = hit(40.0, 350.0);
     assert!(left < 800 && left > 700, "{left}");
@@ -190,7 +190,7 @@ fn contacts_wound_above_an_impulse() {
 #[test]
 fn a_pool_eats_what_is_in_it_and_a_door_does_not() {
     let live_cells = |app: &App, wall| app.world().get::<NcaVitals>(wall).unwrap().live_cells;
-    // Whatever falls on it hurts it; but a sensor that says nothing of wounds is no weapon.
+    // With `NcaImpact`, any solid body that touches the wall wounds it. A sensor without `NcaImpact` does not.
     let (mut app, wall) = app(NcaBackend::Cpu, NcaImpact::new(4.0));
     let door = app.world_mut().spawn((RigidBody::Static, Collider::rectangle(300.0, 300.0), Sensor)).id();
     pass(&mut app, 30);
@@ -200,7 +200,8 @@ fn a_pool_eats_what_is_in_it_and_a_door_does_not() {
     assert_eq!(live_cells(&app, wall), 0, "also what is deep in the pool");
 }
 
-/// What is done to a sprite that is disabled holds when it is back; and a copy has no body of cells that it has not.
+/// Removing `NcaCollider` from a disabled sprite takes effect when it is enabled again.
+/// A clone without cells has no collider.
 #[test]
 fn no_collider_is_left_over() {
     let (mut app, wall) = app(NcaBackend::Cpu, ());

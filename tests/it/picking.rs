@@ -1,4 +1,4 @@
-//! Pointers hit living cells only, on both backends.
+//! Pointers hit only living cells, on both backends.
 
 use bevy::{
     camera::{
@@ -21,7 +21,7 @@ use crate::{
     support::on_each_backend,
 };
 
-/// What the pointer has hit in the last frame.
+/// What the pointer hit in the last frame, nearest first.
 #[derive(Resource, Default)]
 struct Hits(Vec<(Entity, f32)>);
 
@@ -59,14 +59,14 @@ fn a_click_goes_through_the_hole_to_what_is_behind() {
 
         let image = Image::new_target_texture(200, 100, TextureFormat::Rgba8UnormSrgb, None);
         let target = ImageRenderTarget::from(app.world_mut().resource_mut::<Assets<Image>>().add(image));
-        // Without a renderer, nobody else tells the camera how large its picture is.
+        // Without a renderer, nothing else sets the camera's projection and target size.
         let mut projection = OrthographicProjection::default_2d();
         projection.update(200.0, 100.0);
         let mut camera = Camera::default();
         camera.computed.clip_from_view = projection.get_clip_from_view();
         camera.computed.target_info = Some(RenderTargetInfo { physical_size: UVec2::new(200, 100), scale_factor: 1.0 });
         app.world_mut().spawn((Camera2d, camera, RenderTarget::Image(target.clone())));
-        // Bevy finds no pointer's camera unless there is some primary window.
+        // Bevy finds a pointer's camera only if there is a primary window.
         app.world_mut().spawn(PrimaryWindow);
         let pointer = app.world_mut().spawn(PointerId::Custom(Default::default())).id();
         let point = |app: &mut App, world: Vec2| {

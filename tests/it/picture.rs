@@ -1,4 +1,4 @@
-//! What sprites show, on both backends.
+//! What sprites show.
 
 use bevy::{
     asset::RenderAssetUsages,
@@ -18,7 +18,7 @@ use crate::{
     vitals::slime,
 };
 
-/// The pixels of a sprite's slot, as the GPU has them.
+/// The pixels of a sprite's slot, read back if only the GPU has them.
 fn pixels(app: &mut App, entity: Entity) -> Vec<[u8; 4]> {
     let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
     let image = app.world().resource::<Assets<Image>>().get(&sprite.image).unwrap();
@@ -33,7 +33,7 @@ fn pixels(app: &mut App, entity: Entity) -> Vec<[u8; 4]> {
             app.world_mut().entity_mut(readback).observe(|read: On<ReadbackComplete>, mut bytes: ResMut<Bytes>| {
                 bytes.0.clone_from(&read.data);
             });
-            // The first frames may still be under way.
+            // The first frames may still be in flight.
             (0..20).for_each(|_| app.update());
             app.world_mut().despawn(readback);
             (row, app.world().resource::<Bytes>().0.clone())
@@ -60,7 +60,7 @@ fn the_picture_is_that_of_the_cells() {
             let sprites: Vec<Entity> = (0..4).map(|seed| spawn(&mut app, seed)).collect();
             cells(&mut app, sprites[3]);
             headless::step(&mut app, 20);
-            // A fifth sprite needs a larger atlas, in which the others are painted again.
+            // A fifth sprite needs a larger atlas, into which the others are drawn again.
             let fifth = spawn(&mut app, 4);
             for sprite in sprites.into_iter().chain([fifth]) {
                 let (_, state) = cells(&mut app, sprite);
@@ -68,7 +68,7 @@ fn the_picture_is_that_of_the_cells() {
                 let got = pixels(&mut app, sprite);
                 assert_eq!(got.len(), expected.len());
                 for (got, expected) in got.iter().zip(&expected) {
-                    // A value on the edge between two bytes may be rounded to either.
+                    // A value halfway between two bytes may round to either.
                     let close = got.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= 1);
                     assert!(close, "{backend:?}, {name}: {got:?} instead of {expected:?}");
                 }
@@ -78,7 +78,7 @@ fn the_picture_is_that_of_the_cells() {
     });
 }
 
-/// How far a cell is from the target's pixel, and that pixel.
+/// For each cell, how far it is from the target's pixel, and that pixel.
 fn likeness(model: &Model, state: &State) -> Vec<(f32, [u8; 4])> {
     let target = model.target().unwrap();
     let wanted = target.premultiplied(state.width(), state.height());
@@ -124,7 +124,7 @@ fn a_crisp_sprite_shows_the_authored_pixels_where_it_is_whole() {
         }
         assert!(counts[0] > 150 && counts[1] > 30 && counts[2] > 0, "{counts:?}");
 
-        // It may be changed at any time, also while nothing ticks.
+        // `crisp` can change at any time, even while nothing ticks.
         app.world_mut().get_mut::<NcaTexture>(entity).unwrap().crisp = false;
         app.update();
         let plain = pixels(&mut app, entity);
@@ -132,7 +132,7 @@ fn a_crisp_sprite_shows_the_authored_pixels_where_it_is_whole() {
         assert!(plain.iter().zip(&own).all(close), "{backend:?}");
         assert_eq!(cells(&mut app, entity).0, 123);
 
-        // Turned by half a turn, it is the authored picture, turned.
+        // Rotated by 180 degrees, it shows the authored picture rotated.
         let handle = app.world().get::<NcaTexture>(entity).unwrap().model.clone();
         let texture = NcaTexture::new(handle).crisp().with_angle(std::f32::consts::PI);
         let turned = app.world_mut().spawn((texture, Sprite::default())).id();
@@ -162,7 +162,7 @@ fn smooth_sprites_are_sampled_linearly_apart_from_the_others() {
     assert_eq!([plain, smooth].map(sampler), [ImageSampler::nearest(), ImageSampler::linear()]);
 }
 
-/// Sprites without cells are not drawn as the white pixel of a missing image.
+/// A sprite without cells is not drawn as the white pixel of a missing image.
 #[test]
 fn a_sprite_without_its_model_is_transparent() {
     let mut app = paused_app(NcaBackend::Cpu);
@@ -176,7 +176,7 @@ fn a_sprite_without_its_model_is_transparent() {
     assert_eq!(app.world().resource::<Assets<Image>>().get(&own).unwrap().asset_usage, RenderAssetUsages::default());
 }
 
-/// Whatever comes and goes, a sprite shows its own slot or nothing.
+/// Whatever is spawned, removed or replaced, a sprite shows its own slot or nothing.
 #[test]
 fn a_sprite_shows_its_own_cells_and_nothing_else() {
     let mut app = paused_app(NcaBackend::Cpu);
@@ -191,7 +191,7 @@ fn a_sprite_shows_its_own_cells_and_nothing_else() {
     let (image, rect) = shown(&app, first);
     assert!(image != Handle::default() && rect.is_some(), "a sprite that comes later is painted");
 
-    // Its model goes away, and another sprite takes its slot.
+    // It loses its model, and another sprite takes its slot.
     app.world_mut().get_mut::<NcaTexture>(first).unwrap().model = Handle::default();
     let second = app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default())).id();
     app.update();
@@ -199,7 +199,7 @@ fn a_sprite_shows_its_own_cells_and_nothing_else() {
     assert_eq!(shown(&app, first), (TRANSPARENT_IMAGE_HANDLE, None));
     assert!(shown(&app, second).1.is_some());
 
-    // Without the component, the cells go; with it again, they start anew.
+    // Removing the component drops the cells; inserting it again restarts from the seed.
     headless::step(&mut app, 3);
     assert_eq!(cells(&mut app, second).0, 3);
     app.world_mut().entity_mut(second).remove::<NcaTexture>();
@@ -208,7 +208,7 @@ fn a_sprite_shows_its_own_cells_and_nothing_else() {
     app.world_mut().entity_mut(second).insert(NcaTexture::new(handle));
     assert_eq!(cells(&mut app, second).0, 0);
 
-    // An image that the game has put there since is left alone.
+    // An image that the game has set in the meantime is kept.
     let own = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
     app.world_mut().entity_mut(second).insert(Sprite::from_image(own.clone())).remove::<NcaTexture>();
     assert_eq!(shown(&app, second), (own, None));

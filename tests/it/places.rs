@@ -1,4 +1,4 @@
-//! Where sprites are in the world, which of them are found there, and what they are painted on.
+//! Where sprites are in the world, what finds them there, and which components show them.
 
 use avian2d::prelude::*;
 use bevy::{
@@ -21,7 +21,7 @@ use bevy_nca::{
 
 use crate::plugin::{add_model, cells, dead, full, paused_app, some, still_model};
 
-/// A sprite of 20 x 10 living cells beside some components.
+/// Spawns a sprite of 20x10 living cells with `bundle`.
 fn wall(app: &mut App, bundle: impl Bundle) -> Entity {
     let model = add_model(app, &still_model(20, 10));
     let entity = app.world_mut().spawn((NcaTexture::new(model), NcaTissue::default())).insert(bundle).id();
@@ -39,7 +39,7 @@ fn probe<T: 'static>(app: &mut App, ask: impl FnOnce(&NcaProbe) -> T + Send + Sy
 fn wounds_and_probes_go_by_the_picture_and_not_by_its_frame() {
     let mut app = paused_app(NcaBackend::Cpu);
     let sized = |mode| Sprite { image_mode: SpriteImageMode::Scale(mode), ..Sprite::sized(Vec2::splat(100.0)) };
-    // The picture is 100 x 50, in the middle of the frame.
+    // The picture is 100x50, centered in the frame.
     let fit = wall(&mut app, (sized(SpriteScalingMode::FitCenter), Transform::default()));
     let at = |y: f32| Vec2::new(-47.0, y);
     let found = probe(&mut app, move |probe| [40.0, 24.0, -24.0, -26.0].map(|y| probe.cell_at(fit, at(y))));
@@ -51,14 +51,14 @@ fn wounds_and_probes_go_by_the_picture_and_not_by_its_frame() {
     headless::step(&mut app, 1);
     assert_eq!(dead(&cells(&mut app, fit).1), [0]);
 
-    // Here it is 200 x 100, of which the middle 100 are drawn: columns 5 to 14.
+    // Here the picture is 200x100, and only its middle 100 are drawn: columns 5 to 14.
     let fill = wall(&mut app, (sized(SpriteScalingMode::FillCenter), Transform::from_xyz(1000.0, 0.0, 0.0)));
     let at = |x: f32| Vec2::new(1000.0 + x, 45.0);
     let found = probe(&mut app, move |probe| [-55.0, -45.0, 45.0, 55.0].map(|x| probe.cell_at(fill, at(x))));
     assert_eq!(found, [None, Some(UVec2::new(5, 0)), Some(UVec2::new(14, 0)), None]);
     let hit = probe(&mut app, move |probe| probe.first_hit_of(fill, at(-200.0), at(200.0))).unwrap();
     assert_eq!((hit.cell, hit.point.x), (UVec2::new(5, 0), 950.0));
-    // What lies beyond what is drawn is not wounded either.
+    // Cells that are cropped are not wounded.
     app.world_mut().trigger(NcaBlast::circle(Vec2::new(1000.0, 0.0), 300.0));
     headless::step(&mut app, 1);
     let left: Vec<usize> = (0..200).filter(|cell| !(5..15).contains(&(cell % 20))).collect();
@@ -76,7 +76,7 @@ fn a_sprite_without_a_size_is_nowhere_and_no_panic() {
     for image_mode in modes {
         let sprite = Sprite { image_mode, ..Sprite::sized(Vec2::ZERO) };
         let wall = wall(&mut app, (sprite, Transform::default(), RigidBody::Static, NcaCollider::default()));
-        // It grows into view.
+        // Its size grows from zero.
         for frame in 0..80 {
             let size = Vec2::splat(frame as f32 / 4.0);
             app.world_mut().get_mut::<Sprite>(wall).unwrap().custom_size = Some(size);
@@ -106,11 +106,11 @@ fn a_sprite_mesh_is_painted_and_an_atlas_of_the_game_s_is_not_in_the_way() {
     };
     let (a, b, painted) = rect(&app);
     assert!(a.size() == Vec2::new(20.0, 10.0) && b.size() == a.size() && painted);
-    // Also when the game sets it again.
+    // The atlas is also removed when the game sets it again.
     app.world_mut().get_mut::<Sprite>(sprite).unwrap().texture_atlas = Some(atlas);
     app.update();
     assert_eq!(rect(&app).0, a);
-    // The mesh is where it is drawn.
+    // Probes find the mesh where it is drawn.
     let cell = probe(&mut app, move |probe| probe.cell_at(mesh, Vec2::new(-95.0, 45.0)));
     assert_eq!(cell, Some(UVec2::ZERO));
     app.world_mut().entity_mut(mesh).remove::<NcaTexture>();
@@ -156,7 +156,7 @@ fn blasts_and_probes_pass_by_what_is_hidden() {
     assert_eq!(struck(&mut app, NcaFilter::default()), [plain, layered]);
     assert_eq!(struck(&mut app, NcaFilter::default().with_hidden()), all);
     assert_eq!(struck(&mut app, NcaFilter::default().with_layers(RenderLayers::layer(2))), [layered]);
-    // By name, a hidden one is struck and found.
+    // `NcaDamage` names its sprite, so it also hits a hidden one.
     app.world_mut().trigger(NcaDamage::circle(hidden, Vec2::new(60.0, 0.0), 500.0));
     headless::step(&mut app, 1);
     assert_eq!(dead(&cells(&mut app, hidden).1).len(), 200);
@@ -182,7 +182,7 @@ fn armor_that_is_no_shape_shields_nothing() {
     assert!(dead.iter().all(|cell| cell % 20 >= 5));
 }
 
-/// A box slides along each side of a sprite that is bitten elsewhere, and does not catch.
+/// A box slides along each side of a sprite that has holes elsewhere, without catching on a seam.
 #[test]
 fn nothing_catches_on_the_seams_of_a_body() {
     for (size, anchor) in [(None, Anchor::CENTER), (Some(Vec2::new(63.0, 44.0)), Anchor::BOTTOM_LEFT)] {
@@ -196,7 +196,7 @@ fn nothing_catches_on_the_seams_of_a_body() {
         let sprite = Sprite { custom_size: size, ..default() };
         let body = (NcaTexture::new(model), sprite, anchor, RigidBody::Static, NcaCollider::default());
         let entity = app.world_mut().spawn(body).id();
-        // Ragged inside: rectangles end at every row.
+        // The holes make the collider's rectangles end at every row.
         let state = some(&CellMask::from_fn(21, 11, |&cell| {
             let (x, y) = (cell % 21, cell / 21);
             !((2..19).contains(&x) && (2..9).contains(&y) && (x * 7 + y * 5) % 3 == 0)
@@ -206,7 +206,7 @@ fn nothing_catches_on_the_seams_of_a_body() {
         assert!(app.world().get::<Collider>(entity).is_some());
         let size = size.unwrap_or(Vec2::new(21.0, 11.0));
         let middle = -anchor.as_vec() * size;
-        // Along the four sides, pressed against them.
+        // Slide along the four sides, pressed against them.
         for (normal, along) in [(Vec2::Y, Vec2::X), (Vec2::NEG_Y, Vec2::X), (Vec2::X, Vec2::Y), (Vec2::NEG_X, Vec2::Y)]
         {
             for along in [along, -along] {
@@ -240,7 +240,7 @@ fn nothing_catches_on_the_seams_of_a_body() {
     }
 }
 
-/// A box that just fits into a slot falls onto its floor and stays there, and a ball rolls over seams.
+/// A box that just fits into a slot falls to its floor and rests there. A ball rolls smoothly over seams.
 #[test]
 fn what_fits_into_a_slot_rests_on_its_floor() {
     let mut app = headless::app_with(NcaBackend::Cpu, |app| {
@@ -251,7 +251,7 @@ fn what_fits_into_a_slot_rests_on_its_floor() {
     let model = add_model(&mut app, &still_model(21, 11));
     let body = (NcaTexture::new(model), Sprite::default(), RigidBody::Static, NcaCollider::default());
     let entity = app.world_mut().spawn(body).id();
-    // A slot one cell wide and five deep, and next to it holes below the surface.
+    // A slot one cell wide and five deep, and holes below the surface beside it.
     let state = some(&CellMask::from_fn(21, 11, |&cell| {
         let (x, y) = (cell % 21, cell / 21);
         !(x == 10 && y < 5 || y > 2 && (x * 7 + y * 5) % 3 == 0 && x != 10)
@@ -267,7 +267,7 @@ fn what_fits_into_a_slot_rests_on_its_floor() {
         let fitting = drop(&mut app, Collider::rectangle(width, 2.0), 0.0, 0.0);
         (0..240).for_each(|_| app.update());
         let height = app.world().get::<Transform>(fitting).unwrap().translation.y;
-        // The floor is at 5.5 - 5.
+        // The floor is at y = 5.5 - 5, and the box is 2 high.
         assert!((height - 1.5).abs() < 0.2, "{width}: {height}");
         app.world_mut().despawn(fitting);
     }
@@ -279,7 +279,7 @@ fn what_fits_into_a_slot_rests_on_its_floor() {
     }
 }
 
-/// What the pointer is over.
+/// The entities that the pointer hovers.
 #[derive(Resource, Default)]
 struct Hits(Vec<Entity>);
 
@@ -297,7 +297,7 @@ fn a_pointer_goes_through_the_holes_of_a_node() {
         Last,
         |hovered: Res<HoverMap>, mut hits: ResMut<Hits>, pickables: Query<&Pickable>| {
             hits.0 = hovered.values().flat_map(|hits| hits.keys().copied()).collect();
-            // By now, all are as the game has made them.
+            // The plugin has restored every `Pickable` that it changed.
             assert!(pickables.iter().all(|pickable| *pickable == Pickable::default()));
         },
     );
@@ -325,7 +325,7 @@ fn a_pointer_goes_through_the_holes_of_a_node() {
         .spawn((texture, image, at(40.0, 20.0, 120.0, 60.0), Pickable::default(), GlobalZIndex(1), camera))
         .id();
     assert!(app.world().get::<NcaTissue>(node).is_some(), "it knows which cells live");
-    // Only the left half of the cells lives, which is drawn on the right.
+    // Only the left half of the cells is alive; `flip_x` draws it on the right.
     let state = some(&CellMask::from_fn(20, 10, |cell| cell % 20 < 10));
     app.world_mut().trigger(NcaWriteCells { entity: node, tick: 0, state });
     headless::step(&mut app, 2);

@@ -13,7 +13,7 @@ use crate::{
     support::{GOLDEN, Golden, WOUND_TICK, distance, on_each_backend, on_the_gpu},
 };
 
-/// The tolerance of the golden frames: lavapipe does not contract multiply-adds.
+/// The tolerance for golden frames. Lavapipe does not contract multiply-adds.
 const TOLERANCE: f32 = 1e-5;
 
 /// An app whose clock is paused.
@@ -39,7 +39,7 @@ pub fn cells(app: &mut App, entity: Entity) -> (u32, State) {
     headless::read_cells(app, entity, 100_000).unwrap()
 }
 
-/// A model whose cells never change, but for wounds.
+/// A model whose cells change only when they are wounded.
 pub fn still_model(width: u32, height: u32) -> Model {
     let rule = Rule { grid: [width, height], channels: 8, hidden: 16, ..Rule::default() };
     let weights = Weights {
@@ -55,7 +55,7 @@ pub fn full(width: usize, height: usize) -> State {
     State::from_values(width, height, 8, vec![0.75; width * height * 8]).unwrap()
 }
 
-/// Cells of which some live.
+/// A state in which only the cells in `living` are alive.
 pub fn some(living: &CellMask) -> State {
     let cells = living.width() * living.height();
     let values = (0..cells).flat_map(|cell| [if living.contains(cell) { 0.75 } else { 0.0 }; 8]).collect();
@@ -67,14 +67,14 @@ pub fn dead(state: &State) -> Vec<usize> {
     cells.filter(|(_, cell)| cell.iter().all(|value| *value == 0.0)).map(|(index, _)| index).collect()
 }
 
-/// Runs a golden run from its start, and says how far each frame is from it, at which tick.
+/// Replays a golden run, and returns the tick of each frame and its distance from the golden one.
 pub fn golden_distances(app: &mut App, entity: Entity, golden: &Golden) -> Vec<(u32, f32)> {
     let mut at = 0;
     let mut run = |(tick, frame): &(u32, State)| {
         if at == WOUND_TICK {
             app.world_mut().trigger(NcaDamage::new(entity, golden.wound.clone()).in_cells());
         }
-        // Many ticks in a frame.
+        // Several ticks in one frame.
         headless::step(app, tick - at);
         at = *tick;
         let (read_at, state) = cells(app, entity);
@@ -91,7 +91,7 @@ fn the_plugin_gives_the_golden_frames() {
             let golden = Golden::read(name);
             let (mut app, entity) =
                 app_with(backend, &golden.model, |texture| texture.with_seed(golden.seed).with_angle(golden.angle));
-            // A texture starts from noise, so cells are written, before the sprite has its place.
+            // A texture starts from noise, so write the cells. The sprite has no slot yet.
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: golden.start.clone() });
             assert_eq!(cells(&mut app, entity), (0, golden.start.clone()), "{name}");
             assert_eq!(*app.world().resource::<NcaBackend>(), backend);
@@ -102,7 +102,7 @@ fn the_plugin_gives_the_golden_frames() {
     });
 }
 
-/// Random rules on the GPU, on grids that are no multiple of a tile, against the CPU engine.
+/// The GPU against the CPU engine, with random weights, on grids that are not a multiple of the tile size.
 #[test]
 fn the_gpu_keeps_to_the_cpu() {
     on_the_gpu(|| {
@@ -157,8 +157,7 @@ fn a_doomed_neighbour_still_saves_a_cell() {
     });
 }
 
-/// Each of many sprites has its own seed and wounds, whatever slot it is in and however the
-/// population grew.
+/// Each of many sprites keeps its own seed and wounds, whatever its slot and however the population grew.
 #[test]
 fn many_sprites_keep_apart() {
     on_each_backend(|backend| {
@@ -169,7 +168,7 @@ fn many_sprites_keep_apart() {
         for seed in 0..21 {
             sprites.push(app.world_mut().spawn(NcaTexture::new(handle.clone()).with_seed(seed)).id());
             if seed % 5 == 4 {
-                // Ticks between arrivals, so that the population grows while it lives.
+                // Tick between spawns, so that the population grows while it is alive.
                 cells(&mut app, sprites[0]);
                 headless::step(&mut app, 3);
             }
@@ -224,7 +223,7 @@ fn spawns_and_despawns_leak_nothing() {
         }
         let sprite = app.world().get::<Sprite>(stays).unwrap().image.clone();
         let atlas = app.world().resource::<Assets<Image>>().get(&sprite).unwrap().size();
-        // Eleven sprites at once fit sixteen slots, four by four.
+        // At most eleven sprites exist at once, which takes sixteen slots, four by four.
         assert_eq!(atlas, UVec2::new(4 * 19, 4 * 15), "{backend:?}");
         drop(sprite);
         app.world_mut().despawn(stays);
@@ -248,7 +247,7 @@ fn a_changed_model_grows_anew() {
         assert_eq!(cells(&mut app, entity), (0, State::seed(other.rule(), 6, 4)));
         assert_eq!(app.world().get::<Sprite>(entity).unwrap().rect.unwrap().size(), Vec2::new(6.0, 4.0));
 
-        // So does a texture that gets another grid; another angle or seed does not.
+        // Another grid also restarts the sprite; another seed does not.
         app.world_mut().get_mut::<NcaTexture>(entity).unwrap().grid = Some(UVec2::new(10, 11));
         assert_eq!(cells(&mut app, entity), (0, State::seed(other.rule(), 10, 11)));
         headless::step(&mut app, 2);
@@ -268,7 +267,7 @@ fn models_are_loaded_as_assets_and_bad_ones_are_no_panic() {
     let bad = NcaTexture::new(assets.load("standard.frames.safetensors"));
     let bad = app.world_mut().spawn((bad, Sprite::default())).id();
     app.world_mut().spawn(NcaTexture::new(assets.load("small.nca")).with_grid(0, 5000));
-    // There is no renderer and there are no images: a server.
+    // There is no renderer and there are no images, as on a server.
     app.world_mut().resource_mut::<NcaClock>().paused = true;
     let (tick, state) = cells(&mut app, entity);
     assert_eq!((tick, state.width(), state.height()), (0, 17, 13));
@@ -287,7 +286,7 @@ fn a_changed_model_goes_on_with_the_cells_that_fit_it() {
         let id = app.world().get::<NcaTexture>(entity).unwrap().model.id();
         let change = |app: &mut App, model: Model| {
             app.world_mut().resource_mut::<Assets<NcaModel>>().insert(id, model.into()).unwrap();
-            // The news of it takes a frame.
+            // The change event takes a frame to arrive.
             app.update();
             app.update();
         };
@@ -298,7 +297,7 @@ fn a_changed_model_goes_on_with_the_cells_that_fit_it() {
         headless::step(&mut app, 2);
         let (tick, state) = cells(&mut app, entity);
         assert_eq!((tick, &state.cell(5, 5).unwrap()[..2]), (10, [1.75, 0.75].as_slice()), "{backend:?}");
-        // Grown sprites look otherwise by now: this one is not dying, it has yet to grow.
+        // A new target keeps the cells and changes only what integrity is measured against.
         let pixels = [vec![255; 60 * 4], vec![0; 48 * 4]].concat();
         let target = Target { width: 12, height: 9, rgba: pixels };
         change(&mut app, Model::new(still.rule().clone(), still.weights().clone(), Some(target)).unwrap());

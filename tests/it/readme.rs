@@ -1,4 +1,4 @@
-//! The README says what the code does.
+//! The README matches the code.
 
 use std::{io::Write, process::Command};
 
@@ -33,8 +33,8 @@ fn every_feature_and_file_it_names_is_there() {
     }
 }
 
-/// The script that writes models of other frameworks, if Python has what it takes; `NCA_REQUIRE_PYTHON=1` makes
-/// it a failure if not.
+/// Runs the README's script that exports models from other frameworks. Skips it if Python lacks numpy or safetensors,
+/// or fails if `NCA_REQUIRE_PYTHON` is set.
 #[test]
 fn the_python_script_writes_a_model_that_loads() {
     let python = std::env::var("NCA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
@@ -63,7 +63,7 @@ fn the_python_script_writes_a_model_that_loads() {
     assert_eq!((rule.name.as_str(), rule.grid, rule.channels, rule.hidden), ("there", [20, 10], 8, 16));
     assert_eq!(rule.fire_rate, 0.25);
     let weights = model.weights();
-    // Input 2 of hidden unit 3; that of the transposed matrix is another.
+    // Input 2 of hidden unit 3. In the transposed matrix it has another value.
     assert_eq!(weights.hidden_weight[2 * 16 + 3], 0.74);
     assert_eq!(weights.output_bias, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
     assert!(weights.hidden_bias.iter().all(|bias| *bias == 0.0));

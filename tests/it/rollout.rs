@@ -1,4 +1,4 @@
-//! The two rollouts are one: the same cells, the same gradients, and those of the engines.
+//! The fused and the stock rollout give the same cells and gradients, and the same cells as the engines.
 
 use bevy::prelude::*;
 use bevy_nca::{
@@ -25,8 +25,8 @@ fn batch(states: &[State], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Where a batch ends, and the gradient of a random sum of that: with respect to the cells and to
-/// each tensor of the weights.
+/// The final cells of a batch, then the gradients of a random weighted sum of them: with respect to the initial cells
+/// and to each weight tensor.
 fn gradients(model: &Model, states: &[State], plan: &Plan, device: Device, method: Method) -> [Vec<f32>; 6] {
     let device = device.autodiff();
     let network = Network::new(model.rule(), model.weights(), &device);
@@ -46,7 +46,7 @@ fn gradients(model: &Model, states: &[State], plan: &Plan, device: Device, metho
     ]
 }
 
-/// The largest difference, relative to the largest value.
+/// The largest absolute difference, relative to the largest value.
 fn difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     let largest = b.iter().fold(0.0f32, |most, value| most.max(value.abs()));
@@ -55,7 +55,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
     apart / largest
 }
 
-/// The first step of a training: from seeds, by weights that change nothing yet.
+/// The first training step: from seeds, with initial weights that do not change the cells yet.
 #[test]
 fn the_first_gradient_is_the_stock_one() {
     let rule = Rule { grid: [12, 10], hidden: 32, ..Rule::default() };
@@ -65,7 +65,7 @@ fn the_first_gradient_is_the_stock_one() {
     let plan = Plan { rule, ticks: vec![4; 2], starts };
     let fused = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
     let stock = gradients(&model, &states, &plan, Device::flex(), Method::Stock);
-    // An output layer of zeros passes no gradient on to the hidden one.
+    // An output layer of zeros passes no gradient to the hidden layer.
     for tensor in [1, 4, 5] {
         let apart = difference(&fused[tensor], &stock[tensor]);
         assert!(apart < 1e-4, "tensor {tensor}: {apart}");
@@ -73,7 +73,7 @@ fn the_first_gradient_is_the_stock_one() {
     assert_eq!([&fused[2], &fused[3]], [&stock[2], &stock[3]]);
 }
 
-/// Random rules: all kernels, both boundaries, with life masks and without, with angles.
+/// Random rules: all kernels, both boundaries, with and without a life mask, at various angles.
 fn cases() -> impl Iterator<Item = (Model, Vec<State>, Plan)> {
     (0..12u32).map(|case| {
         let rule = varied_rule(case);
@@ -84,7 +84,7 @@ fn cases() -> impl Iterator<Item = (Model, Vec<State>, Plan)> {
     })
 }
 
-/// Holds the fused rollout on flex to the stock one on another device.
+/// Compares the fused rollout on flex with the stock one on `device`.
 fn hold_fused_to_stock(device: &Device) {
     for (case, (model, states, plan)) in cases().enumerate() {
         let fused = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
@@ -107,7 +107,7 @@ fn flex_and_ndarray_agree() {
     hold_fused_to_stock(&Device::ndarray());
 }
 
-/// Without autodiff the same operation runs forward alone.
+/// Without autodiff, the same operation runs only the forward pass.
 #[test]
 fn a_rollout_needs_no_gradient() {
     let (model, states, plan) = cases().next().unwrap();
@@ -117,7 +117,7 @@ fn a_rollout_needs_no_gradient() {
     assert_eq!(values(ends), tracked[0]);
 }
 
-/// What a game shows is what was trained: a rollout from seeds, again on both engines.
+/// A game shows what was trained: both engines replay a training rollout from seeds.
 #[test]
 fn a_training_rollout_replays_in_the_engines() {
     let rule = Rule { grid: [20, 18], ..Rule::default() };

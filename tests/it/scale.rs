@@ -1,4 +1,4 @@
-//! Many sprites: what they share, and what they give back.
+//! Many sprites: what they share, and what they free.
 
 use bevy::{
     core_pipeline::core_2d::Transparent2d,
@@ -26,7 +26,7 @@ fn shipped(name: &str) -> Model {
     Model::read(format!("{}/assets/models/{name}.nca", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// The size of the picture that a sprite is a part of.
+/// The size of the atlas that a sprite is in.
 fn atlas(app: &App, entity: Entity) -> UVec2 {
     let image = &app.world().get::<Sprite>(entity).unwrap().image;
     app.world().resource::<Assets<Image>>().get(image).unwrap().size()
@@ -41,7 +41,7 @@ fn those_who_are_left_move_together_and_keep_their_cells() {
         for index in 0..300_u32 {
             let sprite = app.world_mut().spawn((NcaTexture::new(model.clone()), Sprite::default())).id();
             app.world_mut().trigger(NcaWriteCells { entity: sprite, tick: index, state: full(12, 9) });
-            // Each has a hole of its own.
+            // The sprites that stay have different holes.
             let hole = Vec2::new((index % 12) as f32 + 0.5, (index / 12 % 9) as f32 + 0.5);
             app.world_mut().trigger(NcaDamage::circle(sprite, hole, 0.4).in_cells());
             sprites.push(sprite);
@@ -52,9 +52,9 @@ fn those_who_are_left_move_together_and_keep_their_cells() {
         let rest: Vec<Entity> = (0..300).filter(stays).map(|index| sprites[index]).collect();
         let before: Vec<_> = rest.iter().map(|sprite| cells(&mut app, *sprite)).collect();
         (0..300).filter(|index| !stays(index)).for_each(|index| assert!(app.world_mut().despawn(sprites[index])));
-        // One of them is out of the game for now, and moves all the same.
+        // A disabled sprite moves too.
         app.world_mut().entity_mut(rest[9]).insert(Disabled);
-        // In the very frame in which all move: a wound, a question, and a newcomer.
+        // A wound, a read and a new sprite in the same frame in which all slots move.
         app.world_mut().trigger(NcaDamage::circle(rest[4], Vec2::new(6.0, 4.0), 2.0).in_cells());
         let newcomer = app.world_mut().spawn((NcaTexture::new(model), Sprite::default())).id();
         assert_eq!(cells(&mut app, rest[7]), before[7], "{backend:?}");
@@ -62,7 +62,7 @@ fn those_who_are_left_move_together_and_keep_their_cells() {
         app.world_mut().entity_mut(rest[9]).remove::<Disabled>();
         for (index, (sprite, (tick, before))) in rest.iter().zip(&before).enumerate() {
             let (now, after) = cells(&mut app, *sprite);
-            // What is disabled does not tick.
+            // The disabled sprite does not tick.
             assert_eq!(now, tick + u32::from(index != 9));
             assert_eq!(after == *before, index != 4, "{backend:?}, sprite {index}");
         }
@@ -88,7 +88,7 @@ fn who_wakes_after_a_long_sleep_ticks_on() {
         for sprite in sprites {
             app.world_mut().entity_mut(sprite).insert(NcaSleeping);
         }
-        // Time enough to give back, several times, what ticks need.
+        // Long enough to shrink the buffers that ticks need, several times.
         (0..4000).for_each(|_| app.update());
         for sprite in sprites {
             app.world_mut().trigger(NcaWriteCells { entity: sprite, tick: 5, state: full(12, 9) });
@@ -100,7 +100,7 @@ fn who_wakes_after_a_long_sleep_ticks_on() {
     });
 }
 
-/// How far half floats may lead from the golden frames: values are rounded to eleven bits, 24 times.
+/// How far half precision may be from the golden frames. Values are rounded to eleven bits, 24 times.
 const HALF_TOLERANCE: f32 = 0.01;
 
 #[test]
@@ -173,13 +173,13 @@ fn each_model_is_drawn_as_one_batch() {
     });
 }
 
-/// Whoever is spawned asleep, or put to sleep later, stays so, and costs no tick.
+/// A sprite that is spawned asleep, or put to sleep later, stays asleep and does not tick.
 #[test]
 fn sleepers_stay_asleep() {
     on_each_backend(|backend| {
         for round in 0..6 {
             let mut app = headless::app(backend).unwrap();
-            // Of a model without a target, it becomes known meanwhile what a grown sprite looks like.
+            // For a model without a target, the reference of a grown sprite arrives in the meantime.
             let slime = crate::vitals::slime();
             let slime = if round % 2 == 0 { slime } else { slime.with_target(None).unwrap() };
             let model = add_model(&mut app, &slime);

@@ -1,4 +1,4 @@
-//! Sleeping, and saving a sprite to go on from there, on both backends.
+//! Sleeping, saving and restoring, on both backends.
 
 use bevy::prelude::*;
 use bevy_nca::{headless, prelude::*, rule::Model};
@@ -19,7 +19,7 @@ fn save(app: &mut App, entity: Entity) -> NcaSnapshot {
     let keep = |saved: On<NcaSaved>, mut all: ResMut<Saved>| all.0.push(saved.snapshot.clone());
     let observer = app.world_mut().spawn(Observer::new(keep)).id();
     app.world_mut().trigger(NcaSave { entity });
-    // What comes now belongs to the frame that asked, or it does not count.
+    // The snapshot may take several frames to arrive.
     for _ in 0..1000 {
         cells(app, entity);
         if let Some(snapshot) = app.world_mut().resource_mut::<Saved>().0.pop() {
@@ -47,7 +47,7 @@ fn a_saved_sprite_goes_on_as_if_nothing_had_happened() {
             let scar = NcaWound::circle(Vec2::new(9.0, 9.0), 1.5).with_scars();
             app.world_mut().trigger(NcaDamage::new(entity, scar).in_cells());
             headless::step(&mut app, 3);
-            // Saved between a wound and the tick that makes it.
+            // Save between a wound and the tick that applies it.
             wound(&mut app, entity, 0.5);
             let snapshot = save(&mut app, entity);
             assert_eq!(snapshot.tick(), 15);
@@ -62,14 +62,14 @@ fn a_saved_sprite_goes_on_as_if_nothing_had_happened() {
 
             let text = serde_json::to_string(&snapshot).unwrap();
             let snapshot: NcaSnapshot = serde_json::from_str(&text).unwrap();
-            // Into a new app, before the model has been loaded there, and over a sprite of another seed.
+            // Restore in a new app before its first update, over a sprite with another seed.
             let (mut app, entity) = app_with(backend, &golden.model, |texture| texture.with_seed(77));
             app.world_mut().trigger(NcaRestore { entity, snapshot: snapshot.clone() });
             let restored = go_on(&mut app, entity);
             assert_eq!(restored, expected, "{backend:?}, {name}");
             let texture = app.world().get::<NcaTexture>(entity).unwrap();
             assert_eq!((texture.seed, texture.angle), (golden.seed, golden.angle));
-            // And once more, over a sprite that lives.
+            // Restore again, over a living sprite.
             app.world_mut().trigger(NcaRestore { entity, snapshot });
             assert_eq!(go_on(&mut app, entity), expected, "{backend:?}, {name}");
         }
@@ -126,7 +126,7 @@ fn who_is_left_in_peace_falls_asleep_and_a_wound_wakes_him() {
     on_each_backend(|backend| {
         let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
         app.world_mut().resource_mut::<NcaClock>().sleep_after = Some(40);
-        // With every cell alive, it is whole: the model has no target, and its seed stays a seed.
+        // With every cell alive, the sprite is whole: the model has no target, and its seed does not grow.
         app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: crate::plugin::full(9, 9) });
         headless::step(&mut app, 39);
         app.update();
@@ -144,7 +144,7 @@ fn who_is_left_in_peace_falls_asleep_and_a_wound_wakes_him() {
         let (tick, state) = cells(&mut app, entity);
         assert_eq!((tick, state.cell(4, 4).unwrap()[3]), (50, 0.0));
 
-        // By hand.
+        // Put it to sleep and wake it by hand.
         app.world_mut().entity_mut(entity).insert(NcaSleeping);
         headless::step(&mut app, 10);
         assert_eq!(cells(&mut app, entity).0, 50);
@@ -157,7 +157,7 @@ fn who_is_left_in_peace_falls_asleep_and_a_wound_wakes_him() {
         headless::step(&mut app, 10);
         assert_eq!(cells(&mut app, entity).0, 70, "another angle wakes it");
 
-        // One that is born asleep waits as a seed; a texture never sleeps.
+        // A sprite that is spawned asleep stays a seed until it is healed.
         let handle = app.world().get::<NcaTexture>(entity).unwrap().model.clone();
         let sleeper = app.world_mut().spawn((NcaTexture::new(handle), NcaSleeping)).id();
         headless::step(&mut app, 5);
@@ -167,6 +167,7 @@ fn who_is_left_in_peace_falls_asleep_and_a_wound_wakes_him() {
         headless::step(&mut app, 50);
         assert_eq!(cells(&mut app, sleeper).0, 50, "{backend:?}");
     });
+    // A texture, which has no life mask, never falls asleep.
     let still = still_model(9, 9);
     let texture =
         Model::new(bevy_nca::rule::Rule { alive: None, ..still.rule().clone() }, still.weights().clone(), None);
@@ -184,7 +185,7 @@ fn whoever_asks_is_answered_also_while_the_clock_runs() {
         app.init_resource::<Saved>();
         app.add_observer(|saved: On<NcaSaved>, mut all: ResMut<Saved>| all.0.push(saved.snapshot.clone()));
         app.world_mut().resource_mut::<NcaClock>().paused = false;
-        // From the first frame on, when shaders are still being compiled.
+        // Ask from the first frame on, while shaders are still compiling.
         for _ in 0..60 {
             app.world_mut().trigger(NcaSave { entity });
             app.update();
@@ -214,7 +215,7 @@ fn a_restored_sleeper_knows_how_it_is() {
         assert!(asleep(&app, entity));
         let before = *app.world().get::<NcaVitals>(entity).unwrap();
         let snapshot = save(&mut app, entity);
-        // The model changes in the same breath.
+        // Change the model and restore in the same frame.
         let (mut app, entity) = app_with(backend, &still_model(9, 9), |texture| texture);
         app.update();
         let handle = add_model(&mut app, &model);

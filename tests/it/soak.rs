@@ -1,5 +1,7 @@
-//! Hours of fire in minutes. `cargo test --release --features full soak -- --ignored --nocapture` runs each backend for
-//! `NCA_SOAK_SECONDS` of the wall clock, by default 600, and prints what it has seen.
+//! Hours of simulated fire in minutes.
+//!
+//! `cargo test --release --features full soak -- --ignored --nocapture` runs each backend for `NCA_SOAK_SECONDS` of
+//! wall-clock time (default 600) and prints statistics.
 
 use std::{
     collections::HashMap,
@@ -12,29 +14,29 @@ use bevy_nca::{headless, prelude::*, rule::mix};
 use crate::{plugin::add_model, support::on_the_gpu, vitals::slime};
 
 const SPRITES: u32 = 200;
-/// Of game time.
+/// Wounds per second of game time.
 const WOUNDS_A_SECOND: u64 = 1000;
-/// How late a death may be heard of, in frames.
+/// The most frames that may pass until a death is reported.
 const LATEST: u32 = 120;
-/// The sprites stand in rows of twenty, so far apart.
+/// The distance between sprites, which stand in rows of twenty.
 const STEP: f32 = 34.0;
 
-/// What has happened.
+/// The events so far.
 #[derive(Resource, Default)]
 struct Log {
     frame: u32,
     wounded: u64,
     regrown: u64,
     died: u64,
-    /// Sprites that were killed outright, and when.
+    /// Sprites that were killed outright, and the frame in which they were.
     doomed: HashMap<Entity, u32>,
-    /// The longest that a death took to be heard of.
+    /// The most frames that passed until a death was reported.
     latest: u32,
-    /// Who has died since the last frame.
+    /// Sprites that have died since the last frame.
     dead: Vec<Entity>,
 }
 
-/// Resident memory in KiB, where the system says it in the way of Linux.
+/// Resident memory in KiB, or `None` without Linux's `/proc`.
 fn memory() -> Option<u64> {
     let pages = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse::<u64>().ok()?;
     Some(pages * 4)
@@ -79,7 +81,7 @@ fn soak(backend: NcaBackend) {
             app.world_mut().trigger(NcaBlast::circle(Vec2::new(x, y) - STEP / 2.0, radius));
             wounds += 1;
         }
-        // Every second, one that lives is killed outright.
+        // About once a second, kill a living sprite outright.
         let victim = sprites[(next() % SPRITES) as usize];
         let lives = app.world().get::<NcaVitals>(victim).is_some_and(|vitals| vitals.live_cells > 0);
         if frame.is_multiple_of(60) && lives && !app.world().resource::<Log>().doomed.contains_key(&victim) {
@@ -108,7 +110,7 @@ fn soak(backend: NcaBackend) {
         memories.iter().map(|kib| kib / 1024).collect::<Vec<_>>()
     );
     assert!(*wounded > 0 && *died > 0);
-    // What grows once is no leak; what grows all the time is.
+    // A single increase is not a leak; continuous growth is.
     if let (Some(early), Some(late)) = (memories.get(memories.len() / 4), memories.last()) {
         assert!(*late < early + 16 * 1024, "{backend:?}: memory grows: {memories:?} KiB");
     }

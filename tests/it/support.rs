@@ -1,4 +1,4 @@
-//! What several tests share.
+//! Helpers that several test modules share.
 
 use std::{
     io::Write,
@@ -19,20 +19,20 @@ pub fn golden_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// The rules whose frames are kept in `tests/golden`.
+/// The rules that have golden frames in `tests/golden`.
 pub const GOLDEN: [&str; 7] = ["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture"];
 
-/// A golden run: 24 ticks, wounded before tick 12.
+/// A golden run: 24 ticks, with a wound before tick 12.
 pub struct Golden {
     pub model: Model,
     pub seed: u32,
     pub angle: f32,
     pub wound: Shape,
-    /// The state at tick 0, which for textures is noise.
+    /// The state at tick 0: the seed, or noise for a texture.
     pub start: State,
     /// `(tick, state)`, in order.
     pub frames: Vec<(u32, State)>,
-    /// The state at tick 12 after the wound.
+    /// The state at tick 12, after the wound.
     pub wounded: State,
 }
 
@@ -51,7 +51,7 @@ impl Golden {
         let bytes = std::fs::read(golden_folder().join(format!("{name}.frames.safetensors"))).unwrap();
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let json = header.metadata().as_ref().unwrap()["case"].clone();
-        // The two shapes have three and four numbers; the shorter lacks the last.
+        // A circle has three numbers, a rectangle four: pad the circle.
         let json = json.replace("]", if json.contains("circle") { ", null]" } else { "]" });
         let case: Case = serde_json::from_str(&json).unwrap();
         let wound = match case.wound {
@@ -80,13 +80,13 @@ impl Golden {
         Tick { tick, seed: self.seed, angle: self.angle }
     }
 
-    /// The wound that comes before this tick.
+    /// The wound before this tick, if there is one.
     pub fn wound_at(&self, tick: u32) -> Option<CellMask> {
         (tick == WOUND_TICK).then(|| CellMask::of(&self.wound, self.start.width(), self.start.height()))
     }
 }
 
-/// The largest difference of any two values.
+/// The largest absolute difference between two values.
 pub fn distance(a: &State, b: &State) -> f32 {
     assert_eq!((a.width(), a.height(), a.channels()), (b.width(), b.height(), b.channels()));
     a.values().iter().zip(b.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
@@ -98,8 +98,8 @@ pub fn on_each_backend(test: impl Fn(NcaBackend)) {
     on_the_gpu(|| test(NcaBackend::Gpu));
 }
 
-/// Runs a test if there is a GPU. Without one it is skipped with a loud line, or fails where
-/// `NCA_REQUIRE_GPU` is set. One test at a time: software drivers share what they should not.
+/// Runs a test if there is a GPU. Otherwise skips it and prints a warning, or fails if `NCA_REQUIRE_GPU` is 1.
+/// Tests run one at a time, because software drivers share state that they should not.
 pub fn on_the_gpu(test: impl FnOnce()) {
     static ONE: Mutex<()> = Mutex::new(());
     static GPU: OnceLock<Option<String>> = OnceLock::new();
@@ -111,7 +111,7 @@ pub fn on_the_gpu(test: impl FnOnce()) {
         }
         None => {
             static LOUD: Once = Once::new();
-            // Past the test harness, which keeps what a passing test prints to itself.
+            // Bypass the test harness, which captures the output of passing tests.
             LOUD.call_once(|| {
                 let line = "##### NO GPU ADAPTER: ALL GPU TESTS ARE SKIPPED (NCA_REQUIRE_GPU=1 makes them fail) #####";
                 std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();

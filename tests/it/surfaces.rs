@@ -1,4 +1,4 @@
-//! Nodes of the user interface and materials, painted like sprites, on both backends.
+//! UI nodes and 3D materials that show living cells.
 
 use bevy::{image::TRANSPARENT_IMAGE_HANDLE, prelude::*};
 use bevy_nca::{headless, prelude::*, rule::CellMask};
@@ -12,7 +12,7 @@ fn material(app: &App, handle: &Handle<StandardMaterial>) -> StandardMaterial {
     app.world().resource::<Assets<StandardMaterial>>().get(handle).unwrap().clone()
 }
 
-/// The part of an image that a material shows, in pixels.
+/// The part of its image that a material shows, in pixels.
 fn shown(app: &App, material: &StandardMaterial) -> Rect {
     let image = app.world().resource::<Assets<Image>>().get(material.base_color_texture.as_ref().unwrap()).unwrap();
     let corner = |uv| material.uv_transform.transform_point2(uv) * image.size_f32();
@@ -32,7 +32,7 @@ fn a_material_shows_its_own_cells_and_glows_in_them() {
             StandardMaterial { emissive: LinearRgba::WHITE, emissive_texture: Some(own.clone()), ..default() },
         ]
         .map(|material| app.world_mut().resource_mut::<Assets<StandardMaterial>>().add(material));
-        // Before the model is there, nothing is shown, or what the game has put there.
+        // Until the model is loaded, a material shows nothing, or the texture that the game has set.
         let spawn = |app: &mut App, material: &Handle<StandardMaterial>| {
             app.world_mut().spawn((NcaTexture::default(), MeshMaterial3d(material.clone()))).id()
         };
@@ -64,7 +64,7 @@ fn a_material_shows_its_own_cells_and_glows_in_them() {
             }
         };
         check(&app);
-        // A fifth needs a larger atlas, in which the slots lie elsewhere.
+        // A fifth sprite needs a larger atlas, in which the slots are elsewhere.
         let before = shown(&app, &material(&app, &plain));
         let uv = material(&app, &plain).uv_transform;
         app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default()));
@@ -72,7 +72,7 @@ fn a_material_shows_its_own_cells_and_glows_in_them() {
         check(&app);
         assert_ne!((material(&app, &plain).uv_transform, before), (uv, Rect::EMPTY));
 
-        // What is not changed is not prepared anew.
+        // Unchanged materials emit no asset events, and are not prepared again.
         #[derive(Resource, Default)]
         struct Changes(usize);
         app.init_resource::<Changes>().add_systems(
@@ -86,7 +86,7 @@ fn a_material_shows_its_own_cells_and_glows_in_them() {
         headless::step(&mut app, 5);
         assert_eq!(app.world().resource::<Changes>().0, 0);
 
-        // Another material takes over, and the first one lets go.
+        // Another material takes over, and the first one releases the atlas.
         let other = app.world_mut().resource_mut::<Assets<StandardMaterial>>().add(StandardMaterial::default());
         app.world_mut().entity_mut(entities[2]).insert(MeshMaterial3d(other.clone()));
         app.update();

@@ -66,7 +66,7 @@ struct Script {
     step: u32,
 }
 
-/// In fixed time: a sprite is spawned, wounded, and at last the clock is stopped.
+/// In fixed time, spawns a sprite, changes its pace, wounds it, and finally pauses the clock.
 fn play(
     mut commands: Commands,
     mut script: ResMut<Script>,
@@ -111,7 +111,7 @@ fn the_same_inputs_give_the_same_cells_at_any_frame_rate() {
     assert!(expected.0 > 80 && expected.1.values().iter().any(|value| *value != 0.0));
     assert_eq!(at(30), expected);
     assert_eq!(at(144), expected);
-    // Frames of anything from nothing to a quarter of a second.
+    // Frames from zero to a quarter of a second.
     let stutter = (0..30u32).map(|frame| f64::from(bevy_nca::rule::mix(frame) % 250) / 1000.0);
     assert_eq!(played(NcaBackend::Cpu, stutter), expected);
 }

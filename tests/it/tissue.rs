@@ -1,4 +1,4 @@
-//! Where in the world there is living tissue, on both backends.
+//! `NcaTissue` and probes, on both backends.
 
 use bevy::{ecs::system::RunSystemOnce, prelude::*};
 use bevy_nca::{
@@ -12,7 +12,7 @@ use crate::{
     support::on_each_backend,
 };
 
-/// The tissue once it is that of the last tick.
+/// Waits for the tissue of the last tick.
 fn tissue(app: &mut App, entity: Entity) -> CellMask {
     let (tick, _) = cells(app, entity);
     for _ in 0..100 {
@@ -33,7 +33,7 @@ fn a_shot_passes_through_the_hole_that_another_has_made() {
     on_each_backend(|backend| {
         let mut app = paused_app(backend);
         let handle = add_model(&mut app, &still_model(10, 33));
-        // Two walls, ten thick, one behind the other; the second lies on its side.
+        // Two walls, ten cells thick, one behind the other. The second is rotated and scaled.
         let near = Transform::from_xyz(20.0, 0.0, 0.0);
         let far =
             Transform::from_xyz(60.0, 0.0, 0.0).with_rotation(Quat::from_rotation_z(0.3)).with_scale(Vec3::splat(2.0));
@@ -47,7 +47,7 @@ fn a_shot_passes_through_the_hole_that_another_has_made() {
         tissue(&mut app, far);
         let hit = first_hit(&mut app, Vec2::ZERO, Vec2::new(100.0, 0.0)).unwrap();
         assert_eq!(hit.entity, far, "the near one has no tissue to be hit");
-        // It is hit on its upper left side, which is ten from the middle, aslant.
+        // The ray hits its rotated left side, which is ten from its center.
         assert!((hit.point.x - (60.0 - 10.0 / 0.3f32.cos())).abs() < 0.01 && hit.point.y == 0.0, "{hit:?}");
         assert_eq!(hit.cell.x, 0);
 
@@ -74,7 +74,7 @@ fn a_shot_passes_through_the_hole_that_another_has_made() {
         };
         assert_eq!(app.world_mut().run_system_once(lives).unwrap(), [false, false, true, false]);
 
-        // What is no longer wanted is no longer read.
+        // Probes do not find a sprite without `NcaTissue`.
         app.world_mut().entity_mut(near).remove::<NcaTissue>();
         headless::step(&mut app, 1);
         assert_eq!(first_hit(&mut app, Vec2::new(0.0, 5.0), Vec2::new(30.0, 5.0)), None);

@@ -1,4 +1,4 @@
-//! Training: the same to the bit on any number of threads and across interruptions, and it learns.
+//! Training is bit-identical on any number of threads and across interruptions, and it learns.
 
 use bevy_nca::{
     rule::{Model, Reading, Target, TargetError, Weights},
@@ -76,7 +76,7 @@ fn a_broken_checkpoint_is_refused() {
     }
 }
 
-/// Damage is found, wherever it is, and is no panic.
+/// Damage anywhere in the data is an error, not a panic.
 #[test]
 fn a_damaged_checkpoint_is_refused() {
     let mut trainer = Trainer::new(config(10), picture(8)).unwrap();
@@ -90,7 +90,7 @@ fn a_damaged_checkpoint_is_refused() {
         let error = Trainer::restore(&damaged).err().expect("damage is found");
         assert!(matches!(&error, TrainError::Checkpoint(what) if what.contains("damaged")), "{error}");
     }
-    // One that was written without momentum, and one whose record is nonsense, by whatever program.
+    // A checkpoint without a checksum may hold an optimizer record without momentum, or an invalid one.
     let rewritten = |optimizer: &[u8]| {
         let tensors = safetensors::SafeTensors::deserialize(&checkpoint).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&checkpoint).unwrap();
@@ -116,7 +116,7 @@ fn a_damaged_checkpoint_is_refused() {
     for at in (0..record.len()).step_by(record.len() / 60 + 1) {
         let mut bad = record.clone();
         bad[at] ^= 0xFF;
-        // Whatever comes of it, it is no panic.
+        // It may succeed or fail, but it must not panic.
         drop(Trainer::restore(&rewritten(&bad)));
     }
 }
@@ -124,7 +124,7 @@ fn a_damaged_checkpoint_is_refused() {
 #[test]
 fn what_never_grows_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    // So small a rate learns nothing.
+    // A learning rate this small learns nothing.
     let config = TrainConfig { learning_rate: [1e-12, 1e-12], batch: 1, wounded: 0, ..config(100_000) };
     let mut run = Run::create(folder.path().join("stuck.run"), config, picture(8)).unwrap();
     let mut begun_anew = Vec::new();
@@ -136,7 +136,7 @@ fn what_never_grows_is_noticed() {
     });
     assert!(matches!(error, Err(TrainError::NeverGrows { attempts: 4, iterations: 400 })), "{error:?}");
     assert_eq!(begun_anew, [(400, 0, 1), (400, 0, 2), (400, 0, 3)]);
-    // A new attempt has other weights, and one that is resumed goes on with its own.
+    // A new attempt has new weights, and a resumed one keeps them.
     let mut trainer = Trainer::new(self::config(10), picture(8)).unwrap();
     let first = trainer.model().unwrap();
     trainer.begin_anew().unwrap();
@@ -147,12 +147,12 @@ fn what_never_grows_is_noticed() {
     assert_eq!(train(&mut resumed, 3), train(&mut trainer, 3));
 }
 
-/// Its own picture is what a model has learnt already.
+/// Training from a model starts with its weights: on its own picture, the first loss is already low.
 #[test]
 fn a_model_is_a_beginning() {
     let model = Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap();
     let target = model.target().unwrap().clone();
-    // Its own ticks, and all seeds: what grows is the slime.
+    // Start all samples from the seed and run them about as long as the slime takes to grow.
     let config = TrainConfig { ticks: Some([90, 96]), warm_up: 0.0, mode: Mode::Grow, ..config(10) };
     let mut trainer = Trainer::from_model(config.clone(), target.clone(), &model).unwrap();
     assert_eq!(trainer.model().unwrap().weights(), model.weights());
@@ -162,7 +162,7 @@ fn a_model_is_a_beginning() {
     assert!(loss < 0.01 * nothing, "{loss}, {nothing}");
 }
 
-/// By the clock, what comes after the last checkpoint does not come again.
+/// With a time budget, a resumed run does not repeat the steps after its last checkpoint, so the best model is kept.
 #[test]
 fn a_run_by_the_clock_keeps_its_best_model_when_it_is_killed() {
     let folder = tempfile::tempdir().unwrap();
@@ -186,7 +186,7 @@ fn a_run_by_the_clock_keeps_its_best_model_when_it_is_killed() {
     assert_eq!(run.best().unwrap().model, best);
 }
 
-/// A file keeps its permissions and its links.
+/// Replacing a file keeps its permissions and the symbolic links to it.
 #[cfg(unix)]
 #[test]
 fn what_is_replaced_keeps_its_permissions() {
@@ -221,13 +221,13 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
     drop(run);
     assert!(matches!(Run::create(&whole, config(25), picture(8)), Err(TrainError::Occupied(_))));
 
-    // Killed between two checkpoints: what came after the last one is lost.
+    // Killed between two checkpoints: the steps after the last one are lost.
     let mut run = Run::create(&killed, config(25), picture(8)).unwrap();
     let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         run.train(|progress| if progress.step.iteration == 14 { panic!("killed") } else { ControlFlow::Continue(()) })
     }));
     assert!(died.is_err());
-    // What lies in the folder now, for nothing is flushed in a kill.
+    // Copy the files now, because nothing is flushed when a process is killed.
     let left = folder.path().join("left");
     std::fs::create_dir(&left).unwrap();
     for file in ["checkpoint.safetensors", "best.nca", "metrics.jsonl"] {
@@ -235,7 +235,7 @@ fn a_run_that_was_killed_ends_as_if_it_was_not() {
     }
     let mut run = Run::resume(&left).unwrap();
     assert_eq!(run.trainer().iteration(), 12);
-    // And once more, in an orderly way.
+    // Interrupt it again, this time cleanly.
     let stop = |at| {
         move |progress: bevy_nca::train::Progress| {
             if progress.step.iteration == at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -311,7 +311,7 @@ fn pictures_that_cannot_be_grown_are_refused() {
     assert!(!picture(9).is_opaque());
 }
 
-/// A bright disc on a transparent ground whose hidden colour is another: that must not bleed in.
+/// A bright disc on transparent pixels of another color, which must not bleed in.
 #[test]
 fn scaling_keeps_shape_and_colour() {
     let folder = tempfile::tempdir().unwrap();
@@ -333,7 +333,7 @@ fn scaling_keeps_shape_and_colour() {
     assert_eq!((larger.width, larger.height), (400, 200));
 }
 
-/// Halves, turns and their errors, on the one model that is in the repository.
+/// The scorecard of the slime model, and of the same model with halved output weights.
 #[test]
 fn the_scorecard_tells_a_good_model_from_a_broken_one() {
     let model = Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap();
@@ -342,7 +342,7 @@ fn the_scorecard_tells_a_good_model_from_a_broken_one() {
     let good = Scorecard::of(&model, target);
     assert_eq!(good.entries.len(), 4 + 7 + 3);
     assert!(error(&good, Test::Grown(200)) < 0.005, "{good:?}");
-    // The turned picture is the one that grows, and not its mirror image.
+    // A rotated sprite grows the rotated picture, not its mirror image.
     assert!(error(&good, Test::Turned(90)) < 0.02, "{good:?}");
 
     let mut weights = model.weights().clone();
@@ -367,7 +367,7 @@ fn every_picture_in_assets_has_a_model_that_passes() {
     }
 }
 
-/// One whole step, optimiser and all, by the fused operation and by ndarray's own.
+/// Whole training steps, with the optimizer: the fused operation on flex, and burn's own operations on ndarray.
 #[test]
 fn a_step_on_flex_and_on_ndarray_agree() {
     agrees_with_flex(TrainDevice::Ndarray, 1e-5);
@@ -378,7 +378,7 @@ fn a_step_on_flex_and_on_wgpu_agree() {
     crate::support::on_the_gpu(|| agrees_with_flex(TrainDevice::Wgpu, 1e-4));
 }
 
-/// The first two steps, to a share of their loss.
+/// Compares the losses of the first two steps to a relative `bound`, and the output weights after them.
 fn agrees_with_flex(device: TrainDevice, bound: f32) {
     let after = |device| {
         let mut trainer = Trainer::new(TrainConfig { device, ..config(10) }, picture(8)).unwrap();
@@ -389,8 +389,8 @@ fn agrees_with_flex(device: TrainDevice, bound: f32) {
     let (other, others) = after(device);
     assert!(flex.iter().zip(&other).all(|(a, b)| (a - b).abs() < bound * a), "{flex:?} {other:?}");
     let pairs: Vec<(f32, f32)> = weights.output_weight.into_iter().zip(others.output_weight).collect();
-    // Adam's first steps have the size of the learning rate, whatever that of the gradient: where
-    // that is rounding, so is the step's sign.
+    // Adam's first steps have the size of the learning rate, whatever the size of the gradient. Where the gradient
+    // is only rounding error, the sign of the step is arbitrary.
     let apart = pairs.iter().filter(|(a, b)| (a - b).abs() > 1e-5).count();
     assert!(apart * 50 < pairs.len() && pairs.iter().any(|(a, _)| a.abs() > 1e-3), "{apart} of {}", pairs.len());
 }

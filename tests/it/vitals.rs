@@ -1,4 +1,4 @@
-//! How sprites are, as the game hears of it, on both backends.
+//! Vitals and the events about them, on both backends.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     support::on_each_backend,
 };
 
-/// What happened to sprites, in order.
+/// The events so far, in order.
 #[derive(Resource, Default, Debug, PartialEq)]
 struct Diary(Vec<Event>);
 
@@ -33,7 +33,7 @@ fn keep_diary(app: &mut App) {
         .add_observer(|_: On<NcaDied>, mut diary: ResMut<Diary>| diary.0.push(Event::Died));
 }
 
-/// The vitals once they are those of the sprite's last tick.
+/// Waits for the vitals of the sprite's last tick.
 fn vitals(app: &mut App, entity: Entity) -> NcaVitals {
     let (tick, _) = cells(app, entity);
     for _ in 0..100 {
@@ -77,7 +77,7 @@ fn a_sprite_is_born_wounded_healed_and_killed() {
         assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Whole);
         assert_eq!(std::mem::take(&mut app.world_mut().resource_mut::<Diary>().0), [Event::Regrown]);
 
-        // A scratch does not kill it, half of it does.
+        // A scratch does not kill it; the loss of half its cells does.
         app.world_mut().entity_mut(entity).insert(NcaKillBelow(0.6));
         app.world_mut().trigger(NcaDamage::circle(entity, Vec2::ZERO, 1.0));
         headless::step(&mut app, 60);
@@ -97,7 +97,7 @@ fn a_sprite_is_born_wounded_healed_and_killed() {
         };
         assert!(half > live / 3 && half + rest >= live, "{half} and {rest} of {live}");
 
-        // The dead stay dead until they are healed.
+        // A dead sprite stays dead until it is healed.
         headless::step(&mut app, 5);
         assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Dead);
         app.world_mut().trigger(NcaHeal::circle(entity, Vec2::new(0.5, -0.5), 0.6));
@@ -109,7 +109,7 @@ fn a_sprite_is_born_wounded_healed_and_killed() {
     });
 }
 
-/// Vitals as the cells say, counted plainly.
+/// The expected vitals, counted cell by cell.
 fn expected(state: &State, wanted: impl Fn(usize, usize) -> bool, cells: u32, tick: u32) -> NcaVitals {
     let mut vitals = NcaVitals { tick, bounds: URect::EMPTY, ..default() };
     let mut held = 0;
@@ -134,7 +134,7 @@ fn the_census_counts_every_cell_once() {
     on_each_backend(|backend| {
         for (seed, (width, height), angle) in [(1, (37, 19), 0.0), (2, (8, 8), 0.0), (3, (21, 40), 1.0)] {
             let (rule, weights) = (still_model(width, height).rule().clone(), still_model(8, 8).weights().clone());
-            // A picture of stripes.
+            // A striped target.
             let stripe = |index: u32| if (index % width).is_multiple_of(3) { [9, 9, 9, 255] } else { [0; 4] };
             let rgba: Vec<u8> = (0..width * height).flat_map(stripe).collect();
             let target = Target { width: width as usize, height: height as usize, rgba };
@@ -160,7 +160,7 @@ fn the_census_counts_every_cell_once() {
                 "{backend:?}, {seed}"
             );
             assert!((found.centroid - expected.centroid).length() < 1e-4, "{found:?}, {expected:?}");
-            // Turned, a cell may lie between two pixels.
+            // In a rotated sprite, a cell may lie between two pixels.
             assert!((found.integrity - expected.integrity).abs() < 1e-3, "{found:?}, {expected:?}");
         }
     });
@@ -206,8 +206,8 @@ fn a_scarred_sprite_is_whole_when_it_is_all_that_it_can_be() {
     });
 }
 
-/// Another grid, another texture, or new cells: a sprite that begins anew is young and awake, and is not
-/// killed for what it was.
+/// A new grid, a new texture or new cells restart a sprite.
+/// It is then young and awake, and its former integrity does not kill it.
 #[test]
 fn a_new_life_owes_nothing_to_the_last() {
     on_each_backend(|backend| {
@@ -252,7 +252,7 @@ struct Succession {
     over: bool,
 }
 
-/// In every fixed step, a wounded sprite goes and another takes its slot.
+/// In every fixed step, wounds and despawns a sprite, and spawns another that takes its slot.
 fn succeed(mut succession: ResMut<Succession>, mut commands: Commands) {
     if succession.over {
         return;
@@ -271,7 +271,7 @@ fn who_takes_a_slot_within_a_frame_is_counted_alone() {
         headless::step(&mut app, 1);
         cells(&mut app, entity);
         let texture = app.world().get::<NcaTexture>(entity).unwrap().clone();
-        // One stays, so that the slots do.
+        // One sprite stays, which keeps the population and its slots.
         app.world_mut().spawn((texture.clone(), Sprite::default()));
         headless::step(&mut app, 1);
         app.insert_resource(Succession { reigns: entity, texture, steps: 0, over: false })
@@ -296,7 +296,7 @@ fn who_takes_a_slot_within_a_frame_is_counted_alone() {
 #[derive(Resource, Default)]
 struct Losses(HashMap<Entity, u32>);
 
-/// Many sprites, wounded in every frame, of which one goes: no wound is lost, none is told twice.
+/// Many sprites are wounded in every frame, and one is despawned. Every wound is reported exactly once.
 #[test]
 fn no_event_is_missed() {
     on_each_backend(|backend| {
@@ -314,7 +314,7 @@ fn no_event_is_missed() {
         headless::step(&mut app, 1);
         app.world_mut().resource_mut::<NcaClock>().paused = false;
         for frame in 0..16 {
-            // None, one, or several ticks in a frame.
+            // Zero, one or several ticks in a frame.
             let millis = [17, 3, 90, 17][frame % 4];
             app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_millis(millis)));
             for (index, &entity) in all.iter().enumerate().filter(|(index, _)| *index != 3 || frame < 8) {
@@ -334,7 +334,7 @@ fn no_event_is_missed() {
         for (index, entity) in all.iter().enumerate() {
             let lost = losses.get(entity).copied().unwrap_or(0);
             match index {
-                // What was on its way when it was despawned is not told.
+                // Wounds in flight when the sprite is despawned are not reported.
                 3 => assert!((8..=16).contains(&lost), "{backend:?}: {lost}"),
                 _ => assert_eq!(lost, 32, "{backend:?}, {index}"),
             }

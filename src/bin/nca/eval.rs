@@ -16,13 +16,13 @@ pub struct Eval {
     /// centred in the grid [default: the model's target].
     #[arg(long, value_name = "IMAGE")]
     against: Option<PathBuf>,
-    /// Prints JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Columns and rows of a sheet to measure against, as 6x1: the union of its frames.
+    /// Columns and rows of a sprite sheet to measure against, e.g. 6x1; the picture is the union of its frames.
     #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames, requires = "against")]
     frames: Option<[u32; 2]>,
-    /// How the picture to measure against is scaled.
+    /// The filter that scales the picture.
     #[arg(long, value_enum, value_name = "FILTER", default_value_t, requires = "against")]
     filter: Filter,
 }
@@ -63,7 +63,7 @@ impl Eval {
     }
 }
 
-/// A table for people.
+/// Prints a scorecard as a table.
 pub fn print(scorecard: &Scorecard) {
     println!("{:<26}{:>10}{:>10}{:>10}", "mean squared error", "mean", "worst", "gate");
     for entry in &scorecard.entries {

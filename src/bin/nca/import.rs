@@ -15,13 +15,13 @@ pub struct Import {
 }
 
 impl Import {
-    /// More than any list of published models has.
+    /// The size limit of the JSON file. Published models are smaller.
     const MOST_BYTES: u64 = 64 << 20;
 
     pub fn run(&self) -> Result {
         let in_file = |kind: ModelErrorKind| kind.in_file(&self.file);
         let mut json = Vec::new();
-        // A device or pipe may have no end.
+        // A device or a pipe can be endless.
         let file = std::fs::File::open(&self.file).map_err(|error| in_file(error.into()))?;
         let read = file.take(Self::MOST_BYTES).read_to_end(&mut json).map_err(|error| in_file(error.into()))?;
         if read as u64 == Self::MOST_BYTES {

@@ -55,7 +55,7 @@ impl Info {
     }
 }
 
-/// The word that stands for a value in the file.
+/// The name of a value in the model file.
 fn word(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,

@@ -17,11 +17,11 @@ use bevy_nca::rule::printable;
 use clap::{Parser, Subcommand};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-/// Counts the calls for `nca bench`.
+/// Counts allocations for `nca bench`.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
-/// Living, self-healing sprites: train, measure, run and inspect their models.
+/// Train, measure, run and inspect the models of living, self-healing sprites.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -31,33 +31,33 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Trains a model that grows a picture, keeps it, and repairs it.
+    /// Train a model that grows a picture, keeps it, and repairs it.
     #[cfg(feature = "train")]
     Train(Box<train::Train>),
-    /// Trains a model; this program was built without that.
+    /// Train a model (not available: this program was built without the feature `train`).
     #[cfg(not(feature = "train"))]
     #[command(disable_help_flag = true)]
     Train {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         arguments: Vec<String>,
     },
-    /// Measures how well a model grows its picture, keeps it, and repairs it; exit code 1 below the gate.
+    /// Measure how well a model grows its picture, keeps it, and repairs it; the exit code is 1 if it misses a gate.
     Eval(eval::Eval),
-    /// Grows a sprite, wounds it, and writes a picture, an animation or its cells.
+    /// Grow a sprite, wound it, and write a picture, an animation or its cells.
     Run(run::Run),
-    /// Turns a web-demo JSON of the Growing NCA article into a `.nca` file.
+    /// Convert a JSON file of the Growing NCA article's web demo into a `.nca` file.
     Import(import::Import),
-    /// Says what a model file holds.
+    /// Print the contents of a model file.
     Info(info::Info),
-    /// Measures what this machine affords: cells a second, and seconds a training step takes.
+    /// Benchmark this machine: sprite-ticks per second, and the time of a training step.
     Bench(bench::Bench),
 }
 
-/// Any error that ends the program; its text is for people.
+/// Any error that ends the program. Its text is shown to the user.
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    // `nca info .. | head` is no error.
+    // Without this, `nca info .. | head` fails with a broken pipe.
     sigpipe::reset();
     let done = match Cli::parse().command {
         #[cfg(feature = "train")]
@@ -73,15 +73,15 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            // Errors quote files, which are not to command the terminal.
+            // Errors quote files, which may contain terminal escape sequences.
             error.to_string().lines().for_each(|line| eprintln!("nca: {}", printable(line)));
-            // 1 is for a model below the gate.
+            // Exit code 1 is for a model that misses a gate.
             ExitCode::from(2)
         }
     }
 }
 
-/// Columns and rows of a sheet.
+/// Parses the columns and rows of a sprite sheet, e.g. `6x1`.
 fn frames(text: &str) -> std::result::Result<[u32; 2], String> {
     let wanted = || format!("found `{text}`; wanted COLUMNSxROWS, as 6x1");
     let (columns, rows) = text.split_once('x').ok_or_else(wanted)?;

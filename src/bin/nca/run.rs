@@ -14,7 +14,7 @@ use crate::{Result, simulation::Simulation};
 pub struct Run {
     /// A `.nca` file.
     model: PathBuf,
-    /// How many ticks to run; 0 writes the seed [default: twice what the model takes to mature].
+    /// The number of ticks to run; 0 writes the seed [default: twice the model's mature_ticks].
     #[arg(long, value_name = "N")]
     ticks: Option<u32>,
     /// The seed of the noise.
@@ -23,28 +23,29 @@ pub struct Run {
     /// Width and height in cells, 1 to 1024 each [default: the model's].
     #[arg(long, value_name = "WxH")]
     grid: Option<Grid>,
-    /// By how much the picture is turned as it grows, in degrees.
+    /// The rotation of the grown picture, in degrees.
     #[arg(long, value_name = "DEG", default_value_t = 0.0, allow_negative_numbers = true)]
     angle: f32,
-    /// Which engine runs the cells.
+    /// The engine that runs the cells.
     #[arg(long, value_enum, default_value_t = Backend::Cpu)]
     backend: Backend,
-    /// The GPU keeps 16 bits of each value.
+    /// Store 16 bits per value (half precision); GPU only.
     #[arg(long)]
     half: bool,
-    /// Zeroes cells before a tick: circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK, in cells. May be repeated.
+    /// Zero cells before a tick: circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK, in cells. May be repeated.
     #[arg(long = "wound", value_name = "SHAPE@TICK")]
     wounds: Vec<Wound>,
-    /// .png (the last frame), .gif or .apng (an animation), .safetensors (tensor `state`, [H, W, C] f32).
+    /// The file to write: .png (the last frame), .gif or .apng (an animation), .safetensors (tensor `state`,
+    /// [H, W, C] f32).
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// Ticks between the frames of an animation.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
-    /// Pixels of a cell, on each side [default: 4 for animations, else 1].
+    /// Pixels per side of a cell [default: 4 for animations, else 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     scale: Option<u32>,
-    /// The colour behind the sprite, as RRGGBB [default: none; for GIF, which has no half-transparent pixels, 16181d].
+    /// The background colour, as RRGGBB [default: none; 16181d for GIF, which has no semi-transparent pixels].
     #[arg(long, value_name = "RRGGBB", value_parser = color)]
     background: Option<[u8; 3]>,
 }
@@ -104,7 +105,7 @@ fn color(text: &str) -> std::result::Result<[u8; 3], String> {
     }
 }
 
-/// What the output's extension asks for.
+/// The kind of output, by the file's extension.
 enum Output {
     Picture(PictureFormat),
     Cells,
@@ -132,7 +133,7 @@ impl Run {
         let animated = matches!(wanted, Output::Picture(PictureFormat::Gif | PictureFormat::Apng));
         let mut recording = Recording::default()
             .with_scale(self.scale.unwrap_or(if animated { 4 } else { 1 }))
-            // The default clock has 60 ticks a second.
+            // The default clock runs 60 ticks per second.
             .with_frame_millis((self.every.saturating_mul(1000) / 60).clamp(20, 10_000) as u16);
         let gif = matches!(wanted, Output::Picture(PictureFormat::Gif));
         if let Some(color) = self.background.or(gif.then_some(Recording::DARK)) {
@@ -161,7 +162,7 @@ impl Run {
             for wound in self.wounds.iter().filter(|wound| wound.tick == tick) {
                 simulation.wound(&wound.shape);
             }
-            // On to the next wound, frame or end.
+            // Advance to the next wound, frame or end, by at most 64 ticks.
             let wounds = self.wounds.iter().map(|wound| wound.tick).filter(|at| *at > tick);
             let frame = animated.then(|| (tick / self.every + 1) * self.every);
             let next = wounds.chain(frame).chain([tick + 64, ticks]).min().unwrap_or(ticks);

@@ -1,4 +1,4 @@
-//! Signals that ask the program to end: the first is remembered, the second ends it at once.
+//! Termination signals. The first one is recorded, and the second one ends the program immediately.
 
 use std::{
     process::ExitCode,
@@ -10,12 +10,13 @@ use std::{
 
 use crate::Result;
 
-/// The signal that has come, if one has.
+/// The signal that was received, if any.
 pub struct Signals(Arc<AtomicUsize>);
 
 #[cfg(unix)]
 impl Signals {
-    /// Listens from now on. What is ignored stays so, as by `nohup` or in the background of a script.
+    /// Installs the handlers. Signals that are already ignored stay ignored, as under `nohup` or in a script's
+    /// background job.
     pub fn listen() -> Result<Self> {
         use signal_hook::{
             consts::{SIGHUP, SIGINT, SIGTERM},
@@ -24,7 +25,7 @@ impl Signals {
         let received = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(std::sync::atomic::AtomicBool::new(false));
         for signal in [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)) {
-            // In this order: the first signal finds nothing to end by yet.
+            // The order matters: at the first signal, the shutdown handler must run before `again` is set.
             flag::register_conditional_shutdown(signal, 128 + signal, again.clone())?;
             flag::register(signal, again.clone())?;
             flag::register_usize(signal, received.clone(), signal as usize)?;
@@ -35,7 +36,7 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Listens from now on.
+    /// Installs the handler.
     pub fn listen() -> Result<Self> {
         const INTERRUPT: usize = 2;
         let received = Arc::new(AtomicUsize::new(0));
@@ -50,12 +51,12 @@ impl Signals {
 }
 
 impl Signals {
-    /// The signal that has come, if one has.
+    /// The signal that was received, if any.
     pub fn received(&self) -> Option<usize> {
         Some(self.0.load(Ordering::Relaxed)).filter(|signal| *signal > 0)
     }
 
-    /// As a shell expects of what a signal has ended.
+    /// 128 plus the signal, as shells expect; success without a signal.
     pub fn exit_code(&self) -> ExitCode {
         self.received().map_or(ExitCode::SUCCESS, |signal| ExitCode::from(128 + signal as u8))
     }
@@ -63,7 +64,7 @@ impl Signals {
 
 #[cfg(unix)]
 fn is_ignored(signal: std::ffi::c_int) -> bool {
-    // SAFETY: zeros are a valid `sigaction`. Without a new action, the call only writes the present one to it.
+    // SAFETY: An all-zero `sigaction` is valid. With a null new action, the call only writes the current one.
     unsafe {
         let mut present: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &raw mut present) == 0 && present.sa_sigaction == libc::SIG_IGN

@@ -10,14 +10,14 @@ use bevy_nca::{
 
 use crate::Result;
 
-/// How many updates the cells may take to come back; a few are enough once shaders are compiled.
+/// The maximum number of app updates to wait for a readback. A few are enough once the shaders are compiled.
 const PATIENCE: u32 = 10_000;
 
 /// A sprite that grows from its seed.
 pub enum Simulation {
     /// The CPU engine alone.
     Cpu(Box<CpuSimulation>),
-    /// An app without a window, through the plugin.
+    /// The plugin, in an app without a window.
     Gpu(Box<App>, Entity),
 }
 
@@ -30,7 +30,7 @@ pub struct CpuSimulation {
 }
 
 impl Simulation {
-    /// On the GPU, if its precision is given.
+    /// Runs on the GPU if `gpu` gives a precision, else on the CPU.
     pub fn new(
         model: &Model,
         [width, height]: [u32; 2],
@@ -46,7 +46,7 @@ impl Simulation {
             let texture = NcaTexture::new(model).with_seed(seed).with_angle(angle).with_grid(width, height);
             let entity = app.world_mut().spawn(texture).id();
             let mut simulation = Self::Gpu(Box::new(app), entity);
-            // Ticks only count once the pipelines are there; the first answer says so.
+            // No tick runs until the pipelines are ready. The first readback waits for them.
             simulation.state()?;
             return Ok(simulation);
         }

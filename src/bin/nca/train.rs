@@ -15,20 +15,21 @@ use crate::{Result, eval, signals::Signals};
 
 #[derive(Args)]
 pub struct Train {
-    /// The picture: a PNG, best with a transparent background.
+    /// The picture, a PNG, preferably with a transparent background.
     #[arg(required_unless_present = "resume")]
     image: Option<PathBuf>,
     /// The model to write, a `.nca` file.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// Pixels that the longer side is scaled to, 4 to 128 [default: as it is up to 64 pixels, else 40].
+    /// The length that the longer side is scaled to, 4 to 128 pixels [default: unscaled up to 64 pixels, else 40].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=128))]
     size: Option<u32>,
-    /// How the picture is scaled [default: area for pixel art, which is scaled up by whole factors only; else lanczos].
+    /// The filter that scales the picture [default: area for pixel art, which is scaled up by whole factors only; else
+    /// lanczos].
     #[arg(long, value_enum, value_name = "FILTER")]
     filter: Option<Filter>,
-    /// Columns and rows of a sheet of frames, as 6x1: the body is the union of the frames. 1x1 says that a picture is
-    /// no sheet.
+    /// Columns and rows of a sprite sheet, e.g. 6x1; the sprite is the union of its frames. 1x1 means that the picture
+    /// is not a sheet.
     #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames)]
     frames: Option<[u32; 2]>,
     /// Empty cells around the picture on each side [default: 8].
@@ -37,39 +38,39 @@ pub struct Train {
     /// What the sprite learns [default: regenerate].
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// Channels of a cell, a multiple of 4 in 8..=32 [default: 16].
+    /// Channels per cell, a multiple of 4 in 8..=32 [default: 16].
     #[arg(long, value_name = "N")]
     channels: Option<usize>,
     /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 128].
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Steps to train for [default: 8500].
+    /// Training steps [default: 8500].
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     iterations: Option<u32>,
-    /// Minutes to train for.
+    /// Training time in minutes, instead of a number of steps.
     #[arg(long, value_name = "M")]
     minutes: Option<f64>,
-    /// Train to the end of the budget, even if the scorecard is met by half before.
+    /// Disable the early stop, which ends training once every error of the scorecard is at most half of its gate.
     #[arg(long)]
     full: bool,
-    /// What weights and noise begin from [default: 0].
+    /// The random seed of weights and noise [default: 0].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Where to train [default: flex].
+    /// The device to train on [default: flex].
     #[arg(long, value_enum)]
     device: Option<TrainDevice>,
-    /// A JSON file of settings; the options above take precedence.
+    /// A JSON file of settings; the other options take precedence.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where checkpoints, metrics and previews are kept [default: MODEL with the extension .run].
+    /// The folder for checkpoints, metrics and previews [default: MODEL with the extension .run].
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Begins with the weights of this model, a `.nca` file, whose channels and hidden width it keeps. If nothing grows by
-    /// them, training begins again from others.
+    /// Start from the weights of this model, a `.nca` file, and keep its channels and hidden width. If nothing grows,
+    /// training starts again with other weights.
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["channels", "hidden"])]
     from: Option<PathBuf>,
-    /// Goes on with the run in this folder, by its own settings; with --iterations or --minutes, until so much is used
-    /// up in all, also if it has come to its end.
+    /// Resume the run in this folder with its own settings. --iterations or --minutes set a new total budget, also for
+    /// a finished run.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "image", "size", "filter", "frames", "padding", "mode", "channels", "hidden", "seed", "device", "config",
         "run_dir", "from",
@@ -100,7 +101,7 @@ impl Train {
         let mut loss = None;
         let ending = run.train(|progress| {
             let step = progress.step;
-            // The average of about fifty steps.
+            // A moving average over about 50 steps.
             let average = loss.map_or(step.loss, |loss| loss + (step.loss - loss) * 0.02);
             loss = Some(average);
             match progress.trainer.config().budget {
@@ -163,7 +164,7 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The run in a folder, by its own settings, but for how long it goes on.
+    /// Resumes the run in a folder with its own settings, except for the budget and the early stop.
     fn go_on(&self, folder: &Path) -> Result<Run> {
         let mut run = Run::resume(folder)?;
         if self.full {
@@ -179,7 +180,7 @@ impl Train {
         self.iterations.map(Budget::Iterations).or(self.minutes.map(Budget::Minutes))
     }
 
-    /// A new run, by the options and the config file.
+    /// Creates a run from the options and the config file.
     fn begin(&self, image: &Path) -> Result<Run> {
         let mut config = match &self.config {
             Some(path) => {

@@ -1,4 +1,4 @@
-//! The plugin's shaders against a plain one, on the same device in the same run.
+//! Benchmark of the plugin's shaders against a plain shader, on the same device in the same run.
 
 use std::time::Instant;
 
@@ -22,10 +22,10 @@ use wgpu::{
 use super::{BATCH, ROUNDS, SIDE};
 use crate::Result;
 
-/// Ticks in a round.
+/// Ticks per round.
 const TICKS: u32 = 16;
 
-/// Sprite-ticks a second: the median, the least and the most.
+/// Sprite-ticks per second: median, minimum and maximum.
 #[derive(Serialize)]
 pub struct Versus {
     pub adapter: String,
@@ -33,7 +33,7 @@ pub struct Versus {
     pub plain: [f64; 3],
 }
 
-/// Grown sprites, by the plugin and by the plain shader; `None` without a GPU.
+/// Times grown sprites with the plugin and with the plain shader. Returns `None` without a GPU.
 pub fn measure(model: &Model) -> Result<Option<Versus>> {
     let Some(adapter) = headless::find_gpu() else { return Ok(None) };
     let mut app = headless::app(NcaBackend::Gpu)?;
@@ -54,7 +54,7 @@ pub fn measure(model: &Model) -> Result<Option<Versus>> {
         let plugin = start.elapsed().as_secs_f64();
         let start = Instant::now();
         plain.run();
-        // The first warms up.
+        // The first round is a warm-up.
         if round > 0 {
             by_plugin.push(plugin);
             by_plain.push(start.elapsed().as_secs_f64());
@@ -71,7 +71,7 @@ pub fn measure(model: &Model) -> Result<Option<Versus>> {
 struct Plain {
     device: wgpu::Device,
     queue: RenderQueue,
-    /// Of its three passes.
+    /// One for each of the three passes.
     pipelines: [wgpu::ComputePipeline; 3],
     /// One for each tick.
     bind_groups: Vec<wgpu::BindGroup>,
@@ -144,7 +144,7 @@ impl Plain {
         Self { queue: app.world().resource::<RenderQueue>().clone(), pipelines, bind_groups, device }
     }
 
-    /// So many ticks, until they are done.
+    /// Runs [`TICKS`] ticks, and waits until they are done.
     fn run(&self) {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -157,7 +157,7 @@ impl Plain {
         }
         drop(pass);
         self.queue.submit([encoder.finish()]);
-        // An error here means a lost device; the plugin's next step fails then.
+        // An error here means a lost device. The plugin's next step fails then.
         let _ = self.device.poll(PollType::wait_indefinitely());
     }
 }

@@ -15,26 +15,26 @@ use serde::Serialize;
 use self::{gpu::Versus, scenes::Scene};
 use crate::Result;
 
-/// The grid, and how many sprites at once.
+/// Cells per side of the grid, and sprites per batch.
 const SIDE: usize = 72;
 const BATCH: usize = 8;
-/// Ticks of a training step, and of a measurement of the engine.
+/// Ticks per training step, and per round of the engine.
 const TICKS: u32 = 80;
-/// Measurements of which the median is given.
+/// Timed rounds. The report gives their median.
 const ROUNDS: usize = 7;
 
 #[derive(Args)]
 pub struct Bench {
-    /// A `.nca` file [default: one that the program brings].
+    /// A `.nca` file [default: the built-in slime].
     model: Option<PathBuf>,
-    /// Prints JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Also times the plugin, with up to 10,000 sprites on each backend; leaves out scenes that would take
-    /// more seconds than this to grow.
+    /// Also time the plugin with up to 10,000 sprites on each backend, and skip scenes that would take longer than this
+    /// to grow (10 seconds if no value is given).
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10")]
     scenes: Option<f64>,
-    /// Has the GPU keep 16 bits of each value in the scenes.
+    /// Store 16 bits per value (half precision) on the GPU in the scenes.
     #[arg(long)]
     half: bool,
 }
@@ -44,30 +44,30 @@ struct Report {
     model: String,
     instructions: String,
     threads: usize,
-    /// Multiply-adds in registers alone, all threads.
+    /// The peak rate: multiply-adds in registers only, on all threads.
     peak_gflops: f64,
     run: Figure,
     #[serde(skip_serializing_if = "Option::is_none")]
     train: Option<Figure>,
-    /// Of grown sprites on the GPU.
+    /// Grown sprites on the GPU; `None` without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu: Option<Versus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scenes: Vec<Scene>,
-    /// The most memory that the program held, in MiB, where the system tells.
+    /// The peak resident memory of the process in MiB; `None` if the system does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_mib: Option<f64>,
 }
 
 #[derive(Serialize)]
 struct Figure {
-    /// Seconds of one round: the median, the least and the most.
+    /// Seconds per round: median, minimum and maximum.
     seconds: [f64; 3],
-    /// Ticks of one sprite in a second, at the median.
+    /// Sprite-ticks per second, at the median.
     sprite_ticks_per_s: f64,
-    /// Operations of the dense layers, at the median.
+    /// Floating-point operations of the dense layers, in GFLOP/s, at the median.
     gflops: f64,
-    /// The share of the peak.
+    /// `gflops` as a share of the peak rate.
     share_of_peak: f64,
 }
 
@@ -158,7 +158,7 @@ impl Report {
 }
 
 impl Figure {
-    /// Of rounds that took so many seconds, each with so many floating-point operations.
+    /// `seconds` has the duration of each round, and `operations` the floating-point operations of one round.
     fn new(mut seconds: Vec<f64>, operations: f64, peak_gflops: f64) -> Self {
         seconds.sort_by(f64::total_cmp);
         let median = seconds[seconds.len() / 2];
@@ -172,7 +172,7 @@ impl Figure {
     }
 }
 
-/// Grown sprites on the CPU engine, spread over the threads.
+/// Times grown sprites on the CPU engine, spread over the threads.
 fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
     let engine = Engine::new(model);
     let rule = model.rule();
@@ -204,14 +204,14 @@ fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
                 });
             }
         });
-        // The first warms up.
+        // The first round is a warm-up.
         seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
     }
     black_box(&grids);
     Ok(Figure::new(seconds, operations, peak_gflops))
 }
 
-/// Floating-point operations of the dense layers in a tick of a grown sprite.
+/// Floating-point operations of the dense layers per tick of a grown sprite.
 fn operations(model: &Model) -> f64 {
     let rule = model.rule();
     let engine = Engine::new(model);
@@ -224,7 +224,7 @@ fn operations(model: &Model) -> f64 {
     operations_of(rule, grid.state())
 }
 
-/// The same of such cells: those in a living neighbourhood are computed when they fire.
+/// The same for the given cells. The engine computes a cell in a living neighbourhood when it fires.
 fn operations_of(rule: &Rule, state: &State) -> f64 {
     let (width, height) = (state.width(), state.height());
     let mature = |x, y| {
@@ -236,17 +236,17 @@ fn operations_of(rule: &Rule, state: &State) -> f64 {
     2.0 * cells as f64 * rule.fire_rate * ((rule.features() + rule.channels) * rule.hidden) as f64
 }
 
-/// The high-water mark of this process, in MiB.
+/// The peak resident memory of this process, in MiB.
 fn peak_memory() -> Option<f64> {
     memory("VmHWM:")
 }
 
-/// What this process holds, in MiB.
+/// The resident memory of this process, in MiB.
 fn resident_memory() -> Option<f64> {
     memory("VmRSS:")
 }
 
-/// A line of what Linux knows of this process.
+/// A line of `/proc/self/status`, in MiB; `None` on systems other than Linux.
 fn memory(key: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
@@ -266,7 +266,7 @@ mod train {
     use super::{BATCH, Figure, ROUNDS, SIDE, TICKS};
     use crate::Result;
 
-    /// The loss of a batch from seeds and its gradient, the optimiser left out.
+    /// Times the loss and its gradient for a batch of seeds, without the optimiser.
     pub fn measure(model: &Model, peak_gflops: f64) -> Result<Figure> {
         let rule = model.rule();
         let device = Device::flex().autodiff();
@@ -290,7 +290,7 @@ mod train {
             });
             updates += tape.updates();
         }
-        // Forward: both layers. Backward: the hidden layer again, and for each layer the gradient of
+        // Forward: both layers. Backward: the hidden layer again, and for each layer the gradients of
         // its inputs and of its weights.
         let layers = [rule.features() * rule.hidden, rule.hidden * rule.channels].map(|count| count as f64);
         let operations = 2.0 * updates as f64 * (4.0 * layers[0] + 3.0 * layers[1]);
@@ -304,7 +304,7 @@ mod train {
             let gradients = loss.backward();
             let gradient = network.hidden_weight.val().grad(&gradients).ok_or("there is no gradient")?;
             std::hint::black_box(gradient.into_data());
-            // The first warms up.
+            // The first round is a warm-up.
             seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
         }
         Ok(Figure::new(seconds, operations, peak_gflops))

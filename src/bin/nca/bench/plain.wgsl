@@ -1,5 +1,5 @@
-// A tick as one would first write it: a thread for each cell, and the dense layers for every cell, whether
-// it lives and fires or not. The baseline that the plugin's shaders are measured against.
+// A straightforward tick: one thread per cell, and the dense layers for every cell, whether or not it lives and
+// fires. This is the baseline for the plugin's shaders.
 
 struct Params {
     size: vec2<u32>,
@@ -13,7 +13,8 @@ const FEATURES: u32 = 48u;
 override HIDDEN: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;
-/// The hidden layer's weights `[FEATURES][HIDDEN]`, its biases, the output layer's `[HIDDEN][CHANNELS]`, its biases.
+/// The hidden weights `[FEATURES][HIDDEN]`, the hidden biases, the output weights `[HIDDEN][CHANNELS]`, and the
+/// output biases.
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
 /// `[sprite][cell][channel]`
 @group(0) @binding(2) var<storage, read_write> states: array<f32>;
@@ -81,7 +82,7 @@ fn think(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
-/// Whether a cell of the neighbourhood lives, before and after the update.
+/// Whether any cell of the 3x3 neighbourhood is alive: x before the update, y after it.
 fn near(sprite: u32, here: vec2<i32>) -> vec2<bool> {
     var most = vec2(0.0);
     for (var i = 0; i < 9; i++) {
@@ -94,7 +95,7 @@ fn near(sprite: u32, here: vec2<i32>) -> vec2<bool> {
     return most > vec2(params.alive_threshold);
 }
 
-/// The masks, kept apart from the states that they are made of.
+/// The life masks. They need a buffer of their own, because `live` overwrites the states that `judge` reads.
 @group(0) @binding(4) var<storage, read_write> masks: array<u32>;
 
 @compute @workgroup_size(8, 8)

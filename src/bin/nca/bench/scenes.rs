@@ -1,4 +1,4 @@
-//! What sprites cost a game: frames of an app without a window, and with nothing else in it.
+//! Benchmark of what sprites cost a game: frames of an app without a window and without other content.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,11 @@ use stats_alloc::Region;
 use super::{operations, resident_memory};
 use crate::{ALLOCATOR, Result};
 
-/// Frames that are timed in each scene, if there is time for so many.
+/// Timed frames per scene.
 const FRAMES: usize = 60;
-/// Frames before that, in which the last sprites find their places.
+/// Untimed frames before those, in which the last sprites get their slots.
 const WARM_UP: usize = 5;
-/// The models of the scene that has several, each on its own grid.
+/// The models of the scenes with several models, each on its own grid.
 const CAST: [&[u8]; 4] = [
     include_bytes!("../../../../assets/models/coin.nca"),
     include_bytes!("../../../../assets/models/heart.nca"),
@@ -29,45 +29,45 @@ const CAST: [&[u8]; 4] = [
     include_bytes!("../../../../assets/models/tree.nca"),
 ];
 
-/// One scene, and what it costs.
+/// One scene and its cost.
 ///
-/// Where it says so, as much more as it costs than the same number of plain sprites.
+/// Where a field says so, its cost is beyond that of the same number of plain Bevy sprites.
 #[derive(Serialize)]
 pub struct Scene {
     backend: &'static str,
     models: usize,
-    /// Cells of a side; of several models, each has its own.
+    /// Cells per side; `None` for several models, each of which has its own grid.
     side: Option<u32>,
     sprites: u32,
-    /// How many of them tick, once a frame.
+    /// The sprites that tick, once per frame.
     awake: u32,
-    /// Those have no living cell, so that what is left is what ticks cost beside the dense layers.
+    /// Whether the awake sprites have no living cell. Their cost is that of ticks without the dense layers.
     dead: bool,
-    /// Milliseconds of a frame in the main world, and in the render world, beyond those of plain sprites:
-    /// the median, the least and the most.
+    /// Milliseconds per frame in the main world and in the render world, beyond the median of plain sprites:
+    /// median, minimum and maximum.
     main_ms: [f64; 3],
     render_ms: [f64; 3],
-    /// The whole frame, until the GPU, if there is one, has done all of its work.
+    /// Milliseconds of the whole frame, until the GPU, if any, has finished: median, minimum and maximum.
     done_ms: [f64; 3],
-    /// Milliseconds of the compute pass by the GPU's own clock, where it has one.
+    /// Milliseconds of the compute pass by GPU timestamps, if the GPU supports them.
     gpu_ms: Option<f64>,
     sprite_ticks_per_s: f64,
     cell_ticks_per_s: f64,
-    /// Of the dense layers.
+    /// GFLOP/s of the dense layers.
     gflops: f64,
-    /// Calls of the allocator in a frame, beyond those of plain sprites.
+    /// Allocator calls per frame, beyond those of plain sprites.
     allocations: f64,
-    /// Milliseconds in which all sprites were spawned and had their places.
+    /// Milliseconds to spawn the sprites and to assign their slots, without the first sprite of each model.
     spawn_ms: f64,
-    /// From the frame in which the model was there to the first tick: frames and milliseconds. On the GPU,
-    /// the shaders are compiled meanwhile.
+    /// Frames and milliseconds from spawning the first sprites to their first tick. On the GPU, this includes
+    /// the compilation of the shaders.
     start_frames: u32,
     start_ms: f64,
-    /// What the process grew by, for each sprite, where the system tells.
+    /// Growth of the process's memory per sprite, in KiB; `None` if the system does not report it.
     kib_per_sprite: Option<f64>,
 }
 
-/// Where sprites are simulated, and whether they are shown.
+/// Where sprites are simulated, and whether they are rendered.
 #[derive(Clone, Copy)]
 struct Stage {
     backend: NcaBackend,
@@ -84,7 +84,7 @@ impl Stage {
     }
 }
 
-/// What is timed.
+/// The settings of a scene.
 #[derive(Clone, Copy)]
 struct Plan<'a> {
     backend: Stage,
@@ -92,12 +92,13 @@ struct Plan<'a> {
     side: Option<u32>,
     sprites: u32,
     awake: u32,
-    /// Those that are awake have no living cell.
+    /// Whether the awake sprites have no living cell.
     dead: bool,
     precision: NcaPrecision,
 }
 
-/// Every scene that can be had within so many seconds of growing.
+/// Measures every scene with sprites of `model` that grows within `most_seconds`, and the scenes with several
+/// models. Calls `done` after each scene.
 pub fn measure(
     model: &Model,
     most_seconds: f64,
@@ -117,7 +118,7 @@ pub fn measure(
         };
         for side in [72, 32] {
             let models = [model.clone().with_rule(|rule| rule.grid = [side; 2])?];
-            // Seconds that a sprite's tick takes, as far as is known.
+            // Seconds per sprite-tick in the last awake scene; 0 before the first.
             let mut tick = 0.0;
             for sprites in [1, 10, 100, 1000, 10_000] {
                 let some = (sprites >= 10).then_some(sprites / 10);
@@ -145,7 +146,7 @@ pub fn measure(
     Ok(scenes)
 }
 
-/// One frame, and the seconds that its parts took.
+/// Seconds of one frame: in the main world, in the render world, and in total until the GPU has finished.
 struct Frame {
     main: f64,
     render: f64,
@@ -171,7 +172,7 @@ fn frame(app: &mut App) -> Frame {
     Frame { main: seconds[0], render: seconds[1] - seconds[0], done: seconds[2] }
 }
 
-/// Milliseconds of frames' parts: the median, the least and the most; and a frame's calls of the allocator.
+/// Milliseconds of each part of a frame: median, minimum and maximum; and the allocator calls per frame.
 struct Times {
     main: [f64; 3],
     render: [f64; 3],
@@ -212,7 +213,7 @@ fn app(Stage { backend, is_rendered }: Stage) -> Result<App> {
     Ok(if is_rendered { headless::rendered_app_with(backend, add)? } else { headless::app_with(backend, add)? })
 }
 
-/// An app with so many sprites that do not live.
+/// An app with `sprites` plain Bevy sprites.
 fn plain(backend: Stage, sprites: u32) -> Result<App> {
     let mut app = app(backend)?;
     let image = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
@@ -227,7 +228,7 @@ fn run(plan: &Plan, plain: &Times) -> Result<Scene> {
     app.world_mut().resource_mut::<NcaClock>().sleep_after = None;
     let mut assets = app.world_mut().resource_mut::<Assets<NcaModel>>();
     let handles: Vec<_> = models.iter().map(|model| assets.add(NcaModel::from(model.clone()))).collect();
-    // The first sprites bring the pipelines.
+    // Spawn one sprite of each model first, to compile the pipelines.
     let spawn = |index: u32| {
         let texture = NcaTexture::new(handles[index as usize % handles.len()].clone()).with_seed(index);
         (texture, Sprite::default())
@@ -245,7 +246,7 @@ fn run(plan: &Plan, plain: &Times) -> Result<Scene> {
         }
     }
     let start_ms = begun.elapsed().as_secs_f64() * 1e3;
-    // Those that are awake are spread among the others.
+    // Spread the awake sprites evenly among the others.
     let awake_before = |index: u32| u64::from(index) * u64::from(awake) / u64::from(sprites);
     let sleeps = |index| awake_before(index) == awake_before(index + 1);
     for (index, entity) in (0..).zip(first).filter(|(index, _)| sleeps(*index)) {
@@ -302,7 +303,7 @@ fn run(plan: &Plan, plain: &Times) -> Result<Scene> {
     })
 }
 
-/// The median of the last frames' compute passes.
+/// The median of the compute passes of the last frames, in milliseconds.
 fn gpu_ms(app: &App) -> Option<f64> {
     let path = DiagnosticPath::new("render/nca/elapsed_gpu");
     let mut times: Vec<f64> = app.world().resource::<DiagnosticsStore>().get(&path)?.values().copied().collect();
