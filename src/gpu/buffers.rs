@@ -2,32 +2,28 @@
 
 use bevy::render::{
     render_resource::{
-        Buffer, BufferDescriptor, BufferInitDescriptor, BufferUsages, CommandEncoderDescriptor, DynamicUniformBuffer,
+        Buffer, BufferDescriptor, BufferInitDescriptor, BufferUsages, CommandEncoder, DynamicUniformBuffer,
         RawBufferVec,
     },
     renderer::{RenderDevice, RenderQueue},
 };
 
 use super::{
-    census::{CENSUS_BYTES, tissue_bytes},
-    pipelines::Params,
-    population::PopulationSpec,
+    layout::{ALIVE_BYTES, CELL_FLAG_BYTES, Params},
+    spec::PopulationSpec,
+    statistics,
     work::{Job, Moves, Step, Work},
 };
 use crate::rule::{Model, Reference};
 
-/// The cells of all sprites of a population, for so many slots.
+/// The cells of all sprites of a population.
 pub(super) struct CellBuffers {
+    /// The number of slots.
     pub(super) capacity: u32,
     pub(super) states: Buffer,
-    pub(super) ground: Buffer,
-    pub(super) census: Buffer,
+    pub(super) cell_flags: Buffer,
+    pub(super) statistics: Buffer,
 }
-
-/// Bytes of a cell in `ground`.
-const GROUND_BYTES: u64 = 4;
-/// Bytes of a cell in `vitality`.
-const VITALITY_BYTES: u64 = 8;
 
 fn storage(device: &RenderDevice, label: &str, bytes: u64) -> Buffer {
     device.create_buffer(&BufferDescriptor {
@@ -45,17 +41,16 @@ impl CellBuffers {
         Self {
             capacity: spec.capacity,
             states: storage(device, "nca_states", slots * spec.state_bytes()),
-            ground: storage(device, "nca_ground", slots * cells * GROUND_BYTES),
-            census: storage(device, "nca_census", slots * (CENSUS_BYTES + tissue_bytes(cells))),
+            cell_flags: storage(device, "nca_cell_flags", slots * cells * CELL_FLAG_BYTES),
+            statistics: storage(device, "nca_statistics", statistics::buffer_bytes(spec)),
         }
     }
 
-    /// Takes over the cells of another set: for each slot that is told, where it lay there; or, if none is
-    /// told, every slot of a smaller set.
-    pub(super) fn copy_from(&self, old: &Self, moves: Option<&Moves>, device: &RenderDevice, queue: &RenderQueue) {
-        let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("nca_resize") });
-        let slots = old.capacity;
-        for (old, new) in [(&old.states, &self.states), (&old.ground, &self.ground)] {
+    /// Copies the cells of earlier buffers. With `moves`, slot `i` takes the cells of the earlier slot `moves[i]`;
+    /// without, each slot keeps its cells.
+    fn copy_from(&self, earlier: &Self, moves: Option<&Moves>, encoder: &mut CommandEncoder) {
+        let slots = earlier.capacity;
+        for (old, new) in [(&earlier.states, &self.states), (&earlier.cell_flags, &self.cell_flags)] {
             let bytes = old.size() / u64::from(slots.max(1));
             match moves {
                 None => encoder.copy_buffer_to_buffer(old, 0, new, 0, old.size()),
@@ -66,22 +61,53 @@ impl CellBuffers {
                 }
             }
         }
-        queue.submit([encoder.finish()]);
     }
 }
 
-/// What lives only within a tick, for so many sprites at once: those that sleep need none.
+/// The present cells, and earlier buffers whose cells have not been copied yet, oldest first.
+pub(super) struct Cells {
+    pub(super) buffers: CellBuffers,
+    uncopied: Vec<(CellBuffers, Option<Moves>)>,
+}
+
+impl Cells {
+    pub(super) fn new(device: &RenderDevice, spec: &PopulationSpec) -> Self {
+        Self { buffers: CellBuffers::new(device, spec), uncopied: Vec::new() }
+    }
+
+    /// Makes buffers of another capacity, or for sprites that have moved. The cells follow with [`Self::copy`].
+    pub(super) fn resize(&mut self, device: &RenderDevice, spec: &PopulationSpec, moves: Option<Moves>) {
+        let earlier = std::mem::replace(&mut self.buffers, CellBuffers::new(device, spec));
+        self.uncopied.push((earlier, moves));
+    }
+
+    /// Records the copies of cells from earlier buffers.
+    pub(super) fn copy(&mut self, encoder: &mut CommandEncoder) {
+        for index in 0..self.uncopied.len() {
+            let (earlier, moves) = &self.uncopied[index];
+            let next = self.uncopied.get(index + 1).map_or(&self.buffers, |(next, _)| next);
+            next.copy_from(earlier, moves.as_ref(), encoder);
+        }
+        self.uncopied.clear();
+    }
+
+    pub(super) fn has_uncopied(&self) -> bool {
+        !self.uncopied.is_empty()
+    }
+}
+
+/// Memory that is used only within a tick, for all sprites of one dispatch. Sleeping sprites need none.
 pub(super) struct TickBuffers {
     sprites: u32,
-    /// The most that were needed since `frames` were last counted anew, and the frames since.
+    /// The most sprites of a dispatch since `frames` was last zero.
     needed: u32,
     frames: u32,
     pub(super) updates: Buffer,
-    pub(super) vitality: Buffer,
+    pub(super) alive_before_after: Buffer,
 }
 
 impl TickBuffers {
-    /// After so many frames in which a quarter was enough, half of the memory is given back.
+    /// If a quarter of the memory is enough for this many frames, half of it is freed.
     const PATIENCE: u32 = 600;
 
     pub(super) fn new(device: &RenderDevice, spec: &PopulationSpec, sprites: u32) -> Self {
@@ -91,11 +117,11 @@ impl TickBuffers {
             needed: 0,
             frames: 0,
             updates: storage(device, "nca_updates", count * spec.state_bytes()),
-            vitality: storage(device, "nca_vitality", count * spec.cells() * VITALITY_BYTES),
+            alive_before_after: storage(device, "nca_alive_before_after", count * spec.cells() * ALIVE_BYTES),
         }
     }
 
-    /// Sees to it that so many sprites can tick in one dispatch.
+    /// Makes room for some sprites in one dispatch.
     pub(super) fn fit(&mut self, device: &RenderDevice, spec: &PopulationSpec, sprites: u32) {
         self.needed = self.needed.max(sprites);
         self.frames += 1;
@@ -111,8 +137,8 @@ impl TickBuffers {
     }
 }
 
-/// The weights as the shaders want them: for each hidden unit its inputs and then its outputs, then
-/// the biases, and the pixels of the grown sprite.
+/// The weights in the layout of the shaders: for each hidden unit its inputs and then its outputs; then the biases, and
+/// the pixels of the grown sprite.
 pub(super) fn weights(device: &RenderDevice, model: &Model, reference: &Reference) -> Buffer {
     let (rule, weights) = (model.rule(), model.weights());
     let mut data = Vec::new();
@@ -130,16 +156,18 @@ pub(super) fn weights(device: &RenderDevice, model: &Model, reference: &Referenc
     })
 }
 
-/// What is uploaded each frame.
+/// The uploads of a frame.
 pub(super) struct Uploads {
     pub(super) params: DynamicUniformBuffer<Params>,
     pub(super) jobs: RawBufferVec<Job>,
     pub(super) payload: RawBufferVec<u32>,
     /// What to dispatch, in order.
     pub(super) dispatches: Vec<Dispatch>,
+    /// Working memory of [`Work::encode`].
+    last_ticks: Vec<Option<u32>>,
 }
 
-/// One tick's dispatches: the offset of their params, and how many sprites.
+/// The dispatches of a step: the offset of their parameters, and the number of sprites.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dispatch {
     pub(super) edits: Option<(u32, u32)>,
@@ -154,31 +182,33 @@ impl Uploads {
         let (mut jobs, mut payload) = (RawBufferVec::new(storage), RawBufferVec::new(storage));
         jobs.set_label(Some("nca_jobs"));
         payload.set_label(Some("nca_payload"));
-        Self { params, jobs, payload, dispatches: Vec::new() }
+        Self { params, jobs, payload, dispatches: Vec::new(), last_ticks: Vec::new() }
     }
 
-    /// Uploads a frame's work.
+    /// Uploads the work of a frame.
     pub(super) fn write(&mut self, work: &Work, params: Params, device: &RenderDevice, queue: &RenderQueue) {
         self.params.clear();
         self.jobs.clear();
         self.payload.clear();
         self.dispatches.clear();
-        self.jobs.values_mut().extend_from_slice(&work.edits);
-        self.jobs.values_mut().extend_from_slice(&work.ticks);
+        let draws = work.encode(self.jobs.values_mut(), &mut self.last_ticks);
         self.payload.values_mut().extend_from_slice(&work.payload);
         if work.payload.is_empty() {
-            // A binding must not be empty.
+            // A buffer must not be empty.
             self.payload.push(0);
         }
-        let first_tick = work.edits.len() as u32;
+        let mut part = |first: u32, count: u32| {
+            (count > 0).then(|| (self.params.push(&Params { first_job: first, ..params }), count))
+        };
+        let (first_tick, first_draw) = (work.edits.len() as u32, (work.edits.len() + work.ticks.len()) as u32);
         for Step { edits, ticks } in &work.steps {
-            let mut part = |first: u32, count: u32| {
-                (count > 0).then(|| (self.params.push(&Params { first_job: first, ..params }), count))
-            };
             self.dispatches.push(Dispatch {
                 edits: part(edits.0, edits.1 - edits.0),
                 ticks: part(first_tick + ticks.0, ticks.1 - ticks.0),
             });
+        }
+        if draws > 0 {
+            self.dispatches.push(Dispatch { edits: part(first_draw, draws), ticks: None });
         }
         self.params.write_buffer(device, queue);
         self.jobs.write_buffer(device, queue);

@@ -1,7 +1,7 @@
-// Before a tick: sprites that start anew get their seed or given cells; ground dies, seeds are sown,
-// and wounds zero cells.
-#import bevy_nca::grid::{params, jobs, ground, payload, census, at, store, cells, lives, is_empty, paint}
-#import bevy_nca::grid::{SEED, WOUND, PAINT, CELLS, SCAR, SOW, OCCUPIED, DEAD, CENSUS, LOST}
+// Before a tick: sprites get their seed or new cells, dead ground changes, empty cells become seeds, and wounds zero
+// cells.
+#import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
+#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, OCCUPIED, DEAD, STATS_WORDS, STATS_LOST, TILE}
 
 /// Whether a cell's bit is set in the mask that begins at a word of the payload.
 fn in_mask(first: u32, cell: u32) -> bool {
@@ -15,7 +15,7 @@ fn fill(slot: u32, cell: u32, first: vec4<f32>, rest: vec4<f32>) {
     }
 }
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(TILE, TILE)
 fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     if any(id.xy >= params.size) {
         return;
@@ -25,19 +25,19 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     let here = job.slot * cells() + cell;
     let lived = lives(job.slot, cell);
     let words = (cells() + 31u) / 32u;
-    // Whoever was here in this frame is not counted with the newcomer.
+    // Earlier cells of this frame are not counted.
     if (job.flags & (SEED | CELLS)) != 0u {
-        for (var word = 0u; cell == 0u && word < CENSUS; word++) {
-            atomicStore(&census[job.slot * CENSUS + word], 0u);
+        for (var word = 0u; cell == 0u && word < STATS_WORDS; word++) {
+            atomicStore(&statistics[job.slot * STATS_WORDS + word], 0u);
         }
         if cell < words {
-            atomicStore(&census[params.capacity * CENSUS + job.slot * words + cell], 0u);
+            atomicStore(&statistics[params.capacity * STATS_WORDS + job.slot * words + cell], 0u);
         }
     }
     if (job.flags & SEED) != 0u {
         let center = f32(all(id.xy == params.size / 2u));
         fill(job.slot, cell, vec4(0.0, 0.0, 0.0, center), vec4(center));
-        ground[here] = u32(center) * OCCUPIED;
+        cell_flags[here] = u32(center) * OCCUPIED;
     }
     if (job.flags & CELLS) != 0u {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
@@ -45,31 +45,31 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
             let bits = vec4(payload[first], payload[first + 1u], payload[first + 2u], payload[first + 3u]);
             store(job.slot, quad, cell, bitcast<vec4<f32>>(bits));
         }
-        ground[here] = OCCUPIED;
+        cell_flags[here] = OCCUPIED;
     }
     var mask = job.payload;
-    if (job.flags & SCAR) != 0u {
+    if (job.flags & DEAD_GROUND) != 0u {
         let dies = in_mask(mask, cell);
-        ground[here] = (ground[here] & OCCUPIED) | u32(dies) * DEAD;
+        cell_flags[here] = (cell_flags[here] & OCCUPIED) | u32(dies) * DEAD;
         if dies {
             fill(job.slot, cell, vec4(0.0), vec4(0.0));
         }
         mask += words;
     }
     if (job.flags & SOW) != 0u {
-        if in_mask(mask, cell) && (ground[here] & DEAD) == 0u && is_empty(job.slot, cell) {
+        if in_mask(mask, cell) && (cell_flags[here] & DEAD) == 0u && is_empty(job.slot, cell) {
             fill(job.slot, cell, vec4(0.0, 0.0, 0.0, 1.0), vec4(1.0));
-            ground[here] = OCCUPIED;
+            cell_flags[here] = OCCUPIED;
         }
         mask += words;
     }
     if (job.flags & WOUND) != 0u && in_mask(mask, cell) {
         fill(job.slot, cell, vec4(0.0), vec4(0.0));
         if lived {
-            atomicAdd(&census[job.slot * CENSUS + LOST], 1u);
+            atomicAdd(&statistics[job.slot * STATS_WORDS + STATS_LOST], 1u);
         }
     }
-    if (job.flags & PAINT) != 0u {
-        paint(job, id.xy);
+    if (job.flags & DRAW) != 0u {
+        draw(job, id.xy);
     }
 }

@@ -1,10 +1,10 @@
-// What the three passes share: the bindings, and where a cell's values lie.
+// The bindings and functions that the three passes share.
 #define_import_path bevy_nca::grid
 
-/// What holds for all sprites of a population in one tick.
+/// The parameters of a dispatch, the same for all sprites.
 struct Params {
     size: vec2<u32>,
-    /// The first of this dispatch's jobs.
+    /// The index of the first job of this dispatch.
     first_job: u32,
     /// A cell fires if its hash is below this.
     fire_threshold: u32,
@@ -12,11 +12,11 @@ struct Params {
     alive_threshold: f32,
     /// Slots in a row of the atlas.
     atlas_columns: u32,
-    /// Sprites that there is room for.
+    /// The number of slots.
     capacity: u32,
 }
 
-/// What is to be done with one sprite in one tick.
+/// The work for one sprite in one dispatch.
 struct Job {
     slot: u32,
     /// `mix(tick ^ mix(seed))`
@@ -24,41 +24,54 @@ struct Job {
     /// Cosine and sine of the angle.
     rotation: vec2<f32>,
     flags: u32,
-    /// Where the new cells (laid out as `states`) or the masks (one bit a cell; in the order of the
-    /// scar, the seeds, the wound) lie in `payload`.
+    /// The index in `payload` of the new cells (in the layout of `states`), or of the masks: one bit per cell, in the
+    /// order dead ground, seeds, wound.
     payload: u32,
-    _pad: vec2<u32>,
+    pad: vec2<u32>,
 }
 
-/// The sprite starts anew, from its seed.
-const SEED: u32 = 1u;
-/// Some cells are zeroed.
-const WOUND: u32 = 2u;
-/// The picture is wanted: this is the sprite's last tick of the frame.
-const PAINT: u32 = 4u;
-/// The sprite's cells are replaced.
-const CELLS: u32 = 8u;
-/// The cells that are dead ground are replaced.
-const SCAR: u32 = 16u;
-/// Some empty cells become seeds.
-const SOW: u32 = 32u;
-/// Cells that are like those of the grown sprite are painted as its pixels.
-const CRISP: u32 = 64u;
-/// It is wanted which cells live.
-const TISSUE: u32 = 128u;
+// The constants up to the bindings are also in `layout.rs`, which describes them.
 
-/// The cell may be other than zeros.
+const SEED: u32 = 1u;
+const WOUND: u32 = 2u;
+const DRAW: u32 = 4u;
+const CELLS: u32 = 8u;
+const DEAD_GROUND: u32 = 16u;
+const SOW: u32 = 32u;
+const CRISP: u32 = 64u;
+const ALIVE_MASK: u32 = 128u;
+
+const GUTTER: u32 = 1u;
+const TILE: u32 = 8u;
+const THINK_TILE: u32 = 16u;
+const THINK_THREADS: u32 = 64u;
+
+/// Words of a sprite in `statistics`: sums, then maxima, then the number of living cells killed by wounds.
+const STATS_LIVE: u32 = 0u;
+const STATS_MATCHING: u32 = 1u;
+const STATS_SUM: u32 = 2u;
+const STATS_FROM_FAR_EDGE: u32 = 4u;
+const STATS_END: u32 = 6u;
+const STATS_LOST: u32 = 8u;
+const STATS_WORDS: u32 = 9u;
+
+/// The difference from the grown sprite at which a crisp cell begins to show its own color, and at which it shows
+/// nothing else.
+const CRISP_FROM: f32 = 0.15;
+const CRISP_TO: f32 = 0.35;
+
+/// A bit of `cell_flags`: the cell may be other than zeros.
 const OCCUPIED: u32 = 1u;
-/// The cell is dead ground: zeros that never fire.
+/// A bit of `cell_flags`: the cell is dead ground. It stays zeros and never fires.
 const DEAD: u32 = 2u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
-/// For each hidden unit: its inputs' weights, then its outputs'. After all units, the hidden
-/// biases and the output biases. With a life mask, then the pixels of the grown sprite, one a cell.
+/// For each hidden unit the weights of its inputs, then of its outputs. Then the hidden biases and the output biases.
+/// With a life mask, then the pixels of the grown sprite.
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-/// `states` is `[slot][quad of channels][cell]`; `updates`, the new values of cells that fire, before life
-/// and death, is `[job of the dispatch][quad of channels][cell]`. Half floats save memory.
+/// `states` is `[slot][quad of channels][cell]`. `updates` is `[job of the dispatch][quad of channels][cell]`: the new
+/// values of cells that fire, before the life masks.
 #ifdef HALF
 @group(0) @binding(3) var<storage, read_write> states: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read_write> updates: array<vec2<u32>>;
@@ -66,29 +79,23 @@ const DEAD: u32 = 2u;
 @group(0) @binding(3) var<storage, read_write> states: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> updates: array<vec4<f32>>;
 #endif
-/// `[job of the dispatch][cell]`: the alive channel before the update, and after it.
-@group(0) @binding(5) var<storage, read_write> vitality: array<vec2<f32>>;
+/// `[job of the dispatch][cell]`: the alive channel before and after the update.
+@group(0) @binding(5) var<storage, read_write> alive_before_after: array<vec2<f32>>;
 /// `[slot][cell]`: `OCCUPIED` and `DEAD`.
-@group(0) @binding(6) var<storage, read_write> ground: array<u32>;
+@group(0) @binding(6) var<storage, read_write> cell_flags: array<u32>;
 /// The masks and the new cells of this frame.
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
+/// `[slot][word]`, then the alive masks as `[slot][word]` with one bit per cell.
+@group(0) @binding(9) var<storage, read_write> statistics: array<atomic<u32>>;
 
-/// `[slot][word]`: what the cells of each sprite amount to; see `Tally` in `census.rs`. Then, after all
-/// slots, which cells live: `[slot][word]`, one bit a cell.
-@group(0) @binding(9) var<storage, read_write> census: array<atomic<u32>>;
-
-/// Words of a sprite in `census`: sums, then greatest values, then the living cells that wounds killed.
-const SUMS: u32 = 4u;
-const LOST: u32 = 8u;
-const CENSUS: u32 = 9u;
-
-/// Quads of a hidden unit in `weights`: its inputs and its outputs.
+/// Quads of a hidden unit in `weights`.
 const UNIT: u32 = #{FEATURE_QUADS}u + #{QUADS}u;
 const HIDDEN_BIAS: u32 = #{HIDDEN}u * UNIT;
 const OUTPUT_BIAS: u32 = HIDDEN_BIAS + #{HIDDEN}u / 4u;
 const GROWN: u32 = OUTPUT_BIAS + #{QUADS}u;
 
+/// The number of cells of a sprite.
 fn cells() -> u32 {
     return params.size.x * params.size.y;
 }
@@ -106,7 +113,7 @@ fn unpack(stored: vec2<u32>) -> vec4<f32> {
     return vec4(unpack2x16float(stored.x), unpack2x16float(stored.y));
 }
 
-/// Four channels as half floats; what is too large for those becomes the largest.
+/// Four channels as half floats. Values that are too large become the largest.
 fn pack(quad: vec4<f32>) -> vec2<u32> {
     let within = clamp(quad, vec4(-MOST), vec4(MOST));
     return vec2(pack2x16float(within.xy), pack2x16float(within.zw));
@@ -130,8 +137,8 @@ fn store(slot: u32, quad: u32, cell: u32, value: vec4<f32>) {
 }
 
 #ifdef MASKED
-/// The channel that says whether a cell lives.
-fn vital(slot: u32, cell: u32) -> f32 {
+/// The alive channel of a cell.
+fn alive_channel(slot: u32, cell: u32) -> f32 {
     let index = at(slot, #{ALIVE_QUAD}u, cell);
 #ifdef HALF
     return unpack2x16float(states[index][#{ALIVE_LANE}u / 2u])[#{ALIVE_LANE}u % 2u];
@@ -144,7 +151,7 @@ fn vital(slot: u32, cell: u32) -> f32 {
 /// Whether a cell lives.
 fn lives(slot: u32, cell: u32) -> bool {
 #ifdef MASKED
-    return vital(slot, cell) > params.alive_threshold;
+    return alive_channel(slot, cell) > params.alive_threshold;
 #else
     return !is_empty(slot, cell);
 #endif
@@ -173,7 +180,7 @@ fn cell_at(position: vec2<i32>) -> i32 {
     return inside.y * size.x + inside.x;
 }
 
-/// A pixel, straight alpha; the values are sRGB-encoded and written through a linear view.
+/// The pixel of a cell, with straight alpha. The values are sRGB-encoded and are written through a linear view.
 fn pixel(cell: vec4<f32>) -> vec4<f32> {
 #ifdef OPAQUE_CENTERED
     return vec4(saturate(cell.rgb + 0.5), 1.0);
@@ -187,7 +194,7 @@ fn pixel(cell: vec4<f32>) -> vec4<f32> {
 }
 
 #ifdef MASKED
-/// A grown sprite's pixel, straight alpha, if it is turned; see `Reference::pixel` in `census.rs`.
+/// The pixel of the rotated grown sprite, with straight alpha. See `Reference::pixel` in `statistics.rs`.
 fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
     let middle = vec2<f32>(params.size / 2u);
     let offset = vec2<f32>(position) - middle;
@@ -199,14 +206,14 @@ fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
     return vec4(0.0);
 }
 
-/// As `pixel`, as far as the cell is not like the grown sprite's; see `crisp_pixel` in `picture.rs`.
+/// Blends from the pixel of the grown sprite to that of the cell as the two differ. See `crisp_pixel` in `picture.rs`.
 fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
     if cell.a == 0.0 {
         return vec4(0.0);
     }
     let wanted = vec4(grown.rgb * grown.a, grown.a);
     let apart = abs(cell - wanted);
-    let share = saturate((max(max(apart.r, apart.g), max(apart.b, apart.a)) - 0.15) / 0.2);
+    let share = saturate((max(max(apart.r, apart.g), max(apart.b, apart.a)) - CRISP_FROM) / (CRISP_TO - CRISP_FROM));
     if share == 0.0 {
         return grown;
     }
@@ -214,11 +221,11 @@ fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
 }
 #endif
 
-/// Paints a cell into the slot's place in the atlas, and what borders on the edge into the gutter.
-fn paint(job: Job, position: vec2<u32>) {
+/// Draws a cell into the slot of the atlas. A cell at the edge is also drawn into the gutter.
+fn draw(job: Job, position: vec2<u32>) {
     let cell = load(job.slot, 0u, position.y * params.size.x + position.x);
     let columns = params.atlas_columns;
-    let corner = vec2(job.slot % columns, job.slot / columns) * (params.size + 2u) + 1u;
+    let corner = vec2(job.slot % columns, job.slot / columns) * (params.size + 2u * GUTTER) + GUTTER;
     var color = pixel(cell);
 #ifdef MASKED
     if (job.flags & CRISP) != 0u {

@@ -1,4 +1,4 @@
-//! What the adapter must offer, and how many sprites fit.
+//! What an adapter must support, and how many sprites fit.
 
 use bevy::{
     prelude::*,
@@ -11,15 +11,15 @@ use wgpu::DownlevelCapabilities;
 
 use crate::rule::Rule;
 
-/// The limits of the device that decide how many sprites a population may have.
+/// The limits of a device that bound a population.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The largest storage buffer that a shader can be given.
+    /// The size of the largest storage buffer binding.
     pub(crate) binding_bytes: u64,
-    /// The widest and highest texture.
+    /// The most pixels on a side of a texture.
     pub(crate) texture_side: u32,
     dispatch: u32,
-    /// Shaders can read and write half floats.
+    /// Whether shaders can read and write half floats.
     pub(crate) half: bool,
 }
 
@@ -33,30 +33,30 @@ impl Limits {
         }
     }
 
-    /// The most sprites of one population, as far as its cells go.
+    /// The most sprites of a population whose cells fit.
     pub(crate) fn most_sprites(&self, rule: &Rule, grid: [u32; 2], precision: NcaPrecision) -> u32 {
         (self.binding_bytes / precision.state_bytes(rule, grid)).min(u64::from(self.dispatch)) as u32
     }
 }
 
-/// How many bits the GPU keeps of each cell's values between ticks.
+/// How many bits of a value the GPU stores between ticks.
 ///
-/// It computes with 32 either way; the CPU always keeps 32. For the plugin, see
+/// Either way it computes with 32 bits; the CPU always stores 32. See
 /// [`NcaPlugin::precision`](crate::NcaPlugin::precision).
 #[derive(Resource, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[reflect(Resource, Clone, Debug, Default, PartialEq, Hash)]
 pub enum NcaPrecision {
-    /// 32 bits: the same values as on the CPU, to rounding.
+    /// 32 bits: the same values as on the CPU, up to rounding.
     #[default]
     Full,
-    /// 16 bits, in half the memory. The same cells fire; values are rounded to eleven significant bits after
-    /// each tick, and lie within 0.01 of those of the reference over the tests' runs. Where the GPU cannot read
-    /// half floats, as with OpenGL before 4.2, it is as `Full`.
+    /// 16 bits, in half the memory. The same cells fire. Values are rounded to eleven significant bits after each tick;
+    /// in the runs of the tests they stay within 0.01 of the reference. If the GPU cannot read half floats, as with
+    /// OpenGL before 4.2, this is the same as `Full`.
     Half,
 }
 
 impl NcaPrecision {
-    /// Bytes of a sprite's state.
+    /// The size of a sprite's state in bytes.
     pub(super) fn state_bytes(self, rule: &Rule, [width, height]: [u32; 2]) -> u64 {
         let value = match self {
             Self::Full => size_of::<f32>(),
@@ -66,12 +66,12 @@ impl NcaPrecision {
     }
 }
 
-/// Whether the adapter can run the compute passes; if not, what it lacks.
+/// The limits of an adapter that can run the compute passes, or what it lacks.
 pub(crate) fn check_adapter(adapter: &RenderAdapter, device: &RenderDevice) -> Result<Limits, String> {
     check(&adapter.get_downlevel_capabilities(), &device.limits())
 }
 
-/// As [`check_adapter`].
+/// The same as [`check_adapter`].
 pub(crate) fn check(downlevel: &DownlevelCapabilities, limits: &WgpuLimits) -> Result<Limits, String> {
     for (flag, name) in
         [(DownlevelFlags::COMPUTE_SHADERS, "compute shaders"), (DownlevelFlags::VIEW_FORMATS, "texture view formats")]

@@ -1,18 +1,20 @@
-// Second half of a tick: live or die; and, if it is the frame's last, paint and count.
+// Second half of a tick: the life masks. After the last tick of a frame, also the picture and the statistics.
 //
-// Life before and after is read from `vitality`, which no invocation writes here, so both masks
-// are exact whatever the order in which cells are visited.
+// Life before and after the update is read from `alive_before_after`, which no invocation writes here. Both masks are
+// therefore exact in any order of the cells.
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, states, updates, vitality, ground, census, at, store, cells, cell_at, lives, paint}
-#import bevy_nca::grid::{Job, PAINT, TISSUE, OCCUPIED, DEAD, CENSUS, SUMS, LOST}
+#import bevy_nca::grid::{params, jobs, states, updates, alive_before_after, cell_flags, statistics}
+#import bevy_nca::grid::{at, store, cells, cell_at, lives, draw}
+#import bevy_nca::grid::{Job, DRAW, ALIVE_MASK, OCCUPIED, DEAD, TILE}
+#import bevy_nca::grid::{STATS_LIVE, STATS_MATCHING, STATS_SUM, STATS_FROM_FAR_EDGE, STATS_END, STATS_LOST, STATS_WORDS}
 #ifdef MASKED
 #import bevy_nca::grid::grown_pixel
 #endif
 
-/// What the tile's cells amount to.
-var<workgroup> tally: array<atomic<u32>, LOST>;
+/// The statistics of the tile.
+var<workgroup> tile_stats: array<atomic<u32>, STATS_LOST>;
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(TILE, TILE)
 fn live(
     @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
@@ -24,41 +26,41 @@ fn live(
     if inside {
         live_or_die(job, group.z, id.xy, cell);
     }
-    if (job.flags & PAINT) == 0u {
+    if (job.flags & DRAW) == 0u {
         return;
     }
     if inside {
-        paint(job, id.xy);
+        draw(job, id.xy);
     }
-    if thread < LOST {
-        atomicStore(&tally[thread], 0u);
+    if thread < STATS_LOST {
+        atomicStore(&tile_stats[thread], 0u);
     }
     workgroupBarrier();
     if inside && lives(job.slot, cell) {
         count(job, id.xy);
-        if (job.flags & TISSUE) != 0u {
-            let first = params.capacity * CENSUS + job.slot * ((cells() + 31u) / 32u);
-            atomicOr(&census[first + cell / 32u], 1u << (cell % 32u));
+        if (job.flags & ALIVE_MASK) != 0u {
+            let first = params.capacity * STATS_WORDS + job.slot * ((cells() + 31u) / 32u);
+            atomicOr(&statistics[first + cell / 32u], 1u << (cell % 32u));
         }
     }
     workgroupBarrier();
-    if thread < SUMS {
-        atomicAdd(&census[job.slot * CENSUS + thread], atomicLoad(&tally[thread]));
-    } else if thread < LOST {
-        atomicMax(&census[job.slot * CENSUS + thread], atomicLoad(&tally[thread]));
+    if thread < STATS_FROM_FAR_EDGE {
+        atomicAdd(&statistics[job.slot * STATS_WORDS + thread], atomicLoad(&tile_stats[thread]));
+    } else if thread < STATS_LOST {
+        atomicMax(&statistics[job.slot * STATS_WORDS + thread], atomicLoad(&tile_stats[thread]));
     }
 }
 
-/// `index` is that of the job in this dispatch.
+/// `index` is the index of the job in this dispatch.
 fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) {
-    let was = ground[job.slot * cells() + cell];
+    let was = cell_flags[job.slot * cells() + cell];
     var lives_on = true;
 #ifdef MASKED
     var most = vec2(0.0);
     for (var i = 0; i < 9; i++) {
         let other = cell_at(vec2<i32>(position) + vec2(i % 3, i / 3) - 1);
         if other >= 0 {
-            most = max(most, vitality[index * cells() + u32(other)]);
+            most = max(most, alive_before_after[index * cells() + u32(other)]);
         }
     }
     lives_on = all(most > vec2(params.alive_threshold));
@@ -67,7 +69,7 @@ fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) {
             store(job.slot, quad, cell, vec4(0.0));
         }
     }
-    ground[job.slot * cells() + cell] = (was & DEAD) | u32(lives_on) * OCCUPIED;
+    cell_flags[job.slot * cells() + cell] = (was & DEAD) | u32(lives_on) * OCCUPIED;
 #endif
     if lives_on && (was & DEAD) == 0u && fires(cell, job.key, params.fire_threshold) {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
@@ -76,20 +78,20 @@ fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) {
     }
 }
 
-/// Counts a living cell. The words are those of `Tally` in `census.rs`.
+/// Counts a living cell.
 fn count(job: Job, position: vec2<u32>) {
-    atomicAdd(&tally[0], 1u);
-    atomicAdd(&tally[1], u32(is_wanted(position, job.rotation)));
-    atomicAdd(&tally[2], position.x);
-    atomicAdd(&tally[3], position.y);
-    atomicMax(&tally[4], params.size.x - position.x);
-    atomicMax(&tally[5], params.size.y - position.y);
-    atomicMax(&tally[6], position.x + 1u);
-    atomicMax(&tally[7], position.y + 1u);
+    atomicAdd(&tile_stats[STATS_LIVE], 1u);
+    atomicAdd(&tile_stats[STATS_MATCHING], u32(matches_grown(position, job.rotation)));
+    atomicAdd(&tile_stats[STATS_SUM], position.x);
+    atomicAdd(&tile_stats[STATS_SUM + 1u], position.y);
+    atomicMax(&tile_stats[STATS_FROM_FAR_EDGE], params.size.x - position.x);
+    atomicMax(&tile_stats[STATS_FROM_FAR_EDGE + 1u], params.size.y - position.y);
+    atomicMax(&tile_stats[STATS_END], position.x + 1u);
+    atomicMax(&tile_stats[STATS_END + 1u], position.y + 1u);
 }
 
-/// Whether a grown sprite has a cell there, if it is turned.
-fn is_wanted(position: vec2<u32>, rotation: vec2<f32>) -> bool {
+/// Whether the rotated grown sprite has a cell at a position.
+fn matches_grown(position: vec2<u32>, rotation: vec2<f32>) -> bool {
 #ifdef MASKED
     return grown_pixel(position, rotation).a > params.alive_threshold;
 #else

@@ -1,78 +1,70 @@
-//! The rule on the GPU: one state buffer a population, three compute passes a tick.
+//! The rule on the GPU: one state buffer per population, three compute passes per tick.
 //!
-//! The main world says what is to be done as a [`Work`] list; this module keeps the buffers, turns
-//! the list into dispatches, and reads cells back where that is asked for. A tick is
+//! The main world describes the work of a frame as a [`Work`] list. This module keeps the buffers, turns the list into
+//! dispatches, and reads back what is requested. A tick is:
 //!
-//! 1. `edit`: seeds, scars and wounds, only for sprites that have some;
-//! 2. `think`: perceive, run the dense layers for cells that are alive and fire;
-//! 3. `live`: the life masks; after a frame's last tick also the picture, and what the cells amount to.
+//! 1. `edit`: seeds, new cells, dead ground and wounds, only for sprites that have some.
+//! 2. `think`: perception and the dense layers, only for cells that fire and are near a living cell.
+//! 3. `live`: the life masks; after the last tick of a frame also the picture and the statistics.
 //!
 //! Nothing is dispatched, bound or drawn per sprite: each pass runs over all sprites of a population.
 
+mod bindings;
 mod buffers;
-mod census;
 mod dispatch;
+mod layout;
 mod limits;
 mod pipelines;
 mod population;
 mod readback;
+mod spec;
+mod statistics;
 mod work;
 
 use bevy::{
-    app::SubApp,
-    asset::{embedded_asset, load_embedded_asset},
+    asset::embedded_asset,
     core_pipeline::schedule::camera_driver,
     prelude::*,
     render::{
-        Render, RenderStartup, RenderSystems,
+        GpuResourceAppExt, Render, RenderApp, RenderStartup, RenderSystems,
+        render_resource::SpecializedComputePipelines,
         renderer::{RenderGraph, RenderGraphSystems},
     },
     shader::load_shader_library,
 };
 
-pub(crate) use census::CensusRead;
+pub(crate) use layout::GUTTER;
 pub use limits::NcaPrecision;
 pub(crate) use limits::{Limits, check, check_adapter};
-pub(crate) use population::{GpuPopulations, PopulationSpec, Standing};
-pub(crate) use readback::CellsRead;
-pub(crate) use work::{CountWish, Look, Moves, Note, Work};
+pub(crate) use population::GpuPopulations;
+pub(crate) use spec::{PopulationSpec, Status};
+pub(crate) use statistics::StatsRead;
+pub(crate) use work::{DisplayState, Moves, StatsRequest, Work};
 
-/// The atlas has a gutter of this many pixels around each slot.
-pub(crate) const GUTTER: u32 = 1;
+/// Runs the rule in the render world. Add it when the renderer is there.
+pub(crate) struct GpuPlugin;
 
-/// The three shaders, kept so that they are loaded once.
-#[derive(Resource, Clone)]
-struct Shaders {
-    edit: Handle<Shader>,
-    think: Handle<Shader>,
-    live: Handle<Shader>,
-}
-
-/// Embeds the shaders.
-pub(crate) fn add_shaders(app: &mut App) {
-    load_shader_library!(app, "noise.wgsl");
-    load_shader_library!(app, "grid.wgsl");
-    embedded_asset!(app, "edit.wgsl");
-    embedded_asset!(app, "think.wgsl");
-    embedded_asset!(app, "live.wgsl");
-}
-
-/// Adds the systems that prepare and dispatch. `assets` is the main world's.
-pub(crate) fn add_systems(render_app: &mut SubApp, assets: &AssetServer) {
-    render_app
-        .insert_resource(Shaders {
-            edit: load_embedded_asset!(assets, "edit.wgsl"),
-            think: load_embedded_asset!(assets, "think.wgsl"),
-            live: load_embedded_asset!(assets, "live.wgsl"),
-        })
-        // Runs again after a lost device: what lay on it is gone, and each population starts anew.
-        .add_systems(RenderStartup, population::forget_populations)
-        .add_systems(
-            Render,
-            (
-                population::prepare_populations.in_set(RenderSystems::PrepareBindGroups),
-                readback::map_readbacks.in_set(RenderSystems::Cleanup),
-            ),
-        )
-        .add_systems(RenderGraph, dispatch::dispatch.in_set(RenderGraphSystems::Render).before(camera_driver));
+impl Plugin for GpuPlugin {
+    fn build(&self, app: &mut App) {
+        load_shader_library!(app, "noise.wgsl");
+        load_shader_library!(app, "grid.wgsl");
+        embedded_asset!(app, "edit.wgsl");
+        embedded_asset!(app, "think.wgsl");
+        embedded_asset!(app, "live.wgsl");
+        let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
+        // `RenderStartup` runs again after a lost device: all memory is gone, and each population starts again.
+        render_app
+            .init_gpu_resource::<pipelines::NcaPipeline>()
+            .init_gpu_resource::<SpecializedComputePipelines<pipelines::NcaPipeline>>()
+            .add_systems(RenderStartup, population::reset_populations)
+            .add_systems(
+                Render,
+                (
+                    population::prepare_buffers.in_set(RenderSystems::PrepareResources),
+                    population::prepare_bind_groups.in_set(RenderSystems::PrepareBindGroups),
+                    population::map_read_backs.in_set(RenderSystems::Cleanup),
+                ),
+            )
+            .add_systems(RenderGraph, dispatch::dispatch.in_set(RenderGraphSystems::Render).before(camera_driver));
+    }
 }

@@ -1,4 +1,4 @@
-// The noise: a counter-based hash, the same to the bit as `src/rule/noise.rs`.
+// The noise: a counter-based hash, equal to that of `src/rule/noise.rs`. A test compares them.
 #define_import_path bevy_nca::noise
 
 /// The lowbias32 integer hash.
@@ -11,7 +11,7 @@ fn mix32(value: u32) -> u32 {
     return x ^ (x >> 16u);
 }
 
-/// Whether a cell fires: its hash with the tick's key is below the rate's threshold.
+/// Whether a cell fires: its hash with the key of the tick is below the threshold of the rate.
 fn fires(cell: u32, key: u32, threshold: u32) -> bool {
 #ifdef ALWAYS_FIRES
     return true;

@@ -1,50 +1,19 @@
-//! Compute pipelines, one set for each kind of rule.
+//! The compute pipelines: three passes for each kind of rule.
 
 use bevy::{
-    platform::collections::HashMap,
+    asset::load_embedded_asset,
     prelude::*,
     render::render_resource::{
-        BindGroupLayoutDescriptor, BindGroupLayoutEntries, CachedComputePipelineId, CachedPipelineState,
-        ComputePipeline, ComputePipelineDescriptor, PipelineCache, ShaderStages, ShaderType, StorageTextureAccess,
-        TextureFormat,
-        binding_types::{storage_buffer_read_only_sized, storage_buffer_sized, texture_storage_2d, uniform_buffer},
+        BindGroupLayoutDescriptor, CachedComputePipelineId, CachedPipelineState, ComputePipeline,
+        ComputePipelineDescriptor, PipelineCache, SpecializedComputePipeline, SpecializedComputePipelines,
     },
     shader::{ShaderCacheError, ShaderDefVal},
 };
 
-use super::{NcaPrecision, Shaders};
+use super::{NcaPrecision, bindings::layout};
 use crate::rule::{Boundary, FireRate, Kernel, Output, Rule};
 
-/// What holds for all sprites of a population in one dispatch; `Params` in `grid.wgsl`.
-#[derive(Clone, Copy, Debug, Default, ShaderType)]
-pub(super) struct Params {
-    pub(super) size: UVec2,
-    pub(super) first_job: u32,
-    pub(super) fire_threshold: u32,
-    pub(super) step_size: f32,
-    pub(super) alive_threshold: f32,
-    pub(super) atlas_columns: u32,
-    pub(super) capacity: u32,
-}
-
-impl Params {
-    pub(super) fn new(rule: &Rule, [width, height]: [u32; 2], atlas_columns: u32, capacity: u32) -> Self {
-        Self {
-            size: UVec2::new(width, height),
-            fire_threshold: match rule.firing() {
-                FireRate::Always => 0,
-                FireRate::Below(threshold) => threshold,
-            },
-            step_size: rule.step_size,
-            alive_threshold: rule.alive.map_or(0.0, |alive| alive.threshold),
-            atlas_columns,
-            capacity,
-            ..Self::default()
-        }
-    }
-}
-
-/// What of a rule is compiled into its shaders.
+/// The part of a rule that is compiled into the shaders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PipelineKey {
     channels: usize,
@@ -71,7 +40,7 @@ impl PipelineKey {
         }
     }
 
-    /// The definitions that `#ifdef` and `#{NAME}` in the shaders refer to.
+    /// The definitions for `#ifdef` and `#{NAME}` in the shaders.
     pub(super) fn shader_defs(&self) -> Vec<ShaderDefVal> {
         let number = |name: &str, value: usize| ShaderDefVal::UInt(name.to_owned(), value as u32);
         let mut defs = vec![
@@ -107,26 +76,55 @@ impl PipelineKey {
     }
 }
 
-/// The layout of the one bind group, the same for all passes.
-pub(super) fn layout() -> BindGroupLayoutDescriptor {
-    BindGroupLayoutDescriptor::new(
-        "nca_layout",
-        &BindGroupLayoutEntries::sequential(
-            ShaderStages::COMPUTE,
-            (
-                uniform_buffer::<Params>(true),
-                storage_buffer_read_only_sized(false, None),
-                storage_buffer_read_only_sized(false, None),
-                storage_buffer_sized(false, None),
-                storage_buffer_sized(false, None),
-                storage_buffer_sized(false, None),
-                storage_buffer_sized(false, None),
-                storage_buffer_read_only_sized(false, None),
-                texture_storage_2d(TextureFormat::Rgba8Unorm, StorageTextureAccess::WriteOnly),
-                storage_buffer_sized(false, None),
-            ),
-        ),
-    )
+/// A pass of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Pass {
+    Edit,
+    Think,
+    Live,
+}
+
+/// The shaders of the passes, and the layout of their bind group.
+#[derive(Resource)]
+pub(super) struct NcaPipeline {
+    pub(super) layout: BindGroupLayoutDescriptor,
+    edit: Handle<Shader>,
+    think: Handle<Shader>,
+    live: Handle<Shader>,
+}
+
+impl FromWorld for NcaPipeline {
+    fn from_world(world: &mut World) -> Self {
+        let assets = world.resource::<AssetServer>();
+        Self {
+            layout: layout(),
+            edit: load_embedded_asset!(assets, "edit.wgsl"),
+            think: load_embedded_asset!(assets, "think.wgsl"),
+            live: load_embedded_asset!(assets, "live.wgsl"),
+        }
+    }
+}
+
+impl SpecializedComputePipeline for NcaPipeline {
+    type Key = (Pass, PipelineKey);
+
+    fn specialize(&self, (pass, key): Self::Key) -> ComputePipelineDescriptor {
+        let (name, shader) = match pass {
+            Pass::Edit => ("edit", &self.edit),
+            Pass::Think => ("think", &self.think),
+            Pass::Live => ("live", &self.live),
+        };
+        ComputePipelineDescriptor {
+            label: Some(format!("nca_{name}").into()),
+            layout: vec![self.layout.clone()],
+            shader: shader.clone(),
+            shader_defs: key.shader_defs(),
+            entry_point: Some(name.into()),
+            // Every workgroup variable is written before it is read.
+            zero_initialize_workgroup_memory: false,
+            ..default()
+        }
+    }
 }
 
 /// The three passes of one kind of rule.
@@ -144,6 +142,19 @@ pub(super) struct Pipelines<'a> {
 }
 
 impl PipelineIds {
+    /// Begins to compile the pipelines of a rule, unless they exist.
+    pub(super) fn new(
+        rule: &Rule,
+        precision: NcaPrecision,
+        pipelines: &mut SpecializedComputePipelines<NcaPipeline>,
+        pipeline: &NcaPipeline,
+        cache: &PipelineCache,
+    ) -> Self {
+        let key = PipelineKey::new(rule, precision);
+        let mut id = |pass| pipelines.specialize(cache, pipeline, (pass, key.clone()));
+        Self { edit: id(Pass::Edit), think: id(Pass::Think), live: id(Pass::Live) }
+    }
+
     /// The pipelines, once all are compiled.
     pub(super) fn get<'a>(&self, cache: &'a PipelineCache) -> Option<Pipelines<'a>> {
         Some(Pipelines {
@@ -153,8 +164,8 @@ impl PipelineIds {
         })
     }
 
-    /// Why one cannot be compiled, if so. (While one only waits for a file, Bevy tries again.)
-    pub(super) fn failed(&self, cache: &PipelineCache) -> Option<String> {
+    /// The reason why a pipeline cannot be compiled, if so. (While a pipeline only waits for a file, Bevy tries again.)
+    pub(super) fn error(&self, cache: &PipelineCache) -> Option<String> {
         [self.edit, self.think, self.live].into_iter().find_map(|id| match cache.get_compute_pipeline_state(id) {
             CachedPipelineState::Err(
                 ShaderCacheError::ShaderNotLoaded(_) | ShaderCacheError::ShaderImportNotYetAvailable,
@@ -165,46 +176,8 @@ impl PipelineIds {
     }
 }
 
-/// The pipelines made so far.
-#[derive(Default)]
-pub(super) struct PipelineSets(HashMap<PipelineKey, PipelineIds>);
-
-impl PipelineSets {
-    pub(super) fn get(
-        &mut self,
-        rule: &Rule,
-        precision: NcaPrecision,
-        shaders: &Shaders,
-        cache: &PipelineCache,
-    ) -> PipelineIds {
-        let key = PipelineKey::new(rule, precision);
-        if let Some(ids) = self.0.get(&key) {
-            return *ids;
-        }
-        let queue = |name: &'static str, shader: &Handle<Shader>| {
-            cache.queue_compute_pipeline(ComputePipelineDescriptor {
-                label: Some(format!("nca_{name}").into()),
-                layout: vec![layout()],
-                shader: shader.clone(),
-                shader_defs: key.shader_defs(),
-                entry_point: Some(name.into()),
-                // Every workgroup variable is written before it is read.
-                zero_initialize_workgroup_memory: false,
-                ..default()
-            })
-        };
-        let ids = PipelineIds {
-            edit: queue("edit", &shaders.edit),
-            think: queue("think", &shaders.think),
-            live: queue("live", &shaders.live),
-        };
-        self.0.insert(key, ids);
-        ids
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
     use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue};
 
@@ -219,10 +192,29 @@ mod tests {
         })
     }
 
-    /// What half floats need.
+    /// For half floats.
     const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
 
-    /// Puts the shaders together as Bevy does, and has naga check them, without any GPU.
+    /// Composes a shader as Bevy does.
+    pub(in crate::gpu) fn compose(file_path: &str, key: &PipelineKey) -> naga::Module {
+        let source = match file_path {
+            "edit.wgsl" => include_str!("edit.wgsl"),
+            "think.wgsl" => include_str!("think.wgsl"),
+            _ => include_str!("live.wgsl"),
+        };
+        let mut composer = Composer::default().with_capabilities(CAPABILITIES);
+        for (file_path, source) in
+            [("noise.wgsl", include_str!("noise.wgsl")), ("grid.wgsl", include_str!("grid.wgsl"))]
+        {
+            let module = ComposableModuleDescriptor { source, file_path, ..default() };
+            composer.add_composable_module(module).unwrap();
+        }
+        let shader_defs = shader_defs(key).collect();
+        let descriptor = NagaModuleDescriptor { source, file_path, shader_defs, ..default() };
+        composer.make_naga_module(descriptor).unwrap_or_else(|error| panic!("{file_path}: {error:?}"))
+    }
+
+    /// Naga validates the composed shaders. It needs no GPU.
     #[test]
     fn the_shaders_are_valid_for_every_kind_of_rule() {
         let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
@@ -239,23 +231,10 @@ mod tests {
             };
             let precision = if variant & 64 != 0 { NcaPrecision::Half } else { NcaPrecision::Full };
             let key = PipelineKey::new(&rule, precision);
-            for (path, source) in [
-                ("edit.wgsl", include_str!("edit.wgsl")),
-                ("think.wgsl", include_str!("think.wgsl")),
-                ("live.wgsl", include_str!("live.wgsl")),
-            ] {
-                let mut composer = Composer::default().with_capabilities(CAPABILITIES);
-                for (file_path, source) in
-                    [("noise.wgsl", include_str!("noise.wgsl")), ("grid.wgsl", include_str!("grid.wgsl"))]
-                {
-                    let module = ComposableModuleDescriptor { source, file_path, ..default() };
-                    composer.add_composable_module(module).unwrap();
-                }
-                let shader_defs = shader_defs(&key).collect();
-                let descriptor = NagaModuleDescriptor { source, file_path: path, shader_defs, ..default() };
-                let module = composer.make_naga_module(descriptor).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+            for file in ["edit.wgsl", "think.wgsl", "live.wgsl"] {
+                let module = compose(file, &key);
                 let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
-                validator.validate(&module).unwrap_or_else(|error| panic!("{path}, {key:?}: {error:?}"));
+                validator.validate(&module).unwrap_or_else(|error| panic!("{file}, {key:?}: {error:?}"));
             }
         }
     }

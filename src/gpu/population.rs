@@ -1,309 +1,262 @@
-//! The populations on the GPU: their buffers and bind groups, made once and kept.
+//! The populations in the render world. Buffers and bind groups are made once and kept.
+//!
+//! 1. Extraction hands over the specification and the work of each population ([`GpuPopulations::receive`]).
+//! 2. [`prepare_buffers`] makes or resizes buffers, and uploads the work.
+//! 3. [`prepare_bind_groups`] makes a bind group where a resource has been replaced.
+//! 4. `dispatch` records the compute passes and the copies for read-backs.
+//! 5. [`map_read_backs`] maps the copies after they were submitted.
 
 use std::sync::Arc;
 
 use bevy::{
-    asset::AssetId,
     platform::{collections::HashMap, time::Instant},
     prelude::*,
     render::{
         render_asset::RenderAssets,
-        render_resource::{
-            BindGroup, BindGroupEntries, Buffer, BufferId, PipelineCache, TextureFormat, TextureId, TextureUsages,
-            TextureViewDescriptor,
-        },
+        render_resource::{Buffer, PipelineCache, SpecializedComputePipelines, TextureId},
         renderer::{RenderDevice, RenderQueue},
         texture::GpuImage,
     },
 };
 
 use super::{
-    Look, NcaPrecision, Shaders, Work,
-    buffers::{CellBuffers, TickBuffers, Uploads, weights},
-    census::CensusReadbacks,
-    pipelines::{Params, PipelineIds, PipelineSets, layout},
-    readback::Readbacks,
-    work::Wish,
+    DisplayState, PopulationSpec, StatsRead, Status, Work,
+    bindings::{Bound, BoundGroup},
+    buffers::{Cells, TickBuffers, Uploads, weights},
+    layout::Params,
+    pipelines::{NcaPipeline, PipelineIds},
+    readback::Readback,
 };
-use crate::rule::{Model, Reference, printable};
+use crate::rule::{State, printable};
 
-/// What the main world says of a population.
-#[derive(Clone, Debug)]
-pub(crate) struct PopulationSpec {
-    pub(crate) model: Arc<Model>,
-    pub(crate) reference: Arc<Reference>,
-    /// Width and height in cells.
-    pub(crate) grid: [u32; 2],
-    /// Slots to have room for.
-    pub(crate) capacity: u32,
-    pub(crate) atlas: AssetId<Image>,
-    /// Slots in a row of the atlas.
-    pub(crate) atlas_columns: u32,
-    pub(crate) precision: NcaPrecision,
-}
-
-impl PopulationSpec {
-    /// Cells of a sprite.
-    pub(super) fn cells(&self) -> u64 {
-        let [width, height] = self.grid.map(u64::from);
-        width * height
-    }
-
-    /// Bytes of a sprite's state.
-    pub(super) fn state_bytes(&self) -> u64 {
-        self.precision.state_bytes(self.model.rule(), self.grid)
-    }
-}
-
-/// A population on the GPU.
+/// A population in the render world.
 pub(super) struct GpuPopulation {
     pub(super) spec: PopulationSpec,
-    /// What has not been dispatched yet.
+    /// Work that has not been dispatched.
     pub(super) work: Work,
     pub(super) uploads: Uploads,
-    pub(super) cells: CellBuffers,
+    pub(super) cells: Cells,
     tick: TickBuffers,
     weights: Buffer,
     pub(super) pipelines: PipelineIds,
-    bind_group: Option<(BindGroupKey, BindGroup)>,
-    /// The texture that holds the picture. Another one, as after the atlas has grown, is painted anew.
-    painted: Option<TextureId>,
-    /// How sprites look, by slot, to paint them anew.
-    looks: Vec<Look>,
-    /// Its model, or what a grown sprite of it looks like, has been replaced.
-    outdated: bool,
-    /// When it came, until its pipelines are there.
-    begun: Option<Instant>,
-    /// Everything is there to dispatch what `uploads` holds.
-    pub(super) ready: bool,
-    failed: bool,
+    pub(super) bind_group: Option<BoundGroup>,
+    /// The texture that shows the sprites. If it is replaced, all are drawn again.
+    drawn: Option<TextureId>,
+    /// How sprites are drawn, by slot.
+    displays: Vec<Option<DisplayState>>,
+    /// The model or the reference has been replaced.
+    is_outdated: bool,
+    /// When it arrived, until its pipelines are compiled.
+    arrived_at: Option<Instant>,
+    /// Its work can be dispatched in this frame.
+    pub(super) is_ready: bool,
+    has_failed: bool,
 }
 
-/// What a bind group was made of, to know when it must be made anew.
-#[derive(PartialEq)]
-struct BindGroupKey {
-    atlas: TextureId,
-    buffers: [BufferId; 5],
-}
-
-/// The populations on the GPU, by the number that the main world gave them.
-#[derive(Resource, Default)]
+/// The populations in the render world, by the number of the main world.
+#[derive(Resource)]
 pub(crate) struct GpuPopulations {
-    pub(super) populations: HashMap<u32, GpuPopulation>,
-    pub(super) readbacks: Readbacks,
-    pub(super) census: CensusReadbacks,
-    pipelines: PipelineSets,
-    /// New ones, whose buffers the next frame makes.
+    pub(super) by_id: HashMap<u32, GpuPopulation>,
+    /// New populations, whose buffers are made in the next frame.
     arrived: HashMap<u32, (PopulationSpec, Work)>,
-}
-
-/// How a population stands, for the main world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Pipelines are being compiled: work is kept, but the clock should wait.
-    Preparing,
-    /// What is handed over is dispatched in the same frame.
-    Ready,
-    /// Its pipelines cannot be compiled; the log says why.
-    Failed,
+    /// Cells, by ticket.
+    pub(super) cells: Readback<u64, State>,
+    pub(super) stats: Readback<(), Vec<StatsRead>>,
 }
 
 impl GpuPopulations {
-    /// Takes a population's work over. Call once a frame for each population that lives.
-    pub(crate) fn receive(&mut self, id: u32, spec: &PopulationSpec, work: &mut Work) -> Standing {
-        if let Some(population) = self.populations.get_mut(&id) {
-            population.outdated |= !Arc::ptr_eq(&population.spec.model, &spec.model)
+    fn new(cells: Readback<u64, State>) -> Self {
+        Self {
+            by_id: HashMap::default(),
+            arrived: HashMap::default(),
+            cells,
+            stats: Readback::new("nca_statistics_readback"),
+        }
+    }
+
+    /// Takes the work of a population. Call it once a frame for each population.
+    pub(crate) fn receive(&mut self, id: u32, spec: &PopulationSpec, work: &mut Work) -> Status {
+        if let Some(population) = self.by_id.get_mut(&id) {
+            population.is_outdated |= !Arc::ptr_eq(&population.spec.model, &spec.model)
                 || !Arc::ptr_eq(&population.spec.reference, &spec.reference);
             population.spec = spec.clone();
             population.work.append(work);
-            // Taken, so that a renderer that has stopped is not thought ready for ever.
-            return match std::mem::take(&mut population.ready) {
-                true => Standing::Ready,
-                false if population.failed => Standing::Failed,
-                false => Standing::Preparing,
+            // Reset it, so that a renderer that has stopped does not look ready.
+            return match std::mem::take(&mut population.is_ready) {
+                true => Status::Ready,
+                false if population.has_failed => Status::Failed,
+                false => Status::Preparing,
             };
         }
         let (known, pending) = self.arrived.entry(id).or_insert_with(|| (spec.clone(), Work::default()));
         *known = spec.clone();
         pending.append(work);
-        Standing::Preparing
+        Status::Preparing
     }
 
-    /// Whether a population is known. One that was, and is not, was lost with its device.
+    /// Whether a population is known. If it was and is not, it was lost with its device.
     pub(crate) fn knows(&self, id: u32) -> bool {
-        self.populations.contains_key(&id) || self.arrived.contains_key(&id)
+        self.by_id.contains_key(&id) || self.arrived.contains_key(&id)
     }
 
-    /// Drops every population that the main world has no more.
+    /// Drops the populations for which `lives` is false.
     pub(crate) fn retain(&mut self, lives: impl Fn(u32) -> bool) {
-        let Self { populations, arrived, readbacks, .. } = self;
+        let Self { by_id, arrived, cells, .. } = self;
         let mut keep = |id: u32, work: &Work| {
             let lives = lives(id);
             if !lives {
-                readbacks.give_up(work.wishes.iter().cloned());
+                work.reads.iter().for_each(|read| cells.fail(read.ticket));
             }
             lives
         };
-        populations.retain(|id, population| keep(*id, &population.work));
+        by_id.retain(|id, population| keep(*id, &population.work));
         arrived.retain(|id, (_, work)| keep(*id, work));
     }
 
-    /// Cells that have been read back since the last call.
-    pub(crate) fn take_cells(&mut self) -> Vec<super::CellsRead> {
-        self.readbacks.take()
+    /// Cells that have been read back since the last call, by ticket; `None` if they could not be.
+    pub(crate) fn take_cells(&mut self) -> impl Iterator<Item = (u64, Option<State>)> {
+        self.cells.take()
     }
 
-    /// Adds what the cells of sprites amount to, as read back since the last call, oldest first.
-    pub(crate) fn take_census(&mut self, counted: &mut Vec<super::CensusRead>) {
-        self.census.take(counted);
+    /// Statistics that have been read back since the last call, oldest first.
+    pub(crate) fn take_stats(&mut self) -> impl Iterator<Item = StatsRead> {
+        self.stats.take().filter_map(|((), stats)| stats).flatten()
     }
 }
 
-/// Starts with nothing, also after a device was lost. What was to be read from that one is answered: it cannot be had.
-pub(super) fn forget_populations(mut commands: Commands, lost: Option<ResMut<GpuPopulations>>) {
-    let mut readbacks = Readbacks::default();
+/// Starts without populations, also after a lost device. Requests for cells on that device fail.
+pub(super) fn reset_populations(mut commands: Commands, lost: Option<ResMut<GpuPopulations>>) {
+    let mut cells = Readback::new("nca_cells_readback");
     if let Some(mut lost) = lost {
-        let GpuPopulations { populations, arrived, .. } = &mut *lost;
-        let works = populations.values().map(|population| &population.work);
-        let wishes: Vec<Wish> =
-            works.chain(arrived.values().map(|(_, work)| work)).flat_map(|work| &work.wishes).cloned().collect();
-        readbacks = std::mem::take(&mut lost.readbacks);
-        readbacks.give_up(wishes);
-        readbacks.give_all_up();
+        let GpuPopulations { by_id, arrived, cells: lost_cells, .. } = &mut *lost;
+        std::mem::swap(&mut cells, lost_cells);
+        let works = by_id.values().map(|population| &population.work).chain(arrived.values().map(|(_, work)| work));
+        works.flat_map(|work| &work.reads).for_each(|read| cells.fail(read.ticket));
+        cells.fail_all();
     }
-    commands.insert_resource(GpuPopulations { readbacks, ..default() });
+    commands.insert_resource(GpuPopulations::new(cells));
 }
 
-/// Makes or grows buffers, uploads this frame's work, and makes bind groups where something changed.
-pub(super) fn prepare_populations(
+/// Makes and resizes buffers, and uploads the work of this frame.
+pub(super) fn prepare_buffers(
     mut populations: ResMut<GpuPopulations>,
-    shaders: Res<Shaders>,
+    mut pipelines: ResMut<SpecializedComputePipelines<NcaPipeline>>,
+    pipeline: Res<NcaPipeline>,
     images: Res<RenderAssets<GpuImage>>,
     cache: Res<PipelineCache>,
     device: Res<RenderDevice>,
     queue: Res<RenderQueue>,
 ) {
-    let GpuPopulations { populations, pipelines, arrived, .. } = &mut *populations;
+    let GpuPopulations { by_id, arrived, .. } = &mut *populations;
+    let mut pipelines =
+        |spec: &PopulationSpec| PipelineIds::new(spec.model.rule(), spec.precision, &mut pipelines, &pipeline, &cache);
     for (id, (spec, work)) in arrived.drain() {
         let population = GpuPopulation {
-            cells: CellBuffers::new(&device, &spec),
+            cells: Cells::new(&device, &spec),
             tick: TickBuffers::new(&device, &spec, 1),
             weights: weights(&device, &spec.model, &spec.reference),
-            pipelines: pipelines.get(spec.model.rule(), spec.precision, &shaders, &cache),
-            outdated: false,
-            begun: Some(Instant::now()),
+            pipelines: pipelines(&spec),
+            is_outdated: false,
+            arrived_at: Some(Instant::now()),
             uploads: Uploads::new(),
             bind_group: None,
-            painted: None,
-            looks: Vec::new(),
-            ready: false,
-            failed: false,
-            // There is nobody yet who could move.
+            drawn: None,
+            displays: Vec::new(),
+            is_ready: false,
+            has_failed: false,
+            // No sprite is on the GPU yet that could move.
             work: Work { moves: None, ..work },
             spec,
         };
-        populations.insert(id, population);
+        by_id.insert(id, population);
     }
-    for population in populations.values_mut() {
-        if std::mem::take(&mut population.outdated) {
+    for population in by_id.values_mut() {
+        if std::mem::take(&mut population.is_outdated) {
             let spec = &population.spec;
             population.weights = weights(&device, &spec.model, &spec.reference);
-            population.pipelines = pipelines.get(spec.model.rule(), spec.precision, &shaders, &cache);
-            population.bind_group = None;
-            population.failed = false;
+            population.pipelines = pipelines(spec);
+            population.has_failed = false;
         }
-        population.prepare(&images, &cache, &device, &queue);
+        population.prepare(images.get(population.spec.atlas), &cache, &device, &queue);
+    }
+}
+
+/// Makes bind groups of resources that have been replaced.
+pub(super) fn prepare_bind_groups(
+    mut populations: ResMut<GpuPopulations>,
+    pipeline: Res<NcaPipeline>,
+    images: Res<RenderAssets<GpuImage>>,
+    cache: Res<PipelineCache>,
+    device: Res<RenderDevice>,
+) {
+    for population in populations.by_id.values_mut().filter(|population| population.is_ready) {
+        let Some(atlas) = images.get(population.spec.atlas) else { continue };
+        let GpuPopulation { uploads, weights, cells, tick, bind_group, .. } = population;
+        let bound = Bound { uploads, weights, cells: &cells.buffers, tick, atlas };
+        *bind_group = BoundGroup::update(bind_group.take(), bound, &pipeline.layout, &cache, &device);
     }
 }
 
 impl GpuPopulation {
-    fn prepare(
-        &mut self,
-        images: &RenderAssets<GpuImage>,
-        cache: &PipelineCache,
-        device: &RenderDevice,
-        queue: &RenderQueue,
-    ) {
+    fn prepare(&mut self, atlas: Option<&GpuImage>, cache: &PipelineCache, device: &RenderDevice, queue: &RenderQueue) {
         let moves = self.work.moves.take();
-        if moves.is_some() || self.cells.capacity != self.spec.capacity {
-            let resized = CellBuffers::new(device, &self.spec);
-            resized.copy_from(&self.cells, moves.as_ref(), device, queue);
-            self.cells = resized;
+        if let Some(moves) = &moves {
+            self.displays = moves.iter().map(|slot| self.displays.get(*slot as usize).copied().flatten()).collect();
         }
-        if let Some(moves) = moves {
-            let looks = moves.iter().map(|slot| self.looks.get(*slot as usize).copied().unwrap_or(Look::UPRIGHT));
-            self.looks = looks.collect();
+        if moves.is_some() || self.cells.buffers.capacity != self.spec.capacity {
+            self.cells.resize(device, &self.spec, moves);
         }
         self.tick.fit(device, &self.spec, self.work.most_at_once());
-        if let Some(error) = self.pipelines.failed(cache).filter(|_| !self.failed) {
+        if let Some(error) = self.pipelines.error(cache).filter(|_| !self.has_failed) {
             error!("the model `{}` cannot run on the GPU: {error}", printable(&self.spec.model.rule().name));
-            self.failed = true;
+            self.has_failed = true;
         }
-        let atlas = images.get(self.spec.atlas);
-        self.ready = self.pipelines.get(cache).is_some() && atlas.is_some();
-        let Some(atlas) = atlas.filter(|_| self.ready) else { return };
-        if let Some(begun) = self.begun.take() {
+        self.is_ready = self.pipelines.get(cache).is_some() && atlas.is_some();
+        let Some(atlas) = atlas.filter(|_| self.is_ready) else { return };
+        if let Some(arrived_at) = self.arrived_at.take() {
             debug!(
                 "`{}` ticks on the GPU; its shaders were ready after {:.0?}",
                 printable(&self.spec.model.rule().name),
-                begun.elapsed()
+                arrived_at.elapsed()
             );
         }
-        self.work.note_looks(&mut self.looks);
-        if self.painted.replace(atlas.texture.id()) != Some(atlas.texture.id()) {
-            let looks = self.looks.iter().enumerate().map(|(slot, look)| (slot as u32, *look));
-            self.work.paint(looks);
+        self.note_displays();
+        if self.drawn.replace(atlas.texture.id()) != Some(atlas.texture.id()) {
+            self.draw_all();
         }
         if !self.work.is_empty() {
-            let params =
-                Params::new(self.spec.model.rule(), self.spec.grid, self.spec.atlas_columns, self.cells.capacity);
+            let PopulationSpec { model, grid, atlas_columns, .. } = &self.spec;
+            let params = Params::new(model.rule(), *grid, *atlas_columns, self.cells.buffers.capacity);
             self.uploads.write(&self.work, params, device, queue);
-            self.bind(atlas, cache, device);
         }
     }
 
-    fn bind(&mut self, atlas: &GpuImage, cache: &PipelineCache, device: &RenderDevice) {
-        let Uploads { params, jobs, payload, .. } = &self.uploads;
-        let (Some(params_buffer), Some(jobs), Some(payload)) = (params.buffer(), jobs.buffer(), payload.buffer())
-        else {
-            // Only cells are wanted: nothing to dispatch, so nothing to bind.
-            return;
-        };
-        let key = BindGroupKey {
-            atlas: atlas.texture.id(),
-            buffers: [params_buffer.id(), jobs.id(), payload.id(), self.cells.states.id(), self.tick.updates.id()],
-        };
-        if self.bind_group.as_ref().is_some_and(|(made_of, _)| *made_of == key) {
-            return;
+    /// Notes how the sprites of this frame are drawn.
+    fn note_displays(&mut self) {
+        for shown in &self.work.shown {
+            let slot = shown.slot as usize;
+            if slot >= self.displays.len() {
+                self.displays.resize(slot + 1, None);
+            }
+            self.displays[slot] = Some(shown.display);
         }
-        let Some(params) = params.binding() else { return };
-        // The texture is linear; sprites sample it through an sRGB view, this one writes bytes as they are.
-        let view = atlas.texture.create_view(&TextureViewDescriptor {
-            label: Some("nca_atlas"),
-            format: Some(TextureFormat::Rgba8Unorm),
-            usage: Some(TextureUsages::STORAGE_BINDING),
-            ..default()
-        });
-        let bind_group = device.create_bind_group(
-            "nca",
-            &cache.get_bind_group_layout(&layout()),
-            &BindGroupEntries::sequential((
-                params,
-                jobs.as_entire_binding(),
-                self.weights.as_entire_binding(),
-                self.cells.states.as_entire_binding(),
-                self.tick.updates.as_entire_binding(),
-                self.tick.vitality.as_entire_binding(),
-                self.cells.ground.as_entire_binding(),
-                payload.as_entire_binding(),
-                &view,
-                self.cells.census.as_entire_binding(),
-            )),
-        );
-        self.bind_group = Some((key, bind_group));
     }
 
-    pub(super) fn bind_group(&self) -> Option<&BindGroup> {
-        self.bind_group.as_ref().map(|(_, bind_group)| bind_group)
+    /// Draws also the sprites that have not changed in this frame.
+    fn draw_all(&mut self) {
+        let mut unchanged = self.displays.clone();
+        self.work.shown.iter().for_each(|shown| unchanged[shown.slot as usize] = None);
+        for (slot, display) in (0..).zip(unchanged) {
+            if let Some(display) = display {
+                self.work.show(slot, display, None);
+            }
+        }
     }
+}
+
+/// Maps the copies of this frame, after they were submitted.
+pub(super) fn map_read_backs(mut populations: ResMut<GpuPopulations>) {
+    let GpuPopulations { cells, stats, .. } = &mut *populations;
+    cells.map();
+    stats.map();
 }

@@ -1,20 +1,21 @@
-// First half of a tick: perceive, think, fire.
+// First half of a tick: perception, the dense layers, and which cells fire.
 //
-// A workgroup takes a tile of one sprite, lists the cells whose update matters, and runs the dense
-// layers for those alone. A cell matters if it fires, is no dead ground, and lies within two cells
-// of a mature one: farther away, neither it nor any neighbour can live on. (Within one it may live
-// itself; within two, its update can keep a neighbour alive.)
+// A workgroup updates a tile of one sprite:
+//
+// 1. Find the mature cells of the tile and its surroundings.
+// 2. List the cells whose update matters: those that fire, are not dead ground, and are within two cells of a mature
+//    one. (Within one, a cell can stay alive. Within two, its update can keep a neighbor alive. Farther away it does
+//    neither.)
+// 3. Run the dense layers for the listed cells. One invocation updates one cell.
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, weights, updates, vitality, ground, at, load, pack, unpack, cells, cell_at, DEAD}
+#import bevy_nca::grid::{params, jobs, weights, updates, alive_before_after, cell_flags, at, load, pack, unpack, cells, cell_at, DEAD}
 #ifdef MASKED
-#import bevy_nca::grid::{vital, lives}
+#import bevy_nca::grid::{alive_channel, lives}
 #endif
-#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS}
+#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_TILE, THINK_THREADS}
 
-const TILE: u32 = 16u;
-const THREADS: u32 = 64u;
 const REACH: u32 = 2u;
-const WIDE: u32 = TILE + 2u * REACH;
+const WIDE: u32 = THINK_TILE + 2u * REACH;
 
 const QUADS: u32 = #{QUADS}u;
 const FEATURE_QUADS: u32 = #{FEATURE_QUADS}u;
@@ -26,13 +27,13 @@ const ALIVE_LANE: u32 = #{ALIVE_LANE}u;
 var<workgroup> mature: array<u32, WIDE * WIDE>;
 var<workgroup> any_mature: atomic<u32>;
 #endif
-var<workgroup> list: array<u32, TILE * TILE>;
+var<workgroup> list: array<u32, THINK_TILE * THINK_TILE>;
 var<workgroup> listed: atomic<u32>;
 
-@compute @workgroup_size(THREADS)
+@compute @workgroup_size(THINK_THREADS)
 fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let job = jobs[params.first_job + group.z];
-    let corner = group.xy * TILE;
+    let corner = group.xy * THINK_TILE;
     if thread == 0u {
         atomicStore(&listed, 0u);
 #ifdef MASKED
@@ -42,7 +43,7 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     workgroupBarrier();
 
 #ifdef MASKED
-    for (var i = thread; i < WIDE * WIDE; i += THREADS) {
+    for (var i = thread; i < WIDE * WIDE; i += THINK_THREADS) {
         let cell = cell_at(vec2<i32>(corner + vec2(i % WIDE, i / WIDE)) - i32(REACH));
         var is_mature = 0u;
         if cell >= 0 {
@@ -57,20 +58,20 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     let tile_is_dead = atomicLoad(&any_mature) == 0u;
 #endif
 
-    for (var i = thread; i < TILE * TILE; i += THREADS) {
-        let position = corner + vec2(i % TILE, i / TILE);
+    for (var i = thread; i < THINK_TILE * THINK_TILE; i += THINK_THREADS) {
+        let position = corner + vec2(i % THINK_TILE, i / THINK_TILE);
         if any(position >= params.size) {
             continue;
         }
         let cell = position.y * params.size.x + position.x;
-        var matters = fires(cell, job.key, params.fire_threshold) && (ground[job.slot * cells() + cell] & DEAD) == 0u;
+        var matters = fires(cell, job.key, params.fire_threshold) && (cell_flags[job.slot * cells() + cell] & DEAD) == 0u;
 #ifdef MASKED
         if tile_is_dead {
             matters = false;
         }
         if matters {
             var near = 0u;
-            let first = (i / TILE) * WIDE + i % TILE;
+            let first = (i / THINK_TILE) * WIDE + i % THINK_TILE;
             for (var y = 0u; y <= 2u * REACH; y++) {
                 for (var x = 0u; x <= 2u * REACH; x++) {
                     near |= mature[first + y * WIDE + x];
@@ -79,7 +80,7 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
             matters = near != 0u;
         }
         if !matters {
-            vitality[group.z * cells() + cell] = vec2(vital(job.slot, cell));
+            alive_before_after[group.z * cells() + cell] = vec2(alive_channel(job.slot, cell));
         }
 #endif
         if matters {
@@ -89,12 +90,12 @@ fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     workgroupBarrier();
 
     let count = atomicLoad(&listed);
-    for (var i = thread; i < count; i += THREADS) {
-        update(job.slot, group.z, job.rotation, corner + vec2(list[i] % TILE, list[i] / TILE));
+    for (var i = thread; i < count; i += THINK_THREADS) {
+        update(job.slot, group.z, job.rotation, corner + vec2(list[i] % THINK_TILE, list[i] / THINK_TILE));
     }
 }
 
-/// A quad of a cell's channels, zeros beyond a zero boundary.
+/// A quad of a cell's channels; zeros outside of the grid.
 fn load_around(slot: u32, quad: u32, cell: i32) -> vec4<f32> {
     if cell < 0 {
         return vec4(0.0);
@@ -102,7 +103,7 @@ fn load_around(slot: u32, quad: u32, cell: i32) -> vec4<f32> {
     return load(slot, quad, u32(cell));
 }
 
-/// `index` is that of the job in this dispatch.
+/// `index` is the index of the job in this dispatch.
 fn update(slot: u32, index: u32, rotation: vec2<f32>, position: vec2<u32>) {
     let here = vec2<i32>(position);
     let cell = position.y * params.size.x + position.x;
@@ -157,14 +158,14 @@ fn update(slot: u32, index: u32, rotation: vec2<f32>, position: vec2<u32>) {
         }
         let bias = weights[HIDDEN_BIAS + unit / 4u][unit % 4u];
         let total = bias + ((sum.x + sum.y) + (sum.z + sum.w));
-        // Not `max`, which may lose a NaN.
+        // `max` may drop a NaN.
         let hidden = select(total, 0.0, total < 0.0);
         for (var quad = 0u; quad < QUADS; quad++) {
             delta[quad] += hidden * weights[row + FEATURE_QUADS + quad];
         }
     }
 
-    // Infinities and NaNs have every exponent bit set; comparing floats could be optimised away.
+    // Infinities and NaNs have every exponent bit set. A comparison of floats could be optimized away.
     var finite = true;
     for (var quad = 0u; quad < QUADS; quad++) {
         delta[quad] = load(slot, quad, cell) + params.step_size * delta[quad];
@@ -177,10 +178,10 @@ fn update(slot: u32, index: u32, rotation: vec2<f32>, position: vec2<u32>) {
         }
         let stored = pack(delta[quad]);
         updates[at(index, quad, cell)] = stored;
-        // As it will be read.
+        // The value as it will be read.
         delta[quad] = unpack(stored);
     }
 #ifdef MASKED
-    vitality[index * cells() + cell] = vec2(vital(slot, cell), delta[ALIVE_QUAD][ALIVE_LANE]);
+    alive_before_after[index * cells() + cell] = vec2(alive_channel(slot, cell), delta[ALIVE_QUAD][ALIVE_LANE]);
 #endif
 }

@@ -1,6 +1,13 @@
-//! What is to be done with the sprites of a population, as the main world says it.
+//! The work of a population for the GPU, as a list that the main world fills.
+//!
+//! 1. The main world adds steps. A step is one tick: first its edits, then one job for each sprite that ticks.
+//! 2. At the end of a frame it adds, once for each sprite that has changed, how the sprite is drawn and what is counted
+//!    ([`Work::show`]), and which cells are read back.
+//! 3. The list moves to the render world as a whole. While that is not ready, lists are appended, so nothing is lost.
+//! 4. [`Work::encode`] turns the list into jobs. Only there it is decided which job of a sprite draws it: its last tick,
+//!    or, without a tick, a job of its own at the end.
 
-use std::{any::Any, sync::Arc};
+use std::sync::Arc;
 
 use bevy::{
     math::Vec2,
@@ -10,113 +17,98 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use crate::rule::{Changes, State};
+use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DRAW, SEED, SOW, WOUND};
+use crate::rule::{CellEdits, State};
 
-const SEED: u32 = 1;
-const WOUND: u32 = 2;
-const PAINT: u32 = 4;
-const CELLS: u32 = 8;
-const SCAR: u32 = 16;
-const SOW: u32 = 32;
-const CRISP: u32 = 64;
-const TISSUE: u32 = 128;
-
-/// What is to be done with one sprite in one dispatch; `Job` in `grid.wgsl`.
+/// The work for one sprite in one dispatch; `Job` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
 #[repr(C)]
 pub(super) struct Job {
-    slot: u32,
-    key: u32,
-    rotation: Vec2,
-    flags: u32,
-    /// The first of its words in the payload.
-    payload: u32,
-    pad: [u32; 2],
+    pub(super) slot: u32,
+    pub(super) key: u32,
+    pub(super) rotation: Vec2,
+    pub(super) flags: u32,
+    /// The index of its first word in the payload.
+    pub(super) payload: u32,
+    pub(super) pad: [u32; 2],
 }
 
-/// How a sprite is painted and counted.
+/// How a sprite is drawn and counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Look {
+pub(crate) struct DisplayState {
     /// Cosine and sine of its angle.
     pub(crate) rotation: (f32, f32),
-    /// Cells that are like those of the grown sprite are painted as its pixels.
+    /// Cells that match the grown sprite are drawn as its pixels.
     pub(crate) crisp: bool,
-    /// It is wanted which cells live.
-    pub(crate) tissue: bool,
+    /// The living cells are read back.
+    pub(crate) alive_mask: bool,
 }
 
-impl Look {
-    pub(super) const UPRIGHT: Self = Self { rotation: (1.0, 0.0), crisp: false, tissue: false };
-
-    fn job(self, slot: u32, flags: u32) -> Job {
-        let crisp = if self.crisp { CRISP } else { 0 };
-        let tissue = if self.tissue { TISSUE } else { 0 };
-        Job { slot, rotation: self.rotation.into(), flags: flags | crisp | tissue, ..Job::default() }
+impl DisplayState {
+    fn flags(self) -> u32 {
+        DRAW | if self.crisp { CRISP } else { 0 } | if self.alive_mask { ALIVE_MASK } else { 0 }
     }
 }
 
-/// One tick of a population: first the edits, then the ticks, as ranges of the job lists.
+/// One tick of a population: ranges of the edits and of the ticks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Step {
     pub(super) edits: (u32, u32),
     pub(super) ticks: (u32, u32),
 }
 
-/// For each slot of a population, in which slot its sprite was until now.
+/// For each slot of a population, the slot in which its sprite was before. Sorted.
 pub(crate) type Moves = Arc<[u32]>;
 
-/// What the asker wants to have back with the answer.
-pub(crate) type Note = Arc<dyn Any + Send + Sync>;
-
-/// A wish to have a sprite's cells, as they are once the work is done.
-#[derive(Clone, Debug)]
-pub(super) struct Wish {
+/// A request for the cells of a sprite after the work is done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadCells {
     pub(super) slot: u32,
-    pub(super) entity: Entity,
-    pub(super) tick: u32,
-    pub(super) note: Note,
-    /// The sprite has ticked on since, or another one is there; its cells of that tick cannot be had.
-    pub(super) late: bool,
+    pub(super) ticket: u64,
+    /// The cells have changed since, so the requested ones are gone.
+    pub(super) too_late: bool,
 }
 
-/// A wish to have counted what a sprite's cells amount to.
+/// A request for the statistics of a sprite after its last tick.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CountWish {
-    pub(crate) slot: u32,
+pub(crate) struct StatsRequest {
     pub(crate) entity: Entity,
-    pub(crate) life: u64,
+    pub(crate) generation: u64,
     pub(crate) tick: u32,
-    /// Also, which cells live.
-    pub(crate) tissue: bool,
-    /// It is known what a grown sprite looks like.
+    /// The grown shape is known.
     pub(crate) is_judged: bool,
 }
 
-/// What is to be done with the sprites of a population, in order.
-///
-/// It is filled in the main world and handed over as a whole, so nothing is lost while the render
-/// world is not ready: lists are put one after another until they can be dispatched.
+/// A sprite that is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub(super) slot: u32,
+    pub(super) display: DisplayState,
+    pub(super) stats: Option<StatsRequest>,
+}
+
+/// The work of a population, in order.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// First of all, sprites move.
+    /// Sprites move before everything else.
     pub(super) moves: Option<Moves>,
     pub(super) steps: Vec<Step>,
     pub(super) edits: Vec<Job>,
     pub(super) ticks: Vec<Job>,
     pub(super) payload: Vec<u32>,
-    pub(super) wishes: Vec<Wish>,
-    /// Sprites whose cells are counted.
-    pub(super) counts: Vec<CountWish>,
+    pub(super) reads: Vec<ReadCells>,
+    /// At most once per slot.
+    pub(super) shown: Vec<Shown>,
 }
 
 impl Work {
-    /// Starts the next tick. Edits made before the first one come before it.
+    /// Begins a step.
     pub(crate) fn next_step(&mut self) {
         let (edits, ticks) = (self.edits.len() as u32, self.ticks.len() as u32);
         self.steps.push(Step { edits: (edits, edits), ticks: (ticks, ticks) });
     }
 
-    fn edit(&mut self, job: Job) {
+    fn add_edit(&mut self, job: Job) {
         if self.steps.is_empty() {
             self.next_step();
         }
@@ -126,112 +118,80 @@ impl Work {
         }
     }
 
-    /// The sprite starts anew from its seed, and is painted so. At most once a sprite and step.
-    pub(crate) fn seed(&mut self, slot: u32, look: Look) {
-        self.edit(look.job(slot, SEED | PAINT));
+    /// The sprite starts from its seed. At most one edit per sprite and step.
+    pub(crate) fn seed(&mut self, slot: u32) {
+        self.add_edit(Job { slot, flags: SEED, ..Job::default() });
     }
 
-    /// The sprite's cells are replaced, and painted. At most once a sprite and step.
-    pub(crate) fn put(&mut self, slot: u32, state: &State, look: Look) {
-        let first = self.payload.len() as u32;
+    /// The sprite's cells are replaced. At most one edit per sprite and step.
+    pub(crate) fn put(&mut self, slot: u32, state: &State) {
+        let payload = self.payload.len() as u32;
         let cells = || state.values().chunks_exact(state.channels());
         for quad in 0..state.channels() / 4 {
             self.payload.extend(cells().flat_map(|cell| cell[quad * 4..][..4].iter().map(|value| value.to_bits())));
         }
-        self.edit(Job { payload: first, ..look.job(slot, CELLS | PAINT) });
+        self.add_edit(Job { slot, flags: CELLS, payload, ..Job::default() });
     }
 
-    /// Bytes of wounds and cells so far.
+    /// The size of edits and new cells so far, in bytes.
     pub(crate) fn payload_bytes(&self) -> u64 {
         self.payload.len() as u64 * 4
     }
 
-    /// Sprites are painted as they are, after all else, each by its look.
-    pub(crate) fn paint(&mut self, looks: impl IntoIterator<Item = (u32, Look)>) {
-        self.next_step();
-        looks.into_iter().for_each(|(slot, look)| self.edit(look.job(slot, PAINT)));
-    }
-
-    /// Notes how sprites look, by slot.
-    pub(super) fn note_looks(&self, looks: &mut Vec<Look>) {
-        let in_order = |step: &Step| {
-            let edits = (step.edits.0..step.edits.1).filter_map(|job| self.edits.get(job as usize));
-            edits.chain((step.ticks.0..step.ticks.1).filter_map(|job| self.ticks.get(job as usize)))
-        };
-        for job in self.steps.iter().flat_map(in_order).filter(|job| job.flags & PAINT != 0) {
-            let slot = job.slot as usize;
-            if looks.len() <= slot {
-                looks.resize(slot + 1, Look::UPRIGHT);
-            }
-            let has = |flag| job.flags & flag != 0;
-            looks[slot] = Look { rotation: job.rotation.into(), crisp: has(CRISP), tissue: has(TISSUE) };
-        }
-    }
-
-    /// Before this step's tick, ground dies, then seeds are sown, then cells are zeroed. At most once a
-    /// sprite and step, and not with another edit.
-    pub(crate) fn change(&mut self, slot: u32, changes: &Changes) {
-        let first = self.payload.len() as u32;
+    /// Edits the sprite's cells before the tick of this step. At most one edit per sprite and step.
+    pub(crate) fn edit(&mut self, slot: u32, edits: &CellEdits) {
+        let payload = self.payload.len() as u32;
         let mut flags = 0;
-        for (flag, mask) in [(SCAR, &changes.dead_ground), (SOW, &changes.seeds), (WOUND, &changes.wound)] {
+        let masks = [(DEAD_GROUND, edits.dead_ground), (SOW, edits.seeds.as_ref()), (WOUND, edits.wound.as_ref())];
+        for (flag, mask) in masks {
             if let Some(mask) = mask {
                 flags |= flag;
                 self.payload.extend_from_slice(mask.words());
             }
         }
         if flags != 0 {
-            self.edit(Job { slot, flags, payload: first, ..Job::default() });
+            self.add_edit(Job { slot, flags, payload, ..Job::default() });
         }
     }
 
-    /// One tick. Returns its number, for [`Work::no_paint`].
-    pub(crate) fn tick(&mut self, slot: u32, key: u32, look: Look) -> usize {
+    /// Ticks the sprite in this step. `rotation` is the cosine and sine of its angle.
+    pub(crate) fn tick(&mut self, slot: u32, key: u32, rotation: (f32, f32)) {
         if self.steps.is_empty() {
             self.next_step();
         }
-        self.ticks.push(Job { key, ..look.job(slot, PAINT) });
+        self.ticks.push(Job { slot, key, rotation: rotation.into(), ..Job::default() });
         if let Some(step) = self.steps.last_mut() {
             step.ticks.1 += 1;
         }
-        self.ticks.len() - 1
     }
 
-    /// Takes back the painting of a tick: the sprite has another one in this frame.
-    pub(crate) fn no_paint(&mut self, tick: usize) {
-        if let Some(job) = self.ticks.get_mut(tick) {
-            job.flags &= !PAINT;
-        }
+    /// Draws the sprite after all of this. `stats` requests its statistics after its last tick. At most once per sprite
+    /// and frame.
+    pub(crate) fn show(&mut self, slot: u32, display: DisplayState, stats: Option<StatsRequest>) {
+        self.shown.push(Shown { slot, display, stats });
     }
 
-    /// Asks for a sprite's cells as they are after all of this. The note comes back with them.
-    pub(crate) fn read_cells(&mut self, slot: u32, entity: Entity, tick: u32, note: Note) {
-        self.wishes.push(Wish { slot, entity, tick, note, late: false });
+    /// Requests the sprite's cells after all of this.
+    pub(crate) fn read(&mut self, slot: u32, ticket: u64) {
+        self.reads.push(ReadCells { slot, ticket, too_late: false });
     }
 
-    /// Asks for what a sprite's cells amount to after its last tick in this work, and, if its look in
-    /// that tick says so, which of them live.
-    pub(crate) fn count(&mut self, wish: CountWish) {
-        self.counts.push(wish);
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.shown.is_empty() && self.reads.is_empty()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.wishes.is_empty()
-    }
-
-    /// Moves all of `later` behind this.
+    /// Appends later work.
     pub(super) fn append(&mut self, later: &mut Self) {
         if let Some(moves) = later.moves.take() {
-            // Nobody knows the numbers of ticks that were handed over.
-            let _ = self.renumber(&moves);
+            self.remap(&moves);
         }
         if !self.is_empty() {
-            // What ticks again is painted and counted only then.
-            let again: HashSet<u32> = later.ticks.iter().map(|job| job.slot).collect();
-            self.counts.retain(|wish| !again.contains(&wish.slot));
-            self.ticks.iter_mut().filter(|job| again.contains(&job.slot)).for_each(|job| job.flags &= !PAINT);
-            let renewed = later.edits.iter().filter(|job| job.flags & (SEED | CELLS) != 0).map(|job| job.slot);
-            let gone: HashSet<u32> = again.iter().copied().chain(renewed).collect();
-            self.wishes.iter_mut().for_each(|wish| wish.late |= gone.contains(&wish.slot));
+            // A sprite that is shown again is drawn and counted only then.
+            let again: HashSet<u32> = later.shown.iter().map(|shown| shown.slot).collect();
+            self.shown.retain(|shown| !again.contains(&shown.slot));
+            let replaced = later.edits.iter().filter(|job| job.flags & (SEED | CELLS) != 0);
+            let changed: HashSet<u32> = later.ticks.iter().chain(replaced).map(|job| job.slot).collect();
+            self.reads.iter_mut().for_each(|read| read.too_late |= changed.contains(&read.slot));
         }
         let (edits, ticks, payload) = (self.edits.len() as u32, self.ticks.len() as u32, self.payload.len() as u32);
         self.steps.extend(later.steps.drain(..).map(|step| Step {
@@ -241,20 +201,19 @@ impl Work {
         self.edits.extend(later.edits.drain(..).map(|job| Job { payload: job.payload + payload, ..job }));
         self.ticks.append(&mut later.ticks);
         self.payload.append(&mut later.payload);
-        self.wishes.append(&mut later.wishes);
-        self.counts.append(&mut later.counts);
+        self.reads.append(&mut later.reads);
+        self.shown.append(&mut later.shown);
     }
 
-    /// The most sprites that tick at once.
+    /// The most sprites that tick in one step.
     pub(super) fn most_at_once(&self) -> u32 {
         self.steps.iter().map(|step| step.ticks.1 - step.ticks.0).max().unwrap_or_default()
     }
 
-    /// Sprites move to other slots, before all of this. What was to be done with those that are gone is not. Returns for
-    /// each tick, by the number that [`Work::tick`] gave it, its new one.
-    pub(crate) fn renumber(&mut self, moves: &Moves) -> Vec<Option<usize>> {
+    /// Sprites move to other slots before all of this. Work of sprites that are gone is dropped.
+    pub(crate) fn remap(&mut self, moves: &Moves) {
         let to: HashMap<u32, u32> = moves.iter().copied().zip(0..).collect();
-        let renumbered = |jobs: &[Job], (first, end): &mut (u32, u32), all: &mut Vec<Job>| {
+        let remapped = |jobs: &[Job], (first, end): &mut (u32, u32), all: &mut Vec<Job>| {
             let range = *first as usize..*end as usize;
             *first = all.len() as u32;
             let kept = jobs.get(range).into_iter().flatten();
@@ -262,27 +221,61 @@ impl Work {
             *end = all.len() as u32;
         };
         let (edits, ticks) = (std::mem::take(&mut self.edits), std::mem::take(&mut self.ticks));
-        let mut kept = 0..;
-        let numbers = ticks.iter().map(|job| to.get(&job.slot).and_then(|_| kept.next())).collect();
         for step in &mut self.steps {
-            renumbered(&edits, &mut step.edits, &mut self.edits);
-            renumbered(&ticks, &mut step.ticks, &mut self.ticks);
+            remapped(&edits, &mut step.edits, &mut self.edits);
+            remapped(&ticks, &mut step.ticks, &mut self.ticks);
         }
-        for wish in &mut self.wishes {
-            match to.get(&wish.slot) {
-                Some(slot) => wish.slot = *slot,
-                None => wish.late = true,
+        for read in &mut self.reads {
+            match to.get(&read.slot) {
+                Some(slot) => read.slot = *slot,
+                None => read.too_late = true,
             }
         }
-        self.counts.retain_mut(|wish| to.get(&wish.slot).map(|slot| wish.slot = *slot).is_some());
+        self.shown.retain_mut(|shown| to.get(&shown.slot).map(|slot| shown.slot = *slot).is_some());
         self.moves = Some(match &self.moves {
-            // Whoever came in between was nowhere before.
+            // A sprite that came in between has no earlier slot.
             Some(earlier) => {
                 moves.iter().map(|&slot| earlier.get(slot as usize).copied().unwrap_or(u32::MAX)).collect()
             }
             None => moves.clone(),
         });
-        numbers
+    }
+
+    /// Writes all jobs: the edits, then the ticks, then those that only draw. Returns the number of the last kind.
+    pub(super) fn encode(&self, jobs: &mut Vec<Job>, last_ticks: &mut Vec<Option<u32>>) -> u32 {
+        /// The index of a slot's last tick, unless its cells are replaced later.
+        fn last_tick(last_ticks: &mut Vec<Option<u32>>, slot: u32) -> &mut Option<u32> {
+            let slot = slot as usize;
+            if slot >= last_ticks.len() {
+                last_ticks.resize(slot + 1, None);
+            }
+            &mut last_ticks[slot]
+        }
+        last_ticks.clear();
+        for step in &self.steps {
+            let edits = self.edits.get(step.edits.0 as usize..step.edits.1 as usize).into_iter().flatten();
+            for job in edits.filter(|job| job.flags & (SEED | CELLS) != 0) {
+                *last_tick(last_ticks, job.slot) = None;
+            }
+            let ticks = self.ticks.get(step.ticks.0 as usize..step.ticks.1 as usize).into_iter().flatten();
+            for (index, job) in (step.ticks.0..).zip(ticks) {
+                *last_tick(last_ticks, job.slot) = Some(index);
+            }
+        }
+        jobs.extend_from_slice(&self.edits);
+        let first_tick = jobs.len();
+        jobs.extend_from_slice(&self.ticks);
+        let first_draw = jobs.len();
+        for Shown { slot, display, .. } in &self.shown {
+            match last_tick(last_ticks, *slot) {
+                Some(index) => jobs[first_tick + *index as usize].flags |= display.flags(),
+                None => {
+                    let rotation = display.rotation.into();
+                    jobs.push(Job { slot: *slot, rotation, flags: display.flags(), ..Job::default() });
+                }
+            }
+        }
+        (jobs.len() - first_draw) as u32
     }
 
     pub(super) fn clear(&mut self) {
@@ -290,24 +283,34 @@ impl Work {
         self.edits.clear();
         self.ticks.clear();
         self.payload.clear();
-        self.wishes.clear();
-        self.counts.clear();
+        self.reads.clear();
+        self.shown.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::{CellMask, Shape};
+
+    const UPRIGHT: DisplayState = DisplayState { rotation: (1.0, 0.0), crisp: false, alive_mask: false };
+
+    fn encoded(work: &Work) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        work.encode(&mut jobs, &mut Vec::new());
+        jobs
+    }
 
     #[test]
     fn appended_work_keeps_its_jobs_and_payload() {
-        let mask = crate::rule::CellMask::of(&crate::rule::Shape::circle(2.0, 2.0, 1.5), 8, 8);
+        let mask = CellMask::of(&Shape::circle(2.0, 2.0, 1.5), 8, 8);
         let frame = || {
             let mut work = Work::default();
-            work.seed(3, Look::UPRIGHT);
+            work.seed(3);
             work.next_step();
-            work.change(3, &Changes { wound: Some(mask.clone()), ..Changes::default() });
-            work.tick(3, 7, Look::UPRIGHT);
+            work.edit(3, &CellEdits { wound: Some(mask.clone()), ..CellEdits::default() });
+            work.tick(3, 7, UPRIGHT.rotation);
+            work.show(3, UPRIGHT, None);
             work
         };
         let mut work = frame();
@@ -317,5 +320,27 @@ mod tests {
         assert_eq!(work.steps[3].ticks, (1, 2));
         assert_eq!(work.edits[3].payload as usize, mask.words().len());
         assert_eq!(work.payload[mask.words().len()..], *mask.words());
+        // Four edits and two ticks; only the last tick draws.
+        let flags: Vec<u32> = encoded(&work).iter().map(|job| job.flags & DRAW).collect();
+        assert_eq!(flags, [0, 0, 0, 0, 0, DRAW]);
+    }
+
+    /// A sprite is drawn by one job: its last tick, or one of its own after new cells or without a tick.
+    #[test]
+    fn a_sprite_is_drawn_once() {
+        let mut work = Work::default();
+        work.tick(0, 1, UPRIGHT.rotation);
+        work.tick(1, 1, UPRIGHT.rotation);
+        work.next_step();
+        work.tick(0, 2, UPRIGHT.rotation);
+        work.next_step();
+        work.seed(1);
+        (0..3).for_each(|slot| work.show(slot, UPRIGHT, None));
+        let drawn: Vec<(u32, u32)> =
+            encoded(&work).iter().filter(|job| job.flags & DRAW != 0).map(|job| (job.slot, job.key)).collect();
+        assert_eq!(drawn, [(0, 2), (1, 0), (2, 0)]);
+        work.remap(&[0, 2].into());
+        let drawn: Vec<u32> = encoded(&work).iter().filter(|job| job.flags & DRAW != 0).map(|job| job.slot).collect();
+        assert_eq!(drawn, [0, 1]);
     }
 }

@@ -194,26 +194,20 @@ impl CellMask {
     }
 }
 
-/// Changes to the cells of a sprite before a tick, applied in this order.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Changes {
-    /// All dead ground from this tick on: cells that stay zero and never fire.
-    pub(crate) dead_ground: Option<CellMask>,
+/// Edits of the cells of a sprite before a tick, applied in this order.
+#[derive(Debug, Default)]
+pub(crate) struct CellEdits<'a> {
+    /// All dead ground from this tick on, if it has changed: cells that stay zeros and never fire.
+    pub(crate) dead_ground: Option<&'a CellMask>,
     /// Cells that become seeds if they are empty.
     pub(crate) seeds: Option<CellMask>,
     /// Cells that become zeros.
     pub(crate) wound: Option<CellMask>,
 }
 
-impl Changes {
-    /// The maximum number of masks.
+impl CellEdits<'_> {
+    /// The most masks of an edit.
     pub(crate) const MASKS: u64 = 3;
-
-    /// Whether all masks were made for a grid of this size.
-    pub(crate) fn fit(&self, width: usize, height: usize) -> bool {
-        let masks = [&self.dead_ground, &self.seeds, &self.wound];
-        masks.into_iter().flatten().all(|mask| mask.fits(width, height))
-    }
 }
 
 #[cfg(test)]

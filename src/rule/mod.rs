@@ -6,7 +6,6 @@
 
 #[cfg(feature = "cli")]
 mod article;
-mod census;
 mod error;
 mod file;
 mod mask;
@@ -18,21 +17,23 @@ mod reading;
 mod shape;
 mod spec;
 mod state;
+mod statistics;
 mod target;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
-pub(crate) use census::{Census, Count, Reference};
 pub(crate) use error::shorten;
 pub use error::{ModelError, ModelErrorKind, printable};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
-pub(crate) use mask::Changes;
+pub(crate) use mask::CellEdits;
 pub use mask::{CellMap, CellMask};
 #[cfg(feature = "train")]
 pub(crate) use model::{FNV_START, fnv1a};
 pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};
+#[cfg(test)]
+pub(crate) use picture::CRISP_BLEND;
 pub use picture::{Rgba, picture};
 pub(crate) use picture::{crisp_pixel, pixel};
 #[cfg(feature = "record")]
@@ -41,5 +42,6 @@ pub use shape::{Shape, Stencil};
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};
 pub use state::State;
+pub(crate) use statistics::{CellStats, Reference};
 pub use target::Target;
 pub(crate) use target::mean_squared_error;

@@ -1,5 +1,7 @@
 //! Converts cells to pixels.
 
+use std::ops::Range;
+
 use super::{Output, State};
 
 /// A straight-alpha sRGB pixel.
@@ -25,10 +27,10 @@ pub(crate) fn pixel(output: Output, cell: &[f32]) -> Rgba {
 /// Thresholds for [`crisp_pixel`], compared with the largest difference between a cell and the
 /// grown sprite in any premultiplied channel. Up to the first, the cell shows the grown sprite's
 /// pixel. From the second on, it shows its own. In between, it blends them.
-const LIKENESS: (f32, f32) = (0.15, 0.35);
+pub(crate) const CRISP_BLEND: Range<f32> = 0.15..0.35;
 
 /// Like [`pixel`], but blends towards the grown sprite's pixel (straight alpha, 0 to 1) the more
-/// the cell resembles it; see [`LIKENESS`].
+/// the cell resembles it; see [`CRISP_BLEND`].
 pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
     // An empty cell stays transparent, even where the grown sprite's pixel is faint.
     let &[r, g, b, a, ..] = cell else { return [0; 4] };
@@ -39,7 +41,7 @@ pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
     let wanted = [grown_r * grown_a, grown_g * grown_a, grown_b * grown_a, grown_a];
     let own = [r, g, b, a];
     let distance = own.iter().zip(wanted).map(|(own, wanted)| (own - wanted).abs()).fold(0.0, f32::max);
-    let share = ((distance - LIKENESS.0) / (LIKENESS.1 - LIKENESS.0)).clamp(0.0, 1.0);
+    let share = ((distance - CRISP_BLEND.start) / (CRISP_BLEND.end - CRISP_BLEND.start)).clamp(0.0, 1.0);
     if share == 0.0 {
         return grown.map(|value| (value * 255.0 + 0.5) as u8);
     }

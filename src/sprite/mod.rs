@@ -1,51 +1,34 @@
-//! What a game sees: the components, events and resources, and the plugin that wires the engines.
+//! What a game sees: components, events, resources, and the plugin.
+//!
+//! Each room depends only on those before it: `components`, `save`, `events`, `simulation`, `backend`, `populations`,
+//! `spatial`, `systems` and `display`, and at last `render_bridge` and `plugin`.
 
-mod asset;
-mod atlas;
 mod backend;
-mod canvas;
-mod cells;
-mod clock;
-mod cpu_cells;
-mod damage;
-mod filter;
-mod gpu_feed;
-mod occupant;
-#[cfg(feature = "avian2d")]
-mod physics;
-#[cfg(feature = "picking")]
-mod picking;
+mod components;
+mod display;
+mod events;
 mod plugin;
-mod population;
 mod populations;
-mod references;
-mod render;
-mod rollback;
-mod roster;
-mod sleep;
-mod snapshot;
-mod stand;
-mod texture;
-mod tissue;
-mod upload;
-mod vitals;
-mod wound;
+mod render_bridge;
+mod save;
+mod sets;
+mod simulation;
+mod spatial;
+mod systems;
 
 pub use crate::gpu::NcaPrecision;
-pub use asset::{NcaModel, NcaModelLoader};
-pub use backend::NcaBackend;
-pub use cells::{NcaCells, NcaReadCells, NcaWriteCells};
-pub use clock::{NcaClock, NcaPace};
-pub use damage::{NcaBlast, NcaDamage, NcaHeal};
-pub use filter::NcaFilter;
+pub use components::{
+    NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSleeping,
+    NcaTexture, NcaTissue, NcaVitals,
+};
+pub use events::{
+    NcaBlast, NcaCells, NcaDamage, NcaDied, NcaFilter, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,
+    NcaRestoreRefused, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
+};
+pub use plugin::NcaPlugin;
+pub use save::{NcaSnapshot, NcaSnapshotError};
+pub use sets::NcaSystems;
 #[cfg(feature = "avian2d")]
-pub use physics::{NcaCollider, NcaImpact};
-pub use plugin::{NcaPlugin, NcaSystems};
-pub use rollback::{NcaRollback, NcaRollbackError};
-pub use sleep::NcaSleeping;
-pub use snapshot::{NcaRestore, NcaRestoreRefused, NcaSave, NcaSaved, NcaSnapshot, NcaSnapshotError};
-pub use stand::NcaSpace;
-pub use texture::NcaTexture;
-pub use tissue::{NcaHit, NcaProbe, NcaTissue};
-pub use vitals::{NcaCondition, NcaDied, NcaKillBelow, NcaRegrown, NcaVitals, NcaWounded};
-pub use wound::{NcaArmor, NcaWound};
+pub use spatial::{NcaCollider, NcaImpact};
+pub use spatial::{NcaHit, NcaProbe};
+pub use systems::{NcaRollback, NcaRollbackError};

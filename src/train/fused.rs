@@ -24,7 +24,10 @@ use burn::{
 };
 use rayon::prelude::*;
 
-use super::{Network, Plan, rollout::samples};
+use super::{
+    Network,
+    plan::{Plan, samples},
+};
 use crate::{
     cpu::{Engine, Gradients, Isa, Scratch, Tape, Tick},
     rule::{State, Weights},

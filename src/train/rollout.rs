@@ -1,24 +1,8 @@
 //! Many ticks of a batch of sprites as one differentiable operation.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use super::{Network, fused, network::values, stock};
-use crate::{
-    cpu::Tick,
-    rule::{Rule, State},
-};
-
-/// The inputs of a rollout besides the weights and the cells.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The rule.
-    pub rule: Rule,
-    /// The first tick of each sample of the batch. Tick numbers count up from it.
-    pub starts: Vec<Tick>,
-    /// The number of ticks of each sample.
-    pub ticks: Vec<u32>,
-}
-
+use super::{Network, fused, plan::Plan, stock};
 /// The implementation of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -56,27 +40,4 @@ pub fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan, method: Method)
         Method::Fused => fused::rollout(network, cells, plan),
         Method::Stock => stock::rollout(network, cells, plan),
     }
-}
-
-/// Stacks states of the same size into a batch `[batch, height, width, channels]`.
-pub(super) fn batch(states: &[State], device: &Device) -> Tensor<4> {
-    let shape = states.first().map_or([0; 4], |s| [states.len(), s.height(), s.width(), s.channels()]);
-    let values: Vec<&[f32]> = states.iter().map(State::values).collect();
-    Tensor::from_data(TensorData::new(values.concat(), shape), device)
-}
-
-/// Splits a batch into its samples.
-pub(super) fn states(batch: Tensor<4>) -> Vec<State> {
-    let dims = batch.dims();
-    samples(&values(batch), dims)
-}
-
-/// Splits the values of a batch `[batch, height, width, channels]` into its samples.
-pub(super) fn samples(values: &[f32], [_, height, width, channels]: [usize; 4]) -> Vec<State> {
-    let sample = |values: &[f32]| {
-        let mut state = State::zeros(width, height, channels);
-        state.values_mut().copy_from_slice(values);
-        state
-    };
-    values.chunks_exact((width * height * channels).max(1)).map(sample).collect()
 }

@@ -18,8 +18,9 @@ use burn::{
 use super::{
     Budget, Method, Mode, Network, Plan, TrainConfig, TrainError,
     checkpoint::Checkpoint,
+    plan::{batch, states},
     pool::{Sample, wound},
-    rollout::{batch, rollout, states},
+    rollout::rollout,
 };
 use crate::{
     cpu::Tick,

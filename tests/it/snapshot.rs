@@ -5,7 +5,7 @@ use bevy_nca::{headless, prelude::*, rule::Model};
 
 use crate::{
     plugin::{add_model, app_with, cells, paused_app, still_model},
-    support::{Golden, on_each_backend},
+    support::{Golden, golden_folder, on_each_backend},
 };
 
 #[derive(Resource, Default)]
@@ -76,6 +76,58 @@ fn a_saved_sprite_goes_on_as_if_nothing_had_happened() {
     });
 }
 
+/// The file was written by version 0.1.0, in the middle of a run, with a scar and a pending wound.
+#[test]
+fn an_old_snapshot_is_restored() {
+    let golden = Golden::read("rotated");
+    let text = std::fs::read_to_string(golden_folder().join("rotated.snapshot.json")).unwrap();
+    let old: NcaSnapshot = serde_json::from_str(&text).unwrap();
+    assert_eq!(old.tick(), 15);
+    let (mut app, entity) = app_with(NcaBackend::Cpu, &golden.model, |texture| texture.with_seed(77));
+    app.world_mut().trigger(NcaRestore { entity, snapshot: old.clone() });
+    // The engine has not seen the scars of the restored sprite yet.
+    let form = |snapshot: &NcaSnapshot| {
+        let mut form = serde_json::to_value(snapshot).unwrap();
+        form["head"]["life"]["changes"]["dead_ground"].take();
+        form
+    };
+    assert!(form(&save(&mut app, entity)) == form(&old), "the saved form has changed");
+
+    // The same run, from the start.
+    let texture = |texture: NcaTexture| texture.with_seed(golden.seed).with_angle(golden.angle);
+    let (mut other, twin) = app_with(NcaBackend::Cpu, &golden.model, texture);
+    other.world_mut().trigger(NcaWriteCells { entity: twin, tick: 5, state: golden.start.clone() });
+    headless::step(&mut other, 7);
+    let scar = NcaWound::circle(Vec2::new(9.0, 9.0), 1.5).with_scars();
+    other.world_mut().trigger(NcaDamage::new(twin, scar).in_cells());
+    headless::step(&mut other, 3);
+    wound(&mut other, twin, 0.5);
+    for (app, entity) in [(&mut app, entity), (&mut other, twin)] {
+        headless::step(app, 6);
+        app.world_mut().trigger(NcaHeal::circle(entity, Vec2::new(9.0, 9.0), 2.0).in_cells());
+        headless::step(app, 4);
+    }
+    assert_eq!(cells(&mut app, entity), cells(&mut other, twin));
+}
+
+/// A model that was trained again takes the snapshots of its earlier version.
+#[test]
+fn a_snapshot_survives_new_weights() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &still_model(9, 7), |texture| texture);
+        app.init_resource::<Refused>()
+            .add_observer(|refused: On<NcaRestoreRefused>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
+        headless::step(&mut app, 2);
+        let snapshot = save(&mut app, entity);
+        let retrained = still_model(9, 7).with_rule(|rule| rule.step_size = 0.5).unwrap();
+        let handle = add_model(&mut app, &retrained);
+        let heir = app.world_mut().spawn(NcaTexture::new(handle)).id();
+        app.world_mut().trigger(NcaRestore { entity: heir, snapshot: snapshot.clone() });
+        assert_eq!(cells(&mut app, heir), (2, snapshot.state().clone()), "{backend:?}");
+        assert!(app.world().resource::<Refused>().0.is_empty());
+    });
+}
+
 #[test]
 fn a_snapshot_of_something_else_is_refused() {
     let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 7), |texture| texture);
@@ -85,7 +137,7 @@ fn a_snapshot_of_something_else_is_refused() {
     let snapshot = save(&mut app, entity);
     let before = cells(&mut app, entity);
 
-    let other = still_model(9, 7).with_rule(|rule| rule.step_size = 0.5).unwrap();
+    let other = still_model(9, 7).with_rule(|rule| (rule.name, rule.step_size) = ("another".to_owned(), 0.5)).unwrap();
     let handle = add_model(&mut app, &other);
     let stranger = app.world_mut().spawn(NcaTexture::new(handle)).id();
     let handle = add_model(&mut app, &still_model(9, 7));
@@ -103,7 +155,7 @@ fn a_snapshot_of_something_else_is_refused() {
     assert_eq!(
         errors,
         [
-            "found a snapshot of another model, ``; wanted one of ``",
+            "found a snapshot of another model, ``; wanted one of `another`",
             "found a snapshot of 9x7 cells of 8 channels; wanted 10x7 of 8",
             "found a snapshot whose wounds or numbers do not fit its cells; is it damaged?",
         ]

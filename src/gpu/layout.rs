@@ -1,0 +1,210 @@
+//! What Rust and WGSL must agree on. Tests compare it with the shaders.
+
+use bevy::{math::UVec2, render::render_resource::ShaderType};
+
+use crate::rule::{FireRate, Rule};
+
+/// A bit of `Job::flags`: the sprite starts from its seed.
+pub(super) const SEED: u32 = 1;
+/// Some cells become zeros.
+pub(super) const WOUND: u32 = 2;
+/// The sprite is drawn and counted: this is its last job of the frame.
+pub(super) const DRAW: u32 = 4;
+/// The cells are replaced.
+pub(super) const CELLS: u32 = 8;
+/// The dead ground is replaced.
+pub(super) const DEAD_GROUND: u32 = 16;
+/// Some empty cells become seeds.
+pub(super) const SOW: u32 = 32;
+/// Cells that match the grown sprite are drawn as its pixels.
+pub(super) const CRISP: u32 = 64;
+/// The living cells are written to the statistics.
+pub(super) const ALIVE_MASK: u32 = 128;
+
+/// Pixels around each slot of an atlas that repeat its edge.
+pub(crate) const GUTTER: u32 = 1;
+
+/// Cells on a side of the tile of a workgroup of `think`.
+pub(super) const THINK_TILE: u32 = 16;
+/// Invocations of such a workgroup.
+#[cfg(test)]
+pub(super) const THINK_THREADS: u32 = 64;
+/// Cells on a side of the tile of a workgroup of `edit` and `live`.
+pub(super) const TILE: u32 = 8;
+
+/// Bytes of a cell in `cell_flags`.
+pub(super) const CELL_FLAG_BYTES: u64 = 4;
+/// Bytes of a cell in `alive_before_after`.
+pub(super) const ALIVE_BYTES: u64 = 8;
+
+/// The parameters of a dispatch, the same for all sprites; `Params` in `grid.wgsl`.
+#[derive(Clone, Copy, Debug, Default, ShaderType)]
+#[repr(C)]
+pub(super) struct Params {
+    pub(super) size: UVec2,
+    pub(super) first_job: u32,
+    pub(super) fire_threshold: u32,
+    pub(super) step_size: f32,
+    pub(super) alive_threshold: f32,
+    pub(super) atlas_columns: u32,
+    pub(super) capacity: u32,
+}
+
+impl Params {
+    pub(super) fn new(rule: &Rule, [width, height]: [u32; 2], atlas_columns: u32, capacity: u32) -> Self {
+        Self {
+            size: UVec2::new(width, height),
+            fire_threshold: match rule.firing() {
+                FireRate::Always => 0,
+                FireRate::Below(threshold) => threshold,
+            },
+            step_size: rule.step_size,
+            alive_threshold: rule.alive.map_or(0.0, |alive| alive.threshold),
+            atlas_columns,
+            capacity,
+            ..Self::default()
+        }
+    }
+}
+
+/// The variables of the bind group, by binding.
+#[cfg(test)]
+const BINDINGS: [&str; 10] = [
+    "params",
+    "jobs",
+    "weights",
+    "states",
+    "updates",
+    "alive_before_after",
+    "cell_flags",
+    "payload",
+    "atlas",
+    "statistics",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use bevy::render::render_resource::{BindingType, BufferBindingType, ShaderSize};
+    use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+
+    use super::*;
+    use crate::{
+        gpu::{
+            NcaPrecision,
+            bindings::layout,
+            pipelines::{PipelineKey, tests::compose},
+            statistics::StatsWords,
+            work::Job,
+        },
+        rule::{CRISP_BLEND, Rule},
+    };
+
+    /// The value of a constant in the text of the shaders.
+    fn constant(name: &str) -> Option<String> {
+        let sources = [
+            include_str!("grid.wgsl"),
+            include_str!("edit.wgsl"),
+            include_str!("think.wgsl"),
+            include_str!("live.wgsl"),
+        ];
+        let prefix = format!("const {name}: ");
+        let mut found = sources.iter().flat_map(|source| source.lines()).filter_map(|line| line.strip_prefix(&prefix));
+        let value = found.next()?.split_once(" = ")?.1.trim_end_matches(';').trim_end_matches('u').to_owned();
+        assert!(found.next().is_none(), "{name} is defined once");
+        Some(value)
+    }
+
+    #[test]
+    fn constants_are_those_of_the_shaders() {
+        let word = |bytes: usize| bytes as u32 / 4;
+        for (name, value) in [
+            ("SEED", SEED),
+            ("WOUND", WOUND),
+            ("DRAW", DRAW),
+            ("CELLS", CELLS),
+            ("DEAD_GROUND", DEAD_GROUND),
+            ("SOW", SOW),
+            ("CRISP", CRISP),
+            ("ALIVE_MASK", ALIVE_MASK),
+            ("GUTTER", GUTTER),
+            ("TILE", TILE),
+            ("THINK_TILE", THINK_TILE),
+            ("THINK_THREADS", THINK_THREADS),
+            ("STATS_LIVE", word(offset_of!(StatsWords, live))),
+            ("STATS_MATCHING", word(offset_of!(StatsWords, matching))),
+            ("STATS_SUM", word(offset_of!(StatsWords, sum))),
+            ("STATS_FROM_FAR_EDGE", word(offset_of!(StatsWords, from_far_edge))),
+            ("STATS_END", word(offset_of!(StatsWords, end))),
+            ("STATS_LOST", word(offset_of!(StatsWords, lost))),
+            ("STATS_WORDS", word(size_of::<StatsWords>())),
+        ] {
+            assert_eq!(constant(name), Some(value.to_string()), "{name}");
+        }
+        assert_eq!(constant("CRISP_FROM").unwrap().parse(), Ok(CRISP_BLEND.start));
+        assert_eq!(constant("CRISP_TO").unwrap().parse(), Ok(CRISP_BLEND.end));
+    }
+
+    /// The members of a struct of a shader: names and byte offsets, and the size of the struct.
+    fn members(module: &Module, name: &str) -> (Vec<(String, u32)>, u32) {
+        let found = module.types.iter().find(|(_, ty)| ty.name.as_ref().is_some_and(|found| found.starts_with(name)));
+        let Some((_, naga::Type { inner: TypeInner::Struct { members, span }, .. })) = found else {
+            panic!("no struct {name}");
+        };
+        (members.iter().map(|member| (member.name.clone().unwrap_or_default(), member.offset)).collect(), *span)
+    }
+
+    #[test]
+    fn structs_are_those_of_the_shaders() {
+        let module = compose("live.wgsl", &PipelineKey::new(&Rule::default(), NcaPrecision::Full));
+        macro_rules! offsets {
+            ($type:ty: $($field:ident),*) => {
+                vec![$((stringify!($field).to_owned(), offset_of!($type, $field) as u32)),*]
+            };
+        }
+        let job = offsets!(Job: slot, key, rotation, flags, payload, pad);
+        assert_eq!(members(&module, "Job"), (job, size_of::<Job>() as u32));
+        let params = offsets!(
+            Params: size, first_job, fire_threshold, step_size, alive_threshold, atlas_columns, capacity
+        );
+        assert_eq!(members(&module, "Params"), (params, u64::from(Params::SHADER_SIZE) as u32));
+    }
+
+    #[test]
+    fn bindings_are_those_of_the_shaders() {
+        let entries = layout().entries;
+        assert_eq!(entries.len(), BINDINGS.len());
+        for file in ["edit.wgsl", "think.wgsl", "live.wgsl"] {
+            let module = compose(file, &PipelineKey::new(&Rule::default(), NcaPrecision::Full));
+            for (_, variable) in module.global_variables.iter() {
+                let Some(binding) = &variable.binding else { continue };
+                let index = binding.binding as usize;
+                let name = variable.name.as_deref().unwrap_or_default();
+                assert!(name.starts_with(BINDINGS[index]), "{file}: binding {index} is {name}");
+                let matches = match entries[index].ty {
+                    BindingType::Buffer { ty: BufferBindingType::Uniform, .. } => {
+                        variable.space == AddressSpace::Uniform
+                    }
+                    BindingType::Buffer { ty: BufferBindingType::Storage { read_only }, .. } => {
+                        let access = StorageAccess::LOAD;
+                        let access = if read_only { access } else { access | StorageAccess::STORE };
+                        variable.space == AddressSpace::Storage { access }
+                    }
+                    _ => variable.space == AddressSpace::Handle,
+                };
+                assert!(matches, "{file}: {name} is {:?}, in Rust {:?}", variable.space, entries[index].ty);
+            }
+        }
+    }
+
+    #[test]
+    fn workgroups_have_the_size_of_their_tiles() {
+        let key = PipelineKey::new(&Rule::default(), NcaPrecision::Full);
+        for (file, size) in
+            [("edit.wgsl", [TILE, TILE, 1]), ("think.wgsl", [THINK_THREADS, 1, 1]), ("live.wgsl", [TILE, TILE, 1])]
+        {
+            assert_eq!(compose(file, &key).entry_points[0].workgroup_size, size, "{file}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Counts living cells and compares them with those of a grown sprite.
+
+use super::{CellMask, Model, Output, Rule, State};
+
+impl Rule {
+    /// Whether a cell is alive: its alive channel is above the threshold. Without a life mask, a
+    /// cell is alive if any of its channels is nonzero.
+    pub fn lives(&self, cell: &[f32]) -> bool {
+        match self.alive {
+            Some(alive) => cell.get(alive.channel).is_some_and(|value| *value > alive.threshold),
+            None => cell.iter().any(|value| *value != 0.0),
+        }
+    }
+}
+
+/// The appearance of a grown sprite on a grid: the cells that should live, and their pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reference {
+    width: usize,
+    /// Row-major straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, where every cell
+    /// should live.
+    pixels: Vec<[f32; 4]>,
+    /// A cell should live where the alpha of its pixel is above this.
+    threshold: f32,
+    /// Whether the pixels are those of the model's target.
+    authored: bool,
+    /// False for a placeholder, until a sprite has been grown. Sprites are not judged by a placeholder.
+    known: bool,
+    cells: u32,
+}
+
+impl Reference {
+    /// Uses the model's target. Without a target, a rule with a life mask uses the cells of the
+    /// grown sprite that `grow` returns.
+    pub(crate) fn new(model: &Model, [width, height]: [usize; 2], grow: impl FnOnce() -> State) -> Self {
+        let rule = model.rule();
+        let pixels: Vec<[f32; 4]> = match (rule.alive, model.target()) {
+            (None, _) => Vec::new(),
+            (Some(_), Some(target)) => {
+                let straight = |[r, g, b, a]: [f32; 4]| if a > 0.0 { [r / a, g / a, b / a, a] } else { [0.0; 4] };
+                let pixels = target.premultiplied(width, height);
+                pixels.as_chunks::<4>().0.iter().map(|pixel| straight(*pixel)).collect()
+            }
+            (Some(alive), None) => {
+                let state = grow();
+                let cells = state.values().chunks_exact(rule.channels);
+                let pixel = |lives| [0.0, 0.0, 0.0, if lives { alive.threshold + 1.0 } else { 0.0 }];
+                cells.map(|cell| pixel(rule.lives(cell))).collect()
+            }
+        };
+        let threshold = rule.alive.map_or(0.0, |alive| alive.threshold);
+        let cells = match pixels.is_empty() {
+            true => width * height,
+            false => pixels.iter().filter(|pixel| pixel[3] > threshold).count(),
+        };
+        let authored = rule.output == Output::PremultipliedAlpha && rule.alive.is_some() && model.target().is_some();
+        Self { width, pixels, threshold, authored, known: true, cells: cells as u32 }
+    }
+
+    /// Whether [`Reference::new`] calls `grow` for this model.
+    pub(crate) fn must_grow(model: &Model) -> bool {
+        model.rule().alive.is_some() && model.target().is_none()
+    }
+
+    /// A placeholder until a sprite has been grown: every cell should live.
+    pub(crate) fn unknown(model: &Model, [width, height]: [usize; 2]) -> Self {
+        let threshold = model.rule().alive.map_or(0.0, |alive| alive.threshold);
+        let pixels = vec![[0.0, 0.0, 0.0, threshold + 1.0]; width * height];
+        Self { width, cells: pixels.len() as u32, pixels, threshold, authored: false, known: false }
+    }
+
+    /// False for a placeholder; see [`Reference::unknown`].
+    pub(crate) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// `[height, width, 4]`; empty if every cell should live.
+    pub(crate) fn pixels(&self) -> &[[f32; 4]] {
+        &self.pixels
+    }
+
+    /// Whether the pixels may be shown, because they come from the model's target.
+    pub(crate) fn is_authored(&self) -> bool {
+        self.authored
+    }
+
+    /// The number of cells of a grown sprite.
+    pub(crate) fn cells(&self) -> u32 {
+        self.cells
+    }
+
+    /// The number of cells in `cells` that a grown sprite has. `rotation` is the cosine and sine of
+    /// the sprite's angle.
+    pub(crate) fn count(&self, cells: &CellMask, rotation: (f32, f32)) -> u32 {
+        let width = self.width.max(1);
+        cells.iter().filter(|cell| self.has_cell(cell % width, cell / width, rotation)).count() as u32
+    }
+
+    /// Whether a grown sprite has a cell at `(x, y)`. `rotation` is the cosine and sine of the sprite's angle.
+    fn has_cell(&self, x: usize, y: usize, rotation: (f32, f32)) -> bool {
+        self.pixels.is_empty() || self.pixel(x, y, rotation)[3] > self.threshold
+    }
+
+    /// The pixel of a grown sprite at `(x, y)`, when the sprite is rotated about the centre cell.
+    /// The angle is given by its cosine and sine. Uses the nearest pixel; transparent outside the
+    /// grid.
+    pub(crate) fn pixel(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> [f32; 4] {
+        let height = self.pixels.len() / self.width.max(1);
+        let (middle_x, middle_y) = ((self.width / 2) as f32, (height / 2) as f32);
+        let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
+        let x = (dx * cos - dy * sin + middle_x + 0.5).floor();
+        let y = (dx * sin + dy * cos + middle_y + 0.5).floor();
+        let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < height as f32;
+        if inside { self.pixels[y as usize * self.width + x as usize] } else { [0.0; 4] }
+    }
+}
+
+/// Statistics of a sprite's living cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CellStats {
+    /// The number of living cells.
+    pub(crate) live: u32,
+    /// The number of living cells that a grown sprite has too.
+    pub(crate) matching: u32,
+    /// The number of living cells killed by wounds since the last count.
+    pub(crate) lost: u32,
+    /// The bounding box of the living cells: the first column and row (`min`), and one past the last (`max`).
+    pub(crate) min: [u32; 2],
+    pub(crate) max: [u32; 2],
+    /// The sums of the columns and rows of the living cells.
+    pub(crate) sum: [u32; 2],
+}
+
+impl CellStats {
+    /// Measures the cells of a state, and returns the living ones if `with_mask`. `is_empty` marks cells that are known
+    /// to be dead without reading their values.
+    pub(crate) fn measure(
+        rule: &Rule,
+        state: &State,
+        is_empty: impl Fn(usize) -> bool,
+        reference: &Reference,
+        rotation: (f32, f32),
+        with_mask: bool,
+    ) -> (Self, Option<CellMask>) {
+        let channels = state.channels();
+        let lives = |&cell: &usize| !is_empty(cell) && rule.lives(&state.values()[cell * channels..][..channels]);
+        let cells = (0..state.width() * state.height()).filter(lives);
+        let stats = Self::of(cells, state.width(), reference, rotation);
+        (stats, with_mask.then(|| CellMask::from_fn(state.width(), state.height(), lives)))
+    }
+
+    /// Statistics of living cells, given by their indices.
+    pub(crate) fn of(
+        cells: impl Iterator<Item = usize>,
+        width: usize,
+        reference: &Reference,
+        rotation: (f32, f32),
+    ) -> Self {
+        let mut stats = Self::default();
+        for cell in cells {
+            let (x, y) = (cell % width, cell / width);
+            stats.matching += u32::from(reference.has_cell(x, y, rotation));
+            let [x, y] = [x as u32, y as u32];
+            stats.min = if stats.live == 0 { [x, y] } else { [stats.min[0].min(x), stats.min[1]] };
+            stats.max = [stats.max[0].max(x + 1), y + 1];
+            stats.sum = [stats.sum[0] + x, stats.sum[1] + y];
+            stats.live += 1;
+        }
+        stats
+    }
+
+    /// The share of `cells` cells of a grown sprite that is alive, 0 to 1; 0 while their number is unknown.
+    pub(crate) fn integrity(&self, cells: Option<u32>) -> f32 {
+        match cells {
+            None => 0.0,
+            Some(0) => 1.0,
+            Some(cells) => self.matching as f32 / cells as f32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{Target, Weights, rotation};
+
+    fn model(target: Option<Target>) -> Model {
+        let rule = Rule { grid: [9, 7], channels: 8, hidden: 16, ..Rule::default() };
+        let weights = Weights {
+            hidden_weight: vec![0.0; rule.features() * rule.hidden],
+            hidden_bias: vec![0.0; rule.hidden],
+            output_weight: vec![0.0; rule.hidden * rule.channels],
+            output_bias: vec![0.0; rule.channels],
+        };
+        Model::new(rule, weights, target).unwrap()
+    }
+
+    /// A 9x7 grid in which only the given cells live.
+    fn state(live: &[(usize, usize)]) -> State {
+        let mut state = State::zeros(9, 7, 8);
+        live.iter().for_each(|&(x, y)| state.cell_mut(x, y).unwrap().fill(1.0));
+        state
+    }
+
+    fn stats(model: &Model, state: &State, reference: &Reference, rotation: (f32, f32)) -> CellStats {
+        CellStats::measure(model.rule(), state, |_| false, reference, rotation, false).0
+    }
+
+    #[test]
+    fn cells_are_counted_where_they_are() {
+        // Three pixels in a row. The last one is too faint for a living cell.
+        let rgba = [[255, 0, 0, 255], [0, 255, 0, 128], [0, 0, 255, 20]].concat();
+        let model = model(Some(Target { width: 3, height: 1, rgba }));
+        let reference = Reference::new(&model, [9, 7], || unreachable!());
+        assert_eq!(reference.cells(), 2);
+        assert_eq!(reference.pixels()[3 * 9 + 4], [0.0, 1.0, 0.0, 128.0 / 255.0]);
+        let cells = state(&[(7, 1), (4, 3), (2, 5)]);
+        let upright = stats(&model, &cells, &reference, (1.0, 0.0));
+        let expected = CellStats { live: 3, matching: 1, lost: 0, min: [2, 1], max: [8, 6], sum: [13, 9] };
+        assert_eq!(upright, expected);
+        // A quarter rotation moves the pixel left of the centre to above or below it.
+        let quarter = rotation(std::f32::consts::FRAC_PI_2);
+        let turned = [(4, 2), (4, 4)].map(|cell| stats(&model, &state(&[(4, 3), cell]), &reference, quarter).matching);
+        assert_eq!(turned.iter().sum::<u32>(), 3);
+    }
+
+    #[test]
+    fn without_a_target_the_grown_sprite_is_the_measure() {
+        let model = model(None);
+        let reference = Reference::new(&model, [9, 7], || state(&[(1, 1), (2, 2)]));
+        assert_eq!(reference.cells(), 2);
+        assert_eq!(stats(&model, &state(&[(2, 2), (3, 3)]), &reference, (1.0, 0.0)).matching, 1);
+        let rule = Rule { alive: None, output: Output::OpaqueCentered, ..model.rule().clone() };
+        let texture = Model::new(rule, model.weights().clone(), None).unwrap();
+        let reference = Reference::new(&texture, [9, 7], || unreachable!());
+        let stats = stats(&texture, &state(&[(0, 0), (8, 6)]), &reference, (1.0, 0.0));
+        assert_eq!((reference.cells(), stats.matching, stats.live), (63, 2, 2));
+    }
+}

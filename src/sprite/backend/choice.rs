@@ -1,0 +1,55 @@
+//! Which backend new populations use, and what it can hold.
+
+use super::{Backend, cpu::CpuBackend, gpu::GpuBackend};
+use crate::{
+    gpu::{Limits, NcaPrecision},
+    rule::{Model, Rule},
+    sprite::simulation::most_slots,
+};
+
+/// The backend of new populations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BackendChoice {
+    Gpu {
+        limits: Limits,
+        precision: NcaPrecision,
+    },
+    Cpu {
+        /// The most pixels on a side of an image.
+        texture_side: u32,
+        /// There is a renderer to show it.
+        is_rendered: bool,
+    },
+}
+
+impl BackendChoice {
+    pub(crate) fn texture_side(self) -> u32 {
+        match self {
+            Self::Gpu { limits, .. } => limits.texture_side,
+            Self::Cpu { texture_side, .. } => texture_side,
+        }
+    }
+
+    /// Whether compute shaders write the atlas.
+    pub(crate) fn writes_on_gpu(self) -> bool {
+        matches!(self, Self::Gpu { .. })
+    }
+
+    /// The most instances of a population.
+    pub(crate) fn most_instances(self, rule: &Rule, grid: [u32; 2], has_atlas: bool) -> u32 {
+        let by_cells = match self {
+            Self::Gpu { limits, precision } => limits.most_sprites(rule, grid, precision),
+            Self::Cpu { .. } => u32::MAX,
+        };
+        let by_atlas = if has_atlas { most_slots(grid, self.texture_side()) } else { u32::MAX };
+        by_cells.min(by_atlas)
+    }
+
+    /// A backend for a population.
+    pub(crate) fn create(self, model: &Model, grid: [u32; 2]) -> Box<dyn Backend> {
+        match self {
+            Self::Cpu { is_rendered, .. } => Box::new(CpuBackend::new(model, grid, is_rendered)),
+            Self::Gpu { limits, precision } => Box::new(GpuBackend::new(limits, precision, grid)),
+        }
+    }
+}

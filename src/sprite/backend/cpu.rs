@@ -1,0 +1,346 @@
+//! The CPU backend: ticks instances in parallel, and paints them into the atlas.
+//!
+//! 1. [`tick`](Backend::tick) splits the active slots into one share per task of the compute pool. A share is a run of
+//!    slots, so tasks need no locks. Cells of a seed take no memory until their first tick.
+//! 2. [`count`](Backend::count) measures the cells of each instance that has ticked or has new cells.
+//! 3. [`draw`](Backend::draw) paints each instance that has changed into the image of the atlas. Bevy uploads a changed
+//!    image as a whole; unless more than a quarter of the slots have changed, [`Patches`] uploads only those.
+
+use bevy::{asset::AssetMut, prelude::*, tasks::ComputeTaskPool};
+
+use super::{
+    Backend, Frame, Members, NewCells, Status, Unfinished,
+    paint::{Target, paint},
+    upload::Patches,
+};
+use crate::{
+    cpu::{Engine, Grid, Scratch},
+    gpu::{GUTTER, Moves},
+    rule::{CellStats, Model, Output, Rule, State, crisp_pixel, pixel},
+    sprite::simulation::{Atlas, Instance, InstanceStats, ReadRequest, instances_at, pick},
+};
+
+/// The cells of a population on the CPU.
+pub(super) struct CpuBackend {
+    engine: Engine,
+    seed: Option<Grid>,
+    slots: Vec<Slot>,
+    /// Working memory, one per task.
+    scratches: Vec<Scratch>,
+    /// What was painted for the renderer, if there is one.
+    patches: Option<Patches>,
+}
+
+#[derive(Default)]
+struct Slot {
+    cells: Cells,
+    /// The picture does not show the present cells.
+    needs_draw: bool,
+    /// Its region of the atlas is still transparent.
+    blank: bool,
+    /// The cells have changed since the last count.
+    needs_count: bool,
+    /// Living cells that wounds have killed since the last count.
+    lost: u32,
+}
+
+/// The cells of a slot.
+#[derive(Default)]
+enum Cells {
+    #[default]
+    None,
+    /// Those of the seed, until the first tick.
+    Seed,
+    Grown(Grid),
+}
+
+impl Cells {
+    fn grid<'a>(&'a self, seed: &'a Option<Grid>) -> Option<&'a Grid> {
+        match self {
+            Self::None => None,
+            Self::Seed => seed.as_ref(),
+            Self::Grown(grid) => Some(grid),
+        }
+    }
+
+    fn grid_mut(&mut self, seed: &Option<Grid>) -> Option<&mut Grid> {
+        if let (Self::Seed, Some(seed)) = (&self, seed) {
+            *self = Self::Grown(seed.clone());
+        }
+        match self {
+            Self::Grown(grid) => Some(grid),
+            Self::None | Self::Seed => None,
+        }
+    }
+}
+
+impl CpuBackend {
+    pub(super) fn new(model: &Model, [width, height]: [u32; 2], is_rendered: bool) -> Self {
+        let (engine, seed) = engine(model, [width, height]);
+        let patches = is_rendered.then(|| Patches::of(UVec2::new(width, height) + 2 * GUTTER));
+        Self { engine, seed, slots: Vec::new(), scratches: Vec::new(), patches }
+    }
+}
+
+/// The engine of a model, and the cells of its seed.
+fn engine(model: &Model, [width, height]: [u32; 2]) -> (Engine, Option<Grid>) {
+    let engine = Engine::new(model);
+    let seed = engine.grid(State::seed(model.rule(), width as usize, height as usize));
+    (engine, seed)
+}
+
+impl Backend for CpuBackend {
+    fn insert(&mut self, slot: u32, cells: NewCells, _: &Members) {
+        let slot = slot as usize;
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, Slot::default);
+        }
+        let (cells, needs_count) = match cells {
+            NewCells::Seed => (Cells::Seed, false),
+            NewCells::State(state) => (self.engine.grid(state).map_or(Cells::None, Cells::Grown), true),
+        };
+        self.slots[slot] = Slot { cells, needs_draw: true, needs_count, ..Slot::default() };
+    }
+
+    fn remove(&mut self, slot: u32) -> Unfinished {
+        if let Some(slot) = self.slots.get_mut(slot as usize) {
+            slot.cells = Cells::None;
+        }
+        Unfinished::default()
+    }
+
+    fn remap(&mut self, moves: &Moves) {
+        self.slots = pick(&mut self.slots, 0, moves).map(|(_, slot)| std::mem::take(slot)).collect();
+    }
+
+    fn replace_model(&mut self, model: &Model, grid: [u32; 2]) {
+        (self.engine, self.seed) = engine(model, grid);
+    }
+
+    fn replace_reference(&mut self, _: &Members) {
+        let is_grown = |slot: &Slot| matches!(slot.cells, Cells::Grown(_));
+        self.slots.iter_mut().for_each(|slot| slot.needs_count |= is_grown(slot));
+    }
+
+    fn tick(&mut self, members: Members, ticks: u32, sleep_after: Option<u32>) {
+        let Members { model, instances, active, .. } = members;
+        if ticks == 0 || active.is_empty() {
+            return;
+        }
+        let pool = ComputeTaskPool::try_get();
+        let tasks = pool.map_or(1, |pool| pool.thread_num()).clamp(1, active.len());
+        self.scratches.resize_with(tasks, Scratch::default);
+        let ticking = Ticking { engine: &self.engine, seed: &self.seed, rule: model.rule(), ticks, sleep_after };
+        let run = |Share { first, active, slots, instances, scratch }: Share| {
+            for ((_, slot), (_, instance)) in pick(slots, first, active).zip(pick(instances, first, active)) {
+                if let Some(instance) = instance {
+                    slot.tick(ticking, scratch, instance);
+                }
+            }
+        };
+        let shares = shares(active, &mut self.slots, instances, &mut self.scratches);
+        match pool.filter(|_| tasks > 1) {
+            None => shares.for_each(run),
+            Some(pool) => {
+                pool.scope(|scope| shares.for_each(|share| scope.spawn(async move { run(share) })));
+            }
+        }
+    }
+
+    fn count(&mut self, members: Members, counted: &mut Vec<InstanceStats>) {
+        let Members { id, model, reference, instances, active, .. } = members;
+        let Self { slots, seed, .. } = self;
+        for (index, slot) in pick(slots, 0, active).filter(|(_, slot)| slot.needs_count) {
+            slot.needs_count = false;
+            let lost = std::mem::take(&mut slot.lost);
+            let instance = instances.get(index as usize).and_then(Option::as_ref);
+            let (Some(grid), Some(instance)) = (slot.cells.grid(seed), instance) else { continue };
+            let display = instance.display();
+            let (stats, alive) = CellStats::measure(
+                model.rule(),
+                grid.state(),
+                |cell| grid.is_empty_at(cell),
+                reference,
+                display.rotation,
+                display.alive_mask,
+            );
+            counted.push(InstanceStats {
+                entity: instance.entity,
+                population: id,
+                generation: instance.generation,
+                tick: instance.state.tick,
+                is_judged: reference.is_known(),
+                stats: CellStats { lost, ..stats },
+                alive,
+            });
+        }
+    }
+
+    fn draw(&mut self, members: Members, atlas: &Atlas, images: &mut Assets<Image>) {
+        let Members { model, reference, instances, active, .. } = members;
+        let Self { slots, seed, patches, .. } = self;
+        let mut changed = 0;
+        for (slot, instance) in instances_at(instances, active) {
+            let Some(slot) = slots.get_mut(slot as usize) else { continue };
+            slot.needs_draw |= std::mem::take(&mut instance.needs_redraw);
+            changed += u32::from(slot.needs_draw);
+        }
+        if changed == 0 {
+            return;
+        }
+        if changed * 4 > atlas.slots {
+            patches.iter_mut().for_each(Patches::begin_whole);
+        }
+        let image = match patches {
+            Some(patches) if !patches.is_whole() => images.get_mut_untracked(&atlas.image),
+            _ => images.get_mut(&atlas.image).map(AssetMut::into_inner),
+        };
+        let Some(image) = image else { return };
+        let width = image.width() as usize;
+        let Some(data) = image.data.as_mut() else { return };
+        let output = model.rule().output;
+        for (index, slot) in pick(slots, 0, active).filter(|(_, slot)| slot.needs_draw) {
+            slot.needs_draw = false;
+            let instance = instances.get(index as usize).and_then(Option::as_ref);
+            let (Some(grid), Some(instance)) = (slot.cells.grid(seed), instance) else { continue };
+            let display = instance.display();
+            let color = |x: usize, y: usize, cell: &[f32]| match display.crisp {
+                true => crisp_pixel(cell, reference.pixel(x, y, display.rotation)),
+                false => pixel(output, cell),
+            };
+            // Zeros are transparent only with premultiplied alpha.
+            let is_empty_row = |y: usize| output == Output::PremultipliedAlpha && grid.is_empty_row(y);
+            let blank = std::mem::take(&mut slot.blank);
+            let corner = atlas.corner(index);
+            paint(grid.state(), is_empty_row, color, Target { corner, data, width, blank });
+            if let Some(patches) = patches {
+                patches.add(corner - GUTTER, data, atlas.size);
+            }
+        }
+    }
+
+    fn replace_atlas(&mut self) -> bool {
+        self.slots.iter_mut().for_each(|slot| slot.blank = true);
+        self.patches.iter_mut().for_each(Patches::begin_whole);
+        true
+    }
+
+    fn state(&self, slot: u32) -> Option<&State> {
+        self.slots.get(slot as usize)?.cells.grid(&self.seed).map(Grid::state)
+    }
+
+    fn request_read(&mut self, _: u32, _: ReadRequest) {
+        // Without cells there is nothing to read.
+    }
+
+    fn status(&self) -> Status {
+        Status::Ready
+    }
+
+    fn is_busy(&self, _: u32) -> bool {
+        false
+    }
+
+    fn send(&mut self, _: Members, _: u32, atlas: Option<&Atlas>, frame: &mut Frame) -> bool {
+        if let (Some(patches), Some(atlas)) = (&mut self.patches, atlas)
+            && !patches.is_empty()
+        {
+            frame.uploads.receive(atlas.image.id(), patches);
+        }
+        true
+    }
+}
+
+/// How instances tick.
+#[derive(Clone, Copy)]
+struct Ticking<'a> {
+    engine: &'a Engine,
+    seed: &'a Option<Grid>,
+    rule: &'a Rule,
+    /// Ticks of the clock.
+    ticks: u32,
+    sleep_after: Option<u32>,
+}
+
+/// What one task ticks: a run of slots, and the active ones among them.
+struct Share<'a> {
+    /// The index of the first of `slots` and `instances`.
+    first: u32,
+    active: &'a [u32],
+    slots: &'a mut [Slot],
+    instances: &'a mut [Option<Instance>],
+    scratch: &'a mut Scratch,
+}
+
+/// One share per scratch, with about the same number of active slots each. `active` is sorted.
+fn shares<'a>(
+    active: &'a [u32],
+    mut slots: &'a mut [Slot],
+    mut instances: &'a mut [Option<Instance>],
+    scratches: &'a mut [Scratch],
+) -> impl Iterator<Item = Share<'a>> {
+    let size = active.len().div_ceil(scratches.len()).max(1);
+    let mut first = 0;
+    active.chunks(size).zip(scratches).map(move |(active, scratch)| {
+        let end = active.last().map_or(first, |last| last + 1);
+        let count = ((end - first) as usize).min(slots.len()).min(instances.len());
+        let (own_slots, own_instances);
+        (own_slots, slots) = std::mem::take(&mut slots).split_at_mut(count);
+        (own_instances, instances) = std::mem::take(&mut instances).split_at_mut(count);
+        let first = std::mem::replace(&mut first, end);
+        Share { first, active, slots: own_slots, instances: own_instances, scratch }
+    })
+}
+
+impl Slot {
+    /// Some ticks of the clock.
+    fn tick(&mut self, ticking: Ticking, scratch: &mut Scratch, instance: &mut Instance) {
+        let Ticking { engine, seed, rule, ticks, sleep_after } = ticking;
+        for _ in 0..ticks {
+            if matches!(self.cells, Cells::None) {
+                return;
+            }
+            instance.grant_ticks();
+            while let Some((tick, edits)) = instance.begin_tick(sleep_after) {
+                let Some(grid) = self.cells.grid_mut(seed) else { return };
+                if let Some(wound) = &edits.wound {
+                    let cells = grid.state().values().chunks_exact(rule.channels).enumerate();
+                    let hit = cells.filter(|(cell, values)| wound.contains(*cell) && rule.lives(values));
+                    self.lost += hit.count() as u32;
+                }
+                if let Some(dead) = edits.dead_ground {
+                    engine.set_dead_ground(grid, dead.clone());
+                }
+                if let Some(seeds) = &edits.seeds {
+                    engine.sow(grid, seeds);
+                }
+                engine.step(grid, scratch, tick, edits.wound.as_ref());
+                (self.needs_draw, self.needs_count) = (true, true);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_active_instance_is_in_one_share() {
+        for (active, tasks) in [(vec![0, 1, 2, 5, 9], 2), (vec![3], 4), (vec![4, 5, 6, 7], 3), (vec![9], 1)] {
+            let mut slots: Vec<Slot> = (0..10).map(|_| Slot::default()).collect();
+            let mut instances: Vec<Option<Instance>> = (0..10).map(|_| None).collect();
+            let mut scratches: Vec<Scratch> = (0..tasks).map(|_| Scratch::default()).collect();
+            let mut seen = Vec::new();
+            for share in shares(&active, &mut slots, &mut instances, &mut scratches) {
+                let both =
+                    pick(share.slots, share.first, share.active).zip(pick(share.instances, share.first, share.active));
+                seen.extend(both.map(|((slot, _), (instance, _))| {
+                    assert_eq!(slot, instance);
+                    slot
+                }));
+            }
+            assert_eq!(seen, active);
+        }
+    }
+}

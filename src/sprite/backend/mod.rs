@@ -1,0 +1,13 @@
+//! What simulates the cells of a population: one trait, and its two implementations.
+
+mod choice;
+mod cpu;
+mod gpu;
+mod interface;
+mod paint;
+mod upload;
+
+pub(crate) use crate::gpu::Status;
+pub(crate) use choice::BackendChoice;
+pub(crate) use interface::{Backend, Frame, Members, NewCells, Unfinished};
+pub(crate) use upload::{AtlasUploads, upload};

@@ -1,0 +1,61 @@
+//! What shields a sprite.
+
+use std::borrow::Cow;
+
+use bevy::prelude::*;
+
+use crate::rule::Shape;
+
+/// Shields cells: a wound kills only cells whose armor is lower than its strength there.
+///
+/// Combined with the soft edge of a blast, armor protects whatever is far from the center. Add it beside an
+/// [`NcaTexture`](super::NcaTexture). It may change at any time.
+///
+/// ```
+/// # use bevy_nca::{prelude::*, rule::Shape};
+/// // Tough skin, and a core six cells wide that nothing kills.
+/// let armor = NcaArmor::new(0.3).with(Shape::circle(16.0, 14.0, 3.0), 1.0);
+/// ```
+#[derive(Component, Clone, Debug, Default, PartialEq)]
+pub struct NcaArmor {
+    /// The armor of every cell, 0 to 1; default 0.
+    pub skin: f32,
+    /// Shapes in cells, and the armor of the cells inside, 0 to 1. The highest value counts. A stencil shields by its
+    /// opacity. A plate that is empty or not finite is ignored with a warning.
+    pub plates: Vec<(Shape, f32)>,
+}
+
+impl NcaArmor {
+    /// The same armor for every cell, 0 to 1.
+    pub fn new(skin: f32) -> Self {
+        Self { skin, plates: Vec::new() }
+    }
+
+    /// Adds more armor in a shape, given in cells.
+    pub fn with(mut self, shape: Shape, armor: f32) -> Self {
+        self.plates.push((shape, armor));
+        self
+    }
+
+    /// The valid part. Invalid plates and an invalid skin are dropped with a warning, once.
+    pub(crate) fn checked(&self) -> Cow<'_, Self> {
+        let is_valid = |(shape, armor): &(Shape, f32)| shape.is_valid() && (0.0..=1.0).contains(armor);
+        let skin_is_valid = (0.0..=1.0).contains(&self.skin);
+        if skin_is_valid && self.plates.iter().all(is_valid) {
+            return Cow::Borrowed(self);
+        }
+        warn_once!(
+            "a part of an NcaArmor was ignored: found {self:?}; wanted finite numbers, sizes above zero, corners of a \
+             convex polygon, and armor of 0 to 1"
+        );
+        let plates = self.plates.iter().filter(|plate| is_valid(plate)).cloned().collect();
+        Cow::Owned(Self { skin: if skin_is_valid { self.skin } else { 0.0 }, plates })
+    }
+
+    /// The armor at a point, in cells.
+    pub fn at(&self, point: [f32; 2]) -> f32 {
+        let plates = self.plates.iter().map(|(shape, armor)| armor * shape.cover(point, 0.0));
+        // A NaN shields nothing.
+        plates.fold(self.skin.max(0.0), f32::max)
+    }
+}

@@ -1,0 +1,19 @@
+//! Where the simulation keeps the cells of an entity.
+
+use bevy::prelude::*;
+
+/// An instance in the simulation: a population and a slot in it. The slot changes when a population shrinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InstanceId {
+    pub(crate) population: u32,
+    pub(crate) slot: u32,
+}
+
+/// Links an entity to its instance. It is marked as changed when the instance or its slot changes.
+#[derive(Component, Default)]
+pub(crate) struct Placement {
+    /// `None` until the model is loaded.
+    pub(crate) id: Option<InstanceId>,
+    /// The atlas that the entity shows, to recognize it later. Changing it does not mark the component.
+    pub(crate) shown: Option<Handle<Image>>,
+}

@@ -1,0 +1,98 @@
+//! The condition of a sprite.
+
+use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::rule::CellStats;
+
+/// The condition of a sprite as of its last tick.
+///
+/// On the CPU it is updated in [`PostUpdate`] of the frame of that tick. From the GPU it is read back without a stall:
+/// it arrives at the start of the next frame but one, or a few frames later under load. No update is lost.
+#[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+pub struct NcaVitals {
+    /// The condition in one word.
+    pub condition: NcaCondition,
+    /// The number of living cells: those whose alive channel (usually alpha) is above the rule's threshold.
+    pub live_cells: u32,
+    /// Of the cells of a grown sprite, the share that is alive, 0 to 1. The grown sprite is the model's target, rotated
+    /// by [`NcaTexture::angle`](super::NcaTexture::angle). If the model has no target, it is what the seed grows into
+    /// in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks), at most 512; until that is known, integrity is 0.
+    /// Integrity is also low while the sprite grows: check [`has_grown`](Self::has_grown) first.
+    pub integrity: f32,
+    /// The bounding box of the living cells, in cells, y down; empty if no cell lives.
+    pub bounds: URect,
+    /// The mean of the living cells' centers, in cells, y down; zero if no cell lives.
+    pub centroid: Vec2,
+    /// The age in ticks.
+    pub tick: u32,
+    /// Whether the sprite has been whole since it began to grow, or to grow again.
+    pub has_grown: bool,
+}
+
+/// The condition of a sprite in one word.
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NcaCondition {
+    /// It has not been whole since it began to grow.
+    #[default]
+    Growing,
+    /// A share of at least [`NcaVitals::WHOLE`] of its possible cells lives, and no wound hit it in the frame of its
+    /// last tick. Scars do not count as possible cells.
+    Whole,
+    /// A wound hit it, or it lost integrity otherwise.
+    Wounded,
+    /// No cell lives.
+    Dead,
+}
+
+impl NcaVitals {
+    /// A sprite is whole if at least this share of its possible cells lives.
+    pub const WHOLE: f32 = 0.95;
+    /// A whole sprite becomes wounded below this share, even if no wound hit it.
+    pub const WOUNDED: f32 = 0.9;
+
+    /// From statistics. `grown_cells` is the number of cells of a grown sprite, if known.
+    pub(crate) fn new(
+        stats: &CellStats,
+        grown_cells: Option<u32>,
+        condition: NcaCondition,
+        has_grown: bool,
+        tick: u32,
+    ) -> Self {
+        let CellStats { live, min, max, sum, .. } = *stats;
+        Self {
+            condition,
+            live_cells: live,
+            integrity: stats.integrity(grown_cells),
+            bounds: URect { min: min.into(), max: max.into() },
+            centroid: match live {
+                0 => Vec2::ZERO,
+                _ => (UVec2::from(sum).as_dvec2() / f64::from(live) + 0.5).as_vec2(),
+            },
+            tick,
+            has_grown,
+        }
+    }
+}
+
+/// Beside an [`NcaTexture`](super::NcaTexture): a grown sprite dies when its [integrity](NcaVitals::integrity) falls
+/// below this value, 0 to 1. [`NcaWounded`](crate::NcaWounded) and [`NcaDied`](crate::NcaDied) report it.
+///
+/// It acts on vitals, which are counted once a frame and arrive later from the GPU. The tick of death therefore depends
+/// on the frame rate and the engine.
+#[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+pub struct NcaKillBelow(pub f32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vitals_follow_from_statistics() {
+        let stats = CellStats { live: 96, matching: 96, lost: 0, min: [0, 0], max: [9, 9], sum: [96 * 3, 0] };
+        let vitals = NcaVitals::new(&stats, Some(100), NcaCondition::Whole, true, 7);
+        assert_eq!((vitals.centroid, vitals.integrity, vitals.tick), (Vec2::new(3.5, 0.5), 0.96, 7));
+    }
+}

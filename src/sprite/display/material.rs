@@ -1,0 +1,102 @@
+//! Materials, which show a part of an image through their texture coordinates.
+
+use bevy::{
+    image::TRANSPARENT_IMAGE_HANDLE,
+    math::Affine2,
+    prelude::*,
+    render::{
+        Render, RenderApp, RenderSystems, erased_render_asset::prepare_erased_assets, render_asset::prepare_assets,
+        texture::GpuImage,
+    },
+};
+
+use super::{AtlasRegion, Display};
+
+/// A material binds the texture of an atlas, so it must be prepared after the atlas.
+pub(super) struct MaterialOrderPlugin;
+
+impl Plugin for MaterialOrderPlugin {
+    fn build(&self, _: &mut App) {}
+
+    fn finish(&self, app: &mut App) {
+        let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
+        render_app.add_systems(
+            Render,
+            (|| ())
+                .in_set(RenderSystems::PrepareAssets)
+                .after(prepare_assets::<GpuImage>)
+                .before(prepare_erased_assets::<MeshMaterial3d<StandardMaterial>>),
+        );
+    }
+}
+
+/// The textures of a material.
+#[derive(PartialEq)]
+struct Textures<'a> {
+    base_color: Option<&'a Handle<Image>>,
+    emissive: Option<&'a Handle<Image>>,
+    uv_transform: Affine2,
+}
+
+impl<'a> Textures<'a> {
+    fn of(material: &'a StandardMaterial) -> Self {
+        let StandardMaterial { base_color_texture, emissive_texture, uv_transform, .. } = material;
+        let (base_color, emissive) = (base_color_texture.as_ref(), emissive_texture.as_ref());
+        Self { base_color, emissive, uv_transform: *uv_transform }
+    }
+
+    /// The textures to show a region. A material with an emissive color glows in the colors of the region.
+    fn showing(
+        material: &'a StandardMaterial,
+        region: Option<AtlasRegion<'a>>,
+        is_ours: &dyn Fn(&Handle<Image>) -> bool,
+    ) -> Self {
+        let now = Self::of(material);
+        let is_free = |texture: Option<&Handle<Image>>| {
+            texture.is_none_or(|texture| is_ours(texture) || *texture == TRANSPARENT_IMAGE_HANDLE)
+        };
+        // A placeholder that the game has set stays until there is a region.
+        if region.is_none() && !is_free(now.base_color) {
+            return now;
+        }
+        let image = region.map_or(&TRANSPARENT_IMAGE_HANDLE, |region| region.image);
+        let glows = material.emissive != LinearRgba::BLACK;
+        let is_ours = is_free(now.emissive) || now.emissive == Some(image);
+        Self {
+            base_color: Some(image),
+            emissive: if is_ours { glows.then_some(image) } else { now.emissive },
+            uv_transform: region.map_or(Affine2::IDENTITY, |AtlasRegion { rect, image_size, .. }| {
+                Affine2::from_scale_angle_translation(rect.size() / image_size, 0.0, rect.min / image_size)
+            }),
+        }
+    }
+}
+
+impl Display for MeshMaterial3d<StandardMaterial> {
+    type Context = Option<ResMut<'static, Assets<StandardMaterial>>>;
+
+    // The asset may change while the handle stays.
+    const CAN_CHANGE_UNSEEN: bool = true;
+
+    fn show(
+        display: Mut<Self>,
+        region: Option<AtlasRegion>,
+        is_ours: &dyn Fn(&Handle<Image>) -> bool,
+        materials: &mut Option<ResMut<Assets<StandardMaterial>>>,
+    ) {
+        let Some(materials) = materials else { return };
+        let materials = materials.bypass_change_detection();
+        let Some(material) = materials.get(&display.0) else { return };
+        let wanted = Textures::showing(material, region, is_ours);
+        if wanted == Textures::of(material) {
+            return;
+        }
+        let Textures { base_color, emissive, uv_transform } = wanted;
+        let (base_color, emissive) = (base_color.cloned(), emissive.cloned());
+        // A mutable borrow makes the renderer prepare the material again.
+        if let Some(mut material) = materials.get_mut(&display.0) {
+            (material.base_color_texture, material.emissive_texture) = (base_color, emissive);
+            material.uv_transform = uv_transform;
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! A population: the instances of one model on one grid size.
+
+use std::sync::Arc;
+
+use bevy::{asset::AssetId, prelude::*};
+
+use crate::{
+    gpu::Moves,
+    rule::{CellMask, Model, Reference, Rule, State, printable},
+    sprite::{
+        backend::{Backend, BackendChoice, Frame, Members, NewCells, Status, Unfinished},
+        components::NcaModel,
+        simulation::{
+            ActiveSet, Atlas, AtlasRegion, Instance, InstanceState, InstanceStats, PendingRead, ReadRequest, Settings,
+            instances_at,
+        },
+    },
+};
+
+use super::Spec;
+
+/// A population starts with this many slots, and doubles from there.
+const FIRST_SLOTS: u32 = 4;
+/// A population of this many slots or fewer does not shrink.
+const KEPT_SLOTS: u32 = 64;
+
+/// The instances of one model on one grid size.
+pub(crate) struct Population {
+    id: u32,
+    model_id: AssetId<NcaModel>,
+    model: Arc<Model>,
+    reference: Arc<Reference>,
+    /// Width and height in cells.
+    grid: [u32; 2],
+    /// Whether the atlas is sampled linearly.
+    smooth: bool,
+    /// `None` in an app without images.
+    atlas: Option<Atlas>,
+    choice: BackendChoice,
+    backend: Box<dyn Backend>,
+    most_slots: u32,
+    /// Slots with memory.
+    capacity: u32,
+    /// By slot.
+    instances: Vec<Option<Instance>>,
+    /// Slots that need work this frame.
+    active: ActiveSet,
+    free: Vec<u32>,
+}
+
+/// The parts of a population: its backend, and what that sees.
+macro_rules! parts {
+    ($population:expr) => {{
+        let Population { id, model, reference, grid, instances, active, backend, .. } = $population;
+        (backend, Members { id: *id, model, reference, grid: *grid, instances, active: active.in_order() })
+    }};
+}
+
+impl Population {
+    /// `None` if not even one instance fits.
+    pub(super) fn new(
+        id: u32,
+        choice: BackendChoice,
+        spec: Spec,
+        model: &NcaModel,
+        reference: Arc<Reference>,
+        images: Option<&mut Assets<Image>>,
+    ) -> Option<Self> {
+        let Spec { model_id, grid, smooth } = spec;
+        let model = model.0.clone();
+        let most_slots = choice.most_instances(model.rule(), grid, images.is_some());
+        if most_slots == 0 {
+            error_once!("a sprite of {grid:?} cells and {} channels does not fit this GPU", model.rule().channels);
+            return None;
+        }
+        let capacity = FIRST_SLOTS.min(most_slots);
+        let atlas = |images| Atlas::new(images, grid, smooth, capacity, choice.texture_side(), choice.writes_on_gpu());
+        Some(Self {
+            id,
+            atlas: images.map(atlas),
+            backend: choice.create(&model, grid),
+            reference,
+            model_id,
+            model,
+            smooth,
+            grid,
+            choice,
+            most_slots,
+            capacity,
+            instances: Vec::new(),
+            active: ActiveSet::default(),
+            free: Vec::new(),
+        })
+    }
+
+    /// Whether instances of this specification belong here.
+    pub(crate) fn matches(&self, spec: Spec) -> bool {
+        (self.model_id, self.grid, self.smooth) == (spec.model_id, spec.grid, spec.smooth)
+    }
+
+    /// The grid in cells, width and height.
+    pub(crate) fn grid(&self) -> [u32; 2] {
+        self.grid
+    }
+
+    pub(crate) fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Whether the asset of its model has been replaced.
+    pub(crate) fn is_outdated(&self, model_id: AssetId<NcaModel>, model: &NcaModel) -> bool {
+        self.model_id == model_id && !Arc::ptr_eq(&self.model, &model.0)
+    }
+
+    /// Whether its cells can continue with another model.
+    pub(super) fn fits(&self, model: &Model) -> bool {
+        let (own, other) = (self.model.rule(), model.rule());
+        (own.channels, own.grid, own.alive) == (other.channels, other.grid, other.alive)
+    }
+
+    /// Its cells continue with another model, which they fit.
+    pub(super) fn replace_model(&mut self, model: &NcaModel) {
+        self.model = model.0.clone();
+        self.backend.replace_model(&self.model, self.grid);
+        self.activate_all(Instance::replace_model);
+    }
+
+    /// The shape of a grown instance has become known, or has changed.
+    pub(super) fn replace_reference(&mut self, reference: Arc<Reference>) {
+        // An instance has not been judged by an unknown shape.
+        let same_shape = *self.reference == *reference || !self.reference.is_known();
+        self.reference = reference;
+        let can_be_crisp = self.reference.is_authored();
+        self.activate_all(|instance| instance.replace_reference(same_shape, can_be_crisp));
+        let (backend, members) = parts!(self);
+        backend.replace_reference(&members);
+    }
+
+    /// Whether the target can be shown where the cells match it. Warns if a texture asks for a target that the model
+    /// does not have.
+    fn can_be_crisp(&self, settings: Settings) -> bool {
+        let has_target = self.reference.is_authored();
+        if settings.crisp && !has_target {
+            warn_once!(
+                "a sprite is not shown crisp: its model (`{}`) has no picture as its target, as models made by \
+                 `nca train` have",
+                printable(&self.model.rule().name)
+            );
+        }
+        has_target
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.free.is_empty() || (self.instances.len() as u32) < self.most_slots
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() == self.instances.len()
+    }
+
+    /// Adds an instance, and returns its slot.
+    pub(super) fn insert(&mut self, entity: Entity, settings: Settings) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.instances.push(None);
+            self.instances.len() as u32 - 1
+        });
+        if slot >= self.capacity {
+            self.capacity = self.capacity.saturating_mul(2).min(self.most_slots);
+        }
+        self.instances[slot as usize] = Some(Instance::new(entity, settings, self.can_be_crisp(settings)));
+        self.give_cells(slot, NewCells::Seed);
+        slot
+    }
+
+    /// Removes an instance, and returns what was requested of its cells.
+    pub(super) fn remove(&mut self, slot: u32) -> ReadRequest {
+        if self.instances.get_mut(slot as usize).and_then(Option::take).is_none() {
+            return ReadRequest::NONE;
+        }
+        self.free.push(slot);
+        self.backend.remove(slot).reads
+    }
+
+    fn give_cells(&mut self, slot: u32, cells: NewCells) {
+        self.active.insert(slot);
+        let (backend, members) = parts!(self);
+        backend.insert(slot, cells, &members);
+    }
+
+    /// Where an instance is drawn.
+    pub(crate) fn region(&self, slot: u32) -> Option<AtlasRegion<'_>> {
+        Some(self.atlas.as_ref()?.region(slot))
+    }
+
+    /// Whether an image is the atlas.
+    pub(super) fn owns(&self, image: AssetId<Image>) -> bool {
+        self.atlas.as_ref().is_some_and(|atlas| atlas.image.id() == image)
+    }
+
+    pub(crate) fn instance(&self, slot: u32) -> Option<&Instance> {
+        self.instances.get(slot as usize)?.as_ref()
+    }
+
+    /// Changing an instance may wake it, so it is active from then on.
+    pub(crate) fn instance_mut(&mut self, slot: u32) -> Option<&mut Instance> {
+        let instance = self.instances.get_mut(slot as usize)?.as_mut()?;
+        self.active.insert(slot);
+        Some(instance)
+    }
+
+    pub(crate) fn active_mut(&mut self) -> impl Iterator<Item = &mut Instance> {
+        instances_at(&mut self.instances, self.active.in_order()).map(|(_, instance)| instance)
+    }
+
+    /// Applies a function to all instances. They are active from then on.
+    fn activate_all(&mut self, mut each: impl FnMut(&mut Instance)) {
+        for (slot, instance) in (0..).zip(&mut self.instances) {
+            if let Some(instance) = instance {
+                each(instance);
+                self.active.insert(slot);
+            }
+        }
+    }
+
+    /// Follows the settings of a texture.
+    pub(super) fn follow(&mut self, slot: u32, settings: Settings) {
+        let can_be_crisp = self.can_be_crisp(settings);
+        if let Some(instance) = self.instance_mut(slot) {
+            instance.follow(settings, can_be_crisp);
+        }
+    }
+
+    /// Replaces the cells of an instance, which are then `tick` ticks old. False if they do not fit.
+    pub(super) fn write_cells(&mut self, slot: u32, tick: u32, mut state: State) -> bool {
+        let (grid, channels) = (self.grid.map(|side| side as usize), self.model.rule().channels);
+        if ([state.width(), state.height()], state.channels()) != (grid, channels) {
+            return false;
+        }
+        if let Some(instance) = self.instance_mut(slot) {
+            instance.restart(tick);
+            if let Some(dead) = instance.state.dead_ground() {
+                state.wound(dead);
+            }
+            self.give_cells(slot, NewCells::State(state));
+        }
+        true
+    }
+
+    /// Lets an instance continue with another state and other cells, which must fit.
+    pub(super) fn restore(&mut self, slot: u32, instance_state: InstanceState, cells: State) {
+        if let Some(instance) = self.instance_mut(slot) {
+            instance.restore(instance_state);
+            self.give_cells(slot, NewCells::State(cells));
+        }
+    }
+
+    /// Kills every cell of an instance at its next tick.
+    pub(crate) fn kill(&mut self, slot: u32) {
+        let [width, height] = self.grid.map(|side| side as usize);
+        if let Some(instance) = self.instance_mut(slot) {
+            instance.state.wound(CellMask::full(width, height), false);
+        }
+    }
+
+    /// The number of cells of a grown instance, and how many of those this one can have: those that are not dead ground.
+    pub(crate) fn grown_cells(&self, slot: u32) -> (u32, u32) {
+        let cells = self.reference.cells();
+        let dead = self.instance(slot).and_then(|instance| {
+            let dead = instance.state.dead_ground()?;
+            Some(self.reference.count(dead, instance.display().rotation))
+        });
+        (cells, cells - dead.unwrap_or_default().min(cells))
+    }
+
+    /// The cells of an instance, if they can be read at once.
+    pub(crate) fn state(&self, slot: u32) -> Option<&State> {
+        self.backend.state(slot)
+    }
+
+    /// Prepares the answer to a request whose cells are at hand.
+    pub(crate) fn begin_read(&self, slot: u32, request: ReadRequest) -> Option<PendingRead> {
+        Some(PendingRead::new(request, self.instance(slot)?, &self.model))
+    }
+
+    /// Requests cells that cannot be read at once.
+    pub(crate) fn request_read(&mut self, slot: u32, request: ReadRequest) {
+        self.active.insert(slot);
+        self.backend.request_read(slot, request);
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.backend.status()
+    }
+
+    /// Whether an instance waits for the clock, and whether other work is pending.
+    pub(super) fn is_busy(&mut self) -> (bool, bool) {
+        if self.status() == Status::Failed {
+            return (false, false);
+        }
+        let mut busy = (false, self.status() == Status::Preparing);
+        for (slot, instance) in instances_at(&mut self.instances, self.active.in_order()) {
+            busy = (busy.0 | instance.ticks(), busy.1 | instance.needs_redraw | self.backend.is_busy(slot));
+        }
+        busy
+    }
+
+    /// Runs some ticks of the clock.
+    pub(crate) fn tick(&mut self, ticks: u32, sleep_after: Option<u32>) {
+        // A texture without a life mask never rests.
+        let sleep_after = sleep_after.filter(|_| self.model.rule().alive.is_some());
+        let (backend, members) = parts!(self);
+        backend.tick(members, ticks, sleep_after);
+    }
+
+    /// Adds the statistics that have become known.
+    pub(crate) fn count(&mut self, counted: &mut Vec<InstanceStats>) {
+        let (backend, members) = parts!(self);
+        backend.count(members, counted);
+    }
+
+    /// Draws what has changed, if the CPU does so. Call it once a frame.
+    pub(crate) fn draw(&mut self, images: Option<&mut Assets<Image>>) {
+        if let (Some(atlas), Some(images)) = (&self.atlas, images) {
+            let Self { id, model, reference, grid, instances, active, backend, .. } = self;
+            let active = active.in_order();
+            backend.draw(Members { id: *id, model, reference, grid: *grid, instances, active }, atlas, images);
+        }
+        if !self.choice.writes_on_gpu() {
+            self.retire();
+        }
+    }
+
+    /// Hands the work of a frame to the render world.
+    pub(crate) fn send(&mut self, frame: &mut Frame) {
+        let Self { id, model, reference, grid, instances, active, backend, atlas, capacity, .. } = self;
+        let active = active.in_order();
+        let members = Members { id: *id, model, reference, grid: *grid, instances, active };
+        if !backend.send(members, *capacity, atlas.as_ref(), frame) {
+            let name = printable(&self.model.rule().name);
+            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
+            for slot in 0..self.instances.len() as u32 {
+                let unfinished = self.backend.remove(slot);
+                self.continue_or_regrow(slot, unfinished);
+            }
+        }
+        if self.choice.writes_on_gpu() {
+            self.retire();
+        }
+    }
+
+    /// At the end of a frame, drops instances at rest from the active set.
+    fn retire(&mut self) {
+        let Self { instances, active, backend, .. } = self;
+        active.retain(|slot| {
+            let instance = instances.get(slot as usize).and_then(Option::as_ref);
+            instance.is_some_and(|instance| instance.is_active() || backend.is_busy(slot))
+        });
+    }
+
+    /// After its cells were lost, an instance regrows, unless new cells were on their way.
+    fn continue_or_regrow(&mut self, slot: u32, unfinished: Unfinished) {
+        let Some(instance) = self.instance_mut(slot) else { return };
+        let cells = unfinished.cells.unwrap_or_else(|| {
+            instance.regrow();
+            NewCells::Seed
+        });
+        self.give_cells(slot, cells);
+        if unfinished.reads != ReadRequest::NONE {
+            self.backend.request_read(slot, unfinished.reads);
+        }
+    }
+
+    /// Replaces the backend after its device was lost, unless the cells are on the CPU. Reports what was requested of
+    /// which entity, and whether the entity has to leave because there is less room.
+    pub(super) fn replace_backend(&mut self, choice: BackendChoice, mut report: impl FnMut(Entity, ReadRequest, bool)) {
+        if !self.choice.writes_on_gpu() {
+            return;
+        }
+        let mut lost = std::mem::replace(&mut self.backend, choice.create(&self.model, self.grid));
+        self.choice = choice;
+        self.most_slots = choice.most_instances(self.model.rule(), self.grid, self.atlas.is_some());
+        self.capacity = self.capacity.min(self.most_slots);
+        if let Some(atlas) = &mut self.atlas {
+            atlas.invalidate();
+        }
+        for slot in 0..self.instances.len() as u32 {
+            let mut unfinished = lost.remove(slot);
+            if let Some(instance) = self.instance(slot) {
+                report(instance.entity, std::mem::take(&mut unfinished.reads), slot >= self.most_slots);
+            }
+            if slot < self.most_slots {
+                self.continue_or_regrow(slot, unfinished);
+            }
+        }
+        self.instances.truncate(self.most_slots as usize);
+        self.free.retain(|slot| *slot < self.most_slots);
+        let most_slots = self.most_slots;
+        self.active.retain(|slot| slot < most_slots);
+    }
+
+    /// Gives the atlas a new layout if the capacity has changed. True if so; every instance is drawn again.
+    pub(super) fn update_layout(&mut self, images: Option<&mut Assets<Image>>) -> bool {
+        let (Some(atlas), Some(images)) = (&mut self.atlas, images) else { return false };
+        if atlas.slots == self.capacity || self.capacity == 0 {
+            return false;
+        }
+        atlas.resize(images, self.capacity, self.choice.texture_side(), self.choice.writes_on_gpu());
+        if self.backend.replace_atlas() {
+            self.activate_all(|instance| instance.needs_redraw = true);
+        }
+        true
+    }
+
+    /// When three quarters of the slots are empty, moves the instances together and halves the capacity, or more. True
+    /// if so; reports the new slots. The layout of the atlas must then be updated.
+    pub(super) fn shrink(&mut self, mut report: impl FnMut(Entity, u32)) -> bool {
+        let living = self.instances.len() - self.free.len();
+        if self.capacity <= KEPT_SLOTS || living as u32 > self.capacity / 4 {
+            return false;
+        }
+        let occupied = |(slot, instance): (usize, &Option<Instance>)| instance.as_ref().map(|_| slot as u32);
+        let moves: Moves = self.instances.iter().enumerate().filter_map(occupied).collect();
+        self.instances.retain(Option::is_some);
+        self.instances.shrink_to(self.capacity as usize / 2);
+        self.free = Vec::new();
+        self.active = self.active.remapped(&moves);
+        self.capacity = (living as u32 * 2).next_power_of_two().max(KEPT_SLOTS / 2).min(self.capacity / 2);
+        for (slot, instance) in (0..).zip(self.instances.iter().flatten()) {
+            report(instance.entity, slot);
+        }
+        self.backend.remap(&moves);
+        true
+    }
+
+    /// Whether its grid is allowed.
+    pub(super) fn is_grid_valid(grid: [u32; 2]) -> bool {
+        grid.iter().all(|side| Rule::SIDES.contains(side))
+    }
+}

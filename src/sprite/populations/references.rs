@@ -1,0 +1,96 @@
+//! The grown shape of each model and grid.
+
+use std::sync::Arc;
+
+use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, futures::check_ready, futures_lite::future::yield_now};
+
+use crate::{
+    cpu,
+    rule::{Model, Reference, State},
+};
+
+/// The most ticks to grow a sprite without a target.
+const MOST_GROWING_TICKS: u32 = 512;
+/// Ticks between two yields, for platforms where tasks share a thread with the game.
+const TICKS_AT_ONCE: u32 = 4;
+
+/// The grown shapes of models, kept while the models are loaded. A model without a target is grown on another thread,
+/// so that no frame waits for it.
+#[derive(Default)]
+pub(super) struct References {
+    known: Vec<Known>,
+    growing: Vec<Growing>,
+}
+
+/// The grown shape of a model on a grid.
+pub(super) struct Known {
+    pub(super) model: Arc<Model>,
+    pub(super) grid: [u32; 2],
+    pub(super) reference: Arc<Reference>,
+}
+
+struct Growing {
+    model: Arc<Model>,
+    grid: [u32; 2],
+    task: Task<Reference>,
+}
+
+impl References {
+    /// The grown shape, or `None` if it is not known yet; [`take_new`](Self::take_new) returns it later.
+    pub(super) fn get(&mut self, model: &Arc<Model>, grid: [u32; 2]) -> Option<Arc<Reference>> {
+        self.known.retain(|known| Arc::strong_count(&known.model) > 1);
+        let known = self.known.iter().find(|known| Arc::ptr_eq(&known.model, model) && known.grid == grid);
+        if let Some(known) = known {
+            return Some(known.reference.clone());
+        }
+        let pool = AsyncComputeTaskPool::try_get().filter(|_| Reference::must_grow(model));
+        let Some(pool) = pool else {
+            let reference = Arc::new(block_on(grown(model.clone(), grid)));
+            self.known.push(Known { model: model.clone(), grid, reference: reference.clone() });
+            return Some(reference);
+        };
+        if !self.growing.iter().any(|growing| Arc::ptr_eq(&growing.model, model) && growing.grid == grid) {
+            let task = pool.spawn(grown(model.clone(), grid));
+            self.growing.push(Growing { model: model.clone(), grid, task });
+        }
+        None
+    }
+
+    /// Those that have become known since the last call.
+    pub(super) fn take_new(&mut self) -> &[Known] {
+        let first = self.known.len();
+        self.growing.retain_mut(|Growing { model, grid, task }| {
+            let Some(reference) = check_ready(task) else { return true };
+            self.known.push(Known { model: model.clone(), grid: *grid, reference: reference.into() });
+            false
+        });
+        &self.known[first..]
+    }
+
+    /// Whether all requested shapes are known.
+    pub(super) fn are_known(&self) -> bool {
+        self.growing.is_empty()
+    }
+}
+
+/// The grown shape of a model.
+async fn grown(model: Arc<Model>, grid: [u32; 2]) -> Reference {
+    let [width, height] = grid.map(|side| side as usize);
+    let state = if Reference::must_grow(&model) { grow(&model, width, height).await } else { State::zeros(0, 0, 0) };
+    Reference::new(&model, [width, height], || state)
+}
+
+/// The cells of a grown sprite.
+async fn grow(model: &Model, width: usize, height: usize) -> State {
+    let seed = State::seed(model.rule(), width, height);
+    let engine = cpu::Engine::new(model);
+    let Some(mut grid) = engine.grid(seed.clone()) else { return seed };
+    let mut scratch = cpu::Scratch::default();
+    for tick in 0..model.rule().mature_ticks.min(MOST_GROWING_TICKS) {
+        engine.step(&mut grid, &mut scratch, cpu::Tick { tick, seed: 0, angle: 0.0 }, None);
+        if tick % TICKS_AT_ONCE == 0 {
+            yield_now().await;
+        }
+    }
+    grid.into_state()
+}

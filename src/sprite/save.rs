@@ -1,0 +1,154 @@
+//! The saved form of a sprite.
+//!
+//! It is independent of the structs of the simulation. The names and the order of the fields below are a file format:
+//! change them only together with [`NcaSnapshot::VERSION`].
+
+use serde::{Deserialize, Serialize};
+
+use super::components::NcaCondition;
+use crate::rule::{CellMask, Model, State, shorten};
+
+/// A sprite as it was at the end of a frame: its cells, and everything its future depends on, including wounds that
+/// wait for the next tick. A restored sprite continues with the same cells, even in another app.
+///
+/// Serialize it with any format of [serde](https://serde.rs). Deserialization checks the data, and restoring checks it
+/// against the sprite's model and grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NcaSnapshot {
+    head: Head,
+    state: State,
+}
+
+/// Everything except the cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Head {
+    version: u32,
+    model_name: String,
+    /// [`Model::fingerprint`]
+    model: u64,
+    life: SavedInstance,
+}
+
+/// The state of an instance. The fields match those of the simulation's `InstanceState`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedInstance {
+    pub(crate) seed: u32,
+    pub(crate) angle: f32,
+    pub(crate) tick: u32,
+    pub(crate) owed: f64,
+    pub(crate) changes: SavedEdits,
+    pub(crate) dead_ground: Option<CellMask>,
+    pub(crate) hits: u32,
+    pub(crate) quiet: u32,
+    pub(crate) asleep: bool,
+    pub(crate) condition: NcaCondition,
+    pub(crate) has_grown: bool,
+}
+
+/// Edits that wait for the next tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedEdits {
+    /// Equal to `SavedInstance::dead_ground` if that has changed since the last tick.
+    pub(crate) dead_ground: Option<CellMask>,
+    pub(crate) seeds: Option<CellMask>,
+    pub(crate) wound: Option<CellMask>,
+}
+
+impl SavedInstance {
+    /// Whether the masks fit a grid, and the numbers are in range.
+    fn is_valid(&self, width: usize, height: usize) -> bool {
+        let Self { angle, owed, changes, dead_ground, .. } = self;
+        let masks = [dead_ground, &changes.dead_ground, &changes.seeds, &changes.wound];
+        let fits = masks.into_iter().flatten().all(|mask| mask.fits(width, height));
+        fits && angle.is_finite() && (0.0..=17.0).contains(owed)
+    }
+}
+
+/// A snapshot does not belong to a sprite.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NcaSnapshotError {
+    /// Another version of this crate wrote it.
+    #[error("found a snapshot of version {found}; wanted {}", NcaSnapshot::VERSION)]
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// It belongs to another model.
+    #[error("found a snapshot of another model, `{found}`; wanted one of `{wanted}`")]
+    Model {
+        /// The name of the snapshot's model.
+        found: String,
+        /// The name of the sprite's model.
+        wanted: String,
+    },
+    /// It has another size.
+    #[error("found a snapshot of {}x{} cells of {} channels; wanted {}x{} of {}", .found[0], .found[1], .found[2], .wanted[0], .wanted[1], .wanted[2])]
+    Size {
+        /// Width, height and channels of the snapshot.
+        found: [usize; 3],
+        /// Width, height and channels of the sprite.
+        wanted: [usize; 3],
+    },
+    /// Its parts do not fit together.
+    #[error("found a snapshot whose wounds or numbers do not fit its cells; is it damaged?")]
+    Broken,
+}
+
+impl NcaSnapshot {
+    /// The version of the saved form.
+    pub const VERSION: u32 = 1;
+
+    pub(crate) fn new(life: SavedInstance, model: &Model, state: State) -> Self {
+        let (model_name, model) = (model.rule().name.clone(), model.fingerprint());
+        Self { head: Head { version: Self::VERSION, model_name, model, life }, state }
+    }
+
+    /// The sprite's age in ticks.
+    pub fn tick(&self) -> u32 {
+        self.head.life.tick
+    }
+
+    /// The sprite's cells.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The seed and the angle of the sprite's texture.
+    pub(crate) fn seed_and_angle(&self) -> (u32, f32) {
+        (self.head.life.seed, self.head.life.angle)
+    }
+
+    /// Whether another snapshot fits every sprite that this one fits.
+    pub(crate) fn is_for_the_same(&self, other: &Self) -> bool {
+        let key =
+            |Self { head, state }: &Self| (head.version, head.model, [state.width(), state.height(), state.channels()]);
+        key(self) == key(other) && self.head.model_name == other.head.model_name
+    }
+
+    /// The saved parts, if they belong to this model on this grid. The weights of the model may have changed since, as
+    /// after training it again: the name and the size must match.
+    pub(crate) fn into_parts(
+        self,
+        model: &Model,
+        [width, height]: [u32; 2],
+    ) -> Result<(SavedInstance, State), NcaSnapshotError> {
+        let Self { head: Head { version, model_name, model: fingerprint, life }, state } = self;
+        if version != Self::VERSION {
+            return Err(NcaSnapshotError::Version { found: version });
+        }
+        let name = &model.rule().name;
+        if fingerprint != model.fingerprint() && model_name != *name {
+            return Err(NcaSnapshotError::Model { found: shorten(model_name), wanted: shorten(name.clone()) });
+        }
+        let found = [state.width(), state.height(), state.channels()];
+        let wanted = [width as usize, height as usize, model.rule().channels];
+        if found != wanted {
+            return Err(NcaSnapshotError::Size { found, wanted });
+        }
+        if !life.is_valid(found[0], found[1]) {
+            return Err(NcaSnapshotError::Broken);
+        }
+        Ok((life, state))
+    }
+}

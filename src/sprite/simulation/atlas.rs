@@ -1,0 +1,147 @@
+//! The image of a population, with a region for each slot.
+
+use bevy::{
+    asset::RenderAssetUsages,
+    image::ImageSampler,
+    prelude::*,
+    render::render_resource::{Extent3d, TextureDimension, TextureFormat, TextureUsages, TextureViewDescriptor},
+};
+
+use crate::gpu::GUTTER;
+
+/// The part of an image that shows a sprite, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct AtlasRegion<'a> {
+    pub(crate) image: &'a Handle<Image>,
+    pub(crate) rect: Rect,
+    /// Width and height of the whole image.
+    pub(crate) image_size: Vec2,
+}
+
+/// An image with a grid of slots, each with a gutter around it.
+#[derive(Debug)]
+pub(crate) struct Atlas {
+    pub(crate) image: Handle<Image>,
+    pub(crate) columns: u32,
+    /// The number of slots.
+    pub(crate) slots: u32,
+    /// Width and height of the image.
+    pub(crate) size: UVec2,
+    grid: [u32; 2],
+    smooth: bool,
+}
+
+/// The most slots of an atlas whose sides have at most `side` pixels.
+pub(crate) fn most_slots(grid: [u32; 2], side: u32) -> u32 {
+    let [columns, rows] = grid.map(|cells| side / (cells + 2 * GUTTER));
+    columns * rows
+}
+
+impl Atlas {
+    /// An atlas with `slots` slots, at most [`most_slots`].
+    pub(crate) fn new(
+        images: &mut Assets<Image>,
+        grid: [u32; 2],
+        smooth: bool,
+        slots: u32,
+        side: u32,
+        on_gpu: bool,
+    ) -> Self {
+        let columns = columns(grid, slots, side);
+        let size = size(grid, columns, slots);
+        let image = images.add(blank(size, smooth, on_gpu));
+        Self { image, columns, slots, size, grid, smooth }
+    }
+
+    /// Changes the number of slots. The pixels are lost, and the slots move.
+    pub(crate) fn resize(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
+        self.columns = columns(self.grid, slots, side);
+        self.slots = slots;
+        self.size = size(self.grid, self.columns, slots);
+        if let Err(error) = images.insert(&self.image, blank(self.size, self.smooth, on_gpu)) {
+            error!("an atlas of sprites cannot be resized: {error}");
+        }
+    }
+
+    /// Marks the layout as outdated, so that the next one is made in any case.
+    pub(crate) fn invalidate(&mut self) {
+        self.slots = 0;
+    }
+
+    /// The upper left corner of a slot, in pixels.
+    pub(crate) fn corner(&self, slot: u32) -> UVec2 {
+        UVec2::new(slot % self.columns, slot / self.columns) * (UVec2::from_array(self.grid) + 2 * GUTTER) + GUTTER
+    }
+
+    /// The region of a slot.
+    pub(crate) fn region(&self, slot: u32) -> AtlasRegion<'_> {
+        AtlasRegion { image: &self.image, rect: self.rect(slot), image_size: self.size.as_vec2() }
+    }
+
+    /// The rectangle of a slot without its gutter, in pixels.
+    fn rect(&self, slot: u32) -> Rect {
+        let corner = self.corner(slot);
+        URect::from_corners(corner, corner + UVec2::from_array(self.grid)).as_rect()
+    }
+}
+
+/// The number of slots in a row: about as many as there are rows, unless that exceeds `side` pixels.
+fn columns(grid: [u32; 2], slots: u32, side: u32) -> u32 {
+    let [most_columns, most_rows] = grid.map(|cells| (side / (cells + 2 * GUTTER)).max(1));
+    let square = f64::from(slots).sqrt().ceil() as u32;
+    square.max(slots.div_ceil(most_rows)).clamp(1, most_columns)
+}
+
+/// Width and height of an image with so many slots.
+fn size(grid: [u32; 2], columns: u32, slots: u32) -> UVec2 {
+    (UVec2::from_array(grid) + 2 * GUTTER) * UVec2::new(columns, slots.div_ceil(columns))
+}
+
+/// A transparent image. Compute shaders write it through a linear view, because sRGB textures cannot be storage
+/// textures. It is always sampled as sRGB.
+fn blank(size: UVec2, smooth: bool, on_gpu: bool) -> Image {
+    let size = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
+    let usages = RenderAssetUsages::MAIN_WORLD | RenderAssetUsages::RENDER_WORLD;
+    let mut image = if on_gpu {
+        let mut image = Image::new_uninit(size, TextureDimension::D2, TextureFormat::Rgba8Unorm, usages);
+        image.texture_descriptor.usage |= TextureUsages::STORAGE_BINDING;
+        image.texture_descriptor.view_formats = &[TextureFormat::Rgba8UnormSrgb];
+        image.texture_view_descriptor = Some(TextureViewDescriptor {
+            format: Some(TextureFormat::Rgba8UnormSrgb),
+            usage: Some(TextureUsages::TEXTURE_BINDING),
+            ..default()
+        });
+        image
+    } else {
+        // Zeros that are not written take no time.
+        let data = vec![0; size.width as usize * size.height as usize * 4];
+        Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, usages)
+    };
+    image.texture_descriptor.label = Some("nca_atlas");
+    image.sampler = if smooth { ImageSampler::linear() } else { ImageSampler::nearest() };
+    image
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_do_not_touch_and_lie_inside() {
+        for (grid, slots, side) in
+            [([7, 5], 11, 1000), ([24, 300], 30, 1000), ([1, 90], 400, 1000), ([90, 1], 400, 1000)]
+        {
+            let mut images = Assets::<Image>::default();
+            assert!(slots <= most_slots(grid, side));
+            let atlas = Atlas::new(&mut images, grid, false, slots, side, true);
+            let size = images.get(&atlas.image).unwrap().size();
+            assert_eq!(size, atlas.size);
+            assert!(size.max_element() <= side, "{size} for {slots} slots of {grid:?}");
+            let rects: Vec<Rect> = (0..slots).map(|slot| atlas.rect(slot).inflate(GUTTER as f32)).collect();
+            for (i, a) in rects.iter().enumerate() {
+                assert!(a.min.cmpge(Vec2::ZERO).all() && a.max.cmple(size.as_vec2()).all(), "{a:?} in {size}");
+                assert!(rects[..i].iter().all(|b| a.intersect(*b).is_empty()), "{a:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! An instance of a model: one sprite in a slot of a population.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bevy::prelude::*;
+
+use super::InstanceState;
+use crate::{
+    cpu::Tick,
+    gpu::DisplayState,
+    rule::{CellEdits, rotation},
+};
+
+/// What a texture asks of its instance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) seed: u32,
+    /// In radians.
+    pub(crate) angle: f32,
+    /// Whether to show the model's target where the cells match it.
+    pub(crate) crisp: bool,
+}
+
+/// An instance of a model.
+pub(crate) struct Instance {
+    pub(crate) entity: Entity,
+    pub(crate) state: InstanceState,
+    /// A number that changes when the cells are replaced or begin again. Statistics of an earlier generation are
+    /// dropped.
+    pub(crate) generation: u64,
+    /// Ticks per tick of the clock.
+    pace: f64,
+    /// Whether it is drawn crisp, and whether its texture asks for that.
+    is_crisp: bool,
+    wants_crisp: bool,
+    /// Whether the entity has an alive mask.
+    wants_alive_mask: bool,
+    /// It must be drawn again even if it does not tick.
+    pub(crate) needs_redraw: bool,
+    /// Its entity is disabled: it does not tick, and the clock grants it no ticks.
+    disabled: bool,
+    /// Whether its entity has the marker of a sleeping sprite.
+    reported_asleep: bool,
+}
+
+impl Instance {
+    /// `can_be_crisp` says whether the model has a target to show.
+    pub(crate) fn new(entity: Entity, settings: Settings, can_be_crisp: bool) -> Self {
+        Self {
+            entity,
+            state: InstanceState::new(settings.seed, settings.angle),
+            generation: next_generation(),
+            pace: 1.0,
+            is_crisp: settings.crisp && can_be_crisp,
+            wants_crisp: settings.crisp,
+            wants_alive_mask: false,
+            needs_redraw: false,
+            disabled: false,
+            reported_asleep: false,
+        }
+    }
+
+    /// Follows the settings of its texture.
+    pub(crate) fn follow(&mut self, settings: Settings, can_be_crisp: bool) {
+        self.state.follow(settings.seed, settings.angle);
+        let is_crisp = settings.crisp && can_be_crisp;
+        self.needs_redraw |= self.is_crisp != is_crisp;
+        (self.is_crisp, self.wants_crisp) = (is_crisp, settings.crisp);
+    }
+
+    /// Its cells continue with other weights.
+    pub(crate) fn replace_model(&mut self) {
+        self.needs_redraw = true;
+        self.state.wake();
+    }
+
+    /// The reference has changed. With another shape the instance has yet to grow, and earlier statistics are dropped.
+    pub(crate) fn replace_reference(&mut self, same_shape: bool, can_be_crisp: bool) {
+        let was_crisp = std::mem::replace(&mut self.is_crisp, self.wants_crisp && can_be_crisp);
+        self.needs_redraw |= was_crisp || self.is_crisp;
+        if !same_shape {
+            self.state.wake();
+            self.state.begin_growing();
+            self.generation = next_generation();
+        }
+    }
+
+    /// How it is drawn and counted.
+    pub(crate) fn display(&self) -> DisplayState {
+        DisplayState { rotation: rotation(self.state.angle), crisp: self.is_crisp, alive_mask: self.wants_alive_mask }
+    }
+
+    /// It has new cells of this age. Pending edits are dropped; dead ground stays.
+    pub(crate) fn restart(&mut self, tick: u32) {
+        self.state.restart(tick);
+        self.generation = next_generation();
+    }
+
+    /// Begins again from the seed: its cells were lost.
+    pub(crate) fn regrow(&mut self) {
+        self.state.clear_dead_ground();
+        self.restart(0);
+    }
+
+    /// Continues with another state.
+    pub(crate) fn restore(&mut self, state: InstanceState) {
+        self.state = state;
+        self.generation = next_generation();
+    }
+
+    pub(crate) fn set_pace(&mut self, ticks_per_tick: f64) {
+        self.pace = ticks_per_tick;
+    }
+
+    /// Whether the entity has an alive mask. If so, the instance wakes to be counted.
+    pub(crate) fn set_alive_mask(&mut self, wanted: bool) {
+        self.wants_alive_mask = wanted;
+        if wanted {
+            self.state.wake();
+        }
+    }
+
+    /// Follows the marker on its entity. It stays awake while edits wait for its next tick.
+    pub(crate) fn set_asleep(&mut self, asleep: bool) {
+        // The plugin itself has set the marker.
+        if asleep == self.reported_asleep {
+            return;
+        }
+        match asleep {
+            true => self.state.sleep(),
+            false => self.state.wake(),
+        }
+        self.reported_asleep = asleep;
+    }
+
+    /// Whether it has fallen asleep or woken since the last call.
+    pub(crate) fn take_sleep_change(&mut self) -> Option<bool> {
+        let asleep = self.state.is_asleep();
+        (std::mem::replace(&mut self.reported_asleep, asleep) != asleep).then_some(asleep)
+    }
+
+    pub(crate) fn set_disabled(&mut self, disabled: bool) {
+        self.disabled = disabled;
+    }
+
+    /// Whether the clock moves it.
+    pub(crate) fn ticks(&self) -> bool {
+        !self.state.is_asleep() && !self.disabled && self.pace > 0.0
+    }
+
+    /// Whether it must stay in the active set for its own sake.
+    pub(crate) fn is_active(&self) -> bool {
+        let asleep = self.state.is_asleep();
+        !(asleep || self.disabled) || asleep != self.reported_asleep || self.needs_redraw
+    }
+
+    /// The clock ticks: grants ticks in proportion to the pace.
+    pub(crate) fn grant_ticks(&mut self) {
+        if self.ticks() {
+            self.state.grant(self.pace);
+        }
+    }
+
+    /// Begins the next granted tick; see [`InstanceState::begin_tick`].
+    pub(crate) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, CellEdits<'_>)> {
+        if self.disabled { None } else { self.state.begin_tick(sleep_after) }
+    }
+}
+
+fn next_generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

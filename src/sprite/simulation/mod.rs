@@ -1,0 +1,17 @@
+//! The parts of a population: instances and their pending edits, the active set, the atlas, statistics and read-backs.
+//!
+//! Nothing here depends on an engine. Of the components it knows only plain data.
+
+mod active_set;
+mod atlas;
+mod instance;
+mod reads;
+mod state;
+mod statistics;
+
+pub(crate) use active_set::{ActiveSet, instances_at, pick};
+pub(crate) use atlas::{Atlas, AtlasRegion, most_slots};
+pub(crate) use instance::{Instance, Settings};
+pub(crate) use reads::{PendingRead, PendingReads, ReadRequest};
+pub(crate) use state::InstanceState;
+pub(crate) use statistics::InstanceStats;

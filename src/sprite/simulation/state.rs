@@ -1,0 +1,265 @@
+//! The state of an instance: everything its future depends on, except its cells.
+
+use crate::{
+    cpu::Tick,
+    rule::{CellEdits, CellMask, CellStats, tick_key},
+    sprite::{
+        components::{NcaCondition, NcaVitals},
+        save::{SavedEdits, SavedInstance},
+    },
+};
+
+/// The state of an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InstanceState {
+    pub(crate) seed: u32,
+    pub(crate) angle: f32,
+    /// The age in ticks.
+    pub(crate) tick: u32,
+    /// Ticks that the clock has granted and the instance has not run yet.
+    owed: f64,
+    /// Cells that stay zeros until they are healed.
+    dead_ground: Option<CellMask>,
+    /// The engine does not know the present `dead_ground` yet.
+    dead_ground_changed: bool,
+    /// Cells that become seeds before the next tick if they are empty.
+    seeds: Option<CellMask>,
+    /// Cells that become zeros before the next tick.
+    wound: Option<CellMask>,
+    /// The number of wounds since the last tick.
+    hits: u32,
+    /// Ticks since the last change from outside.
+    quiet: u32,
+    asleep: bool,
+    /// The condition as of the last statistics.
+    pub(crate) condition: NcaCondition,
+    /// Whether it has been whole.
+    pub(crate) has_grown: bool,
+}
+
+impl InstanceState {
+    pub(crate) fn new(seed: u32, angle: f32) -> Self {
+        Self {
+            seed,
+            angle,
+            tick: 0,
+            owed: 0.0,
+            dead_ground: None,
+            dead_ground_changed: false,
+            seeds: None,
+            wound: None,
+            hits: 0,
+            quiet: 0,
+            asleep: false,
+            condition: NcaCondition::Growing,
+            has_grown: false,
+        }
+    }
+
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep
+    }
+
+    pub(crate) fn dead_ground(&self) -> Option<&CellMask> {
+        self.dead_ground.as_ref()
+    }
+
+    /// Puts it to sleep, unless edits wait for its next tick.
+    pub(super) fn sleep(&mut self) {
+        self.asleep = self.seeds.is_none() && self.wound.is_none();
+    }
+
+    /// Wakes it, and keeps it awake for a while.
+    pub(crate) fn wake(&mut self) {
+        self.quiet = 0;
+        self.asleep = false;
+    }
+
+    /// Follows the seed and the angle of its texture.
+    pub(super) fn follow(&mut self, seed: u32, angle: f32) {
+        if (self.seed, self.angle) != (seed, angle) {
+            (self.seed, self.angle) = (seed, angle);
+            self.wake();
+        }
+    }
+
+    /// The clock grants some ticks.
+    pub(super) fn grant(&mut self, ticks: f64) {
+        self.owed += ticks;
+    }
+
+    /// Begins the next granted tick, if there is one, and returns it with the edits that come first. A whole or dead
+    /// instance falls asleep after `sleep_after` quiet ticks.
+    pub(super) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, CellEdits<'_>)> {
+        if self.owed < 1.0 || self.asleep {
+            return None;
+        }
+        self.owed -= 1.0;
+        let tick = Tick { tick: self.tick, seed: self.seed, angle: self.angle };
+        self.tick = self.tick.wrapping_add(1);
+        self.hits = 0;
+        self.quiet = self.quiet.saturating_add(1);
+        let rests = matches!(self.condition, NcaCondition::Whole | NcaCondition::Dead);
+        self.asleep = rests && sleep_after.is_some_and(|most| self.quiet >= most);
+        let changed = std::mem::take(&mut self.dead_ground_changed);
+        let edits = CellEdits {
+            dead_ground: self.dead_ground.as_ref().filter(|_| changed),
+            seeds: self.seeds.take(),
+            wound: self.wound.take(),
+        };
+        Some((tick, edits))
+    }
+
+    /// It has new cells of this age. Pending edits are dropped; dead ground stays.
+    pub(super) fn restart(&mut self, tick: u32) {
+        self.tick = tick;
+        self.hits = 0;
+        self.wake();
+        self.begin_growing();
+        (self.seeds, self.wound) = (None, None);
+        self.dead_ground_changed = self.dead_ground.is_some();
+    }
+
+    /// Has yet to grow.
+    pub(super) fn begin_growing(&mut self) {
+        (self.condition, self.has_grown) = (NcaCondition::Growing, false);
+    }
+
+    pub(super) fn clear_dead_ground(&mut self) {
+        (self.dead_ground, self.dead_ground_changed) = (None, false);
+    }
+
+    /// The key of the next wound's noise. Each wound of a tick has its own, at any frame rate.
+    pub(crate) fn next_wound_key(&mut self) -> u32 {
+        let key = tick_key(self.hits, !tick_key(self.tick, self.seed));
+        self.hits = self.hits.wrapping_add(1);
+        key
+    }
+
+    /// Zeroes cells before the next tick. With `scars` they also become dead ground.
+    pub(crate) fn wound(&mut self, cells: CellMask, scars: bool) {
+        if cells.is_empty() {
+            return;
+        }
+        self.wake();
+        if scars {
+            union(&mut self.dead_ground, &cells);
+            self.dead_ground_changed = true;
+        }
+        union(&mut self.wound, &cells);
+    }
+
+    /// Removes dead ground, and makes empty cells seeds before the next tick.
+    pub(crate) fn heal(&mut self, cells: CellMask) {
+        if cells.is_empty() {
+            return;
+        }
+        self.wake();
+        if let Some(dead) = &mut self.dead_ground {
+            dead.subtract(&cells);
+            self.dead_ground_changed = true;
+        }
+        union(&mut self.seeds, &cells);
+    }
+
+    /// Updates the condition from statistics, and returns the previous one. `possible` is the number of cells that it
+    /// can have, if known.
+    pub(crate) fn observe(&mut self, stats: &CellStats, possible: Option<u32>) -> NcaCondition {
+        let before = self.condition;
+        let CellStats { live, lost, .. } = *stats;
+        debug_assert!(stats.matching <= live);
+        let integrity = stats.integrity(possible);
+        self.condition = match before {
+            _ if live == 0 => NcaCondition::Dead,
+            NcaCondition::Whole | NcaCondition::Wounded if possible.is_none() && lost == 0 => before,
+            _ if lost == 0 && integrity >= NcaVitals::WHOLE => NcaCondition::Whole,
+            NcaCondition::Dead => NcaCondition::Growing,
+            NcaCondition::Growing if lost == 0 => NcaCondition::Growing,
+            NcaCondition::Whole if lost == 0 && integrity >= NcaVitals::WOUNDED => NcaCondition::Whole,
+            _ => NcaCondition::Wounded,
+        };
+        self.has_grown = match self.condition {
+            NcaCondition::Whole => true,
+            NcaCondition::Dead => false,
+            NcaCondition::Growing | NcaCondition::Wounded => self.has_grown,
+        };
+        before
+    }
+}
+
+impl From<&InstanceState> for SavedInstance {
+    fn from(state: &InstanceState) -> Self {
+        let InstanceState { seed, angle, tick, owed, hits, quiet, asleep, condition, has_grown, .. } = *state;
+        let dead_ground = state.dead_ground.clone();
+        let changes = SavedEdits {
+            dead_ground: dead_ground.clone().filter(|_| state.dead_ground_changed),
+            seeds: state.seeds.clone(),
+            wound: state.wound.clone(),
+        };
+        Self { seed, angle, tick, owed, changes, dead_ground, hits, quiet, asleep, condition, has_grown }
+    }
+}
+
+impl From<SavedInstance> for InstanceState {
+    fn from(saved: SavedInstance) -> Self {
+        let SavedInstance { seed, angle, tick, owed, changes, dead_ground, hits, quiet, asleep, condition, has_grown } =
+            saved;
+        let SavedEdits { seeds, wound, .. } = changes;
+        // The engine that takes the cells knows no dead ground yet.
+        let dead_ground_changed = dead_ground.is_some();
+        Self {
+            seed,
+            angle,
+            tick,
+            owed,
+            dead_ground,
+            dead_ground_changed,
+            seeds,
+            wound,
+            hits,
+            quiet,
+            asleep,
+            condition,
+            has_grown,
+        }
+    }
+}
+
+fn union(mask: &mut Option<CellMask>, cells: &CellMask) {
+    match mask {
+        Some(mask) => mask.union(cells),
+        None => *mask = Some(cells.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_condition_follows_the_statistics() {
+        use NcaCondition::{Dead, Growing, Whole, Wounded};
+        let stats = |live, lost| CellStats { live, matching: live, lost, ..CellStats::default() };
+        let mut state = InstanceState::new(0, 0.0);
+        let story = [
+            (1, 0, Growing),
+            (94, 0, Growing),
+            (95, 0, Whole),
+            (91, 0, Whole),
+            (89, 0, Wounded),
+            (94, 0, Wounded),
+            (99, 0, Whole),
+            (98, 1, Wounded),
+            (98, 0, Whole),
+            (0, 98, Dead),
+            (0, 0, Dead),
+            (1, 0, Growing),
+            (10, 3, Wounded),
+            (96, 0, Whole),
+        ];
+        for (tick, (live, lost, condition)) in story.into_iter().enumerate() {
+            state.observe(&stats(live, lost), Some(100));
+            assert_eq!(state.condition, condition, "{tick}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Colliders that follow the living cells, for [avian](avian2d).
+
+use std::time::Duration;
+
+use avian2d::prelude::*;
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow},
+    math::Affine2,
+    prelude::*,
+};
+
+use super::SpriteTransforms;
+use crate::{
+    rule::CellMask,
+    sprite::components::{NcaTexture, NcaTissue},
+};
+
+/// Beside an [`NcaTexture`] and a [`Sprite`]: the plugin gives the entity a [`Collider`] that follows its
+/// living cells, a compound of rectangles on whose seams nothing catches. Where there is a hole, bullets pass. Without a living cell
+/// there is no collider, and so none until a sprite has begun to grow: a dynamic body falls until then.
+///
+/// Add a [`RigidBody`] beside it as for any collider. The shape follows the sprite's size, anchor and
+/// flip, and avian scales and turns it with the [`Transform`]; to mirror a body that moves, flip the
+/// sprite. It is made anew only when the living cells or their place in the sprite have changed, and not
+/// more often than [`interval`](Self::interval). Mass and centre of mass follow it, unless they are set.
+///
+/// Like vitals, it comes from the GPU a few frames late, and is made once a frame; so what physics does
+/// to a sprite depends on the frame rate.
+///
+/// ```
+/// # use avian2d::{collision::narrow_phase::NarrowPhaseSystems, prelude::*};
+/// # use bevy::prelude::*;
+/// # use bevy_nca::prelude::*;
+/// fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+///     commands.spawn((
+///         NcaTexture::new(assets.load("models/slime.nca")),
+///         Sprite::sized(Vec2::splat(200.0)),
+///         NcaCollider::default(),
+///         // It hangs until it has grown; then make it dynamic.
+///         RigidBody::Static,
+///     ));
+///     // A bullet that bursts a hole of 12 units.
+///     commands.spawn((RigidBody::Kinematic, Collider::circle(4.0), Sensor, NcaImpact::new(12.0)));
+/// }
+/// ```
+#[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[require(NcaTissue, Fit)]
+pub struct NcaCollider {
+    /// The least time between two shapes; default a tenth of a second of game time.
+    pub interval: Duration,
+}
+
+impl Default for NcaCollider {
+    fn default() -> Self {
+        Self { interval: Duration::from_millis(100) }
+    }
+}
+
+/// The cells and the map that a collider was made from.
+#[derive(Component, Default)]
+pub(super) struct Fit {
+    is_stale: bool,
+    /// When it was made, in game time; `None` if there is none.
+    made: Option<Duration>,
+    /// How it lay over the cells, and which those were.
+    pub(super) map: Option<Affine2>,
+    pub(super) cells: Option<CellMask>,
+}
+
+type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaTissue>);
+
+/// Makes colliders fit what lives.
+pub(super) fn fit(
+    mut sprites: Query<Fitted, With<NcaTexture>>,
+    transforms: SpriteTransforms,
+    contacts: Option<Res<ContactGraph>>,
+    time: Res<Time>,
+    mut commands: Commands,
+) {
+    for (entity, collider, mut fit, tissue) in &mut sprites {
+        let cells = tissue.cells.as_ref();
+        let transform = cells.and_then(|_| transforms.get(entity));
+        let map = cells.zip(transform).map(|(cells, transform)| {
+            let grid = [cells.width(), cells.height()];
+            transform.cells_to_body(grid.map(|side| side as u32))
+        });
+        if !(fit.is_stale || tissue.is_changed() || fit.map != map) {
+            continue;
+        }
+        // What has no cells of its own yet has no body at all, from now on.
+        if cells.is_some() && fit.made.is_some_and(|made| time.elapsed().saturating_sub(made) < collider.interval) {
+            fit.is_stale = true;
+            continue;
+        }
+        let drawn = cells.zip(transform).map(|(cells, transform)| transform.drawn(cells).into_owned());
+        let collider = drawn.as_ref().zip(map).and_then(|(cells, map)| collider_of(cells, map));
+        *fit = Fit { is_stale: false, made: collider.is_some().then(|| time.elapsed()), map, cells: drawn };
+        match collider {
+            Some(collider) => commands.entity(entity).try_insert(collider),
+            // A copy of an entity brings along a collider of cells that it does not have.
+            None => commands.entity(entity).try_remove::<Collider>(),
+        };
+        // What rests on a body that has changed may have lost its hold, and avian does not look.
+        let pairs = contacts.iter().flat_map(|contacts| contacts.contact_pairs_with(entity));
+        for body in pairs.flat_map(|pair| [pair.body1, pair.body2]).flatten() {
+            commands.entity(body).try_remove::<Sleeping>();
+        }
+    }
+}
+
+/// Without its component or its texture, a sprite has no collider.
+pub(super) fn on_remove(
+    removed: On<Remove, (NcaCollider, NcaTexture)>,
+    mut fits: Query<&mut Fit, Allow<Disabled>>,
+    mut commands: Commands,
+) {
+    let Ok(mut fit) = fits.get_mut(removed.entity) else { return };
+    if std::mem::take(&mut *fit).made.is_some() {
+        commands.entity(removed.entity).try_remove::<Collider>();
+    }
+}
+
+/// A compound of rectangles, in the space that the map leads to; `None` for no cells, or if they have no area there.
+fn collider_of(cells: &CellMask, map: Affine2) -> Option<Collider> {
+    let area = map.matrix2.determinant().abs();
+    if !area.is_finite() || area < f32::MIN_POSITIVE || !map.translation.is_finite() {
+        return None;
+    }
+    let part = |rect: URect| {
+        let [a, b] = [rect.min, rect.max].map(|corner| map.transform_point2(corner.as_vec2()));
+        let size = (b - a).abs();
+        (a.midpoint(b), Rotation::IDENTITY, Collider::rectangle(size.x, size.y))
+    };
+    let parts: Vec<_> = rectangles(cells).into_iter().map(part).collect();
+    (!parts.is_empty()).then(|| Collider::compound(parts))
+}
+
+/// The cells as rectangles that do not overlap: each as wide as it can be, then as high.
+fn rectangles(cells: &CellMask) -> Vec<URect> {
+    let (width, height) = (cells.width(), cells.height());
+    let mut left: Vec<bool> = (0..width * height).map(|cell| cells.contains(cell)).collect();
+    let mut found = Vec::new();
+    for cell in 0..left.len() {
+        if !left[cell] {
+            continue;
+        }
+        let (x, y) = (cell % width, cell / width);
+        let right = (x..width).find(|&x| !left[y * width + x]).unwrap_or(width);
+        let row = |y: usize| y * width + x..y * width + right;
+        let bottom = (y..height).find(|&y| !left[row(y)].iter().all(|left| *left)).unwrap_or(height);
+        (y..bottom).for_each(|y| left[row(y)].fill(false));
+        found.push(URect::new(x as u32, y as u32, right as u32, bottom as u32));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rectangles_cover_each_cell_once(width in 1usize..20, height in 1usize..20, seed in any::<u64>()) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let density = random.u32(0..=100);
+            let cells = CellMask::from_fn(width, height, |_| random.u32(0..100) < density);
+            let mut covered = vec![0; width * height];
+            for rect in rectangles(&cells) {
+                prop_assert!(!rect.is_empty());
+                for y in rect.min.y..rect.max.y {
+                    for x in rect.min.x..rect.max.x {
+                        covered[y as usize * width + x as usize] += 1;
+                    }
+                }
+            }
+            let wanted: Vec<i32> = (0..width * height).map(|cell| i32::from(cells.contains(cell))).collect();
+            prop_assert_eq!(covered, wanted);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Where cells are in the world, and what meets them there: probes, pointers, physics.
+
+#[cfg(feature = "avian2d")]
+mod colliders;
+#[cfg(feature = "avian2d")]
+mod contacts;
+#[cfg(feature = "picking")]
+mod picking;
+#[cfg(all(feature = "picking", feature = "ui"))]
+mod picking_nodes;
+mod probe;
+mod ray;
+mod transform;
+mod visibility;
+
+#[cfg(feature = "avian2d")]
+pub use colliders::NcaCollider;
+#[cfg(feature = "avian2d")]
+pub use contacts::NcaImpact;
+#[cfg(feature = "avian2d")]
+pub(crate) use contacts::PhysicsPlugin;
+#[cfg(feature = "picking")]
+pub(crate) use picking::PickingPlugin;
+pub use probe::{NcaHit, NcaProbe};
+pub(crate) use transform::{ShapeSpace, SpriteTransforms};
+pub(crate) use visibility::Visibilities;

@@ -1,0 +1,96 @@
+//! Finding living cells in the world.
+
+use bevy::{ecs::system::SystemParam, prelude::*};
+
+use super::{SpriteTransforms, Visibilities, ray::first_on_segment};
+use crate::sprite::{
+    components::{NcaTexture, NcaTissue, Placement},
+    events::NcaFilter,
+    populations::Populations,
+};
+
+/// Finds living cells in the world, of sprites with an [`NcaTissue`]. Spawn `NcaTissue::default()` beside the texture;
+/// without it, a probe does not find the sprite.
+///
+/// Methods that take an entity ignore its visibility. The others find the sprites that an [`NcaFilter`] passes, by
+/// default all that are not hidden.
+///
+/// ```
+/// # use bevy::prelude::*;
+/// # use bevy_nca::prelude::*;
+/// fn shoot(probe: NcaProbe, mut commands: Commands) {
+///     let (muzzle, far) = (Vec2::ZERO, Vec2::new(0.0, 400.0));
+///     if let Some(hit) = probe.first_hit(muzzle, far) {
+///         commands.trigger(NcaDamage::circle(hit.entity, hit.point, 6.0));
+///     }
+/// }
+/// ```
+#[derive(SystemParam)]
+pub struct NcaProbe<'w, 's> {
+    sprites: Query<'w, 's, (Entity, &'static Placement, &'static NcaTissue), With<NcaTexture>>,
+    transforms: SpriteTransforms<'w, 's>,
+    visibilities: Visibilities<'w, 's>,
+    populations: Res<'w, Populations>,
+}
+
+/// A living cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NcaHit {
+    /// The sprite.
+    pub entity: Entity,
+    /// The column and row of the cell.
+    pub cell: UVec2,
+    /// The point in the world.
+    pub point: Vec2,
+    /// The fraction of the segment before it, 0 to 1.
+    pub fraction: f32,
+}
+
+impl NcaProbe<'_, '_> {
+    /// The cell of a sprite at a point of the world, alive or not.
+    pub fn cell_at(&self, entity: Entity, point: Vec2) -> Option<UVec2> {
+        let (_, placement, _) = self.sprites.get(entity).ok()?;
+        let grid = self.populations.get(placement.id?)?.grid();
+        let transform = self.transforms.get(entity)?;
+        let [x, y] = transform.cells_to_world(grid).inverse()?.apply(point.to_array());
+        let inside = x >= 0.0 && y >= 0.0 && x < grid[0] as f32 && y < grid[1] as f32;
+        (inside && transform.draws(grid, Vec2::new(x, y))).then(|| UVec2::new(x as u32, y as u32))
+    }
+
+    /// Whether a living cell of a sprite is at a point of the world.
+    pub fn lives_at(&self, entity: Entity, point: Vec2) -> bool {
+        self.cell_at(entity, point).is_some_and(|cell| self.lives(entity, cell))
+    }
+
+    /// Whether a cell of a sprite lives.
+    fn lives(&self, entity: Entity, cell: UVec2) -> bool {
+        let cells = self.sprites.get(entity).ok().and_then(|(.., tissue)| tissue.cells.as_ref());
+        cells.is_some_and(|cells| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
+    }
+
+    /// The first living cell between two points of the world, of any sprite that is not hidden. A shot passes through
+    /// the hole that an earlier one has made.
+    pub fn first_hit(&self, from: Vec2, to: Vec2) -> Option<NcaHit> {
+        self.first_hit_where(&NcaFilter::default(), from, to)
+    }
+
+    /// The first living cell between two points of the world, of any sprite that a filter passes.
+    pub fn first_hit_where(&self, filter: &NcaFilter, from: Vec2, to: Vec2) -> Option<NcaHit> {
+        let entities = self.sprites.iter().map(|(entity, ..)| entity);
+        let found = entities.filter(|entity| self.visibilities.passes(filter, *entity));
+        let hits = found.filter_map(|entity| self.first_hit_of(entity, from, to));
+        hits.min_by(|a, b| a.fraction.total_cmp(&b.fraction))
+    }
+
+    /// The first living cell of a sprite between two points of the world.
+    pub fn first_hit_of(&self, entity: Entity, from: Vec2, to: Vec2) -> Option<NcaHit> {
+        let (_, placement, tissue) = self.sprites.get(entity).ok()?;
+        let cells = tissue.cells.as_ref()?;
+        let grid = self.populations.get(placement.id?)?.grid();
+        let transform = self.transforms.get(entity)?;
+        let back = transform.cells_to_world(grid).inverse()?;
+        let [start, end] = [from, to].map(|point| Vec2::from(back.apply(point.to_array())));
+        let (cell, fraction) = first_on_segment(&transform.drawn(cells), start, end)?;
+        Some(NcaHit { entity, cell, point: from.lerp(to, fraction), fraction })
+    }
+}

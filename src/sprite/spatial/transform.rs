@@ -1,0 +1,308 @@
+//! The transform from cells to the world.
+//!
+//! It follows what Bevy draws: the transform, the anchor, the flips, the custom size, and the scaling mode, which may
+//! crop the picture.
+
+use std::borrow::Cow;
+
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow, system::SystemParam},
+    math::Affine2,
+    prelude::*,
+    sprite::{Anchor, SpriteImageMode, SpriteMesh, SpriteScalingMode},
+};
+
+use crate::rule::{CellMap, CellMask};
+
+/// The space of a shape, with what it takes to find the cells in it once the grid is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ShapeSpace {
+    Cells,
+    Uv,
+    World(SpriteTransform),
+}
+
+impl ShapeSpace {
+    /// The map from cells to the space of the shape.
+    pub(crate) fn cells_to_space(&self, grid: [u32; 2]) -> CellMap {
+        match self {
+            Self::Cells => CellMap::IDENTITY,
+            Self::Uv => {
+                let scale = 1.0 / UVec2::from_array(grid).as_vec2();
+                CellMap(Affine2::from_scale(scale).to_cols_array())
+            }
+            Self::World(transform) => transform.cells_to_world(grid),
+        }
+    }
+
+    /// The cells that a shape in this space can reach. In the world it reaches only drawn cells.
+    pub(crate) fn reachable<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
+        match self {
+            Self::Cells | Self::Uv => Cow::Borrowed(cells),
+            Self::World(transform) => transform.drawn(cells),
+        }
+    }
+}
+
+/// Where a sprite is in the world, and how Bevy draws it there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpriteTransform {
+    to_world: Affine2,
+    custom_size: Option<Vec2>,
+    scaling: Option<SpriteScalingMode>,
+    /// Bevy fits the picture of a `SpriteMesh` into its size in another way than that of a `Sprite`.
+    is_mesh: bool,
+    anchor: Vec2,
+    flip_x: bool,
+    flip_y: bool,
+}
+
+/// The rectangle that Bevy draws, in the space of the sprite, and the part of the picture on it.
+struct Quad {
+    /// The lower left corner.
+    corner: Vec2,
+    size: Vec2,
+    /// The texture coordinates of that corner, 0 to 1 and y down.
+    first: Vec2,
+    /// The difference to the texture coordinates of the opposite corner.
+    across: Vec2,
+}
+
+impl SpriteTransform {
+    pub(crate) fn cells_to_world(&self, grid: [u32; 2]) -> CellMap {
+        CellMap((self.to_world * self.cells_to_sprite(grid)).to_cols_array())
+    }
+
+    /// The map from cells to the space of the sprite, which is that of its children.
+    pub(crate) fn cells_to_sprite(&self, grid: [u32; 2]) -> Affine2 {
+        let Quad { corner, size, first, across } = self.quad(grid);
+        let cells = UVec2::from_array(grid).as_vec2();
+        Affine2::from_scale_angle_translation(size / (cells * across), 0.0, corner - first / across * size)
+    }
+
+    /// The map from cells to the space of the sprite's body in a physics engine without mirrored bodies. Such an engine
+    /// uses the absolute value of each scale, and the rotation that remains if only x may be mirrored.
+    #[cfg(feature = "avian2d")]
+    pub(crate) fn cells_to_body(&self, grid: [u32; 2]) -> Affine2 {
+        let mirror = Vec2::new(self.to_world.matrix2.determinant().signum(), 1.0);
+        Affine2::from_scale(mirror) * self.cells_to_sprite(grid)
+    }
+
+    /// What `bevy_sprite_render` draws of a picture with one pixel per cell.
+    fn quad(&self, grid: [u32; 2]) -> Quad {
+        use SpriteScalingMode::{FillCenter, FillEnd, FillStart, FitCenter, FitEnd, FitStart};
+        let cells = UVec2::from_array(grid).as_vec2();
+        let mut size = self.custom_size.unwrap_or(cells);
+        let (mut first, mut across) = (Vec2::new(0.0, 1.0), Vec2::new(1.0, -1.0));
+        for axis in [(0, self.flip_x), (1, self.flip_y)].into_iter().filter_map(|(axis, flip)| flip.then_some(axis)) {
+            first[axis] += across[axis];
+            across[axis] = -across[axis];
+        }
+        let (mut shift, mut mesh_shift) = (Vec2::ZERO, Vec2::ZERO);
+        if let Some(mode) = self.scaling {
+            // The aspect of the rectangle relative to that of the picture.
+            let wider = (size.x / size.y) / (cells.x / cells.y);
+            match mode {
+                FillCenter | FillStart | FillEnd => {
+                    let (axis, share) = if wider > 1.0 { (1, 1.0 / wider) } else { (0, wider) };
+                    let cut = across[axis] * (1.0 - share);
+                    first[axis] += match (mode, axis) {
+                        (FillCenter, _) => cut / 2.0,
+                        // The upper end of the picture is at the end of the quad's y axis.
+                        (FillStart, 1) | (FillEnd, 0) => cut,
+                        _ => 0.0,
+                    };
+                    across[axis] *= share;
+                }
+                FitCenter | FitStart | FitEnd => {
+                    let (axis, share) = if wider < 1.0 { (1, wider) } else { (0, 1.0 / wider) };
+                    let left = size[axis] * (1.0 - share);
+                    shift[axis] = match (mode, axis) {
+                        (FitStart, 0) | (FitEnd, 1) => left,
+                        (FitStart, 1) | (FitEnd, 0) => -left,
+                        _ => 0.0,
+                    };
+                    // A mesh starts at the left and at the bottom.
+                    mesh_shift[axis] = match mode {
+                        FitStart => -left / 2.0,
+                        FitEnd => left / 2.0,
+                        _ => 0.0,
+                    };
+                    size[axis] *= share;
+                }
+            }
+        }
+        let corner = match self.is_mesh {
+            false => (size + shift) * (-self.anchor - 0.5),
+            true => size * (-self.anchor - 0.5) + mesh_shift,
+        };
+        Quad { corner, size, first, across }
+    }
+
+    /// The drawn part of the picture, in cells.
+    fn part(&self, grid: [u32; 2]) -> Rect {
+        let Quad { first, across, .. } = self.quad(grid);
+        let cells = UVec2::from_array(grid).as_vec2();
+        Rect::from_corners(first * cells, (first + across) * cells)
+    }
+
+    /// The drawn cells among `cells`.
+    pub(crate) fn drawn<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
+        let (width, height) = (cells.width(), cells.height());
+        let part = self.part([width as u32, height as u32]);
+        // Rounding keeps a whole picture whole.
+        let [min, max] = [part.min, part.max].map(|corner| (corner * 1024.0).round() / 1024.0);
+        if min.cmple(Vec2::ZERO).all() && max.cmpge(Vec2::new(width as f32, height as f32)).all() {
+            return Cow::Borrowed(cells);
+        }
+        let is_drawn = |cell: usize| {
+            let center = Vec2::new((cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5);
+            center.cmpge(min).all() && center.cmple(max).all()
+        };
+        Cow::Owned(CellMask::from_fn(width, height, |&cell| cells.contains(cell) && is_drawn(cell)))
+    }
+
+    /// Whether a point, in cells, is drawn.
+    pub(crate) fn draws(&self, grid: [u32; 2], point: Vec2) -> bool {
+        let part = self.part(grid);
+        point.cmpge(part.min).all() && point.cmplt(part.max).all()
+    }
+
+    /// The bounding box of what is drawn, in the world.
+    pub(crate) fn bounds(&self, grid: [u32; 2]) -> Rect {
+        let map = self.cells_to_world(grid);
+        let Rect { min, max } = self.part(grid);
+        let corners = [[min.x, min.y], [max.x, min.y], [min.x, max.y], [max.x, max.y]];
+        let corners = corners.map(|corner| Vec2::from(map.apply(corner)));
+        corners.into_iter().fold(Rect::EMPTY, |bounds, corner| bounds.union_point(corner))
+    }
+}
+
+type AnySprite = AnyOf<(&'static Sprite, &'static SpriteMesh)>;
+
+/// Finds the transforms of sprites, disabled or not. It uses the present `Transform`s, not those that Bevy propagated
+/// last.
+#[derive(SystemParam)]
+pub(crate) struct SpriteTransforms<'w, 's> {
+    transforms: Query<'w, 's, (&'static Transform, Option<&'static ChildOf>), Allow<Disabled>>,
+    sprites: Query<'w, 's, (AnySprite, &'static Anchor), Allow<Disabled>>,
+}
+
+impl SpriteTransforms<'_, '_> {
+    /// `None` if the entity has no sprite, or an ancestor has no transform.
+    pub(crate) fn get(&self, entity: Entity) -> Option<SpriteTransform> {
+        let ((sprite, mesh), anchor) = self.sprites.get(entity).ok()?;
+        // If an entity has both, use the `Sprite`.
+        let (custom_size, mode, flip_x, flip_y) = match (sprite, mesh) {
+            (Some(Sprite { custom_size, image_mode, flip_x, flip_y, .. }), _) => {
+                (custom_size, image_mode, flip_x, flip_y)
+            }
+            (None, Some(SpriteMesh { custom_size, image_mode, flip_x, flip_y, .. })) => {
+                (custom_size, image_mode, flip_x, flip_y)
+            }
+            (None, None) => return None,
+        };
+        if mode.uses_slices() {
+            warn_once!(
+                "{entity} has an NcaTexture and a sprite that is sliced or tiled: wounds, probes and colliders treat \
+                 its picture as stretched"
+            );
+        }
+        let world = self.global_transform(entity)?.affine();
+        Some(SpriteTransform {
+            to_world: Affine2::from_cols(
+                world.matrix3.x_axis.truncate(),
+                world.matrix3.y_axis.truncate(),
+                world.translation.truncate(),
+            ),
+            custom_size: *custom_size,
+            scaling: SpriteImageMode::scale(mode),
+            is_mesh: sprite.is_none(),
+            anchor: anchor.as_vec(),
+            flip_x: *flip_x,
+            flip_y: *flip_y,
+        })
+    }
+
+    fn global_transform(&self, entity: Entity) -> Option<GlobalTransform> {
+        let (transform, mut parent) = self.transforms.get(entity).ok()?;
+        let mut global = GlobalTransform::from(*transform);
+        while let Some(ChildOf(ancestor)) = parent {
+            let (transform, next) = self.transforms.get(*ancestor).ok()?;
+            (global, parent) = (*transform * global, next);
+        }
+        Some(global)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transform(scaling: SpriteScalingMode, size: Vec2) -> SpriteTransform {
+        SpriteTransform {
+            to_world: Affine2::IDENTITY,
+            custom_size: Some(size),
+            scaling: Some(scaling),
+            is_mesh: false,
+            anchor: Vec2::ZERO,
+            flip_x: false,
+            flip_y: false,
+        }
+    }
+
+    fn corners(transform: &SpriteTransform, grid: [u32; 2]) -> [Vec2; 2] {
+        let map = transform.cells_to_world(grid);
+        [[0.0, 0.0], grid.map(|side| side as f32)].map(|corner| Vec2::from(map.apply(corner)))
+    }
+
+    /// A picture of 20 x 10 on a square of 100, and on one of 100 x 20.
+    #[test]
+    fn the_scaling_mode_is_that_of_the_renderer() {
+        use SpriteScalingMode::*;
+        let (square, wide) = (Vec2::splat(100.0), Vec2::new(100.0, 20.0));
+        for (mode, size, upper_left, lower_right) in [
+            (FitCenter, square, (-50.0, 25.0), (50.0, -25.0)),
+            (FitStart, square, (-50.0, 50.0), (50.0, 0.0)),
+            (FitEnd, square, (-50.0, 0.0), (50.0, -50.0)),
+            (FitCenter, wide, (-20.0, 10.0), (20.0, -10.0)),
+            (FitStart, wide, (-50.0, 10.0), (-10.0, -10.0)),
+            (FitEnd, wide, (10.0, 10.0), (50.0, -10.0)),
+            (FillCenter, square, (-100.0, 50.0), (100.0, -50.0)),
+            (FillStart, square, (-50.0, 50.0), (150.0, -50.0)),
+            (FillEnd, square, (-150.0, 50.0), (50.0, -50.0)),
+            (FillCenter, wide, (-50.0, 25.0), (50.0, -25.0)),
+            (FillStart, wide, (-50.0, 10.0), (50.0, -40.0)),
+            (FillEnd, wide, (-50.0, 40.0), (50.0, -10.0)),
+        ] {
+            let transform = transform(mode, size);
+            let is_upright = size.x == size.y && matches!(mode, FitStart | FitEnd);
+            // On a mesh, the vertical start and end are swapped.
+            let mesh = SpriteTransform { is_mesh: true, ..transform };
+            let sign = if is_upright { -1.0 } else { 1.0 };
+            let [a, b] = corners(&mesh, [20, 10]);
+            let height = (a.y.min(b.y) * sign).min(a.y.max(b.y) * sign);
+            assert!((height - Vec2::from(upper_left).y.min(Vec2::from(lower_right).y)).abs() < 1e-3, "{mode:?}");
+            let wanted = [Vec2::from(upper_left), Vec2::from(lower_right)];
+            let found = corners(&transform, [20, 10]);
+            assert!(found.iter().zip(wanted).all(|(a, b)| a.distance(b) < 1e-3), "{mode:?} {size}: {found:?}");
+            // The drawn part is the intersection of the picture and the rectangle.
+            let bounds = transform.bounds([20, 10]);
+            let rect = Rect::from_center_size(Vec2::ZERO, size).intersect(Rect::from_corners(wanted[0], wanted[1]));
+            assert!(bounds.min.distance(rect.min) + bounds.max.distance(rect.max) < 1e-3, "{mode:?}: {bounds:?}");
+            let all = CellMask::full(20, 10);
+            let share = rect.size().element_product() / (wanted[1] - wanted[0]).abs().element_product();
+            let drawn = transform.drawn(&all).iter().count() as f32 / 200.0;
+            assert!((drawn - share).abs() < 1e-3, "{mode:?} {size}: {drawn}, {share}");
+        }
+    }
+
+    #[test]
+    fn without_a_size_there_is_no_inverse() {
+        for scaling in [None, Some(SpriteScalingMode::FitCenter), Some(SpriteScalingMode::FillStart)] {
+            let transform = SpriteTransform { scaling, ..transform(SpriteScalingMode::FitEnd, Vec2::ZERO) };
+            assert!(transform.cells_to_world([4, 4]).inverse().is_none());
+            assert!(transform.bounds([4, 4]).intersect(Rect::new(-9.0, -9.0, 9.0, 9.0)).is_empty());
+        }
+    }
+}

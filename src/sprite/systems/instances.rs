@@ -1,0 +1,51 @@
+//! The instances of entities.
+
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow, system::SystemParam},
+    prelude::*,
+};
+
+use crate::{
+    rule::Model,
+    sprite::{
+        components::{InstanceId, NcaTexture, Placement},
+        populations::{Populations, Spec},
+        simulation::{Instance, Settings},
+    },
+};
+
+/// What a texture asks of its instance.
+pub(super) fn settings(texture: &NcaTexture) -> Settings {
+    Settings { seed: texture.seed, angle: texture.angle, crisp: texture.crisp }
+}
+
+/// The population to which the instance of a texture belongs.
+pub(super) fn spec(texture: &NcaTexture, model: &Model) -> Spec {
+    Spec {
+        model_id: texture.model.id(),
+        grid: texture.grid.map_or(model.rule().grid, |grid| grid.to_array()),
+        smooth: texture.smooth,
+    }
+}
+
+/// The instance of a texture, unless the texture has just been changed so that the instance must be replaced.
+pub(super) fn current(placement: &Placement, texture: &NcaTexture, populations: &Populations) -> Option<InstanceId> {
+    let belongs = |id: &InstanceId| {
+        populations.get(*id).is_some_and(|population| population.matches(spec(texture, population.model())))
+    };
+    placement.id.filter(belongs)
+}
+
+/// Finds the instances of entities.
+#[derive(SystemParam)]
+pub(super) struct Instances<'w, 's> {
+    placements: Query<'w, 's, &'static Placement, Allow<Disabled>>,
+    populations: ResMut<'w, Populations>,
+}
+
+impl Instances<'_, '_> {
+    /// The instance of an entity, if it has one.
+    pub(super) fn get_mut(&mut self, entity: Entity) -> Option<&mut Instance> {
+        self.populations.bypass_change_detection().instance_mut(self.placements.get(entity).ok()?.id?)
+    }
+}

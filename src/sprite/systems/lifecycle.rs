@@ -1,0 +1,270 @@
+//! The life of an instance: it is placed when its model is loaded, follows its texture, moves when a population shrinks,
+//! and goes with its texture.
+
+use bevy::{
+    ecs::{
+        entity_disabling::Disabled,
+        intern::Interned,
+        query::{Allow, QueryData},
+        schedule::ScheduleLabel,
+        system::SystemParam,
+    },
+    prelude::*,
+};
+
+use super::{
+    effect::apply,
+    instances::{Instances, settings, spec},
+    pending::{PendingChange, PendingChanges},
+    read_back::{self, ReadRequests},
+};
+use crate::sprite::{
+    components::{
+        InstanceId, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaTexture, NcaTissue, NcaVitals, Placement,
+    },
+    populations::Populations,
+    sets::NcaSystems,
+};
+
+/// Gives textures their instances.
+pub(crate) struct LifecyclePlugin {
+    /// The schedule in which sprites tick.
+    pub(crate) schedule: Interned<dyn ScheduleLabel>,
+}
+
+impl Plugin for LifecyclePlugin {
+    fn build(&self, app: &mut App) {
+        app.init_asset::<NcaModel>()
+            .init_asset_loader::<NcaModelLoader>()
+            .register_type::<NcaTexture>()
+            .init_resource::<WaitingTextures>()
+            .init_resource::<PendingChanges>()
+            .add_observer(on_texture_added)
+            .add_observer(on_texture_removed)
+            .add_observer(on_alive_mask_added)
+            .add_observer(on_alive_mask_removed)
+            .add_systems(PreStartup, find_textures.in_set(NcaSystems::Place))
+            // A sprite that is spawned in this schedule is placed before its first tick, at any frame rate.
+            .add_systems(self.schedule, place.in_set(NcaSystems::Place))
+            .add_systems(PostUpdate, (update_references, reload, place, shrink).chain().in_set(NcaSystems::Place));
+    }
+}
+
+/// Textures without an instance, in the order in which they came.
+#[derive(Resource, Default)]
+pub(super) struct WaitingTextures(pub(super) Vec<Entity>);
+
+/// Finds textures whose model is still loading.
+#[derive(SystemParam)]
+pub(super) struct LoadingTextures<'w, 's> {
+    textures: Query<'w, 's, (&'static NcaTexture, &'static Placement)>,
+    waiting: Res<'w, WaitingTextures>,
+    assets: Res<'w, AssetServer>,
+}
+
+impl LoadingTextures<'_, '_> {
+    pub(super) fn any(&self) -> bool {
+        let mut waiting = self.waiting.0.iter().filter_map(|entity| self.textures.get(*entity).ok());
+        waiting
+            .any(|(texture, placement)| placement.id.is_none() && self.assets.load_state(&texture.model).is_loading())
+    }
+}
+
+/// What waits: textures for their models, changes for instances, requests for the end of the frame.
+#[derive(SystemParam)]
+struct Queues<'w> {
+    waiting: ResMut<'w, WaitingTextures>,
+    pending: ResMut<'w, PendingChanges>,
+    requests: ResMut<'w, ReadRequests>,
+}
+
+fn on_texture_added(added: On<Add, NcaTexture>, mut waiting: ResMut<WaitingTextures>) {
+    waiting.0.push(added.entity);
+}
+
+/// Finds the textures that were spawned before the plugin was added.
+fn find_textures(textures: Query<Entity, (With<NcaTexture>, Allow<Disabled>)>, mut waiting: ResMut<WaitingTextures>) {
+    waiting.0.extend(&textures);
+}
+
+fn on_alive_mask_added(added: On<Add, NcaTissue>, mut instances: Instances) {
+    if let Some(instance) = instances.get_mut(added.entity) {
+        instance.set_alive_mask(true);
+    }
+}
+
+fn on_alive_mask_removed(removed: On<Remove, NcaTissue>, mut instances: Instances) {
+    if let Some(instance) = instances.get_mut(removed.entity) {
+        instance.set_alive_mask(false);
+    }
+}
+
+/// What an entity knows of its instance.
+#[derive(QueryData)]
+#[query_data(mutable)]
+struct Known {
+    placement: &'static mut Placement,
+    vitals: Option<&'static mut NcaVitals>,
+    alive_mask: Option<&'static mut NcaTissue>,
+    is_asleep: Has<NcaSleeping>,
+}
+
+impl KnownItem<'_, '_> {
+    /// The instance goes, and the next one begins awake, without cells. Returns the id of the instance.
+    fn forget(&mut self, entity: Entity, commands: &mut Commands) -> Option<InstanceId> {
+        if self.is_asleep {
+            commands.entity(entity).try_remove::<NcaSleeping>();
+        }
+        if let Some(mask) = &mut self.alive_mask
+            && mask.cells.is_some()
+        {
+            mask.cells = None;
+        }
+        if let Some(vitals) = &mut self.vitals {
+            vitals.set_if_neq(NcaVitals::default());
+        }
+        let id = self.placement.id?;
+        self.placement.id = None;
+        Some(id)
+    }
+}
+
+fn on_texture_removed(
+    removed: On<Remove, NcaTexture>,
+    mut sprites: Query<Known, Allow<Disabled>>,
+    mut populations: ResMut<Populations>,
+    mut queues: Queues,
+    mut commands: Commands,
+) {
+    let entity = removed.entity;
+    queues.pending.take(entity);
+    queues.requests.remove(entity);
+    let Ok(mut known) = sprites.get_mut(entity) else { return };
+    if let Some(id) = known.forget(entity, &mut commands) {
+        populations.bypass_change_detection().remove(id);
+    }
+}
+
+/// Takes references that have become known.
+fn update_references(mut populations: ResMut<Populations>) {
+    populations.bypass_change_detection().update_references();
+}
+
+/// The asset of a model has changed: sprites whose cells fit continue with it, and the others begin again.
+fn reload(
+    mut changes: MessageReader<AssetEvent<NcaModel>>,
+    models: Res<Assets<NcaModel>>,
+    mut populations: ResMut<Populations>,
+    mut sprites: Query<(Entity, Known), (With<NcaTexture>, Allow<Disabled>)>,
+    mut queues: Queues,
+    mut commands: Commands,
+) {
+    let populations = populations.bypass_change_detection();
+    for change in changes.read() {
+        // An asset that was removed and inserted again is added.
+        let (AssetEvent::Modified { id } | AssetEvent::Added { id }) = change else { continue };
+        let Some(model) = models.get(*id).filter(|model| populations.any_outdated(*id, model)) else { continue };
+        populations.replace_model(*id, model);
+        for (entity, mut known) in &mut sprites {
+            let population = known.placement.id.and_then(|id| populations.get(id));
+            if population.is_some_and(|population| population.is_outdated(*id, model))
+                && let Some(instance) = known.forget(entity, &mut commands)
+            {
+                queues.requests.merge(entity, populations.remove(instance));
+                queues.waiting.0.push(entity);
+            }
+        }
+    }
+}
+
+/// A texture, and what it takes to place it.
+#[derive(QueryData)]
+#[query_data(mutable)]
+struct Unplaced {
+    texture: &'static mut NcaTexture,
+    known: Known,
+    armor: Option<&'static NcaArmor>,
+    is_disabled: Has<Disabled>,
+}
+
+type ChangedTextures<'w, 's> = Query<'w, 's, Entity, (Changed<NcaTexture>, Allow<Disabled>)>;
+type AllTextures<'w, 's> = Query<'w, 's, Unplaced, Allow<Disabled>>;
+
+/// Places new textures, and those that have changed so that their instance must be replaced.
+fn place(
+    mut sprites: ParamSet<(ChangedTextures, AllTextures)>,
+    models: Res<Assets<NcaModel>>,
+    mut images: Option<ResMut<Assets<Image>>>,
+    mut populations: ResMut<Populations>,
+    mut queues: Queues,
+    mut commands: Commands,
+) {
+    let populations = populations.bypass_change_detection();
+    let changed: Vec<Entity> = sprites.p0().iter().collect();
+    let mut textures = sprites.p1();
+    let mut moved = Vec::new();
+    for entity in changed {
+        let Ok(UnplacedItem { texture, mut known, .. }) = textures.get_mut(entity) else { continue };
+        let Some(id) = known.placement.id else { continue };
+        let Some(population) = populations.get(id) else { continue };
+        let spec = spec(&texture, population.model());
+        if !populations.follow(id, spec, settings(&texture)) {
+            known.forget(entity, &mut commands);
+            queues.requests.merge(entity, populations.remove(id));
+            moved.push(entity);
+        }
+    }
+    let newcomers = std::mem::take(&mut queues.waiting.0);
+    let all = moved.iter().chain(&newcomers).copied().enumerate();
+    for (index, entity) in all {
+        let has_moved = index < moved.len();
+        let Ok(found) = textures.get_mut(entity) else { continue };
+        let UnplacedItem { mut texture, mut known, armor, is_disabled } = found;
+        if known.placement.id.is_some() {
+            continue;
+        }
+        // A copy of an entity, or one from a scene, has the vitals of the original: it begins again, awake.
+        let is_copy = known.vitals.as_ref().is_some_and(|vitals| **vitals != NcaVitals::default());
+        if is_copy {
+            known.forget(entity, &mut commands);
+        }
+        let images = images.as_mut().map(|images| images.bypass_change_detection());
+        let id = models
+            .get(&texture.model)
+            .and_then(|model| populations.insert(entity, spec(&texture, model), settings(&texture), model, images));
+        let Some(id) = id else {
+            queues.waiting.0.push(entity);
+            continue;
+        };
+        known.placement.id = Some(id);
+        if let Some(instance) = populations.instance_mut(id) {
+            instance.set_disabled(is_disabled);
+            instance.set_alive_mask(known.alive_mask.is_some());
+            instance.set_asleep(known.is_asleep && !is_copy && !has_moved);
+        }
+        for change in queues.pending.take(entity) {
+            match change {
+                PendingChange::Damage(damage) => apply(&damage, populations, id, armor),
+                PendingChange::Cells(tick, state) => read_back::write(populations, id, entity, tick, state),
+                PendingChange::Snapshot(snapshot) => {
+                    read_back::restore_or_refuse(populations, id, entity, &mut texture, *snapshot, &mut commands);
+                }
+            }
+        }
+    }
+    populations.update_layouts(images.as_mut().map(|images| images.bypass_change_detection()));
+}
+
+/// Shrinks populations that are mostly empty.
+fn shrink(
+    mut populations: ResMut<Populations>,
+    mut placements: Query<&mut Placement, Allow<Disabled>>,
+    mut images: Option<ResMut<Assets<Image>>>,
+) {
+    let images = images.as_mut().map(|images| images.bypass_change_detection());
+    populations.bypass_change_detection().shrink(images, |entity, id| {
+        if let Ok(mut placement) = placements.get_mut(entity) {
+            placement.id = Some(id);
+        }
+    });
+}

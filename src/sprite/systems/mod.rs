@@ -1,0 +1,22 @@
+//! What happens to sprites in a frame: a small plugin for each concern.
+
+mod choose_backend;
+mod clock;
+mod damage;
+mod effect;
+mod instances;
+mod lifecycle;
+mod pending;
+mod read_back;
+mod rollback;
+mod sleep;
+mod vitals;
+
+pub(crate) use choose_backend::BackendPlugin;
+pub(crate) use clock::ClockPlugin;
+pub(crate) use damage::DamagePlugin;
+pub(crate) use lifecycle::LifecyclePlugin;
+pub(crate) use read_back::ReadBackPlugin;
+pub use rollback::{NcaRollback, NcaRollbackError};
+pub(crate) use sleep::SleepPlugin;
+pub(crate) use vitals::{StatsInbox, VitalsPlugin};

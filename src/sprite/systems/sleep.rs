@@ -1,0 +1,59 @@
+//! Sprites fall asleep, wake, and are disabled.
+
+use bevy::{ecs::entity_disabling::Disabled, prelude::*};
+
+use super::{instances::Instances, vitals::report};
+use crate::sprite::{components::NcaSleeping, populations::Populations, sets::NcaSystems};
+
+/// Keeps the marker of sleeping sprites and their instances in step.
+pub(crate) struct SleepPlugin;
+
+impl Plugin for SleepPlugin {
+    fn build(&self, app: &mut App) {
+        app.register_type::<NcaSleeping>()
+            .add_observer(on_asleep)
+            .add_observer(on_awake)
+            .add_observer(on_disabled)
+            .add_observer(on_enabled)
+            .add_systems(PostUpdate, mark.after(report).in_set(NcaSystems::Report));
+    }
+}
+
+fn on_asleep(added: On<Add, NcaSleeping>, mut instances: Instances) {
+    if let Some(instance) = instances.get_mut(added.entity) {
+        instance.set_asleep(true);
+    }
+}
+
+fn on_awake(removed: On<Remove, NcaSleeping>, mut instances: Instances) {
+    if let Some(instance) = instances.get_mut(removed.entity) {
+        instance.set_asleep(false);
+    }
+}
+
+fn on_disabled(added: On<Add, Disabled>, mut instances: Instances) {
+    if let Some(instance) = instances.get_mut(added.entity) {
+        instance.set_disabled(true);
+    }
+}
+
+fn on_enabled(removed: On<Remove, Disabled>, mut instances: Instances) {
+    if let Some(instance) = instances.get_mut(removed.entity) {
+        instance.set_disabled(false);
+    }
+}
+
+/// Marks the entities of instances that have fallen asleep, and unmarks those of instances that have woken.
+fn mark(mut populations: ResMut<Populations>, mut commands: Commands) {
+    for population in populations.bypass_change_detection().iter_mut() {
+        for instance in population.active_mut() {
+            let Some(asleep) = instance.take_sleep_change() else { continue };
+            // It may have been despawned in this frame.
+            let Ok(mut entity) = commands.get_entity(instance.entity) else { continue };
+            match asleep {
+                true => entity.try_insert(NcaSleeping),
+                false => entity.try_remove::<NcaSleeping>(),
+            };
+        }
+    }
+}

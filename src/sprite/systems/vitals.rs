@@ -1,0 +1,95 @@
+//! Statistics become vitals and events.
+
+use bevy::{
+    ecs::{entity_disabling::Disabled, query::Allow},
+    prelude::*,
+};
+
+use crate::sprite::{
+    components::{NcaCondition, NcaKillBelow, NcaTissue, NcaVitals, Placement},
+    events::{NcaDied, NcaRegrown, NcaWounded},
+    populations::Populations,
+    sets::NcaSystems,
+    simulation::InstanceStats,
+};
+
+/// Updates vitals, and reports what has changed.
+pub(crate) struct VitalsPlugin;
+
+impl Plugin for VitalsPlugin {
+    fn build(&self, app: &mut App) {
+        app.register_type::<NcaVitals>()
+            .register_type::<NcaKillBelow>()
+            .init_resource::<StatsInbox>()
+            .add_systems(First, report.in_set(NcaSystems::Receive))
+            .add_systems(PostUpdate, (count, report).chain().in_set(NcaSystems::Report));
+    }
+}
+
+/// Statistics that have not been reported yet, oldest first.
+#[derive(Resource, Default)]
+pub(crate) struct StatsInbox(pub(crate) Vec<InstanceStats>);
+
+/// Counts the cells of instances on the CPU.
+fn count(mut populations: ResMut<Populations>, mut inbox: ResMut<StatsInbox>) {
+    let counted = &mut inbox.bypass_change_detection().0;
+    populations.bypass_change_detection().iter_mut().for_each(|population| population.count(counted));
+}
+
+type Reported = (
+    &'static mut NcaVitals,
+    &'static Placement,
+    Option<&'static NcaKillBelow>,
+    Option<&'static mut NcaTissue>,
+    Has<Disabled>,
+);
+
+/// Reports statistics. Those of a disabled entity wait until it is enabled.
+pub(super) fn report(
+    mut inbox: ResMut<StatsInbox>,
+    mut sprites: Query<Reported, Allow<Disabled>>,
+    mut populations: ResMut<Populations>,
+    mut commands: Commands,
+) {
+    let populations = populations.bypass_change_detection();
+    inbox.bypass_change_detection().0.retain_mut(|counted| {
+        let InstanceStats { entity, population, generation, tick, is_judged, stats, ref mut alive } = *counted;
+        let Ok((mut vitals, placement, kill_below, alive_mask, is_disabled)) = sprites.get_mut(entity) else {
+            return false;
+        };
+        if is_disabled {
+            return true;
+        }
+        let Some(id) = placement.id.filter(|id| id.population == population) else { return false };
+        let Some(population) = populations.get_mut(id) else { return false };
+        let (grown, possible) = population.grown_cells(id.slot);
+        // An unknown shape judges nothing.
+        let (grown, possible) = if is_judged { (Some(grown), Some(possible)) } else { (None, None) };
+        let Some(instance) = population.instance_mut(id.slot).filter(|instance| instance.generation == generation)
+        else {
+            return false;
+        };
+        let before = instance.state.observe(&stats, possible);
+        let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
+        vitals.set_if_neq(NcaVitals::new(&stats, grown, condition, has_grown, tick));
+        if let (Some(mut mask), Some(cells)) = (alive_mask, alive.take())
+            && mask.cells.as_ref() != Some(&cells)
+        {
+            mask.cells = Some(cells);
+        }
+        if stats.lost > 0 {
+            commands.trigger(NcaWounded { entity, lost_cells: stats.lost });
+        }
+        match condition {
+            NcaCondition::Whole if before == NcaCondition::Wounded => commands.trigger(NcaRegrown { entity }),
+            NcaCondition::Dead if before != NcaCondition::Dead => commands.trigger(NcaDied { entity }),
+            _ => {}
+        }
+        if is_judged && has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) {
+            // Kill it once: statistics that are on their way were counted earlier.
+            instance.state.has_grown = false;
+            population.kill(id.slot);
+        }
+        false
+    });
+}
