@@ -11,7 +11,7 @@ fn main() -> AppExit {
         .add_systems(Startup, spawn)
         .add_systems(Update, (shoot, save_or_load))
         .add_observer(write)
-        .add_observer(|refused: On<NcaRestoreRefused>, mut text: Single<&mut Text>| text.0 = refused.error.to_string())
+        .add_observer(|refused: On<NcaRestoreFailed>, mut text: Single<&mut Text>| text.0 = refused.error.to_string())
         .run()
 }
 

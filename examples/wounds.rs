@@ -86,7 +86,7 @@ fn strike(
     let Some(at) = cursor.and_then(|cursor| camera.0.viewport_to_world_2d(camera.1, cursor).ok()) else { return };
     let wound = match *weapon {
         Weapon::Bullet => NcaWound::circle(at, 40.0),
-        Weapon::Plank => NcaWound::turned_rect(at, Vec2::new(220.0, 50.0), 0.6),
+        Weapon::Plank => NcaWound::rotated_rect(at, Vec2::new(220.0, 50.0), 0.6),
         Weapon::Sword => NcaWound::capsule(at - Vec2::new(160.0, 110.0), at + Vec2::new(160.0, 110.0), 10.0),
         Weapon::Shard => {
             NcaWound::polygon([(-20.0, 90.0), (-50.0, -40.0), (60.0, -70.0)].map(|(x, y)| at + Vec2::new(x, y)))

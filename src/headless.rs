@@ -24,7 +24,7 @@ use bevy::{
 use crate::{
     gpu,
     rule::State,
-    sprite::{NcaBackend, NcaCells, NcaClock, NcaPlugin, NcaReadCells, NcaTexture},
+    sprite::{NcaBackend, NcaCellsRead, NcaClock, NcaPlugin, NcaReadCells, NcaTexture},
 };
 
 /// No GPU can run the cells.
@@ -141,7 +141,7 @@ pub enum NoCells {
 
 /// The answer that [`read_cells`] waits for.
 #[derive(Resource, Default)]
-struct Answer(Option<NcaCells>);
+struct Answer(Option<NcaCellsRead>);
 
 /// Updates the app until the cells of a texture have been read. Returns the number of ticks they
 /// have lived, and the cells. The clock keeps running, unless it is [paused](NcaClock::paused).
@@ -153,7 +153,7 @@ pub fn read_cells(app: &mut App, entity: Entity, updates: u32) -> Result<(u32, S
         return Err(NoCells::NoTexture(entity));
     }
     app.insert_resource(Answer::default());
-    let listener = Observer::new(|cells: On<NcaCells>, mut answer: ResMut<Answer>| answer.0 = Some(cells.clone()));
+    let listener = Observer::new(|cells: On<NcaCellsRead>, mut answer: ResMut<Answer>| answer.0 = Some(cells.clone()));
     let listener = app.world_mut().spawn(listener.with_entity(entity)).id();
     app.world_mut().trigger(NcaReadCells { entity });
     let mut result = Err(NoCells::TooLate(updates));

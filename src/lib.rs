@@ -79,7 +79,7 @@
 //! }
 //! ```
 //!
-//! **Where it lives**: [`NcaTissue`] and [`NcaProbe`]. With the feature `picking`, pointers hit living cells and go
+//! **Where it lives**: [`NcaAliveMask`] and [`NcaProbe`]. With the feature `picking`, pointers hit living cells and go
 //! through the holes; with `avian2d`, `NcaCollider` gives a sprite a body that follows its cells, and `NcaImpact` lets
 //! contacts wound. With `ui` and `pbr`, textures paint nodes and materials.
 //!
@@ -120,10 +120,11 @@ pub mod prelude {
     #[cfg(feature = "egui")]
     pub use crate::inspector::{NcaInspector, NcaInspectorPlugin};
     pub use crate::sprite::{
-        NcaArmor, NcaBackend, NcaBlast, NcaCells, NcaClock, NcaCondition, NcaDamage, NcaDied, NcaFilter, NcaHeal,
-        NcaHit, NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown,
-        NcaRestore, NcaRestoreRefused, NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSleeping, NcaSnapshot,
-        NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTissue, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
+        NcaAliveMask, NcaArmor, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage, NcaDied,
+        NcaFilter, NcaHeal, NcaHit, NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells,
+        NcaRegrown, NcaRestore, NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSleeping,
+        NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound, NcaWounded,
+        NcaWriteCells,
     };
     #[cfg(feature = "avian2d")]
     pub use crate::sprite::{NcaCollider, NcaImpact};

@@ -118,8 +118,8 @@ impl Recording {
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
         let path = path.as_ref();
         let failed = |what: String| RecordError { path: path.to_owned(), what };
-        let format = PictureFormat::of(path)
-            .ok_or_else(|| failed("found another extension; wanted .png, .gif or .apng".to_owned()))?;
+        let format =
+            PictureFormat::of(path).ok_or_else(|| failed("expected the extension .png, .gif or .apng".to_owned()))?;
         let Some(last) = self.frames.last() else { return Err(failed("there are no frames".to_owned())) };
         if self.frames.iter().any(|frame| frame.dimensions() != last.dimensions()) {
             return Err(failed("the frames are of different sizes".to_owned()));

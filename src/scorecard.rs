@@ -56,7 +56,7 @@ pub enum Test {
     /// Repaired for 200 ticks after a wound.
     Repaired(Wound),
     /// Grown for 200 ticks with gradients rotated by this many degrees, and compared with the rotated picture.
-    Turned(u32),
+    Rotated(u32),
 }
 
 /// A wound of the scorecard, relative to the visible part of the picture.
@@ -119,7 +119,7 @@ impl Test {
         match self {
             Self::Grown(200 | 1000) => Some(0.001),
             Self::Grown(5000) | Self::Repaired(_) => Some(0.002),
-            Self::Grown(_) | Self::Turned(_) => None,
+            Self::Grown(_) | Self::Rotated(_) => None,
         }
     }
 }
@@ -155,8 +155,8 @@ impl Scorecard {
     }
 
     /// The largest ratio of a worst error to its gate. A model passes if it is at most 1. Training
-    /// keeps the model with the lowest strain.
-    pub fn strain(&self) -> f32 {
+    /// keeps the model with the lowest worst_ratio.
+    pub fn worst_ratio(&self) -> f32 {
         worst(self.entries.iter().filter_map(|entry| Some(entry.worst / entry.gate?)))
     }
 }
@@ -176,7 +176,7 @@ fn worst(errors: impl Iterator<Item = f32>) -> f32 {
 /// Runs all tests with one noise seed.
 fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f32)> {
     let [width, height] = rule.grid.map(|side| side as usize);
-    let wanted = target.premultiplied(width, height);
+    let expected = target.premultiplied(width, height);
     let mut scratch = Scratch::default();
     let mut results = Vec::new();
     let Some(mut grid) = engine.grid(State::seed(rule, width, height)) else { return results };
@@ -191,12 +191,12 @@ fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f
     for until in [96, WOUND_TICK, 1000, 5000] {
         advance(&mut grid, tick..until, 0.0, None);
         tick = until;
-        results.push((Test::Grown(until), mean_squared_error(grid.state(), &wanted)));
+        results.push((Test::Grown(until), mean_squared_error(grid.state(), &expected)));
         if until == WOUND_TICK {
             for wound in Wound::ALL {
                 let (mut grid, mask) = (grid.clone(), wound.mask(target, width, height, seed));
                 advance(&mut grid, WOUND_TICK..WOUND_TICK + HEALING_TICKS, 0.0, Some(&mask));
-                repairs.push((Test::Repaired(wound), mean_squared_error(grid.state(), &wanted)));
+                repairs.push((Test::Repaired(wound), mean_squared_error(grid.state(), &expected)));
             }
         }
     }
@@ -207,8 +207,8 @@ fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f
         let angle = (degrees as f32).to_radians();
         if let Some(mut grid) = engine.grid(State::seed(rule, side, side)) {
             advance(&mut grid, 0..WOUND_TICK, angle, None);
-            let wanted = turned(&wanted, (width, height), side, angle);
-            results.push((Test::Turned(degrees), mean_squared_error(grid.state(), &wanted)));
+            let expected = rotated(&expected, (width, height), side, angle);
+            results.push((Test::Rotated(degrees), mean_squared_error(grid.state(), &expected)));
         }
     }
     results
@@ -227,7 +227,7 @@ fn bounds(target: &Target, width: usize, height: usize) -> [f32; 4] {
 
 /// A picture rotated about the seed cell, in a square grid, with bilinear interpolation. This is
 /// what cells grow when their gradients are rotated by `angle`.
-fn turned(picture: &[f32], (width, height): (usize, usize), side: usize, angle: f32) -> Vec<f32> {
+fn rotated(picture: &[f32], (width, height): (usize, usize), side: usize, angle: f32) -> Vec<f32> {
     let (cos, sin) = rotation(angle);
     let pixel = |x: isize, y: isize| -> [f32; 4] {
         let inside = (0..width as isize).contains(&x) && (0..height as isize).contains(&y);
@@ -235,7 +235,7 @@ fn turned(picture: &[f32], (width, height): (usize, usize), side: usize, angle: 
         if inside { [0, 1, 2, 3].map(|channel| picture[at * 4 + channel]) } else { [0.0; 4] }
     };
     let centre = (side / 2) as f32;
-    let mut turned = Vec::with_capacity(side * side * 4);
+    let mut rotated = Vec::with_capacity(side * side * 4);
     for cell in 0..side * side {
         let (dx, dy) = ((cell % side) as f32 - centre, (cell / side) as f32 - centre);
         let x = dx * cos - dy * sin + (width / 2) as f32;
@@ -247,7 +247,7 @@ fn turned(picture: &[f32], (width, height): (usize, usize), side: usize, angle: 
             let weight = share(right, right_share) * share(lower, lower_share);
             pixel(left as isize + right, top as isize + lower).map(|value| value * weight)
         });
-        turned.extend((0..4).map(|channel| corners.iter().map(|corner| corner[channel]).sum::<f32>()));
+        rotated.extend((0..4).map(|channel| corners.iter().map(|corner| corner[channel]).sum::<f32>()));
     }
-    turned
+    rotated
 }

@@ -36,7 +36,7 @@ struct Number(u32);
 /// Plays for `seconds` and writes the recording to `path`.
 pub fn shoot(path: &Path, seconds: f32) -> AppExit {
     if !matches!(PictureFormat::of(path), Some(PictureFormat::Gif | PictureFormat::Apng)) {
-        eprintln!("{}: found another extension; wanted .gif or .apng", path.display());
+        eprintln!("{}: expected the extension .gif or .apng", path.display());
         return AppExit::error();
     }
     if headless::find_gpu().is_none() {

@@ -55,9 +55,9 @@ pub fn game(app: &mut App) {
         })
         .add_systems(Update, |camera: Single<&Camera>, mut scale: ResMut<UiScale>| {
             // Scale the UI with the window, so that text keeps its size relative to the arena.
-            let wanted = camera.logical_viewport_size().map_or(1.0, |size| (size / (ARENA * 2.0)).min_element());
-            if scale.0 != wanted {
-                scale.0 = wanted;
+            let expected = camera.logical_viewport_size().map_or(1.0, |size| (size / (ARENA * 2.0)).min_element());
+            if scale.0 != expected {
+                scale.0 = expected;
             }
         });
 }

@@ -64,7 +64,7 @@ pub fn living(assets: &AssetServer, name: &str, side: Side, at: Vec2, scale: f32
     (
         DespawnOnExit(Screen::Play),
         NcaTexture::new(assets.load(format!("models/{name}.nca"))).with_seed((at.x as i32 * 31 + at.y as i32) as u32),
-        NcaTissue::default(),
+        NcaAliveMask::default(),
         Sprite::default(),
         Transform::from_translation(at.extend(0.0)).with_scale(Vec3::splat(scale)),
         side,
@@ -152,7 +152,7 @@ pub fn shoot(commands: &mut Commands, side: Side, at: Vec2, velocity: Vec2) {
 /// not grown yet.
 fn hit(
     shots: Query<(Entity, &Transform, &Shot, &Side)>,
-    things: Query<(Entity, &Side, &NcaVitals), With<NcaTissue>>,
+    things: Query<(Entity, &Side, &NcaVitals), With<NcaAliveMask>>,
     probe: NcaProbe,
     time: Res<Time>,
     mut commands: Commands,

@@ -16,7 +16,7 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 use bevy_nca::{
     prelude::*,
-    rule::{Model, Reading, State, Target, TargetError},
+    rule::{Model, ReadOptions, State, Target, TargetError},
     train::{Budget, Ending, Run, TrainConfig},
 };
 use egui_plot::{Line, Plot, PlotPoints};
@@ -106,7 +106,7 @@ impl Learning {
         if self.worker.is_some() {
             return Err("something is being learnt; stop that first".to_owned());
         }
-        let mut reading = Reading::default();
+        let mut reading = ReadOptions::default();
         let mut read = Target::read(path, reading);
         // For a sprite sheet, train on the union of its frames.
         if let Err(TargetError::Sheet { frames, .. }) = read {

@@ -73,7 +73,7 @@ fn open(world: &mut World, path: &Path) {
         Some("nca") => open_model(world, path),
         Some("png") => world.resource_mut::<Learning>().open(path),
         Some("json") => open_snapshot(world, path),
-        _ => Err(format!("{}: found another extension; wanted .nca, .png or .json", path.display())),
+        _ => Err(format!("{}: expected the extension .nca, .png or .json", path.display())),
     };
     world.resource_mut::<Learning>().message = match opened {
         Ok(note) => format!("opened {}{note}", path.display()),

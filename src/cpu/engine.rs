@@ -207,7 +207,7 @@ impl Engine {
         record: &mut impl Record,
     ) {
         if let Some(wound) = wound {
-            self.wound(grid, wound, record);
+            self.zero_cells(grid, wound, record);
         }
         let key = tick_key(tick.tick, tick.seed);
         let rotation = tick.rotation();
@@ -219,7 +219,7 @@ impl Engine {
 
     /// Replaces the dead ground: cells that stay zero and never fire. The mask must match the grid's size.
     pub fn set_dead_ground(&self, grid: &mut Grid, mask: CellMask) {
-        self.wound(grid, &mask, &mut ());
+        self.zero_cells(grid, &mask, &mut ());
         grid.dead_ground = Some(mask).filter(|mask| !mask.is_empty());
     }
 
@@ -240,7 +240,7 @@ impl Engine {
         }
     }
 
-    fn wound(&self, grid: &mut Grid, mask: &CellMask, record: &mut impl Record) {
+    fn zero_cells(&self, grid: &mut Grid, mask: &CellMask, record: &mut impl Record) {
         for cell in mask.iter() {
             if let Some(values) = grid.state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels) {
                 record.wounds(cell, values);

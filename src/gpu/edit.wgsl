@@ -1,7 +1,10 @@
 // Before a tick: sprites get their seed or new cells, dead ground changes, empty cells become seeds, and wounds zero
 // cells.
 #import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
-#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, OCCUPIED, DEAD, STATS_WORDS, STATS_LOST, TILE}
+#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, OCCUPIED, DEAD, TILE}
+
+const STATS_LOST: u32 = #{STATS_LOST}u;
+const STATS_WORDS: u32 = #{STATS_WORDS}u;
 
 /// Whether a cell's bit is set in the mask that begins at a word of the payload.
 fn in_mask(first: u32, cell: u32) -> bool {

@@ -46,15 +46,6 @@ const TILE: u32 = 8u;
 const THINK_TILE: u32 = 16u;
 const THINK_THREADS: u32 = 64u;
 
-/// Words of a sprite in `statistics`: sums, then maxima, then the number of living cells killed by wounds.
-const STATS_LIVE: u32 = 0u;
-const STATS_MATCHING: u32 = 1u;
-const STATS_SUM: u32 = 2u;
-const STATS_FROM_FAR_EDGE: u32 = 4u;
-const STATS_END: u32 = 6u;
-const STATS_LOST: u32 = 8u;
-const STATS_WORDS: u32 = 9u;
-
 /// The difference from the grown sprite at which a crisp cell begins to show its own color, and at which it shows
 /// nothing else.
 const CRISP_FROM: f32 = 0.15;
@@ -86,7 +77,7 @@ const DEAD: u32 = 2u;
 /// The masks and the new cells of this frame.
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
-/// `[slot][word]`, then the alive masks as `[slot][word]` with one bit per cell.
+/// `[slot][word]`, the words of `CellStats` in `statistics.rs`; then the alive masks as `[slot][word]` with one bit per cell.
 @group(0) @binding(9) var<storage, read_write> statistics: array<atomic<u32>>;
 
 /// Quads of a hidden unit in `weights`.

@@ -95,7 +95,6 @@ mod tests {
             NcaPrecision,
             bindings::layout,
             pipelines::{PipelineKey, tests::compose},
-            statistics::StatsWords,
             work::Job,
         },
         rule::{CRISP_BLEND, Rule},
@@ -118,7 +117,6 @@ mod tests {
 
     #[test]
     fn constants_are_those_of_the_shaders() {
-        let word = |bytes: usize| bytes as u32 / 4;
         for (name, value) in [
             ("SEED", SEED),
             ("WOUND", WOUND),
@@ -132,13 +130,6 @@ mod tests {
             ("TILE", TILE),
             ("THINK_TILE", THINK_TILE),
             ("THINK_THREADS", THINK_THREADS),
-            ("STATS_LIVE", word(offset_of!(StatsWords, live))),
-            ("STATS_MATCHING", word(offset_of!(StatsWords, matching))),
-            ("STATS_SUM", word(offset_of!(StatsWords, sum))),
-            ("STATS_FROM_FAR_EDGE", word(offset_of!(StatsWords, from_far_edge))),
-            ("STATS_END", word(offset_of!(StatsWords, end))),
-            ("STATS_LOST", word(offset_of!(StatsWords, lost))),
-            ("STATS_WORDS", word(size_of::<StatsWords>())),
         ] {
             assert_eq!(constant(name), Some(value.to_string()), "{name}");
         }

@@ -34,7 +34,7 @@ impl Limits {
     }
 
     /// The most sprites of a population whose cells fit.
-    pub(crate) fn most_sprites(&self, rule: &Rule, grid: [u32; 2], precision: NcaPrecision) -> u32 {
+    pub(crate) fn max_sprites(&self, rule: &Rule, grid: [u32; 2], precision: NcaPrecision) -> u32 {
         (self.binding_bytes / precision.state_bytes(rule, grid)).min(u64::from(self.dispatch)) as u32
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn check(downlevel: &DownlevelCapabilities, limits: &WgpuLimits) -> R
         ("bytes of workgroup memory", limits.max_compute_workgroup_storage_size, 4096),
     ] {
         if found < wanted {
-            return Err(format!("the device allows {found} {name}; wanted {wanted}"));
+            return Err(format!("expected a device that allows {wanted} {name}, found {found}"));
         }
     }
     Ok(Limits::of(downlevel, limits))

@@ -6,10 +6,18 @@
 #import bevy_nca::grid::{params, jobs, states, updates, alive_before_after, cell_flags, statistics}
 #import bevy_nca::grid::{at, store, cells, cell_at, lives, draw}
 #import bevy_nca::grid::{Job, DRAW, ALIVE_MASK, OCCUPIED, DEAD, TILE}
-#import bevy_nca::grid::{STATS_LIVE, STATS_MATCHING, STATS_SUM, STATS_FROM_FAR_EDGE, STATS_END, STATS_LOST, STATS_WORDS}
 #ifdef MASKED
 #import bevy_nca::grid::grown_pixel
 #endif
+
+/// Words of a sprite in `statistics`: sums, then maxima, then the number of living cells killed by wounds.
+const STATS_LIVE: u32 = #{STATS_LIVE}u;
+const STATS_MATCHING: u32 = #{STATS_MATCHING}u;
+const STATS_SUM: u32 = #{STATS_SUM}u;
+const STATS_FROM_FAR_EDGE: u32 = #{STATS_FROM_FAR_EDGE}u;
+const STATS_END: u32 = #{STATS_END}u;
+const STATS_LOST: u32 = #{STATS_LOST}u;
+const STATS_WORDS: u32 = #{STATS_WORDS}u;
 
 /// The statistics of the tile.
 var<workgroup> tile_stats: array<atomic<u32>, STATS_LOST>;

@@ -11,7 +11,7 @@ use bevy::{
 };
 
 use super::{NcaPrecision, bindings::layout};
-use crate::rule::{Boundary, FireRate, Kernel, Output, Rule};
+use crate::rule::{Boundary, CellStats, FireRate, Kernel, Output, Rule};
 
 /// The part of a rule that is compiled into the shaders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +48,7 @@ impl PipelineKey {
             number("FEATURE_QUADS", self.perception.len() * self.channels / 4),
             number("HIDDEN", self.hidden),
         ];
+        defs.extend(CellStats::WORDS.map(|(name, word)| number(name, word)));
         for (index, kernel) in self.perception.iter().enumerate() {
             let name = match kernel {
                 Kernel::Identity => "IDENTITY",

@@ -1,7 +1,5 @@
 //! The statistics of cells in the memory of the GPU.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{
     spec::PopulationSpec,
     work::{StatsRequest, Work},
@@ -17,21 +15,8 @@ pub(crate) struct StatsRead {
     pub(crate) alive: Option<CellMask>,
 }
 
-/// The words of a sprite in the buffer of statistics, as `live.wgsl` writes them. They start as zeros, so the least
-/// column and row are counted from the far edge.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-pub(super) struct StatsWords {
-    pub(super) live: u32,
-    pub(super) matching: u32,
-    pub(super) sum: [u32; 2],
-    pub(super) from_far_edge: [u32; 2],
-    pub(super) end: [u32; 2],
-    pub(super) lost: u32,
-}
-
 /// The size of a sprite's words in bytes.
-const WORDS_BYTES: u64 = size_of::<StatsWords>() as u64;
+const WORDS_BYTES: u64 = size_of::<CellStats>() as u64;
 
 /// The size of a sprite's alive mask in bytes.
 fn mask_bytes(spec: &PopulationSpec) -> u64 {
@@ -80,10 +65,7 @@ impl Entry {
     pub(super) fn decode(&self, bytes: &[u8]) -> Option<StatsRead> {
         let first = self.words as usize;
         let words = bytes.get(first..first + WORDS_BYTES as usize)?;
-        let StatsWords { live, matching, sum, from_far_edge, end, lost } = bytemuck::pod_read_unaligned(words);
-        let min = [0, 1].map(|axis| self.grid[axis].saturating_sub(from_far_edge[axis]));
-        let min = if live > 0 { min } else { [0; 2] };
-        let stats = CellStats { live, matching, lost, min, max: end, sum };
+        let stats: CellStats = bytemuck::pod_read_unaligned(words);
         let alive = match self.mask {
             Some(first) => Some(self.decode_mask(bytes, first as usize)?),
             None => None,

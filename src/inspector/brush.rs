@@ -71,7 +71,7 @@ impl NcaBrush {
         let wound = match self.tool {
             NcaTool::Off | NcaTool::Heal => return None,
             NcaTool::Circle => NcaWound::circle(to, radius),
-            NcaTool::Rectangle => NcaWound::turned_rect(to, Vec2::new(self.size, radius), self.angle),
+            NcaTool::Rectangle => NcaWound::rotated_rect(to, Vec2::new(self.size, radius), self.angle),
             NcaTool::Cut => NcaWound::capsule(from, to, radius / 4.0),
             NcaTool::Triangle => {
                 let corner =

@@ -6,7 +6,7 @@ use bevy_egui::egui::{self, Color32, ColorImage, TextureHandle, TextureOptions};
 use super::{NcaInspector, files::Files};
 use crate::{
     rule::State,
-    sprite::{NcaCells, NcaReadCells},
+    sprite::{NcaCellsRead, NcaReadCells},
 };
 
 /// The last readback of the cells, and the texture that shows it.
@@ -34,7 +34,7 @@ pub(super) fn ask(
     }
 }
 
-pub(super) fn on_cells(cells: On<NcaCells>, mut view: ResMut<ChannelView>, inspector: Res<NcaInspector>) {
+pub(super) fn on_cells(cells: On<NcaCellsRead>, mut view: ResMut<ChannelView>, inspector: Res<NcaInspector>) {
     if inspector.sprite == Some(cells.entity) {
         view.cells = Some((cells.entity, cells.state.clone()));
         view.stale = true;
@@ -44,7 +44,7 @@ pub(super) fn on_cells(cells: On<NcaCells>, mut view: ResMut<ChannelView>, inspe
 impl ChannelView {
     const COLUMNS: usize = 4;
     /// The maximum width and height of a texture on every GPU and in egui.
-    const MOST_PIXELS: usize = 2048;
+    const MAX_PIXELS: usize = 2048;
 
     /// Shows each channel: blue below zero, orange above it.
     pub(super) fn ui(&mut self, ui: &mut egui::Ui, entity: Entity) {
@@ -101,7 +101,7 @@ fn extremes(state: &State, channel: usize) -> (f32, f32) {
 /// All channels, [`ChannelView::COLUMNS`] per row. A large grid is subsampled.
 fn tiles(state: &State) -> ColorImage {
     let (columns, rows) = (ChannelView::COLUMNS, state.channels().div_ceil(ChannelView::COLUMNS));
-    let stride = (columns * state.width()).max(rows * state.height()).div_ceil(ChannelView::MOST_PIXELS);
+    let stride = (columns * state.width()).max(rows * state.height()).div_ceil(ChannelView::MAX_PIXELS);
     let [width, height] = [state.width(), state.height()].map(|side| side.div_ceil(stride));
     let pixel = |index: usize| {
         let (x, y) = (index % (columns * width), index / (columns * width));
@@ -136,6 +136,6 @@ mod tests {
             assert_eq!(lit(x, y), (2..4).contains(&x) && y >= 3, "{x}, {y}");
         }
         let image = tiles(&State::zeros(1024, 700, 32));
-        assert!(image.size.iter().all(|side| *side <= ChannelView::MOST_PIXELS), "{:?}", image.size);
+        assert!(image.size.iter().all(|side| *side <= ChannelView::MAX_PIXELS), "{:?}", image.size);
     }
 }

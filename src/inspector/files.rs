@@ -13,7 +13,7 @@ use super::NcaInspector;
 use crate::{
     record::Recording,
     rule::{Output, write_atomic},
-    sprite::{NcaCells, NcaModel, NcaRestoreRefused, NcaSaved, NcaSnapshot, NcaTexture},
+    sprite::{NcaCellsRead, NcaModel, NcaRestoreFailed, NcaSaved, NcaSnapshot, NcaTexture},
 };
 
 /// The current recording, the last snapshot, and messages to the user.
@@ -124,7 +124,7 @@ pub(super) fn tell(mut files: ResMut<Files>) {
     }
 }
 
-pub(super) fn on_cells(cells: On<NcaCells>, mut files: ResMut<Files>) {
+pub(super) fn on_cells(cells: On<NcaCellsRead>, mut files: ResMut<Files>) {
     let Some(reel) = files.reel.as_mut().filter(|reel| reel.entity == cells.entity) else { return };
     // The tick of a reset sprite goes backwards.
     let due = reel.tick.is_none_or(|tick| cells.tick.abs_diff(tick) >= Files::TICKS_A_FRAME);
@@ -163,7 +163,7 @@ fn write_snapshot(folder: &Path, name: &str, snapshot: &NcaSnapshot) -> Result<P
     Ok(path)
 }
 
-pub(super) fn on_refused(refused: On<NcaRestoreRefused>, mut files: ResMut<Files>) {
+pub(super) fn on_refused(refused: On<NcaRestoreFailed>, mut files: ResMut<Files>) {
     files.message = refused.error.to_string();
 }
 

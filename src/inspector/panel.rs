@@ -226,7 +226,7 @@ impl Shown<'_, '_> {
         });
         let grid = texture.grid.map_or(model.rule().grid, |grid| grid.to_array());
         let rate = slow_slider(ui, model.rule().fire_rate, 0.05..=1.0, "fire rate (model)");
-        if let Some(changed) = rate.and_then(|rate| (*model).clone().with_rule(|rule| rule.fire_rate = rate).ok()) {
+        if let Some(changed) = rate.and_then(|rate| (*model).clone().map_rule(|rule| rule.fire_rate = rate).ok()) {
             // All sprites of the model continue with the new rate and keep their cells.
             if let Err(error) = self.models.insert(chosen, changed.into()) {
                 self.files.message = error.to_string();

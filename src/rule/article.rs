@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Model, ModelErrorKind, Rule, Weights, error::shorten};
+use super::{Model, ModelErrorKind, Rule, Weights, error::truncate_and_escape};
 
 /// One dense layer: `(in_ch + 1) x out_ch` bytes, row-major. The last row is the bias.
 #[derive(Deserialize)]
@@ -16,12 +16,12 @@ struct Layer {
     bias_scale: f32,
 }
 
-const WANTED: &str = "wanted a web-demo model of the article: a JSON list of two dense layers with `data_b64`";
+const EXPECTED: &str = "expected a web-demo model of the article: a JSON list of two dense layers with `data_b64`";
 
 /// Identifies files of other formats. Returns `None` for a JSON list, which may be a web-demo model.
 fn foreign(json: &Value) -> Option<ModelErrorKind> {
     let has = |key: &str| json.get(key).is_some();
-    let (format, way_out) = match json {
+    let (format, hint) = match json {
         Value::Array(_) => return None,
         Value::Object(_) if has("model_names") && has("layers") => {
             let count = json["model_names"].as_array().map_or(0, Vec::len);
@@ -35,11 +35,11 @@ fn foreign(json: &Value) -> Option<ModelErrorKind> {
         ),
         Value::Object(keys) => {
             let keys: Vec<&str> = keys.keys().take(4).map(String::as_str).collect();
-            (shorten(format!("a JSON object with the keys {}", keys.join(", "))), WANTED)
+            (truncate_and_escape(format!("a JSON object with the keys {}", keys.join(", "))), EXPECTED)
         }
-        other => (shorten(format!("the JSON value {other}")), WANTED),
+        other => (truncate_and_escape(format!("the JSON value {other}")), EXPECTED),
     };
-    Some(ModelErrorKind::Foreign { format, way_out })
+    Some(ModelErrorKind::UnknownFormat { format, hint })
 }
 
 /// Imports a web-demo model of the Growing NCA article (Mordvintsev et al., Distill 2020) from its
@@ -51,17 +51,19 @@ fn foreign(json: &Value) -> Option<ModelErrorKind> {
 ///
 /// # Errors
 /// [`ModelErrorKind::Article`] names the layer and the field that is invalid.
-/// [`ModelErrorKind::Field`] names a layer size that is out of range. [`ModelErrorKind::Foreign`]
+/// [`ModelErrorKind::Field`] names a layer size that is out of range. [`ModelErrorKind::UnknownFormat`]
 /// names the format of a file that is not a web-demo model.
 pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> {
-    let bad = |layer, field, found: String, wanted: String| ModelErrorKind::Article {
+    let bad = |layer, field, found: String, expected: String| ModelErrorKind::Article {
         layer,
         field,
-        found: shorten(found),
-        wanted,
+        found: truncate_and_escape(found),
+        expected,
     };
-    let json: Value = serde_json::from_slice(json)
-        .map_err(|error| ModelErrorKind::Foreign { format: shorten(format!("no JSON ({error})")), way_out: WANTED })?;
+    let json: Value = serde_json::from_slice(json).map_err(|error| ModelErrorKind::UnknownFormat {
+        format: truncate_and_escape(format!("no JSON ({error})")),
+        hint: EXPECTED,
+    })?;
     if let Some(foreign) = foreign(&json) {
         return Err(foreign);
     }
@@ -89,9 +91,9 @@ pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> 
         let bytes = BASE64_STANDARD
             .decode(&layer.data_b64)
             .map_err(|error| bad(index, "data_b64", error.to_string(), "base64".into()))?;
-        let wanted = (layer.in_ch + 1) * layer.out_ch;
-        if bytes.len() != wanted {
-            return Err(bad(index, "data_b64", format!("{} bytes", bytes.len()), format!("{wanted} bytes")));
+        let expected = (layer.in_ch + 1) * layer.out_ch;
+        if bytes.len() != expected {
+            return Err(bad(index, "data_b64", format!("{} bytes", bytes.len()), format!("{expected} bytes")));
         }
         let scaled = |bytes: &[u8], scale: f32| -> Vec<f32> {
             bytes.iter().map(|&byte| (f32::from(byte) / 255.0 - 0.5) * scale).collect()
@@ -146,7 +148,10 @@ mod tests {
             ("[", "no JSON"),
         ] {
             let error = import_article(json.as_bytes(), "foreign").unwrap_err();
-            assert!(matches!(error, ModelErrorKind::Foreign { .. }) && error.to_string().contains(named), "{error}");
+            assert!(
+                matches!(error, ModelErrorKind::UnknownFormat { .. }) && error.to_string().contains(named),
+                "{error}"
+            );
         }
     }
 }

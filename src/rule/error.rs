@@ -27,60 +27,60 @@ pub enum ModelErrorKind {
     },
     /// The safetensors header does not parse or does not match the file's length, or a tensor
     /// cannot be serialized.
-    #[error("not a whole safetensors file ({}); is it truncated?", shorten(.0.to_string()))]
+    #[error("not a whole safetensors file ({}); is it truncated?", truncate_and_escape(.0.to_string()))]
     Header(#[source] safetensors::SafeTensorError),
     /// The header has no metadata key `nca`, or its value is not a JSON object.
-    #[error("metadata key `nca`: found {found}; wanted the rule as a JSON object")]
+    #[error("metadata key `nca`: expected the rule as a JSON object, found {found}")]
     Metadata {
         /// The value found.
         found: String,
     },
     /// The rule has a version that this crate does not read.
-    #[error("`version`: found {found}; wanted {}", super::Rule::VERSION)]
+    #[error("`version`: expected {}, found {found}", super::Rule::VERSION)]
     Version {
         /// The version found.
         found: u64,
     },
     /// A field of the rule is missing, of the wrong type, or out of range.
-    #[error("`{field}`: found {found}; wanted {wanted}")]
+    #[error("`{field}`: expected {expected}, found {found}")]
     Field {
         /// The field's name in the JSON.
         field: &'static str,
         /// The value found.
         found: String,
         /// The value expected.
-        wanted: &'static str,
+        expected: &'static str,
     },
     /// A tensor is missing.
-    #[error("tensor `{tensor}`: missing; wanted shape {wanted:?}")]
+    #[error("tensor `{tensor}`: expected shape {expected:?}, found no such tensor")]
     MissingTensor {
         /// The tensor's name.
         tensor: &'static str,
         /// The shape that the rule requires.
-        wanted: Vec<usize>,
+        expected: Vec<usize>,
     },
     /// The shape of a tensor does not match the rule.
-    #[error("tensor `{tensor}`: found shape {found:?}; wanted {wanted}")]
+    #[error("tensor `{tensor}`: expected shape {expected}, found {found:?}")]
     Shape {
         /// The tensor's name.
         tensor: &'static str,
         /// The shape found.
         found: Vec<usize>,
         /// The shape that the rule requires.
-        wanted: String,
+        expected: String,
     },
     /// The data type of a tensor is not supported.
-    #[error("tensor `{tensor}`: found type {found:?}; wanted {wanted}")]
+    #[error("tensor `{tensor}`: expected type {expected}, found {found:?}")]
     Dtype {
         /// The tensor's name.
         tensor: &'static str,
         /// The data type found.
         found: safetensors::Dtype,
         /// The supported data types.
-        wanted: &'static str,
+        expected: &'static str,
     },
     /// A weight is infinite or NaN.
-    #[error("tensor `{tensor}`: found {found} at index {index}; wanted finite weights")]
+    #[error("tensor `{tensor}`: expected finite weights, found {found} at index {index}")]
     NonFinite {
         /// The tensor's name.
         tensor: &'static str,
@@ -90,15 +90,15 @@ pub enum ModelErrorKind {
         found: f32,
     },
     /// An imported file has a different format.
-    #[error("found {format}; {way_out}")]
-    Foreign {
+    #[error("found {format}; {hint}")]
+    UnknownFormat {
         /// The format found.
         format: String,
         /// What to do with the file, or what was expected.
-        way_out: &'static str,
+        hint: &'static str,
     },
     /// A field of the article's web-demo file is invalid.
-    #[error("layer {layer}, `{field}`: found {found}; wanted {wanted}")]
+    #[error("layer {layer}, `{field}`: expected {expected}, found {found}")]
     Article {
         /// The layer, 0 or 1.
         layer: usize,
@@ -107,13 +107,13 @@ pub enum ModelErrorKind {
         /// The value found.
         found: String,
         /// The value expected.
-        wanted: String,
+        expected: String,
     },
 }
 
 impl ModelErrorKind {
-    pub(super) fn field(field: &'static str, found: impl Into<String>, wanted: &'static str) -> Self {
-        Self::Field { field, found: shorten(found.into()), wanted }
+    pub(super) fn field(field: &'static str, found: impl Into<String>, expected: &'static str) -> Self {
+        Self::Field { field, found: truncate_and_escape(found.into()), expected }
     }
 
     /// Adds the path of the file to the error.
@@ -130,7 +130,7 @@ impl From<ModelErrorKind> for ModelError {
 
 /// Truncates text from an untrusted file to 80 characters, so that it cannot flood the log. Escapes
 /// it with [`printable`], so that it cannot control the terminal.
-pub(crate) fn shorten(mut text: String) -> String {
+pub(crate) fn truncate_and_escape(mut text: String) -> String {
     const MOST: usize = 80;
     if let Some((end, _)) = text.char_indices().nth(MOST) {
         text.truncate(end);
@@ -169,6 +169,6 @@ mod tests {
     fn what_a_file_says_does_not_command_the_terminal() {
         assert_eq!(printable("a \u{1b}[31mb\u{9b}\u{7}\n\u{202e}"), "a \\u{1b}[31mb\\u{9b}\\u{7}\\n\\u{202e}");
         assert_eq!(printable(r#"C:\Ünï "quoted" 'slime' 史莱姆"#), r#"C:\Ünï "quoted" 'slime' 史莱姆"#);
-        assert_eq!(shorten("\u{1b}".repeat(99)), "\\u{1b}".repeat(80) + "...");
+        assert_eq!(truncate_and_escape("\u{1b}".repeat(99)), "\\u{1b}".repeat(80) + "...");
     }
 }

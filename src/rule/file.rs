@@ -10,7 +10,7 @@ use std::{
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde_json::{Map, Value};
 
-use super::{Model, ModelError, ModelErrorKind, Rule, State, Target, Weights, error::shorten};
+use super::{Model, ModelError, ModelErrorKind, Rule, State, Target, Weights, error::truncate_and_escape};
 
 /// The metadata key of the rule.
 const KEY: &str = "nca";
@@ -18,7 +18,7 @@ const KEY: &str = "nca";
 impl Model {
     /// The maximum size of a file in bytes. The largest weights (161 KiB) and target (4 MiB) need
     /// less, with room for the header.
-    pub const MOST_BYTES: u64 = 16 << 20;
+    pub const MAX_BYTES: u64 = 16 << 20;
 
     /// Reads a `.nca` file. Allocates memory only for bytes that the file contains.
     ///
@@ -29,7 +29,7 @@ impl Model {
         let read = || {
             // Do not trust the reported length: a device or pipe has none.
             let mut bytes = Vec::new();
-            fs::File::open(path)?.take(Self::MOST_BYTES + 1).read_to_end(&mut bytes)?;
+            fs::File::open(path)?.take(Self::MAX_BYTES + 1).read_to_end(&mut bytes)?;
             Self::from_bytes(&bytes)
         };
         read().map_err(|kind| kind.in_file(path))
@@ -40,8 +40,8 @@ impl Model {
     /// # Errors
     /// See [`ModelErrorKind`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelErrorKind> {
-        if bytes.len() as u64 > Self::MOST_BYTES {
-            return Err(ModelErrorKind::TooLarge { limit: Self::MOST_BYTES });
+        if bytes.len() as u64 > Self::MAX_BYTES {
+            return Err(ModelErrorKind::TooLarge { limit: Self::MAX_BYTES });
         }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(ModelErrorKind::Header)?;
         let rule = rule(header.metadata().as_ref())?;
@@ -145,40 +145,40 @@ fn rule(metadata: Option<&HashMap<String, String>>) -> Result<Rule, ModelErrorKi
     let Some(json) = metadata.and_then(|metadata| metadata.get(KEY)) else {
         return Err(ModelErrorKind::Metadata { found: "nothing".into() });
     };
-    let object: Map<String, Value> =
-        serde_json::from_str(json).map_err(|_| ModelErrorKind::Metadata { found: shorten(json.clone()) })?;
+    let object: Map<String, Value> = serde_json::from_str(json)
+        .map_err(|_| ModelErrorKind::Metadata { found: truncate_and_escape(json.clone()) })?;
     Rule::try_from(object)
 }
 
-fn floats(tensors: &SafeTensors, tensor: &'static str, wanted: Vec<usize>) -> Result<Vec<f32>, ModelErrorKind> {
+fn floats(tensors: &SafeTensors, tensor: &'static str, expected: Vec<usize>) -> Result<Vec<f32>, ModelErrorKind> {
     let Ok(view) = tensors.tensor(tensor) else {
-        return Err(ModelErrorKind::MissingTensor { tensor, wanted });
+        return Err(ModelErrorKind::MissingTensor { tensor, expected });
     };
-    if view.shape() != wanted {
+    if view.shape() != expected {
         // A malicious file may declare millions of dimensions.
         let found = view.shape().iter().copied().take(8).collect();
-        return Err(ModelErrorKind::Shape { tensor, found, wanted: format!("{wanted:?}") });
+        return Err(ModelErrorKind::Shape { tensor, found, expected: format!("{expected:?}") });
     }
     match view.dtype() {
         Dtype::F32 => Ok(view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
         Dtype::F16 => {
             Ok(view.data().as_chunks().0.iter().map(|&bytes| half::f16::from_le_bytes(bytes).to_f32()).collect())
         }
-        found => Err(ModelErrorKind::Dtype { tensor, found, wanted: "F32 or F16" }),
+        found => Err(ModelErrorKind::Dtype { tensor, found, expected: "F32 or F16" }),
     }
 }
 
 fn target(view: &TensorView) -> Result<Target, ModelErrorKind> {
     let tensor = "target";
     if view.dtype() != Dtype::U8 {
-        return Err(ModelErrorKind::Dtype { tensor, found: view.dtype(), wanted: "U8" });
+        return Err(ModelErrorKind::Dtype { tensor, found: view.dtype(), expected: "U8" });
     }
     match *view.shape() {
         [height, width, 4] => Ok(Target { width, height, rgba: view.data().to_vec() }),
         _ => Err(ModelErrorKind::Shape {
             tensor,
             found: view.shape().iter().copied().take(8).collect(),
-            wanted: "[height, width, 4]".into(),
+            expected: "[height, width, 4]".into(),
         }),
     }
 }

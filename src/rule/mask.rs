@@ -55,7 +55,10 @@ impl TryFrom<Unchecked> for CellMask {
     fn try_from(Unchecked { width, height, words }: Unchecked) -> Result<Self, String> {
         let cells = width.checked_mul(height).filter(|&cells| Self::words_for(cells) == words.len());
         let Some(cells) = cells else {
-            return Err(format!("found {} words of a mask; wanted a bit for each of {width} x {height}", words.len()));
+            return Err(format!(
+                "expected a bit for each of {width} x {height}, found {} words of a mask",
+                words.len()
+            ));
         };
         let rest = words.last().filter(|_| cells % 32 > 0).map_or(0, |last| last >> (cells % 32));
         if rest != 0 {
@@ -232,7 +235,7 @@ mod tests {
                 0 => Shape::circle(x, y, size),
                 1 => Shape::rect(x, y, x + size, y + size),
                 2 => Shape::capsule([x, y], [x2, y2], size),
-                3 => Shape::turned_rect([x, y], [size, 3.0], angle),
+                3 => Shape::rotated_rect([x, y], [size, 3.0], angle),
                 _ => Shape::Stencil(Stencil {
                     center: [x, y],
                     size: [-size, 4.0],

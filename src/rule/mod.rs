@@ -22,7 +22,7 @@ mod target;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
-pub(crate) use error::shorten;
+pub(crate) use error::truncate_and_escape;
 pub use error::{ModelError, ModelErrorKind, printable};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
@@ -37,7 +37,7 @@ pub(crate) use picture::CRISP_BLEND;
 pub use picture::{Rgba, picture};
 pub(crate) use picture::{crisp_pixel, pixel};
 #[cfg(feature = "record")]
-pub use reading::{Filter, Reading, TargetError};
+pub use reading::{Filter, ReadOptions, TargetError};
 pub use shape::{Shape, Stencil};
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};

@@ -52,7 +52,7 @@ impl Model {
         rule.validate()?;
         for ((tensor, data), shape) in Weights::NAMES.into_iter().zip(weights.tensors()).zip(Weights::shapes(&rule)) {
             if data.len() != shape.iter().product::<usize>() {
-                return Err(ModelErrorKind::Shape { tensor, found: vec![data.len()], wanted: format!("{shape:?}") });
+                return Err(ModelErrorKind::Shape { tensor, found: vec![data.len()], expected: format!("{shape:?}") });
             }
             if let Some(index) = data.iter().position(|weight| !weight.is_finite()) {
                 return Err(ModelErrorKind::NonFinite { tensor, index, found: data[index] });
@@ -65,7 +65,7 @@ impl Model {
                 return Err(ModelErrorKind::Shape {
                     tensor: "target",
                     found: vec![target.height, target.width, 4],
-                    wanted: format!("[1..={h}, 1..={w}, 4], to fit the grid"),
+                    expected: format!("[1..={h}, 1..={w}, 4], to fit the grid"),
                 });
             }
         }
@@ -99,7 +99,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::new`], for example if `edit` changed a size.
-    pub fn with_rule(mut self, edit: impl FnOnce(&mut Rule)) -> Result<Self, ModelErrorKind> {
+    pub fn map_rule(mut self, edit: impl FnOnce(&mut Rule)) -> Result<Self, ModelErrorKind> {
         edit(&mut self.rule);
         Self::new(self.rule, self.weights, self.target)
     }

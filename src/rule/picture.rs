@@ -38,14 +38,14 @@ pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
         return [0; 4];
     }
     let [grown_r, grown_g, grown_b, grown_a] = grown;
-    let wanted = [grown_r * grown_a, grown_g * grown_a, grown_b * grown_a, grown_a];
+    let expected = [grown_r * grown_a, grown_g * grown_a, grown_b * grown_a, grown_a];
     let own = [r, g, b, a];
-    let distance = own.iter().zip(wanted).map(|(own, wanted)| (own - wanted).abs()).fold(0.0, f32::max);
+    let distance = own.iter().zip(expected).map(|(own, expected)| (own - expected).abs()).fold(0.0, f32::max);
     let share = ((distance - CRISP_BLEND.start) / (CRISP_BLEND.end - CRISP_BLEND.start)).clamp(0.0, 1.0);
     if share == 0.0 {
         return grown.map(|value| (value * 255.0 + 0.5) as u8);
     }
-    pixel(Output::PremultipliedAlpha, &[0, 1, 2, 3].map(|i| wanted[i] + (own[i] - wanted[i]) * share))
+    pixel(Output::PremultipliedAlpha, &[0, 1, 2, 3].map(|i| expected[i] + (own[i] - expected[i]) * share))
 }
 
 /// The pixels of a grid, row-major.

@@ -11,7 +11,7 @@ use super::Target;
 #[non_exhaustive]
 pub enum TargetError {
     /// The file cannot be read or is not a picture.
-    #[error("{}: {what}; wanted a PNG file", path.display())]
+    #[error("{}: expected a PNG file: {what}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -19,7 +19,7 @@ pub enum TargetError {
         what: String,
     },
     /// A side of the picture exceeds the limit.
-    #[error("{}: found too many pixels; wanted at most {limit} on a side", path.display())]
+    #[error("{}: expected at most {limit} pixels on a side, found more", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -27,14 +27,14 @@ pub enum TargetError {
         limit: u32,
     },
     /// Every pixel of the picture is transparent or nearly transparent.
-    #[error("{}: every pixel is transparent, or nearly so; wanted a picture to grow", path.display())]
+    #[error("{}: expected a picture to grow, found only transparent pixels", path.display())]
     Transparent {
         /// The file.
         path: PathBuf,
     },
     /// The picture looks like a sprite sheet: a row or a column of frames.
     #[error(
-        "{}: {}x{} pixels look like a sheet of frames; wanted to know how they lie: `--frames {}x{}`, or `--frames 1x1` \
+        "{}: {}x{} pixels look like a sheet of frames; say how they lie: `--frames {}x{}`, or `--frames 1x1` \
          if it is one picture",
         path.display(), size[0], size[1], frames[0], frames[1]
     )]
@@ -76,7 +76,7 @@ pub enum Filter {
 
 /// Options for reading a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
+pub struct ReadOptions {
     /// The length of the longer side in pixels. Default `None`: not scaled.
     pub size: Option<u32>,
     /// The filter that scales the picture.
@@ -87,7 +87,7 @@ pub struct Reading {
     pub frames: Option<[u32; 2]>,
 }
 
-impl Reading {
+impl ReadOptions {
     /// Scales the longer side to `size` pixels.
     pub fn sized(size: u32) -> Self {
         Self { size: Some(size), ..Self::default() }
@@ -96,13 +96,13 @@ impl Reading {
 
 /// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
 /// [`Alive`](crate::rule::Alive).
-const FAINT: u8 = 26;
+const MAX_TRANSPARENT_ALPHA: u8 = 26;
 /// The maximum number of colours in pixel art.
 const FEW_COLOURS: usize = 64;
 
 impl Target {
     /// The maximum side length of a picture in pixels, before scaling.
-    pub const MOST_PIXELS: u32 = 4096;
+    pub const MAX_PIXELS: u32 = 4096;
 
     /// Reads a picture and scales it.
     ///
@@ -110,7 +110,7 @@ impl Target {
     ///
     /// # Errors
     /// See [`TargetError`].
-    pub fn read(path: impl AsRef<Path>, reading: Reading) -> Result<Self, TargetError> {
+    pub fn read(path: impl AsRef<Path>, reading: ReadOptions) -> Result<Self, TargetError> {
         let path = path.as_ref();
         let image = open(path)?;
         let size = [image.width(), image.height()];
@@ -123,12 +123,12 @@ impl Target {
                 None => image,
             },
         };
-        let seen = |image: &RgbaImage| image.pixels().any(|pixel| pixel[3] > FAINT);
+        let seen = |image: &RgbaImage| image.pixels().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA);
         if !seen(&image) {
             return Err(TargetError::Transparent { path: path.to_owned() });
         }
         let target = match reading.size {
-            Some(size) => scaled(image, size.clamp(1, Self::MOST_PIXELS), reading.filter),
+            Some(size) => scaled(image, size.clamp(1, Self::MAX_PIXELS), reading.filter),
             None => image,
         };
         if !seen(&target) {
@@ -144,11 +144,11 @@ fn open(path: &Path) -> Result<RgbaImage, TargetError> {
     let mut reader =
         ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| unreadable(&error))?;
     let mut limits = Limits::default();
-    limits.max_image_width = Some(Target::MOST_PIXELS);
-    limits.max_image_height = Some(Target::MOST_PIXELS);
+    limits.max_image_width = Some(Target::MAX_PIXELS);
+    limits.max_image_height = Some(Target::MAX_PIXELS);
     reader.limits(limits);
     let image = reader.decode().map_err(|error| match error {
-        image::ImageError::Limits(_) => TargetError::TooLarge { path: path.to_owned(), limit: Target::MOST_PIXELS },
+        image::ImageError::Limits(_) => TargetError::TooLarge { path: path.to_owned(), limit: Target::MAX_PIXELS },
         error => unreadable(&error),
     })?;
     Ok(image.into_rgba8())
@@ -163,7 +163,7 @@ fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
     let is_empty = |line: u32| {
         (0..short).all(|at| {
             let (x, y) = if is_wide { (line, at) } else { (at, line) };
-            image.get_pixel(x, y)[3] <= FAINT
+            image.get_pixel(x, y)[3] <= MAX_TRANSPARENT_ALPHA
         })
     };
     let is_cut = |at: u32| is_empty(at) || is_empty(at - 1);

@@ -54,7 +54,7 @@ impl Shape {
 
     /// A rectangle of the given width and height around `center`. It is rotated by `angle` in
     /// radians, from the x axis towards the y axis.
-    pub fn turned_rect(center: [f32; 2], [width, height]: [f32; 2], angle: f32) -> Self {
+    pub fn rotated_rect(center: [f32; 2], [width, height]: [f32; 2], angle: f32) -> Self {
         let (sin, cos) = angle.sin_cos();
         let corner = |x: f32, y: f32| {
             let (x, y) = (x * width / 2.0, y * height / 2.0);
@@ -264,7 +264,7 @@ mod tests {
             let place = place as f32;
             let center = [20_000.0 * (place * 0.7).sin(), 20_000.0 * (place * 1.3).cos()];
             for size in [[6.0, 2.0], [1.0, 0.3], [40.0, 1.0]] {
-                let shape = Shape::turned_rect(center, size, place);
+                let shape = Shape::rotated_rect(center, size, place);
                 assert!(shape.is_valid() && shape.contains(center), "{shape:?}");
             }
         }
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_turned_rectangle_is_the_upright_one_turned() {
-        let turned = Shape::turned_rect([4.0, 4.0], [6.0, 2.0], std::f32::consts::FRAC_PI_2);
+        let turned = Shape::rotated_rect([4.0, 4.0], [6.0, 2.0], std::f32::consts::FRAC_PI_2);
         assert_eq!(cells(&turned), cells(&Shape::rect(3.0, 1.0, 5.0, 7.0)));
         assert!(turned.is_valid());
     }

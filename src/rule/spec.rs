@@ -164,7 +164,7 @@ impl Rule {
     pub const MATURE_TICKS: std::ops::RangeInclusive<u32> = 1..=100_000;
 
     /// The lowest rate at which a cell can fire; see [`FireRate`].
-    const LEAST_FIRE_RATE: f64 = 1.0 / 4_294_967_296.0;
+    const MIN_FIRE_RATE: f64 = 1.0 / 4_294_967_296.0;
 
     /// The number of features that a cell perceives: kernels times channels.
     pub fn features(&self) -> usize {
@@ -181,8 +181,8 @@ impl Rule {
     /// # Errors
     /// [`ModelErrorKind::Field`] names the first field that is out of range.
     pub fn validate(&self) -> Result<(), ModelErrorKind> {
-        let check = |good, field, found: String, wanted| {
-            if good { Ok(()) } else { Err(ModelErrorKind::field(field, found, wanted)) }
+        let check = |good, field, found: String, expected| {
+            if good { Ok(()) } else { Err(ModelErrorKind::field(field, found, expected)) }
         };
         if self.version != Self::VERSION {
             return Err(ModelErrorKind::Version { found: u64::from(self.version) });
@@ -209,7 +209,7 @@ impl Rule {
         let kernels = &self.perception;
         let distinct = (1..kernels.len()).all(|i| !kernels[..i].contains(&kernels[i]));
         check(!kernels.is_empty() && distinct, "perception", format!("{kernels:?}"), "one to four distinct kernels")?;
-        let fires = self.fire_rate <= 1.0 && self.fire_rate >= Self::LEAST_FIRE_RATE;
+        let fires = self.fire_rate <= 1.0 && self.fire_rate >= Self::MIN_FIRE_RATE;
         check(fires, "fire_rate", self.fire_rate.to_string(), "at least 2^-32 and at most 1")?;
         check(
             Self::MATURE_TICKS.contains(&self.mature_ticks),
@@ -272,20 +272,20 @@ impl TryFrom<Map<String, Value>> for Rule {
 fn take<T: DeserializeOwned>(
     json: &mut Map<String, Value>,
     field: &'static str,
-    wanted: &'static str,
+    expected: &'static str,
 ) -> Result<T, ModelErrorKind> {
     let Some(value) = json.remove(field) else {
-        return Err(ModelErrorKind::field(field, "nothing", wanted));
+        return Err(ModelErrorKind::field(field, "nothing", expected));
     };
-    T::deserialize(&value).map_err(|_| ModelErrorKind::field(field, value.to_string(), wanted))
+    T::deserialize(&value).map_err(|_| ModelErrorKind::field(field, value.to_string(), expected))
 }
 
 fn take_or_default<T: DeserializeOwned + Default>(
     json: &mut Map<String, Value>,
     field: &'static str,
-    wanted: &'static str,
+    expected: &'static str,
 ) -> Result<T, ModelErrorKind> {
-    if json.contains_key(field) { take(json, field, wanted) } else { Ok(T::default()) }
+    if json.contains_key(field) { take(json, field, expected) } else { Ok(T::default()) }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl TryFrom<Unchecked> for State {
     fn try_from(Unchecked { width, height, channels, values }: Unchecked) -> Result<Self, String> {
         let found = values.len();
         Self::from_values(width, height, channels, values).ok_or_else(|| {
-            format!("found {found} values of cells; wanted {width} x {height} x {channels}, all of them finite")
+            format!("expected {width} x {height} x {channels}, all of them finite, found {found} values of cells")
         })
     }
 }

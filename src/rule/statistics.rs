@@ -1,5 +1,9 @@
 //! Counts living cells and compares them with those of a grown sprite.
 
+use std::mem::offset_of;
+
+use bytemuck::{Pod, Zeroable};
+
 use super::{CellMask, Model, Output, Rule, State};
 
 impl Rule {
@@ -116,22 +120,45 @@ impl Reference {
 }
 
 /// Statistics of a sprite's living cells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// The fields are words of 32 bits. The shader `live.wgsl` writes the same words, at the offsets of [`Self::WORDS`]. All
+/// start as zeros, so the first column and row are counted from the far edge: sums come first, then maxima.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
 pub(crate) struct CellStats {
     /// The number of living cells.
     pub(crate) live: u32,
     /// The number of living cells that a grown sprite has too.
     pub(crate) matching: u32,
-    /// The number of living cells killed by wounds since the last count.
-    pub(crate) lost: u32,
-    /// The bounding box of the living cells: the first column and row (`min`), and one past the last (`max`).
-    pub(crate) min: [u32; 2],
-    pub(crate) max: [u32; 2],
     /// The sums of the columns and rows of the living cells.
     pub(crate) sum: [u32; 2],
+    /// The distance of the first column and row with a living cell from the far edge.
+    pub(crate) from_far_edge: [u32; 2],
+    /// One more than the last column and row with a living cell.
+    pub(crate) end: [u32; 2],
+    /// The number of living cells killed by wounds since the last count.
+    pub(crate) lost: u32,
+}
+
+/// The index of a field in [`CellStats`].
+macro_rules! word {
+    ($field:ident) => {
+        offset_of!(CellStats, $field) / size_of::<u32>()
+    };
 }
 
 impl CellStats {
+    /// The indices of the words, by the names of the shaders.
+    pub(crate) const WORDS: [(&str, usize); 7] = [
+        ("STATS_LIVE", word!(live)),
+        ("STATS_MATCHING", word!(matching)),
+        ("STATS_SUM", word!(sum)),
+        ("STATS_FROM_FAR_EDGE", word!(from_far_edge)),
+        ("STATS_END", word!(end)),
+        ("STATS_LOST", word!(lost)),
+        ("STATS_WORDS", size_of::<Self>() / size_of::<u32>()),
+    ];
+
     /// Measures the cells of a state, and returns the living ones if `with_mask`. `is_empty` marks cells that are known
     /// to be dead without reading their values.
     pub(crate) fn measure(
@@ -145,14 +172,14 @@ impl CellStats {
         let channels = state.channels();
         let lives = |&cell: &usize| !is_empty(cell) && rule.lives(&state.values()[cell * channels..][..channels]);
         let cells = (0..state.width() * state.height()).filter(lives);
-        let stats = Self::of(cells, state.width(), reference, rotation);
+        let stats = Self::of(cells, [state.width(), state.height()], reference, rotation);
         (stats, with_mask.then(|| CellMask::from_fn(state.width(), state.height(), lives)))
     }
 
     /// Statistics of living cells, given by their indices.
     pub(crate) fn of(
         cells: impl Iterator<Item = usize>,
-        width: usize,
+        [width, height]: [usize; 2],
         reference: &Reference,
         rotation: (f32, f32),
     ) -> Self {
@@ -160,13 +187,20 @@ impl CellStats {
         for cell in cells {
             let (x, y) = (cell % width, cell / width);
             stats.matching += u32::from(reference.has_cell(x, y, rotation));
-            let [x, y] = [x as u32, y as u32];
-            stats.min = if stats.live == 0 { [x, y] } else { [stats.min[0].min(x), stats.min[1]] };
-            stats.max = [stats.max[0].max(x + 1), y + 1];
-            stats.sum = [stats.sum[0] + x, stats.sum[1] + y];
+            for (axis, (position, size)) in [(x, width), (y, height)].into_iter().enumerate() {
+                stats.sum[axis] += position as u32;
+                stats.from_far_edge[axis] = stats.from_far_edge[axis].max((size - position) as u32);
+                stats.end[axis] = stats.end[axis].max(position as u32 + 1);
+            }
             stats.live += 1;
         }
         stats
+    }
+
+    /// The first column and row with a living cell on a grid of this width and height; zeros if no cell lives.
+    pub(crate) fn first(&self, grid: [u32; 2]) -> [u32; 2] {
+        let first = |axis: usize| grid[axis].saturating_sub(self.from_far_edge[axis]);
+        if self.live > 0 { [0, 1].map(first) } else { [0; 2] }
     }
 
     /// The share of `cells` cells of a grown sprite that is alive, 0 to 1; 0 while their number is unknown.
@@ -216,8 +250,9 @@ mod tests {
         assert_eq!(reference.pixels()[3 * 9 + 4], [0.0, 1.0, 0.0, 128.0 / 255.0]);
         let cells = state(&[(7, 1), (4, 3), (2, 5)]);
         let upright = stats(&model, &cells, &reference, (1.0, 0.0));
-        let expected = CellStats { live: 3, matching: 1, lost: 0, min: [2, 1], max: [8, 6], sum: [13, 9] };
+        let expected = CellStats { live: 3, matching: 1, sum: [13, 9], from_far_edge: [7, 6], end: [8, 6], lost: 0 };
         assert_eq!(upright, expected);
+        assert_eq!(upright.first([9, 7]), [2, 1]);
         // A quarter rotation moves the pixel left of the centre to above or below it.
         let quarter = rotation(std::f32::consts::FRAC_PI_2);
         let turned = [(4, 2), (4, 4)].map(|cell| stats(&model, &state(&[(4, 3), cell]), &reference, quarter).matching);

@@ -53,8 +53,8 @@ pub(crate) fn mean_squared_error(state: &State, target: &[f32]) -> f32 {
     let cells = state.values().chunks_exact(state.channels());
     let sum: f64 = cells
         .zip(target.as_chunks::<4>().0)
-        .flat_map(|(cell, wanted)| cell.iter().zip(wanted))
-        .map(|(value, wanted)| f64::from((value - wanted) * (value - wanted)))
+        .flat_map(|(cell, expected)| cell.iter().zip(expected))
+        .map(|(value, expected)| f64::from((value - expected) * (value - expected)))
         .sum();
     (sum / target.len().max(1) as f64) as f32
 }

@@ -18,12 +18,12 @@ mod systems;
 
 pub use crate::gpu::NcaPrecision;
 pub use components::{
-    NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaSleeping,
-    NcaTexture, NcaTissue, NcaVitals,
+    NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace,
+    NcaSleeping, NcaTexture, NcaVitals,
 };
 pub use events::{
-    NcaBlast, NcaCells, NcaDamage, NcaDied, NcaFilter, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,
-    NcaRestoreRefused, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
+    NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,
+    NcaRestoreFailed, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
 };
 pub use plugin::NcaPlugin;
 pub use save::{NcaSnapshot, NcaSnapshotError};

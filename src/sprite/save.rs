@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::components::NcaCondition;
-use crate::rule::{CellMask, Model, State, shorten};
+use crate::rule::{CellMask, Model, State, truncate_and_escape};
 
 /// A sprite as it was at the end of a frame: its cells, and everything its future depends on, including wounds that
 /// wait for the next tick. A restored sprite continues with the same cells, even in another app.
@@ -69,26 +69,26 @@ impl SavedInstance {
 #[non_exhaustive]
 pub enum NcaSnapshotError {
     /// Another version of this crate wrote it.
-    #[error("found a snapshot of version {found}; wanted {}", NcaSnapshot::VERSION)]
+    #[error("expected a snapshot of version {}, found {found}", NcaSnapshot::VERSION)]
     Version {
         /// The version found.
         found: u32,
     },
     /// It belongs to another model.
-    #[error("found a snapshot of another model, `{found}`; wanted one of `{wanted}`")]
+    #[error("expected a snapshot of the model `{expected}`, found one of `{found}`")]
     Model {
         /// The name of the snapshot's model.
         found: String,
         /// The name of the sprite's model.
-        wanted: String,
+        expected: String,
     },
     /// It has another size.
-    #[error("found a snapshot of {}x{} cells of {} channels; wanted {}x{} of {}", .found[0], .found[1], .found[2], .wanted[0], .wanted[1], .wanted[2])]
+    #[error("expected a snapshot of {}x{} cells of {} channels, found {}x{} of {}", .expected[0], .expected[1], .expected[2], .found[0], .found[1], .found[2])]
     Size {
         /// Width, height and channels of the snapshot.
         found: [usize; 3],
         /// Width, height and channels of the sprite.
-        wanted: [usize; 3],
+        expected: [usize; 3],
     },
     /// Its parts do not fit together.
     #[error("found a snapshot whose wounds or numbers do not fit its cells; is it damaged?")]
@@ -139,12 +139,15 @@ impl NcaSnapshot {
         }
         let name = &model.rule().name;
         if fingerprint != model.fingerprint() && model_name != *name {
-            return Err(NcaSnapshotError::Model { found: shorten(model_name), wanted: shorten(name.clone()) });
+            return Err(NcaSnapshotError::Model {
+                found: truncate_and_escape(model_name),
+                expected: truncate_and_escape(name.clone()),
+            });
         }
         let found = [state.width(), state.height(), state.channels()];
-        let wanted = [width as usize, height as usize, model.rule().channels];
-        if found != wanted {
-            return Err(NcaSnapshotError::Size { found, wanted });
+        let expected = [width as usize, height as usize, model.rule().channels];
+        if found != expected {
+            return Err(NcaSnapshotError::Size { found, expected });
         }
         if !life.is_valid(found[0], found[1]) {
             return Err(NcaSnapshotError::Broken);

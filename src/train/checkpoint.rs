@@ -6,7 +6,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::{TrainConfig, TrainError, pool::Sample};
-use crate::rule::{FNV_START, Target, Weights, fnv1a, shorten};
+use crate::rule::{FNV_START, Target, Weights, fnv1a, truncate_and_escape};
 
 const KEY: &str = "nca_checkpoint";
 const VERSION: u32 = 1;
@@ -84,24 +84,24 @@ impl Checkpoint {
         let Metadata { version, config, iteration, attempt, recent_loss, seconds } =
             serde_json::from_str(json).map_err(bad)?;
         if version != VERSION {
-            return Err(TrainError::Checkpoint(format!("found version {version}; wanted {VERSION}")));
+            return Err(TrainError::Checkpoint(format!("expected version {VERSION}, found {version}")));
         }
         let tensors = SafeTensors::deserialize(bytes).map_err(bad)?;
         // The earliest checkpoints have no checksum.
-        if let Some(wanted) = header.metadata().as_ref().and_then(|metadata| metadata.get(CHECKSUM)) {
+        if let Some(expected) = header.metadata().as_ref().and_then(|metadata| metadata.get(CHECKSUM)) {
             let views = tensors.tensors();
             let found = checksum(json, views.iter().map(|(name, view)| (name.as_str(), view.data())));
-            if found != *wanted {
+            if found != *expected {
                 return Err(TrainError::Checkpoint(format!(
-                    "found the checksum {found}; wanted {}: it is damaged",
-                    shorten(wanted.clone())
+                    "expected the checksum {}, found {found}: it is damaged",
+                    truncate_and_escape(expected.clone())
                 )));
             }
         }
         let tensor = |name: &str, dtype: Dtype| match tensors.tensor(name) {
             Ok(view) if view.dtype() == dtype => Ok(view),
             Ok(view) => {
-                Err(TrainError::Checkpoint(format!("tensor `{name}`: found {:?}; wanted {dtype:?}", view.dtype())))
+                Err(TrainError::Checkpoint(format!("tensor `{name}`: expected {dtype:?}, found {:?}", view.dtype())))
             }
             Err(_) => Err(TrainError::Checkpoint(format!("tensor `{name}`: missing"))),
         };
@@ -119,7 +119,7 @@ impl Checkpoint {
         let view = tensor("target", Dtype::U8)?;
         let &[height, width, 4] = view.shape() else {
             return Err(TrainError::Checkpoint(format!(
-                "tensor `target`: found shape {:?}; wanted [height, width, 4]",
+                "tensor `target`: expected shape [height, width, 4], found {:?}",
                 view.shape()
             )));
         };
@@ -131,9 +131,9 @@ impl Checkpoint {
             for ((tensor, shape), name) in weights.tensors().into_iter().zip(&shapes).zip(Weights::NAMES) {
                 let found = tensor.len();
                 if found != shape.iter().product::<usize>() || tensor.iter().any(|weight| !weight.is_finite()) {
-                    let wanted = format!("finite ones of shape {shape:?}");
+                    let expected = format!("finite ones of shape {shape:?}");
                     return Err(TrainError::Checkpoint(format!(
-                        "tensor `{name}`: found {found} values; wanted {wanted}"
+                        "tensor `{name}`: expected {expected}, found {found} values"
                     )));
                 }
             }
@@ -160,7 +160,7 @@ impl Checkpoint {
         }
         if pool.len() != config.pool {
             return Err(TrainError::Checkpoint(format!(
-                "found {} samples in the pool; wanted {}",
+                "expected {} samples in the pool, found {}",
                 pool.len(),
                 config.pool
             )));
@@ -183,5 +183,5 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
 }
 
 fn bad(error: impl std::fmt::Display) -> TrainError {
-    TrainError::Checkpoint(shorten(error.to_string()))
+    TrainError::Checkpoint(truncate_and_escape(error.to_string()))
 }

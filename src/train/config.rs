@@ -178,15 +178,15 @@ impl Default for TrainConfig {
 
 impl TrainConfig {
     /// The maximum side of a training grid, in cells.
-    pub const MOST_CELLS: u32 = 256;
+    pub const MAX_SIDE: u32 = 256;
 
     /// The rule of the trained model. Its grid is the picture plus the padding.
     ///
     /// # Errors
     /// [`TrainError::Config`] or [`TrainError::Rule`] for the first field that is out of range.
     pub fn rule(&self, target: &Target) -> Result<Rule, TrainError> {
-        let check = |good: bool, field, found: String, wanted| {
-            if good { Ok(()) } else { Err(TrainError::Config { field, found, wanted }) }
+        let check = |good: bool, field, found: String, expected| {
+            if good { Ok(()) } else { Err(TrainError::Config { field, found, expected }) }
         };
         let share = |value: f64| (0.0..=1.0).contains(&value);
         let [first, last] = self.learning_rate;
@@ -235,13 +235,13 @@ impl TrainConfig {
         }
         if target.width == 0 || target.height == 0 || target.rgba.len() != target.width * target.height * 4 {
             let (width, height, found) = (target.width, target.height, target.rgba.len());
-            let wanted = format!("[{height}, {width}, 4], and neither 0");
-            Err(ModelErrorKind::Shape { tensor: "target", found: vec![found], wanted })?;
+            let expected = format!("[{height}, {width}, 4], and neither 0");
+            Err(ModelErrorKind::Shape { tensor: "target", found: vec![found], expected })?;
         }
         let side = |pixels: usize| (pixels as u64).saturating_add(2 * u64::from(self.padding));
         let (width, height) = (side(target.width), side(target.height));
         check(
-            width.max(height) <= u64::from(Self::MOST_CELLS),
+            width.max(height) <= u64::from(Self::MAX_SIDE),
             "padding",
             format!("{} around {}x{} pixels", self.padding, target.width, target.height),
             "a grid of at most 256x256 cells",

@@ -16,14 +16,14 @@ pub enum TrainError {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A field of the config is out of range.
-    #[error("`{field}`: found {found}; wanted {wanted}")]
+    #[error("`{field}`: expected {expected}, found {found}")]
     Config {
         /// The field.
         field: &'static str,
         /// Its value.
         found: String,
         /// The valid values.
-        wanted: &'static str,
+        expected: &'static str,
     },
     /// The config or the picture gives a rule that is out of range.
     #[error(transparent)]
@@ -50,7 +50,7 @@ pub enum TrainError {
     },
     /// No attempt grew the picture. Each attempt starts from different weights.
     #[error(
-        "nothing has grown within {iterations} steps, in {attempts} attempts; wanted a picture with cells at the middle of \
+        "nothing has grown within {iterations} steps, in {attempts} attempts: expected a picture with cells at the middle of \
          its grid, or more `ticks`, or another `--size`"
     )]
     NeverGrows {
@@ -60,15 +60,15 @@ pub enum TrainError {
         iterations: u32,
     },
     /// Training cannot start from a model, because its rule differs in a setting that training does not change.
-    #[error("the model to begin with: found {found}; wanted {wanted}")]
+    #[error("the model to begin with: expected {expected}, found {found}")]
     From {
         /// These settings of the model.
         found: String,
         /// These settings in training.
-        wanted: String,
+        expected: String,
     },
     /// The run has already used up its new budget.
-    #[error("found a budget of {found}; wanted more than the {used} that are used up")]
+    #[error("expected a budget of more than the {used} that are used up, found {found}")]
     Budget {
         /// The new budget.
         found: Budget,
@@ -76,7 +76,7 @@ pub enum TrainError {
         used: String,
     },
     /// The run folder contains other files.
-    #[error("{}: found `{found}`, which is no part of a run; wanted a new or empty folder", folder.display())]
+    #[error("{}: expected a new or empty folder, found `{found}`, which is no part of a run", folder.display())]
     NotARun {
         /// The folder.
         folder: PathBuf,

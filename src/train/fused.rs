@@ -127,7 +127,7 @@ impl Backward<Flex, 5> for RolloutBackward {
         let shape = gradient.shape();
         let Unrolled { engine, weights, runs } = &*ops.state;
         let reverse = Gradients::new(engine, weights);
-        let samples: Vec<(State, Weights)> = spread(
+        let samples: Vec<(State, Weights)> = par_map_longest_first(
             states(gradient).into_iter().zip(runs),
             |(_, (_, tape))| tape.updates(),
             |(mut gradient, (state, tape))| {
@@ -179,12 +179,12 @@ fn forward(
     let half = cells.iter().max().map_or(0, |most| most / 2);
     let work = cells.into_iter().zip(&plan.ticks).map(|(cells, &ticks)| cells.max(half) * ticks as usize);
     let samples = states.into_iter().zip(&plan.starts).zip(&plan.ticks).zip(work);
-    spread(samples, |(_, work)| *work, |(sample, _)| run(sample))
+    par_map_longest_first(samples, |(_, work)| *work, |(sample, _)| run(sample))
 }
 
 /// Runs the items in parallel, those with the most work first, to balance the load of the cores.
 /// The results are in the order of the items.
-fn spread<T: Send, R: Send>(
+fn par_map_longest_first<T: Send, R: Send>(
     items: impl Iterator<Item = T>,
     work: impl Fn(&T) -> usize,
     run: impl Fn(T) -> R + Sync,

@@ -43,7 +43,7 @@ impl Sample {
 /// - 10 of 24: scattered cells, 80 to 95% of the sprite.
 ///
 /// Wounds that leave several pieces are the hardest to learn, because the pieces must agree on their positions.
-pub(super) fn wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
+pub(super) fn random_wound(random: &mut fastrand::Rng, state: &State) -> CellMask {
     let (width, height) = (state.width(), state.height());
     let mut mask = CellMask::new(width, height);
     let living: Vec<usize> =
@@ -125,7 +125,7 @@ mod tests {
         let mut shares = Vec::new();
         for _ in 0..300 {
             let mut wounded = state.clone();
-            wounded.wound(&wound(&mut random, &state));
+            wounded.wound(&random_wound(&mut random, &state));
             let left = wounded.values().chunks_exact(16).filter(|cell| cell[3] > 0.1).count();
             shares.push(1.0 - left as f32 / living as f32);
         }
@@ -138,6 +138,6 @@ mod tests {
     #[test]
     fn wounding_nothing_takes_nothing() {
         let mut random = fastrand::Rng::with_seed(3);
-        assert!(wound(&mut random, &State::zeros(8, 8, 16)).is_empty());
+        assert!(random_wound(&mut random, &State::zeros(8, 8, 16)).is_empty());
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Budget, Step, TrainConfig, TrainError, Trainer, preview};
 use crate::{
-    rule::{Model, Target, shorten, write_atomic},
+    rule::{Model, Target, truncate_and_escape, write_atomic},
     scorecard::Scorecard,
 };
 
@@ -63,7 +63,7 @@ pub struct Progress<'a> {
     /// The scorecard, at steps that measure the model.
     pub scorecard: Option<&'a Scorecard>,
     /// Whether nothing had grown, and training started again with other weights.
-    pub begun_anew: bool,
+    pub restarted: bool,
 }
 
 /// Why [`Run::train`] returned.
@@ -151,7 +151,7 @@ impl Run {
     }
 
     fn may_stop_early(&self) -> bool {
-        let is_enough = |best: &Best| best.scorecard.strain() <= EARLY_STOP;
+        let is_enough = |best: &Best| best.scorecard.worst_ratio() <= EARLY_STOP;
         self.trainer.config().early_stop && self.best.as_ref().is_some_and(is_enough)
     }
 
@@ -238,8 +238,8 @@ impl Run {
             self.losses.push((step.iteration, step.loss));
             self.note(&step)?;
             if self.trainer.is_stuck() {
-                self.begin_anew()?;
-                let progress = Progress { step, trainer: &self.trainer, scorecard: None, begun_anew: true };
+                self.restart()?;
+                let progress = Progress { step, trainer: &self.trainer, scorecard: None, restarted: true };
                 if watch(progress).is_break() {
                     return Ok(Ending::Interrupted);
                 }
@@ -260,7 +260,7 @@ impl Run {
                 preview::write_plot(&self.folder.join(PLOT), &self.losses)?;
             }
             let go_on =
-                watch(Progress { step, trainer: &self.trainer, scorecard: scorecard.as_ref(), begun_anew: false });
+                watch(Progress { step, trainer: &self.trainer, scorecard: scorecard.as_ref(), restarted: false });
             if save || go_on.is_break() {
                 self.save()?;
             }
@@ -271,8 +271,8 @@ impl Run {
     }
 
     /// Starts again with other weights, and deletes the files of the failed attempt.
-    fn begin_anew(&mut self) -> Result<(), TrainError> {
-        self.trainer.begin_anew()?;
+    fn restart(&mut self) -> Result<(), TrainError> {
+        self.trainer.restart()?;
         (self.best, self.scored) = (None, None);
         self.losses.clear();
         remove(&self.folder.join(BEST))?;
@@ -288,13 +288,13 @@ impl Run {
     /// Measures the model, and writes it if it is the best so far.
     fn score(&mut self) -> Result<Scorecard, TrainError> {
         let steps = self.trainer.iteration();
-        let model = self.trainer.model()?.with_rule(|rule| {
+        let model = self.trainer.model()?.map_rule(|rule| {
             rule.extra.insert(STEPS.to_owned(), steps.into());
         })?;
         let scorecard = Scorecard::of(&model, self.trainer.target());
         self.scored = Some(steps);
         self.note(&serde_json::json!({ "iteration": self.trainer.iteration(), "scorecard": &scorecard }))?;
-        if self.best.as_ref().is_none_or(|best| scorecard.strain() < best.scorecard.strain()) {
+        if self.best.as_ref().is_none_or(|best| scorecard.worst_ratio() < best.scorecard.worst_ratio()) {
             model.write(self.folder.join(BEST))?;
             self.best = Some(Best { model, scorecard: scorecard.clone() });
         }
@@ -362,7 +362,7 @@ fn check_folder(folder: &Path) -> Result<(), TrainError> {
     let is_run = names.iter().any(|name| name == LOCK);
     let foreign = names.into_iter().filter(|name| !is_run || !PARTS.contains(&name.as_str())).min();
     match foreign {
-        Some(found) => Err(TrainError::NotARun { folder: folder.to_owned(), found: shorten(found) }),
+        Some(found) => Err(TrainError::NotARun { folder: folder.to_owned(), found: truncate_and_escape(found) }),
         None => Ok(()),
     }
 }

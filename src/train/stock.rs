@@ -58,7 +58,7 @@ fn perceive(cells: &Tensor<4>, plan: &Plan, ticks: &[Tick]) -> Tensor<4> {
         terms.reduce(|sum, term| sum + term).unwrap_or_else(|| cells.zeros_like())
     };
     let mut features: Vec<Tensor<4>> = kernels.iter().map(under).collect();
-    let at = |wanted| kernels.iter().position(|kernel| *kernel == wanted);
+    let at = |expected| kernels.iter().position(|kernel| *kernel == expected);
     if let (Some(x), Some(y)) = (at(Kernel::SobelX), at(Kernel::SobelY))
         && ticks.iter().any(|tick| tick.angle != 0.0)
     {

@@ -19,7 +19,7 @@ use super::{
     Budget, Method, Mode, Network, Plan, TrainConfig, TrainError,
     checkpoint::Checkpoint,
     plan::{batch, states},
-    pool::{Sample, wound},
+    pool::{Sample, random_wound},
     rollout::rollout,
 };
 use crate::{
@@ -28,19 +28,19 @@ use crate::{
 };
 
 /// The loss penalises channel values with a larger magnitude, because a rule that exceeds it tends to explode.
-const CALM: f32 = 3.0;
+const OVERFLOW_LIMIT: f32 = 3.0;
 /// The weight of this penalty in the loss.
 const OVERFLOW_WEIGHT: f32 = 0.25;
 /// The share of one step in the moving average of the weights.
-const AVERAGING: f32 = 0.003;
+const WEIGHT_EMA_RATE: f32 = 0.003;
 /// The share of one step in the moving average of the loss.
-const LOSS_AVERAGING: f32 = 0.05;
+const LOSS_EMA_RATE: f32 = 0.05;
 /// A sprite that has not grown by this step never does.
-const GROWN_BY: u32 = 400;
+const STUCK_CHECK_STEP: u32 = 400;
 /// A sprite has not grown while its loss exceeds this share of an empty grid's.
-const NOT_GROWN: f32 = 0.9;
+const STUCK_LOSS_SHARE: f32 = 0.9;
 /// The number of attempts, each with other weights. The first one counts.
-const MOST_ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 /// The tensors of the optimiser's record: one per weight (Muon), two per bias (Adam).
 const OPTIMIZER_TENSORS: usize = 6;
 
@@ -50,7 +50,7 @@ pub struct Trainer {
     target: Target,
     rule: Rule,
     /// The picture on the grid, premultiplied.
-    wanted: Vec<f32>,
+    expected: Vec<f32>,
     /// The error of an empty grid.
     nothing: f32,
     device: Device,
@@ -113,9 +113,9 @@ impl Trainer {
             let Rule { boundary, step_size, alive, output, .. } = rule;
             format!("{boundary:?} boundary, step size {step_size}, {alive:?}, {output:?}")
         };
-        let (found, wanted) = (shown(from), shown(&rule));
-        if found != wanted {
-            return Err(TrainError::From { found, wanted });
+        let (found, expected) = (shown(from), shown(&rule));
+        if found != expected {
+            return Err(TrainError::From { found, expected });
         }
         let pool = seeds(&rule, config.pool);
         Self::assemble(config, target, model.weights().clone(), pool)
@@ -126,10 +126,10 @@ impl Trainer {
         let (device, method) = config.device.open()?;
         let device = device.autodiff();
         let [width, height] = rule.grid.map(|side| side as usize);
-        let wanted = target.premultiplied(width, height);
+        let expected = target.premultiplied(width, height);
         Ok(Self {
-            nothing: wanted.iter().map(|value| value * value).sum::<f32>() / wanted.len() as f32,
-            wanted,
+            nothing: expected.iter().map(|value| value * value).sum::<f32>() / expected.len() as f32,
+            expected,
             network: Network::new(&rule, &weights, &device),
             averaged: weights,
             optimizer: optimizer(),
@@ -214,9 +214,9 @@ impl Trainer {
 
         let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);
         let [_, height, width, _] = ends.dims();
-        let wanted = TensorData::new(self.wanted.clone(), [1, height, width, 4]);
-        let error = (ends.clone().narrow(3, 0, 4) - Tensor::from_data(wanted, &self.device)).square().mean();
-        let overflow = (ends.clone().abs() - CALM).clamp_min(0.0).square().mean();
+        let expected = TensorData::new(self.expected.clone(), [1, height, width, 4]);
+        let error = (ends.clone().narrow(3, 0, 4) - Tensor::from_data(expected, &self.device)).square().mean();
+        let overflow = (ends.clone().abs() - OVERFLOW_LIMIT).clamp_min(0.0).square().mean();
         let loss = error.clone().into_scalar::<f32>();
         if !loss.is_finite() {
             return Err(TrainError::Diverged { iteration: self.iteration });
@@ -230,7 +230,7 @@ impl Trainer {
             return Err(TrainError::Diverged { iteration: self.iteration });
         }
         // The first few hundred steps are averaged equally.
-        let share = AVERAGING.max(1.0 / (self.iteration as f32 + 1.0));
+        let share = WEIGHT_EMA_RATE.max(1.0 / (self.iteration as f32 + 1.0));
         for (average, weight) in
             self.averaged.tensors_mut().into_iter().flatten().zip(weights.tensors().into_iter().flatten())
         {
@@ -238,7 +238,7 @@ impl Trainer {
         }
         self.network = network;
         self.recent_loss = match self.recent_loss.is_finite() {
-            true => self.recent_loss + (loss - self.recent_loss) * LOSS_AVERAGING,
+            true => self.recent_loss + (loss - self.recent_loss) * LOSS_EMA_RATE,
             false => loss,
         };
 
@@ -255,10 +255,12 @@ impl Trainer {
 impl Trainer {
     /// Whether step 400 has just ended and nothing has grown. Nothing grows later from such weights.
     pub fn is_stuck(&self) -> bool {
-        self.iteration == GROWN_BY && self.progress() < 1.0 && self.recent_loss > NOT_GROWN * self.nothing
+        self.iteration == STUCK_CHECK_STEP
+            && self.progress() < 1.0
+            && self.recent_loss > STUCK_LOSS_SHARE * self.nothing
     }
 
-    /// The number of restarts with [`Trainer::begin_anew`].
+    /// The number of restarts with [`Trainer::restart`].
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -267,9 +269,9 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::NeverGrows`] after four attempts.
-    pub fn begin_anew(&mut self) -> Result<(), TrainError> {
-        if self.attempt + 1 == MOST_ATTEMPTS {
-            return Err(TrainError::NeverGrows { attempts: MOST_ATTEMPTS, iterations: GROWN_BY });
+    pub fn restart(&mut self) -> Result<(), TrainError> {
+        if self.attempt + 1 == MAX_ATTEMPTS {
+            return Err(TrainError::NeverGrows { attempts: MAX_ATTEMPTS, iterations: STUCK_CHECK_STEP });
         }
         self.attempt += 1;
         let weights = Network::initial(&self.rule, self.seed());
@@ -347,7 +349,7 @@ impl Trainer {
         let slots = random.choose_multiple(0..self.pool.len(), batch);
         let pick = |slot: usize| {
             let state = self.pool[slot].state(size, self.rule.channels);
-            let error = mean_squared_error(&state, &self.wanted);
+            let error = mean_squared_error(&state, &self.expected);
             // Seeds keep the rule from forgetting how to grow. They replace random samples, not the worst one as in
             // the article, because the drifted samples teach the rule to persist. They also replace dead samples and
             // samples worse than an empty grid, which teach nothing.
@@ -359,7 +361,7 @@ impl Trainer {
             // Wound the best samples, but no seeds, which would die.
             picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             for (_, _, state) in picked.iter_mut().take(self.config.wounded).filter(|(error, ..)| error.is_finite()) {
-                state.wound(&wound(random, state));
+                state.wound(&random_wound(random, state));
             }
         }
         let (slots, starts) = picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip();
@@ -419,7 +421,7 @@ impl Trainer {
                     OptimizerRecord::from_bytes(Bytes::from_bytes_vec(record)).map_err(|error| error.to_string())?;
                 let found = record.len();
                 if found != OPTIMIZER_TENSORS {
-                    return Err(format!("found {found} tensors; wanted {OPTIMIZER_TENSORS}"));
+                    return Err(format!("expected {OPTIMIZER_TENSORS}, found {found} tensors"));
                 }
                 Ok(optimizer().load_record(record))
             });

@@ -232,8 +232,8 @@ fn mistakes_in_training_are_named() {
     std::fs::write(path("old.run/checkpoint.safetensors"), "cut").unwrap();
     for (arguments, part) in [
         (vec!["train", "nowhere.png", "-o", &path("a.nca")], "nowhere.png"),
-        (vec!["train", &path("text.png"), "-o", &path("a.nca")], "wanted a PNG"),
-        (vec!["train", &image, "-o", &path("a.png")], "wanted .nca"),
+        (vec!["train", &path("text.png"), "-o", &path("a.nca")], "expected a PNG"),
+        (vec!["train", &image, "-o", &path("a.png")], "expected the extension .nca"),
         (vec!["train", &image, "-o", &path("a.nca"), "--config", &path("bad.json")], "batches"),
         (vec!["train", &image, "-o", &path("a.nca"), "--channels", "9"], "multiple of 4"),
         (vec!["train", &image, "-o", &path("a.nca"), "--padding", "900"], "256x256"),
@@ -305,7 +305,7 @@ fn a_finished_run_goes_on_and_a_model_is_a_beginning() {
     let (run, output) = (path("a.run"), path("b.nca"));
     let resume = ["train", "--resume", &run, "-o", &output];
     let resume = |more: &[&'static str]| [&resume[..], more].concat();
-    assert!(fail(&resume(&["--iterations", "60"])).contains("wanted more than the 60 iterations"));
+    assert!(fail(&resume(&["--iterations", "60"])).contains("more than the 60 iterations"));
     let printed = succeed(&resume(&["--iterations", "100"]));
     assert!(printed.contains("100 steps"), "{printed}");
     let printed = succeed(&resume(&["--iterations", "120", "--full"]));
@@ -324,7 +324,7 @@ fn a_finished_run_goes_on_and_a_model_is_a_beginning() {
     assert!(from_model < from_nothing, "{from_model}, {from_nothing}");
     let texture = golden_model("texture");
     let message = fail(&[&["train", &image, "--from", &texture, "-o", &path("d.nca")], &config[..]].concat());
-    assert!(message.contains("OpaqueCentered") && message.contains("wanted"), "{message}");
+    assert!(message.contains("OpaqueCentered") && message.contains("expected"), "{message}");
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn a_folder_with_other_files_is_no_place_for_a_run() {
     let train = ["train", &image, "--config", &config, "--run-dir", &path("mine"), "-o", &path("a.nca")];
     let message = fail(&train);
     assert!(
-        message.contains("mine: found `best.nca`") && message.contains("wanted a new or empty folder"),
+        message.contains("mine: expected a new or empty folder") && message.contains("found `best.nca`"),
         "{message}"
     );
     for name in ["config.json", "best.nca", "thesis.txt"] {
@@ -383,7 +383,7 @@ fn what_a_file_says_does_not_reach_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let model = Model::read(golden_model("small")).unwrap();
-    let evil = model.with_rule(|rule| {
+    let evil = model.map_rule(|rule| {
         rule.name = "a\u{1b}[2Jb\u{9b}31m\u{202e}".to_owned();
         rule.extra.insert("k\u{1b}".to_owned(), "v\u{9b}".into());
     });
@@ -419,6 +419,6 @@ fn no_file_makes_a_program_run_for_ever() {
     std::fs::write(&path, bytes).unwrap();
     for command in [&["run", &path, "-o", "never.png"][..], &["bench", &path], &["info", &path]] {
         let message = fail(command);
-        assert!(message.contains("`mature_ticks`: found 4294967295; wanted 1 to 100000 ticks"), "{message}");
+        assert!(message.contains("`mature_ticks`: expected 1 to 100000 ticks, found 4294967295"), "{message}");
     }
 }

@@ -47,7 +47,7 @@ fn wounds_in_the_world_hit_the_cell_that_is_drawn_there() {
             // Where Bevy draws the center of that cell: the inverse of Bevy's picking.
             let sprite = app.world().get::<Sprite>(entity).unwrap().clone();
             let rect = sprite.rect.unwrap();
-            let wanted = rect.min + Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
+            let expected = rect.min + Vec2::new(x as f32 + 0.5, y as f32 + 0.5);
             let images = app.world().resource::<Assets<Image>>();
             let pixel = |local: Vec2| match sprite.compute_pixel_space_point(local, anchor, images, &Assets::default())
             {
@@ -55,7 +55,7 @@ fn wounds_in_the_world_hit_the_cell_that_is_drawn_there() {
             };
             let origin = pixel(Vec2::ZERO);
             let (dx, dy) = (pixel(Vec2::X) - origin, pixel(Vec2::Y) - origin);
-            let local = Mat2::from_cols(dx, dy).inverse() * (wanted - origin);
+            let local = Mat2::from_cols(dx, dy).inverse() * (expected - origin);
             let to_world =
                 GlobalTransform::from(Transform::from_xyz(11.0, 0.0, 0.0).with_scale(Vec3::splat(3.0))) * transform;
             let point = to_world.transform_point(local.extend(0.0)).truncate();
@@ -153,8 +153,8 @@ fn every_shape_hits_its_cells() {
     let to_cells = |x: f32, y: f32| [x + 8.0, 8.0 - y];
     let wounds = [
         (
-            NcaWound::turned_rect(Vec2::new(1.0, 2.0), Vec2::new(8.0, 3.0), 0.5),
-            Shape::turned_rect(to_cells(1.0, 2.0), [8.0, 3.0], -0.5),
+            NcaWound::rotated_rect(Vec2::new(1.0, 2.0), Vec2::new(8.0, 3.0), 0.5),
+            Shape::rotated_rect(to_cells(1.0, 2.0), [8.0, 3.0], -0.5),
         ),
         (
             NcaWound::capsule(Vec2::new(-3.0, 1.0), Vec2::new(5.0, 4.0), 1.5),

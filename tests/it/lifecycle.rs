@@ -69,7 +69,7 @@ fn listen(app: &mut App) {
         .add_observer(|_: On<NcaDied>, mut heard: ResMut<Heard>| heard.died += 1)
         .add_observer(|saved: On<NcaSaved>, mut heard: ResMut<Heard>| heard.saved.push(saved.snapshot.clone()))
         .add_observer(|wounded: On<NcaWounded>, mut heard: ResMut<Heard>| heard.wounded += wounded.lost_cells)
-        .add_observer(|cells: On<NcaCells>, mut heard: ResMut<Heard>| heard.cells.push(cells.tick));
+        .add_observer(|cells: On<NcaCellsRead>, mut heard: ResMut<Heard>| heard.cells.push(cells.tick));
 }
 
 #[test]
@@ -117,10 +117,11 @@ fn a_newcomer_has_its_own_living_cells() {
     on_each_backend(|backend| {
         let mut app = paused_app(backend);
         let model = add_model(&mut app, &still_model(9, 9));
-        let old = app.world_mut().spawn((NcaTexture::new(model.clone()), Sprite::default(), NcaTissue::default())).id();
+        let old =
+            app.world_mut().spawn((NcaTexture::new(model.clone()), Sprite::default(), NcaAliveMask::default())).id();
         app.world_mut().trigger(NcaWriteCells { entity: old, tick: 0, state: full(9, 9) });
         headless::step(&mut app, 2);
-        run_until(&mut app, |world| world.get::<NcaTissue>(old).unwrap().cells == Some(CellMask::full(9, 9)));
+        run_until(&mut app, |world| world.get::<NcaAliveMask>(old).unwrap().cells == Some(CellMask::full(9, 9)));
         let expected = CellMask::from_fn(9, 9, |cell| [29, 30].contains(cell));
         let few = some(&expected);
 
@@ -131,7 +132,7 @@ fn a_newcomer_has_its_own_living_cells() {
             if steps.0 == 2 {
                 commands.entity(old).despawn();
                 let texture = NcaTexture::new(model.clone());
-                let new = commands.spawn((texture, Sprite::default(), NcaTissue::default())).id();
+                let new = commands.spawn((texture, Sprite::default(), NcaAliveMask::default())).id();
                 commands.trigger(NcaWriteCells { entity: new, tick: 0, state: few.clone() });
                 steps.1 = Some(new);
             }
@@ -143,11 +144,11 @@ fn a_newcomer_has_its_own_living_cells() {
         app.update();
         let new = app.world().resource::<Steps>().1.expect("two steps are one frame");
         for _ in 0..12 {
-            let cells = &app.world().get::<NcaTissue>(new).unwrap().cells;
+            let cells = &app.world().get::<NcaAliveMask>(new).unwrap().cells;
             assert!(cells.is_none() || *cells == Some(expected.clone()), "{backend:?}: {cells:?}");
             app.update();
         }
-        assert_eq!(app.world().get::<NcaTissue>(new).unwrap().cells, Some(expected), "{backend:?}");
+        assert_eq!(app.world().get::<NcaAliveMask>(new).unwrap().cells, Some(expected), "{backend:?}");
     });
 }
 
@@ -163,16 +164,16 @@ fn a_mask_that_is_asked_for_after_the_tick_is_never_empty() {
         for _ in 0..3 {
             run(&mut app, 4);
             let insert = move |world: &mut World| {
-                world.entity_mut(entity).insert(NcaTissue::default());
+                world.entity_mut(entity).insert(NcaAliveMask::default());
             };
             app.world_mut().resource_mut::<Later>().0.push(Box::new(insert));
             for _ in 0..12 {
                 app.update();
-                let cells = &app.world().get::<NcaTissue>(entity).unwrap().cells;
+                let cells = &app.world().get::<NcaAliveMask>(entity).unwrap().cells;
                 assert!(cells.is_none() || *cells == Some(CellMask::full(9, 9)), "{backend:?}: {cells:?}");
             }
-            assert!(app.world().get::<NcaTissue>(entity).unwrap().cells.is_some());
-            app.world_mut().entity_mut(entity).remove::<NcaTissue>();
+            assert!(app.world().get::<NcaAliveMask>(entity).unwrap().cells.is_some());
+            app.world_mut().entity_mut(entity).remove::<NcaAliveMask>();
         }
     });
 }
@@ -181,7 +182,7 @@ fn a_mask_that_is_asked_for_after_the_tick_is_never_empty() {
 fn a_copy_of_a_sleeper_grows_up_by_itself() {
     on_each_backend(|backend| {
         let (mut app, entity) = app_with(backend, &slime(), |texture| texture);
-        app.world_mut().entity_mut(entity).insert(NcaTissue::default());
+        app.world_mut().entity_mut(entity).insert(NcaAliveMask::default());
         app.world_mut().resource_mut::<NcaClock>().sleep_after = Some(250);
         headless::step(&mut app, 300);
         run_until(&mut app, |world| world.get::<NcaSleeping>(entity).is_some());
@@ -195,19 +196,19 @@ fn a_copy_of_a_sleeper_grows_up_by_itself() {
         let loaded = app.world_mut().spawn(written).id();
         // A sprite whose model is not loaded yet has no cells either.
         let waiting = (NcaTexture::default(), Sprite::default(), NcaSleeping, vitals(app.world(), entity));
-        let mask = app.world().get::<NcaTissue>(entity).unwrap().clone();
+        let mask = app.world().get::<NcaAliveMask>(entity).unwrap().clone();
         let waiting = app.world_mut().spawn(waiting).insert(mask).id();
         // A sprite that the game itself spawns asleep stays asleep.
         let texture = app.world().get::<NcaTexture>(entity).unwrap().clone();
         let meant = app.world_mut().spawn((texture, Sprite::default(), NcaSleeping)).id();
         app.update();
         assert_eq!(vitals(app.world(), waiting), NcaVitals::default());
-        assert_eq!(app.world().get::<NcaTissue>(waiting).unwrap().cells, None);
+        assert_eq!(app.world().get::<NcaAliveMask>(waiting).unwrap().cells, None);
         for copy in [cloned, loaded, waiting] {
             assert!(app.world().get::<NcaSleeping>(copy).is_none(), "{backend:?}");
             assert!(vitals(app.world(), copy).live_cells < 20, "{backend:?}: {:?}", vitals(app.world(), copy));
         }
-        let mask = app.world().get::<NcaTissue>(cloned).unwrap().cells.clone();
+        let mask = app.world().get::<NcaAliveMask>(cloned).unwrap().cells.clone();
         assert!(mask.is_none_or(|mask| mask.iter().count() < 20), "{backend:?}");
         let rects = [entity, cloned, loaded].map(|entity| app.world().get::<Sprite>(entity).unwrap().rect);
         assert!(rects[0] != rects[1] && rects[1] != rects[2] && rects[0] != rects[2]);
@@ -567,14 +568,14 @@ fn what_the_cpu_paints_reaches_the_texture() {
             app.world_mut().resource_mut::<Texture>().0.clear();
             run_until(&mut app, |world| !world.resource::<Texture>().0.is_empty());
             app.world_mut().despawn(reader);
-            let wanted = app.world().resource::<Assets<Image>>().get(&image).unwrap().data.clone().unwrap();
+            let expected = app.world().resource::<Assets<Image>>().get(&image).unwrap().data.clone().unwrap();
             let width = app.world().resource::<Assets<Image>>().get(&image).unwrap().width() as usize * 4;
             // Rows that are read back start at multiples of 256 bytes.
             let rows = app.world().resource::<Texture>().0.chunks(width.next_multiple_of(256));
             let read: Vec<u8> = rows.flat_map(|row| &row[..width]).copied().collect();
-            assert_eq!(read.len(), wanted.len());
-            assert!(wanted.iter().any(|byte| *byte != 0));
-            let differing = read.iter().zip(&wanted).filter(|(a, b)| a != b).count();
+            assert_eq!(read.len(), expected.len());
+            assert!(expected.iter().any(|byte| *byte != 0));
+            let differing = read.iter().zip(&expected).filter(|(a, b)| a != b).count();
             assert_eq!(differing, 0, "round {round}");
         }
     });

@@ -1,5 +1,6 @@
 //! All integration tests, in one binary to keep link time down.
 
+mod alive_mask;
 mod cli;
 mod damage;
 mod engines;
@@ -21,6 +22,5 @@ mod soak;
 mod support;
 mod surfaces;
 mod timing;
-mod tissue;
 mod train;
 mod vitals;

@@ -55,7 +55,9 @@ fn a_click_goes_through_the_hole_to_what_is_behind() {
         };
         let (front, back) = (wall(&mut app, 5.0), wall(&mut app, 1.0));
         let no_target = app.world_mut().spawn((NcaTexture::new(handle.clone()), Sprite::default())).id();
-        assert!(app.world().get::<NcaTissue>(front).is_some() && app.world().get::<NcaTissue>(no_target).is_none());
+        assert!(
+            app.world().get::<NcaAliveMask>(front).is_some() && app.world().get::<NcaAliveMask>(no_target).is_none()
+        );
 
         let image = Image::new_target_texture(200, 100, TextureFormat::Rgba8UnormSrgb, None);
         let target = ImageRenderTarget::from(app.world_mut().resource_mut::<Assets<Image>>().add(image));

@@ -81,16 +81,16 @@ fn the_picture_is_that_of_the_cells() {
 /// For each cell, how far it is from the target's pixel, and that pixel.
 fn likeness(model: &Model, state: &State) -> Vec<(f32, [u8; 4])> {
     let target = model.target().unwrap();
-    let wanted = target.premultiplied(state.width(), state.height());
-    let cells = state.values().chunks_exact(state.channels()).zip(wanted.as_chunks::<4>().0);
+    let expected = target.premultiplied(state.width(), state.height());
+    let cells = state.values().chunks_exact(state.channels()).zip(expected.as_chunks::<4>().0);
     let apart =
-        |cell: &[f32], wanted: &[f32; 4]| cell.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        |cell: &[f32], expected: &[f32; 4]| cell.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     let byte = |value: f32| (value * 255.0).round() as u8;
     cells
-        .map(|(cell, wanted)| {
-            let [r, g, b, a] = *wanted;
+        .map(|(cell, expected)| {
+            let [r, g, b, a] = *expected;
             let straight = if a > 0.0 { [r / a, g / a, b / a, a] } else { [0.0; 4] };
-            (apart(cell, wanted), straight.map(byte))
+            (apart(cell, expected), straight.map(byte))
         })
         .collect()
 }

@@ -24,7 +24,7 @@ use crate::plugin::{add_model, cells, dead, full, paused_app, some, still_model}
 /// Spawns a sprite of 20x10 living cells with `bundle`.
 fn wall(app: &mut App, bundle: impl Bundle) -> Entity {
     let model = add_model(app, &still_model(20, 10));
-    let entity = app.world_mut().spawn((NcaTexture::new(model), NcaTissue::default())).insert(bundle).id();
+    let entity = app.world_mut().spawn((NcaTexture::new(model), NcaAliveMask::default())).insert(bundle).id();
     app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(20, 10) });
     headless::step(app, 1);
     entity
@@ -324,7 +324,7 @@ fn a_pointer_goes_through_the_holes_of_a_node() {
         .world_mut()
         .spawn((texture, image, at(40.0, 20.0, 120.0, 60.0), Pickable::default(), GlobalZIndex(1), camera))
         .id();
-    assert!(app.world().get::<NcaTissue>(node).is_some(), "it knows which cells live");
+    assert!(app.world().get::<NcaAliveMask>(node).is_some(), "it knows which cells live");
     // Only the left half of the cells is alive; `flip_x` draws it on the right.
     let state = some(&CellMask::from_fn(20, 10, |cell| cell % 20 < 10));
     app.world_mut().trigger(NcaWriteCells { entity: node, tick: 0, state });

@@ -116,10 +116,10 @@ fn a_snapshot_survives_new_weights() {
     on_each_backend(|backend| {
         let (mut app, entity) = app_with(backend, &still_model(9, 7), |texture| texture);
         app.init_resource::<Refused>()
-            .add_observer(|refused: On<NcaRestoreRefused>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
+            .add_observer(|refused: On<NcaRestoreFailed>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
         headless::step(&mut app, 2);
         let snapshot = save(&mut app, entity);
-        let retrained = still_model(9, 7).with_rule(|rule| rule.step_size = 0.5).unwrap();
+        let retrained = still_model(9, 7).map_rule(|rule| rule.step_size = 0.5).unwrap();
         let handle = add_model(&mut app, &retrained);
         let heir = app.world_mut().spawn(NcaTexture::new(handle)).id();
         app.world_mut().trigger(NcaRestore { entity: heir, snapshot: snapshot.clone() });
@@ -132,12 +132,12 @@ fn a_snapshot_survives_new_weights() {
 fn a_snapshot_of_something_else_is_refused() {
     let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 7), |texture| texture);
     app.init_resource::<Refused>()
-        .add_observer(|refused: On<NcaRestoreRefused>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
+        .add_observer(|refused: On<NcaRestoreFailed>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
     headless::step(&mut app, 2);
     let snapshot = save(&mut app, entity);
     let before = cells(&mut app, entity);
 
-    let other = still_model(9, 7).with_rule(|rule| (rule.name, rule.step_size) = ("another".to_owned(), 0.5)).unwrap();
+    let other = still_model(9, 7).map_rule(|rule| (rule.name, rule.step_size) = ("another".to_owned(), 0.5)).unwrap();
     let handle = add_model(&mut app, &other);
     let stranger = app.world_mut().spawn(NcaTexture::new(handle)).id();
     let handle = add_model(&mut app, &still_model(9, 7));
@@ -155,8 +155,8 @@ fn a_snapshot_of_something_else_is_refused() {
     assert_eq!(
         errors,
         [
-            "found a snapshot of another model, ``; wanted one of `another`",
-            "found a snapshot of 9x7 cells of 8 channels; wanted 10x7 of 8",
+            "expected a snapshot of the model `another`, found one of ``",
+            "expected a snapshot of 10x7 cells of 8 channels, found 9x7 of 8",
             "found a snapshot whose wounds or numbers do not fit its cells; is it damaged?",
         ]
     );

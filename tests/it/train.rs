@@ -1,7 +1,7 @@
 //! Training is bit-identical on any number of threads and across interruptions, and it learns.
 
 use bevy_nca::{
-    rule::{Model, Reading, Target, TargetError, Weights},
+    rule::{Model, ReadOptions, Target, TargetError, Weights},
     scorecard::{Scorecard, Test, Wound},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, TrainError, Trainer},
 };
@@ -127,19 +127,19 @@ fn what_never_grows_is_noticed() {
     // A learning rate this small learns nothing.
     let config = TrainConfig { learning_rate: [1e-12, 1e-12], batch: 1, wounded: 0, ..config(100_000) };
     let mut run = Run::create(folder.path().join("stuck.run"), config, picture(8)).unwrap();
-    let mut begun_anew = Vec::new();
+    let mut restarted = Vec::new();
     let error = run.train(|progress| {
-        if progress.begun_anew {
-            begun_anew.push((progress.step.iteration, progress.trainer.iteration(), progress.trainer.attempt()));
+        if progress.restarted {
+            restarted.push((progress.step.iteration, progress.trainer.iteration(), progress.trainer.attempt()));
         }
         ControlFlow::Continue(())
     });
     assert!(matches!(error, Err(TrainError::NeverGrows { attempts: 4, iterations: 400 })), "{error:?}");
-    assert_eq!(begun_anew, [(400, 0, 1), (400, 0, 2), (400, 0, 3)]);
+    assert_eq!(restarted, [(400, 0, 1), (400, 0, 2), (400, 0, 3)]);
     // A new attempt has new weights, and a resumed one keeps them.
     let mut trainer = Trainer::new(self::config(10), picture(8)).unwrap();
     let first = trainer.model().unwrap();
-    trainer.begin_anew().unwrap();
+    trainer.restart().unwrap();
     assert_ne!(trainer.model().unwrap().weights(), first.weights());
     train(&mut trainer, 2);
     let mut resumed = Trainer::restore(&trainer.checkpoint().unwrap()).unwrap();
@@ -302,12 +302,15 @@ fn pictures_that_cannot_be_grown_are_refused() {
     let whole = std::fs::read(path("opaque.png")).unwrap();
     std::fs::write(path("cut.png"), &whole[..whole.len() / 2]).unwrap();
     for name in ["empty.png", "text.png", "cut.png", "missing.png"] {
-        let error = Target::read(path(name), Reading::default()).unwrap_err();
+        let error = Target::read(path(name), ReadOptions::default()).unwrap_err();
         assert!(matches!(error, TargetError::Unreadable { .. }) && error.to_string().contains(name), "{error}");
     }
-    assert!(matches!(Target::read(path("transparent.png"), Reading::default()), Err(TargetError::Transparent { .. })));
-    assert!(matches!(Target::read(path("huge.png"), Reading::default()), Err(TargetError::TooLarge { .. })));
-    assert!(Target::read(path("opaque.png"), Reading::default()).unwrap().is_opaque());
+    assert!(matches!(
+        Target::read(path("transparent.png"), ReadOptions::default()),
+        Err(TargetError::Transparent { .. })
+    ));
+    assert!(matches!(Target::read(path("huge.png"), ReadOptions::default()), Err(TargetError::TooLarge { .. })));
+    assert!(Target::read(path("opaque.png"), ReadOptions::default()).unwrap().is_opaque());
     assert!(!picture(9).is_opaque());
 }
 
@@ -321,7 +324,7 @@ fn scaling_keeps_shape_and_colour() {
         image::Rgba(if inside { [250, 200, 10, 255] } else { [0, 0, 255, 0] })
     });
     disc.save(&path).unwrap();
-    let target = Target::read(&path, Reading::sized(40)).unwrap();
+    let target = Target::read(&path, ReadOptions::sized(40)).unwrap();
     assert_eq!((target.width, target.height), (40, 20));
     let pixels = target.rgba.as_chunks::<4>().0;
     for pixel in pixels.iter().filter(|pixel| pixel[3] > 30) {
@@ -329,7 +332,7 @@ fn scaling_keeps_shape_and_colour() {
     }
     let covered = pixels.iter().map(|pixel| f32::from(pixel[3]) / 255.0).sum::<f32>();
     assert!((covered - 314.0).abs() < 8.0, "{covered}");
-    let larger = Target::read(&path, Reading::sized(400)).unwrap();
+    let larger = Target::read(&path, ReadOptions::sized(400)).unwrap();
     assert_eq!((larger.width, larger.height), (400, 200));
 }
 
@@ -343,13 +346,13 @@ fn the_scorecard_tells_a_good_model_from_a_broken_one() {
     assert_eq!(good.entries.len(), 4 + 7 + 3);
     assert!(error(&good, Test::Grown(200)) < 0.005, "{good:?}");
     // A rotated sprite grows the rotated picture, not its mirror image.
-    assert!(error(&good, Test::Turned(90)) < 0.02, "{good:?}");
+    assert!(error(&good, Test::Rotated(90)) < 0.02, "{good:?}");
 
     let mut weights = model.weights().clone();
     weights.output_weight.iter_mut().for_each(|weight| *weight *= 0.5);
     let broken = Model::new(model.rule().clone(), weights, None).unwrap();
     let bad = Scorecard::of(&broken, target);
-    assert!(!bad.passes() && bad.strain() > 5.0, "{bad:?}");
+    assert!(!bad.passes() && bad.worst_ratio() > 5.0, "{bad:?}");
 }
 
 #[test]
@@ -360,7 +363,7 @@ fn every_picture_in_assets_has_a_model_that_passes() {
     assert!(pictures.len() >= 8, "{pictures:?}");
     for picture in pictures {
         let path = assets.join("models").join(picture.with_extension("nca").file_name().unwrap());
-        let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, Reading::default()).unwrap());
+        let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, ReadOptions::default()).unwrap());
         assert_eq!(model.target(), Some(&target), "{}: another picture", path.display());
         let scorecard = Scorecard::of(&model, &target);
         assert!(scorecard.passes(), "{}: {scorecard:?}", path.display());

@@ -110,14 +110,14 @@ fn a_sprite_is_born_wounded_healed_and_killed() {
 }
 
 /// The expected vitals, counted cell by cell.
-fn expected(state: &State, wanted: impl Fn(usize, usize) -> bool, cells: u32, tick: u32) -> NcaVitals {
+fn expected(state: &State, has_cell: impl Fn(usize, usize) -> bool, cells: u32, tick: u32) -> NcaVitals {
     let mut vitals = NcaVitals { tick, bounds: URect::EMPTY, ..default() };
     let mut held = 0;
     for (cell, values) in state.values().chunks_exact(state.channels()).enumerate() {
         let (x, y) = (cell % state.width(), cell / state.width());
         if values[3] > 0.1 {
             vitals.live_cells += 1;
-            held += u32::from(wanted(x, y));
+            held += u32::from(has_cell(x, y));
             vitals.bounds = vitals
                 .bounds
                 .union(URect::from_corners(UVec2::new(x as u32, y as u32), UVec2::new(x as u32 + 1, y as u32 + 1)));
@@ -146,13 +146,13 @@ fn the_census_counts_every_cell_once() {
             let found = vitals(&mut app, entity);
             let (tick, state) = cells(&mut app, entity);
             let (middle_x, middle_y) = ((width / 2) as f32, (height / 2) as f32);
-            let wanted = |x: usize, y: usize| {
+            let has_cell = |x: usize, y: usize| {
                 let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
                 let x = (dx * angle.cos() - dy * angle.sin() + middle_x).round();
                 let y = (dx * angle.sin() + dy * angle.cos() + middle_y).round();
                 (0.0..width as f32).contains(&x) && (0.0..height as f32).contains(&y) && (x as u32).is_multiple_of(3)
             };
-            let expected = expected(&state, wanted, width.div_ceil(3) * height, tick);
+            let expected = expected(&state, has_cell, width.div_ceil(3) * height, tick);
             assert!(expected.live_cells > 5 && tick == 8);
             assert_eq!(
                 (found.live_cells, found.bounds, found.tick),

@@ -1,7 +1,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use bevy_nca::{
-    rule::{Filter, Model, Reading, Target},
+    rule::{Filter, Model, ReadOptions, Target},
     scorecard::{SEEDS, Scorecard, Test, Wound},
 };
 use clap::Args;
@@ -34,7 +34,7 @@ impl Eval {
         let target = match (&self.against, model.target()) {
             (Some(path), trained) => {
                 let size = trained.map(|target| target.width.max(target.height) as u32);
-                read = Target::read(path, Reading { size, filter: self.filter, frames: self.frames })?;
+                read = Target::read(path, ReadOptions { size, filter: self.filter, frames: self.frames })?;
                 &read
             }
             (None, Some(target)) => target,
@@ -47,13 +47,13 @@ impl Eval {
         let [width, height] = model.rule().grid;
         if target.width > width as usize || target.height > height as usize {
             let found = format!("found {} x {} pixels", target.width, target.height);
-            return Err(format!("the picture: {found}; wanted at most the grid's {width} x {height}").into());
+            return Err(format!("the picture: {found}; it must be at most the grid's {width} x {height}").into());
         }
         let scorecard = Scorecard::of(&model, target);
         if self.json {
             let json = serde_json::json!({
                 "model": self.model, "seeds": SEEDS, "passes": scorecard.passes(),
-                "strain": scorecard.strain(), "entries": scorecard.entries,
+                "worst_ratio": scorecard.worst_ratio(), "entries": scorecard.entries,
             });
             println!("{json:#}");
         } else {
@@ -77,7 +77,7 @@ pub fn print(scorecard: &Scorecard) {
 fn name(test: Test) -> String {
     match test {
         Test::Grown(ticks) => format!("grown, tick {ticks}"),
-        Test::Turned(degrees) => format!("turned by {degrees} degrees"),
+        Test::Rotated(degrees) => format!("turned by {degrees} degrees"),
         Test::Repaired(wound) => {
             let wound = match wound {
                 Wound::Upper => "upper half",

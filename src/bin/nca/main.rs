@@ -63,7 +63,9 @@ fn main() -> ExitCode {
         #[cfg(feature = "train")]
         Command::Train(train) => train.run(),
         #[cfg(not(feature = "train"))]
-        Command::Train { .. } => Err("this program was built without training; wanted the features `cli,train`".into()),
+        Command::Train { .. } => {
+            Err("this program was built without training; it needs the features `cli,train`".into())
+        }
         Command::Eval(eval) => eval.run(),
         Command::Run(run) => run.run().map(|()| ExitCode::SUCCESS),
         Command::Import(import) => import.run().map(|()| ExitCode::SUCCESS),
@@ -83,8 +85,8 @@ fn main() -> ExitCode {
 
 /// Parses the columns and rows of a sprite sheet, e.g. `6x1`.
 fn frames(text: &str) -> std::result::Result<[u32; 2], String> {
-    let wanted = || format!("found `{text}`; wanted COLUMNSxROWS, as 6x1");
-    let (columns, rows) = text.split_once('x').ok_or_else(wanted)?;
-    let count = |text: &str| text.parse().ok().filter(|count| (1..=1024).contains(count)).ok_or_else(wanted);
+    let expected = || format!("expected COLUMNSxROWS, as 6x1, found `{text}`");
+    let (columns, rows) = text.split_once('x').ok_or_else(expected)?;
+    let count = |text: &str| text.parse().ok().filter(|count| (1..=1024).contains(count)).ok_or_else(expected);
     Ok([count(columns)?, count(rows)?])
 }

@@ -63,9 +63,9 @@ impl FromStr for Grid {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let wanted = || format!("found `{text}`; wanted WxH with sizes of 1 to 1024, as 72x72");
-        let (width, height) = text.split_once('x').ok_or_else(wanted)?;
-        let side = |text: &str| text.parse().ok().filter(|side| Rule::SIDES.contains(side)).ok_or_else(wanted);
+        let expected = || format!("expected WxH with sizes of 1 to 1024, as 72x72, found `{text}`");
+        let (width, height) = text.split_once('x').ok_or_else(expected)?;
+        let side = |text: &str| text.parse().ok().filter(|side| Rule::SIDES.contains(side)).ok_or_else(expected);
         Ok(Self([side(width)?, side(height)?]))
     }
 }
@@ -80,20 +80,20 @@ impl FromStr for Wound {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let wanted = || format!("found `{text}`; wanted circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK");
-        let (shape, tick) = text.split_once('@').ok_or_else(wanted)?;
-        let (kind, numbers) = shape.split_once(':').ok_or_else(wanted)?;
+        let expected = || format!("expected circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK, found `{text}`");
+        let (shape, tick) = text.split_once('@').ok_or_else(expected)?;
+        let (kind, numbers) = shape.split_once(':').ok_or_else(expected)?;
         let numbers =
             numbers.split(',').map(|number| number.trim().parse()).collect::<std::result::Result<Vec<f32>, _>>();
-        let shape = match (kind, numbers.map_err(|_| wanted())?.as_slice()) {
+        let shape = match (kind, numbers.map_err(|_| expected())?.as_slice()) {
             ("circle", &[x, y, radius]) => Shape::circle(x, y, radius),
             ("rect", &[x0, y0, x1, y1]) => Shape::rect(x0, y0, x1, y1),
-            _ => return Err(wanted()),
+            _ => return Err(expected()),
         };
         if !shape.is_valid() {
-            return Err(format!("found `{text}`; wanted finite numbers, a radius above 0, x0 < x1 and y0 < y1"));
+            return Err(format!("expected finite numbers, a radius above 0, x0 < x1 and y0 < y1, found `{text}`"));
         }
-        Ok(Self { shape, tick: tick.parse().map_err(|_| wanted())? })
+        Ok(Self { shape, tick: tick.parse().map_err(|_| expected())? })
     }
 }
 
@@ -101,7 +101,7 @@ fn color(text: &str) -> std::result::Result<[u8; 3], String> {
     let number = u32::from_str_radix(text.trim_start_matches('#'), 16).ok().filter(|_| text.is_ascii());
     match number {
         Some(rgb) if text.trim_start_matches('#').len() == 6 => Ok([(rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8]),
-        _ => Err(format!("found `{text}`; wanted six hexadecimal digits")),
+        _ => Err(format!("expected six hexadecimal digits, found `{text}`")),
     }
 }
 
@@ -112,17 +112,16 @@ enum Output {
 }
 
 impl Run {
-    fn wanted(&self) -> Result<Output> {
+    fn expected(&self) -> Result<Output> {
         if self.output.extension().is_some_and(|extension| extension == "safetensors") {
             return Ok(Output::Cells);
         }
-        let wrong =
-            || format!("{}: found another extension; wanted .png, .gif, .apng or .safetensors", self.output.display());
+        let wrong = || format!("{}: expected the extension .png, .gif, .apng or .safetensors", self.output.display());
         Ok(Output::Picture(PictureFormat::of(&self.output).ok_or_else(wrong)?))
     }
 
     pub fn run(&self) -> Result {
-        let wanted = self.wanted()?;
+        let expected = self.expected()?;
         let model = Model::read(&self.model)?;
         let rule = model.rule();
         let ticks = self.ticks.unwrap_or(rule.mature_ticks.saturating_mul(2));
@@ -130,12 +129,12 @@ impl Run {
         for wound in self.wounds.iter().filter(|wound| wound.tick >= ticks) {
             eprintln!("nca: a wound at tick {} never comes: the run ends before tick {ticks}", wound.tick);
         }
-        let animated = matches!(wanted, Output::Picture(PictureFormat::Gif | PictureFormat::Apng));
+        let animated = matches!(expected, Output::Picture(PictureFormat::Gif | PictureFormat::Apng));
         let mut recording = Recording::default()
             .with_scale(self.scale.unwrap_or(if animated { 4 } else { 1 }))
             // The default clock runs 60 ticks per second.
             .with_frame_millis((self.every.saturating_mul(1000) / 60).clamp(20, 10_000) as u16);
-        let gif = matches!(wanted, Output::Picture(PictureFormat::Gif));
+        let gif = matches!(expected, Output::Picture(PictureFormat::Gif));
         if let Some(color) = self.background.or(gif.then_some(Recording::DARK)) {
             recording = recording.with_background(color);
         }
@@ -172,7 +171,7 @@ impl Run {
         }
         bar.finish_and_clear();
 
-        match wanted {
+        match expected {
             Output::Cells => simulation.state()?.write(&self.output)?,
             Output::Picture(_) => {
                 if !animated {

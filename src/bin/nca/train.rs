@@ -5,7 +5,7 @@ use std::{
 };
 
 use bevy_nca::{
-    rule::{Filter, Model, Reading, Target},
+    rule::{Filter, Model, ReadOptions, Target},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, Trainer},
 };
 use clap::Args;
@@ -81,7 +81,7 @@ pub struct Train {
 impl Train {
     pub fn run(&self) -> Result<ExitCode> {
         if self.output.extension().is_none_or(|extension| extension != "nca") {
-            return Err(format!("{}: found another extension; wanted .nca", self.output.display()).into());
+            return Err(format!("{}: expected the extension .nca", self.output.display()).into());
         }
         let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
@@ -90,7 +90,7 @@ impl Train {
         let mut run = match (&self.resume, &self.image) {
             (Some(folder), _) => self.go_on(folder)?,
             (None, Some(image)) => self.begin(image)?,
-            (None, None) => return Err("wanted a picture, or --resume".into()),
+            (None, None) => return Err("expected a picture, or --resume".into()),
         };
         let signals = Signals::listen()?;
 
@@ -110,7 +110,7 @@ impl Train {
             }
             let rate = f64::from(step.iteration) / progress.trainer.seconds();
             bar.set_message(format!("step {}, loss {average:.5}, {rate:.1} steps/s", step.iteration));
-            if progress.begun_anew {
+            if progress.restarted {
                 loss = None;
                 let attempt = progress.trainer.attempt() + 1;
                 let line = format!(
@@ -121,7 +121,7 @@ impl Train {
             }
             if let Some(scorecard) = progress.scorecard {
                 let verdict = if scorecard.passes() { "passes" } else { "does not pass yet" };
-                let share = scorecard.strain();
+                let share = scorecard.worst_ratio();
                 let line = format!(
                     "step {}: loss {average:.5}; worst error {share:.2} of its gate: {verdict}",
                     step.iteration
@@ -138,7 +138,7 @@ impl Train {
             match run.best() {
                 Some(best) => {
                     best.model.write(&self.output)?;
-                    let share = best.scorecard.strain();
+                    let share = best.scorecard.worst_ratio();
                     println!("{output}: the best model so far; its worst error is {share:.2} of its gate");
                 }
                 None if self.output.exists() => {
@@ -206,7 +206,7 @@ impl Train {
         config.mode = self.mode.unwrap_or(config.mode);
         config.device = self.device.unwrap_or(config.device);
 
-        let mut reading = Reading { size: self.size, filter: self.filter.unwrap_or_default(), frames: self.frames };
+        let mut reading = ReadOptions { size: self.size, filter: self.filter.unwrap_or_default(), frames: self.frames };
         let mut target = Target::read(image, reading)?;
         if self.size.is_none() && target.width.max(target.height) > 64 {
             eprintln!("{}: scaled down to 40 pixels; --size sets another size", image.display());

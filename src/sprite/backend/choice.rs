@@ -4,7 +4,7 @@ use super::{Backend, cpu::CpuBackend, gpu::GpuBackend};
 use crate::{
     gpu::{Limits, NcaPrecision},
     rule::{Model, Rule},
-    sprite::simulation::most_slots,
+    sprite::simulation::max_slots,
 };
 
 /// The backend of new populations.
@@ -36,12 +36,12 @@ impl BackendChoice {
     }
 
     /// The most instances of a population.
-    pub(crate) fn most_instances(self, rule: &Rule, grid: [u32; 2], has_atlas: bool) -> u32 {
+    pub(crate) fn max_instances(self, rule: &Rule, grid: [u32; 2], has_atlas: bool) -> u32 {
         let by_cells = match self {
-            Self::Gpu { limits, precision } => limits.most_sprites(rule, grid, precision),
+            Self::Gpu { limits, precision } => limits.max_sprites(rule, grid, precision),
             Self::Cpu { .. } => u32::MAX,
         };
-        let by_atlas = if has_atlas { most_slots(grid, self.texture_side()) } else { u32::MAX };
+        let by_atlas = if has_atlas { max_slots(grid, self.texture_side()) } else { u32::MAX };
         by_cells.min(by_atlas)
     }
 

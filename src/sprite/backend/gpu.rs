@@ -166,7 +166,7 @@ impl Backend for GpuBackend {
                     generation: instance.generation,
                     tick,
                     is_judged: true,
-                    stats: CellStats::of(alive.iter(), alive.width(), members.reference, rotation),
+                    stats: CellStats::of(alive.iter(), [alive.width(), alive.height()], members.reference, rotation),
                     alive: None,
                 });
             }

@@ -10,7 +10,7 @@ use crate::rule::CellMask;
 /// [`NcaProbe`](crate::NcaProbe) reads it to find living cells in the world. On the GPU it costs one bit per cell of
 /// read-back per frame, for all sprites of the model.
 #[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
-pub struct NcaTissue {
+pub struct NcaAliveMask {
     /// The cells that are alive. `None` until the first count, and after the texture is removed.
     pub cells: Option<CellMask>,
 }

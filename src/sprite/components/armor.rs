@@ -45,8 +45,8 @@ impl NcaArmor {
             return Cow::Borrowed(self);
         }
         warn_once!(
-            "a part of an NcaArmor was ignored: found {self:?}; wanted finite numbers, sizes above zero, corners of a \
-             convex polygon, and armor of 0 to 1"
+            "a part of an NcaArmor was ignored: expected finite numbers, sizes above zero, corners of a \
+             convex polygon, and armor of 0 to 1, found {self:?}"
         );
         let plates = self.plates.iter().filter(|plate| is_valid(plate)).cloned().collect();
         Cow::Owned(Self { skin: if skin_is_valid { self.skin } else { 0.0 }, plates })

@@ -10,7 +10,7 @@ mod sleeping;
 mod texture;
 mod vitals;
 
-pub use alive_mask::NcaTissue;
+pub use alive_mask::NcaAliveMask;
 pub use armor::NcaArmor;
 pub use backend::NcaBackend;
 pub use clock::{NcaClock, NcaPace};

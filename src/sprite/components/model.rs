@@ -49,7 +49,7 @@ impl AssetLoader for NcaModelLoader {
         let in_file = |kind: ModelErrorKind| kind.in_file(context.path().path());
         let mut bytes = Vec::new();
         // One more than a model can have, to know that it has too many.
-        let mut reader = reader.take(Model::MOST_BYTES + 1);
+        let mut reader = reader.take(Model::MAX_BYTES + 1);
         reader.read_to_end(&mut bytes).await.map_err(|error| in_file(error.into()))?;
         Model::from_bytes(&bytes).map(NcaModel::from).map_err(in_file)
     }

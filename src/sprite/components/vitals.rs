@@ -52,20 +52,22 @@ impl NcaVitals {
     /// A whole sprite becomes wounded below this share, even if no wound hit it.
     pub const WOUNDED: f32 = 0.9;
 
-    /// From statistics. `grown_cells` is the number of cells of a grown sprite, if known.
+    /// From statistics of a grid of this width and height. `grown_cells` is the number of cells of a grown sprite, if
+    /// known.
     pub(crate) fn new(
         stats: &CellStats,
+        grid: [u32; 2],
         grown_cells: Option<u32>,
         condition: NcaCondition,
         has_grown: bool,
         tick: u32,
     ) -> Self {
-        let CellStats { live, min, max, sum, .. } = *stats;
+        let CellStats { live, sum, end, .. } = *stats;
         Self {
             condition,
             live_cells: live,
             integrity: stats.integrity(grown_cells),
-            bounds: URect { min: min.into(), max: max.into() },
+            bounds: URect { min: stats.first(grid).into(), max: end.into() },
             centroid: match live {
                 0 => Vec2::ZERO,
                 _ => (UVec2::from(sum).as_dvec2() / f64::from(live) + 0.5).as_vec2(),
@@ -91,8 +93,8 @@ mod tests {
 
     #[test]
     fn vitals_follow_from_statistics() {
-        let stats = CellStats { live: 96, matching: 96, lost: 0, min: [0, 0], max: [9, 9], sum: [96 * 3, 0] };
-        let vitals = NcaVitals::new(&stats, Some(100), NcaCondition::Whole, true, 7);
+        let stats = CellStats { live: 96, matching: 96, sum: [96 * 3, 0], from_far_edge: [9, 9], end: [9, 9], lost: 0 };
+        let vitals = NcaVitals::new(&stats, [9, 9], Some(100), NcaCondition::Whole, true, 7);
         assert_eq!((vitals.centroid, vitals.integrity, vitals.tick), (Vec2::new(3.5, 0.5), 0.96, 7));
     }
 }

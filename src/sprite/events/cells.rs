@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use crate::rule::State;
 
-/// Asks for the cells of a sprite. [`NcaCells`] answers: on the CPU in the same frame, on the GPU a few frames later.
+/// Asks for the cells of a sprite. [`NcaCellsRead`] answers: on the CPU in the same frame, on the GPU a few frames later.
 #[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NcaReadCells {
     /// The sprite.
@@ -13,7 +13,7 @@ pub struct NcaReadCells {
 
 /// The cells of a sprite at the end of the frame of the request.
 #[derive(EntityEvent, Clone, Debug, PartialEq)]
-pub struct NcaCells {
+pub struct NcaCellsRead {
     /// The sprite.
     pub entity: Entity,
     /// Its age in ticks.

@@ -7,9 +7,9 @@ mod snapshots;
 mod vitals;
 mod wound;
 
-pub use cells::{NcaCells, NcaReadCells, NcaWriteCells};
+pub use cells::{NcaCellsRead, NcaReadCells, NcaWriteCells};
 pub use damage::{NcaBlast, NcaDamage, NcaHeal, NcaSpace};
 pub use filter::NcaFilter;
-pub use snapshots::{NcaRestore, NcaRestoreRefused, NcaSave, NcaSaved};
+pub use snapshots::{NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved};
 pub use vitals::{NcaDied, NcaRegrown, NcaWounded};
 pub use wound::NcaWound;

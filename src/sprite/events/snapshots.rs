@@ -24,7 +24,7 @@ pub struct NcaSaved {
 /// Restores a sprite from a snapshot. If its model is not loaded yet, the snapshot waits for it. The
 /// [`NcaTexture`](crate::NcaTexture) takes the snapshot's seed and angle.
 ///
-/// A snapshot of another model or size changes nothing; [`NcaRestoreRefused`] and the log give the reason. A snapshot
+/// A snapshot of another model or size changes nothing; [`NcaRestoreFailed`] and the log give the reason. A snapshot
 /// of a model of the same name and size is restored even if the model's weights have changed since.
 #[derive(EntityEvent, Clone, Debug, PartialEq)]
 pub struct NcaRestore {
@@ -36,7 +36,7 @@ pub struct NcaRestore {
 
 /// A snapshot was not restored.
 #[derive(EntityEvent, Clone, Debug, PartialEq, Eq)]
-pub struct NcaRestoreRefused {
+pub struct NcaRestoreFailed {
     /// The sprite.
     pub entity: Entity,
     /// The reason.

@@ -39,8 +39,8 @@ impl NcaWound {
     }
 
     /// A rectangle turned by an angle in radians, counter-clockwise in the world.
-    pub fn turned_rect(center: Vec2, size: Vec2, angle: f32) -> Self {
-        Shape::turned_rect(center.into(), size.into(), angle).into()
+    pub fn rotated_rect(center: Vec2, size: Vec2, angle: f32) -> Self {
+        Shape::rotated_rect(center.into(), size.into(), angle).into()
     }
 
     /// All that is nearer than `radius` to a segment: a cut, a laser, a bullet's way within a frame.

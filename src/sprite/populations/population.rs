@@ -38,7 +38,7 @@ pub(crate) struct Population {
     atlas: Option<Atlas>,
     choice: BackendChoice,
     backend: Box<dyn Backend>,
-    most_slots: u32,
+    max_slots: u32,
     /// Slots with memory.
     capacity: u32,
     /// By slot.
@@ -68,12 +68,12 @@ impl Population {
     ) -> Option<Self> {
         let Spec { model_id, grid, smooth } = spec;
         let model = model.0.clone();
-        let most_slots = choice.most_instances(model.rule(), grid, images.is_some());
-        if most_slots == 0 {
+        let max_slots = choice.max_instances(model.rule(), grid, images.is_some());
+        if max_slots == 0 {
             error_once!("a sprite of {grid:?} cells and {} channels does not fit this GPU", model.rule().channels);
             return None;
         }
-        let capacity = FIRST_SLOTS.min(most_slots);
+        let capacity = FIRST_SLOTS.min(max_slots);
         let atlas = |images| Atlas::new(images, grid, smooth, capacity, choice.texture_side(), choice.writes_on_gpu());
         Some(Self {
             id,
@@ -85,7 +85,7 @@ impl Population {
             smooth,
             grid,
             choice,
-            most_slots,
+            max_slots,
             capacity,
             instances: Vec::new(),
             active: ActiveSet::default(),
@@ -151,7 +151,7 @@ impl Population {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        !self.free.is_empty() || (self.instances.len() as u32) < self.most_slots
+        !self.free.is_empty() || (self.instances.len() as u32) < self.max_slots
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -165,7 +165,7 @@ impl Population {
             self.instances.len() as u32 - 1
         });
         if slot >= self.capacity {
-            self.capacity = self.capacity.saturating_mul(2).min(self.most_slots);
+            self.capacity = self.capacity.saturating_mul(2).min(self.max_slots);
         }
         self.instances[slot as usize] = Some(Instance::new(entity, settings, self.can_be_crisp(settings)));
         self.give_cells(slot, NewCells::Seed);
@@ -378,24 +378,24 @@ impl Population {
         }
         let mut lost = std::mem::replace(&mut self.backend, choice.create(&self.model, self.grid));
         self.choice = choice;
-        self.most_slots = choice.most_instances(self.model.rule(), self.grid, self.atlas.is_some());
-        self.capacity = self.capacity.min(self.most_slots);
+        self.max_slots = choice.max_instances(self.model.rule(), self.grid, self.atlas.is_some());
+        self.capacity = self.capacity.min(self.max_slots);
         if let Some(atlas) = &mut self.atlas {
             atlas.invalidate();
         }
         for slot in 0..self.instances.len() as u32 {
             let mut unfinished = lost.remove(slot);
             if let Some(instance) = self.instance(slot) {
-                report(instance.entity, std::mem::take(&mut unfinished.reads), slot >= self.most_slots);
+                report(instance.entity, std::mem::take(&mut unfinished.reads), slot >= self.max_slots);
             }
-            if slot < self.most_slots {
+            if slot < self.max_slots {
                 self.continue_or_regrow(slot, unfinished);
             }
         }
-        self.instances.truncate(self.most_slots as usize);
-        self.free.retain(|slot| *slot < self.most_slots);
-        let most_slots = self.most_slots;
-        self.active.retain(|slot| slot < most_slots);
+        self.instances.truncate(self.max_slots as usize);
+        self.free.retain(|slot| *slot < self.max_slots);
+        let max_slots = self.max_slots;
+        self.active.retain(|slot| slot < max_slots);
     }
 
     /// Gives the atlas a new layout if the capacity has changed. True if so; every instance is drawn again.

@@ -90,7 +90,7 @@ impl Populations {
     ) -> Option<InstanceId> {
         let grid = spec.grid;
         if !Population::is_grid_valid(grid) {
-            warn_once!("{entity} does not grow: found a grid of {grid:?} cells; wanted {:?} each", Rule::SIDES);
+            warn_once!("{entity} does not grow: expected a grid of {:?} cells on a side, found {grid:?}", Rule::SIDES);
             return None;
         }
         let fits = |population: &Population| {

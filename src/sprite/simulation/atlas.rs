@@ -32,13 +32,13 @@ pub(crate) struct Atlas {
 }
 
 /// The most slots of an atlas whose sides have at most `side` pixels.
-pub(crate) fn most_slots(grid: [u32; 2], side: u32) -> u32 {
+pub(crate) fn max_slots(grid: [u32; 2], side: u32) -> u32 {
     let [columns, rows] = grid.map(|cells| side / (cells + 2 * GUTTER));
     columns * rows
 }
 
 impl Atlas {
-    /// An atlas with `slots` slots, at most [`most_slots`].
+    /// An atlas with `slots` slots, at most [`max_slots`].
     pub(crate) fn new(
         images: &mut Assets<Image>,
         grid: [u32; 2],
@@ -132,7 +132,7 @@ mod tests {
             [([7, 5], 11, 1000), ([24, 300], 30, 1000), ([1, 90], 400, 1000), ([90, 1], 400, 1000)]
         {
             let mut images = Assets::<Image>::default();
-            assert!(slots <= most_slots(grid, side));
+            assert!(slots <= max_slots(grid, side));
             let atlas = Atlas::new(&mut images, grid, false, slots, side, true);
             let size = images.get(&atlas.image).unwrap().size();
             assert_eq!(size, atlas.size);

@@ -113,9 +113,9 @@ impl Instance {
     }
 
     /// Whether the entity has an alive mask. If so, the instance wakes to be counted.
-    pub(crate) fn set_alive_mask(&mut self, wanted: bool) {
-        self.wants_alive_mask = wanted;
-        if wanted {
+    pub(crate) fn set_alive_mask(&mut self, expected: bool) {
+        self.wants_alive_mask = expected;
+        if expected {
             self.state.wake();
         }
     }

@@ -12,7 +12,7 @@ use bevy::{
 use super::SpriteTransforms;
 use crate::{
     rule::CellMask,
-    sprite::components::{NcaTexture, NcaTissue},
+    sprite::components::{NcaAliveMask, NcaTexture},
 };
 
 /// Beside an [`NcaTexture`] and a [`Sprite`]: the plugin gives the entity a [`Collider`] that follows its
@@ -45,7 +45,7 @@ use crate::{
 /// ```
 #[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
-#[require(NcaTissue, Fit)]
+#[require(NcaAliveMask, Fit)]
 pub struct NcaCollider {
     /// The least time between two shapes; default a tenth of a second of game time.
     pub interval: Duration,
@@ -68,7 +68,7 @@ pub(super) struct Fit {
     pub(super) cells: Option<CellMask>,
 }
 
-type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaTissue>);
+type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaAliveMask>);
 
 /// Makes colliders fit what lives.
 pub(super) fn fit(
@@ -78,14 +78,14 @@ pub(super) fn fit(
     time: Res<Time>,
     mut commands: Commands,
 ) {
-    for (entity, collider, mut fit, tissue) in &mut sprites {
-        let cells = tissue.cells.as_ref();
+    for (entity, collider, mut fit, mask) in &mut sprites {
+        let cells = mask.cells.as_ref();
         let transform = cells.and_then(|_| transforms.get(entity));
         let map = cells.zip(transform).map(|(cells, transform)| {
             let grid = [cells.width(), cells.height()];
             transform.cells_to_body(grid.map(|side| side as u32))
         });
-        if !(fit.is_stale || tissue.is_changed() || fit.map != map) {
+        if !(fit.is_stale || mask.is_changed() || fit.map != map) {
             continue;
         }
         // What has no cells of its own yet has no body at all, from now on.
@@ -176,8 +176,8 @@ mod tests {
                     }
                 }
             }
-            let wanted: Vec<i32> = (0..width * height).map(|cell| i32::from(cells.contains(cell))).collect();
-            prop_assert_eq!(covered, wanted);
+            let expected: Vec<i32> = (0..width * height).map(|cell| i32::from(cells.contains(cell))).collect();
+            prop_assert_eq!(covered, expected);
         }
     }
 }

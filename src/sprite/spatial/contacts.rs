@@ -32,8 +32,8 @@ impl Plugin for PhysicsPlugin {
             .add_systems(
                 PhysicsSchedule,
                 (
-                    smooth.in_set(NarrowPhaseSystems::Last).in_set(NcaSystems::Contacts),
-                    wound.in_set(PhysicsStepSystems::Last).in_set(NcaSystems::Contacts),
+                    drop_seam_contacts.in_set(NarrowPhaseSystems::Last).in_set(NcaSystems::Contacts),
+                    wound_by_contact.in_set(PhysicsStepSystems::Last).in_set(NcaSystems::Contacts),
                 )
                     .run_if(resource_exists::<ContactGraph>)
                     // Avian makes an error of any ambiguity in its schedule, including those with systems of the game.
@@ -92,7 +92,7 @@ impl NcaImpact {
 
 /// Drops contacts with what lies between two cells that both live: a body that slides along a surface would catch on the
 /// seams of the rectangles below it.
-fn smooth(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Position, &Rotation, &Collider, &Fit)>) {
+fn drop_seam_contacts(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Position, &Rotation, &Collider, &Fit)>) {
     for pair in contacts.iter_active_touching_mut().filter(|pair| pair.generates_constraints()) {
         for (entity, outwards) in [(pair.collider1, 1.0), (pair.collider2, -1.0)] {
             let Ok((position, rotation, collider, Fit { map: Some(map), cells: Some(cells), .. })) = bodies.get(entity)
@@ -148,7 +148,7 @@ fn is_between_cells(cells: &CellMask, point: Vec2, normal: Vec2) -> bool {
 }
 
 /// Lets contacts wound.
-fn wound(
+fn wound_by_contact(
     contacts: Res<ContactGraph>,
     living: Query<(), (With<NcaTexture>, With<NcaCollider>)>,
     impacts: Query<&NcaImpact>,

@@ -15,7 +15,7 @@ use bevy::{
 
 use super::NcaProbe;
 use crate::sprite::{
-    components::{NcaTexture, NcaTissue},
+    components::{NcaAliveMask, NcaTexture},
     sets::NcaSystems,
 };
 
@@ -38,7 +38,7 @@ type Pickables<'w, 's> = Query<
     'w,
     's,
     (Entity, &'static GlobalTransform, &'static ViewVisibility, Option<&'static RenderLayers>),
-    (With<NcaTexture>, With<NcaTissue>, Or<(With<Sprite>, With<SpriteMesh>)>, With<Pickable>),
+    (With<NcaTexture>, With<NcaAliveMask>, Or<(With<Sprite>, With<SpriteMesh>)>, With<Pickable>),
 >;
 
 /// Finds the sprites that have a living cell under a pointer.
@@ -83,11 +83,11 @@ type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>, With<ImageNode>)>;
 type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>)>;
 
 type WithoutMask<'w, 's> =
-    Query<'w, 's, (), (With<NcaTexture>, WithCanvas, With<Pickable>, Without<NcaTissue>, Allow<Disabled>)>;
+    Query<'w, 's, (), (With<NcaTexture>, WithCanvas, With<Pickable>, Without<NcaAliveMask>, Allow<Disabled>)>;
 
 /// An entity that can be picked gets an alive mask.
 fn on_pickable(added: On<Add, (Pickable, NcaTexture)>, without_mask: WithoutMask, mut commands: Commands) {
     if without_mask.contains(added.entity) {
-        commands.entity(added.entity).try_insert(NcaTissue::default());
+        commands.entity(added.entity).try_insert(NcaAliveMask::default());
     }
 }

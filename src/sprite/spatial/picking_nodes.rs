@@ -14,7 +14,7 @@ use bevy::{
 use crate::{
     rule::CellMask,
     sprite::{
-        components::{NcaTexture, NcaTissue},
+        components::{NcaAliveMask, NcaTexture},
         sets::NcaSystems,
     },
 };
@@ -42,7 +42,7 @@ type Node = (
     &'static UiGlobalTransform,
     &'static ComputedUiTargetCamera,
     &'static ImageNode,
-    &'static NcaTissue,
+    &'static NcaAliveMask,
     &'static mut Pickable,
 );
 
@@ -76,12 +76,12 @@ fn open(
             })
         })
         .collect();
-    for (entity, node, transform, camera, image, tissue, mut pickable) in &mut nodes {
+    for (entity, node, transform, camera, image, mask, mut pickable) in &mut nodes {
         let over = at.iter().filter(|(of, point)| Some(*of) == camera.get() && node.contains_point(*transform, *point));
         let (mut any, mut all_in_holes) = (false, true);
         for (_, point) in over {
             any = true;
-            all_in_holes &= !lives_at(node, transform, image, tissue.cells.as_ref(), *point);
+            all_in_holes &= !lives_at(node, transform, image, mask.cells.as_ref(), *point);
         }
         if any && all_in_holes && *pickable != HOLE {
             // Other systems must not see this as a change.

@@ -4,12 +4,12 @@ use bevy::{ecs::system::SystemParam, prelude::*};
 
 use super::{SpriteTransforms, Visibilities, ray::first_on_segment};
 use crate::sprite::{
-    components::{NcaTexture, NcaTissue, Placement},
+    components::{NcaAliveMask, NcaTexture, Placement},
     events::NcaFilter,
     populations::Populations,
 };
 
-/// Finds living cells in the world, of sprites with an [`NcaTissue`]. Spawn `NcaTissue::default()` beside the texture;
+/// Finds living cells in the world, of sprites with an [`NcaAliveMask`]. Spawn `NcaAliveMask::default()` beside the texture;
 /// without it, a probe does not find the sprite.
 ///
 /// Methods that take an entity ignore its visibility. The others find the sprites that an [`NcaFilter`] passes, by
@@ -27,7 +27,7 @@ use crate::sprite::{
 /// ```
 #[derive(SystemParam)]
 pub struct NcaProbe<'w, 's> {
-    sprites: Query<'w, 's, (Entity, &'static Placement, &'static NcaTissue), With<NcaTexture>>,
+    sprites: Query<'w, 's, (Entity, &'static Placement, &'static NcaAliveMask), With<NcaTexture>>,
     transforms: SpriteTransforms<'w, 's>,
     visibilities: Visibilities<'w, 's>,
     populations: Res<'w, Populations>,
@@ -64,7 +64,7 @@ impl NcaProbe<'_, '_> {
 
     /// Whether a cell of a sprite lives.
     fn lives(&self, entity: Entity, cell: UVec2) -> bool {
-        let cells = self.sprites.get(entity).ok().and_then(|(.., tissue)| tissue.cells.as_ref());
+        let cells = self.sprites.get(entity).ok().and_then(|(.., mask)| mask.cells.as_ref());
         cells.is_some_and(|cells| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
     }
 
@@ -84,8 +84,8 @@ impl NcaProbe<'_, '_> {
 
     /// The first living cell of a sprite between two points of the world.
     pub fn first_hit_of(&self, entity: Entity, from: Vec2, to: Vec2) -> Option<NcaHit> {
-        let (_, placement, tissue) = self.sprites.get(entity).ok()?;
-        let cells = tissue.cells.as_ref()?;
+        let (_, placement, mask) = self.sprites.get(entity).ok()?;
+        let cells = mask.cells.as_ref()?;
         let grid = self.populations.get(placement.id?)?.grid();
         let transform = self.transforms.get(entity)?;
         let back = transform.cells_to_world(grid).inverse()?;

@@ -283,15 +283,15 @@ mod tests {
             let [a, b] = corners(&mesh, [20, 10]);
             let height = (a.y.min(b.y) * sign).min(a.y.max(b.y) * sign);
             assert!((height - Vec2::from(upper_left).y.min(Vec2::from(lower_right).y)).abs() < 1e-3, "{mode:?}");
-            let wanted = [Vec2::from(upper_left), Vec2::from(lower_right)];
+            let expected = [Vec2::from(upper_left), Vec2::from(lower_right)];
             let found = corners(&transform, [20, 10]);
-            assert!(found.iter().zip(wanted).all(|(a, b)| a.distance(b) < 1e-3), "{mode:?} {size}: {found:?}");
+            assert!(found.iter().zip(expected).all(|(a, b)| a.distance(b) < 1e-3), "{mode:?} {size}: {found:?}");
             // The drawn part is the intersection of the picture and the rectangle.
             let bounds = transform.bounds([20, 10]);
-            let rect = Rect::from_center_size(Vec2::ZERO, size).intersect(Rect::from_corners(wanted[0], wanted[1]));
+            let rect = Rect::from_center_size(Vec2::ZERO, size).intersect(Rect::from_corners(expected[0], expected[1]));
             assert!(bounds.min.distance(rect.min) + bounds.max.distance(rect.max) < 1e-3, "{mode:?}: {bounds:?}");
             let all = CellMask::full(20, 10);
-            let share = rect.size().element_product() / (wanted[1] - wanted[0]).abs().element_product();
+            let share = rect.size().element_product() / (expected[1] - expected[0]).abs().element_product();
             let drawn = transform.drawn(&all).iter().count() as f32 / 200.0;
             assert!((drawn - share).abs() < 1e-3, "{mode:?} {size}: {drawn}, {share}");
         }

@@ -17,8 +17,8 @@ impl Visibilities<'_, '_> {
         if filter.excluded.contains(&entity) {
             return false;
         }
-        if let Some(wanted) = &filter.layers
-            && !wanted.intersects(self.layers.get(entity).unwrap_or(&RenderLayers::default()))
+        if let Some(expected) = &filter.layers
+            && !expected.intersects(self.layers.get(entity).unwrap_or(&RenderLayers::default()))
         {
             return false;
         }

@@ -37,8 +37,8 @@ impl Effect {
         };
         if !valid {
             warn_once!(
-                "{self} was ignored: found {self:?}; wanted finite numbers, sizes above zero, corners of a convex \
-                 polygon, and a strength of 0 to 1"
+                "{self} was ignored: expected finite numbers, sizes above zero, corners of a convex \
+                 polygon, and a strength of 0 to 1, found {self:?}"
             );
         }
         valid

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::sprite::{
     components::{
-        InstanceId, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaTexture, NcaTissue, NcaVitals, Placement,
+        InstanceId, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaTexture, NcaVitals, Placement,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -87,13 +87,13 @@ fn find_textures(textures: Query<Entity, (With<NcaTexture>, Allow<Disabled>)>, m
     waiting.0.extend(&textures);
 }
 
-fn on_alive_mask_added(added: On<Add, NcaTissue>, mut instances: Instances) {
+fn on_alive_mask_added(added: On<Add, NcaAliveMask>, mut instances: Instances) {
     if let Some(instance) = instances.get_mut(added.entity) {
         instance.set_alive_mask(true);
     }
 }
 
-fn on_alive_mask_removed(removed: On<Remove, NcaTissue>, mut instances: Instances) {
+fn on_alive_mask_removed(removed: On<Remove, NcaAliveMask>, mut instances: Instances) {
     if let Some(instance) = instances.get_mut(removed.entity) {
         instance.set_alive_mask(false);
     }
@@ -105,7 +105,7 @@ fn on_alive_mask_removed(removed: On<Remove, NcaTissue>, mut instances: Instance
 struct Known {
     placement: &'static mut Placement,
     vitals: Option<&'static mut NcaVitals>,
-    alive_mask: Option<&'static mut NcaTissue>,
+    alive_mask: Option<&'static mut NcaAliveMask>,
     is_asleep: Has<NcaSleeping>,
 }
 

@@ -1,4 +1,4 @@
-//! Reading, writing, saving and restoring the cells of a sprite.
+//! ReadOptions, writing, saving and restoring the cells of a sprite.
 //!
 //! 1. A request is noted until the end of the frame.
 //! 2. Cells on the CPU answer it then. Otherwise it goes to the backend with the work of the frame.
@@ -18,7 +18,7 @@ use crate::{
     rule::State,
     sprite::{
         components::{InstanceId, NcaTexture, OfTextures, Placement},
-        events::{NcaCells, NcaReadCells, NcaRestore, NcaRestoreRefused, NcaSave, NcaSaved, NcaWriteCells},
+        events::{NcaCellsRead, NcaReadCells, NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved, NcaWriteCells},
         populations::Populations,
         save::{NcaSnapshot, NcaSnapshotError},
         sets::NcaSystems,
@@ -142,7 +142,7 @@ pub(super) fn restore_or_refuse(
 ) {
     if let Err(error) = restore(populations, id, texture, snapshot) {
         error!("the snapshot of {entity} is refused: {error}");
-        commands.trigger(NcaRestoreRefused { entity, error });
+        commands.trigger(NcaRestoreFailed { entity, error });
     }
 }
 
@@ -172,7 +172,7 @@ fn trigger(read: &PendingRead, state: State, commands: &mut Commands) {
         commands.trigger(NcaSaved { entity, snapshot });
     }
     if request.cells {
-        commands.trigger(NcaCells { entity, tick, state });
+        commands.trigger(NcaCellsRead { entity, tick, state });
     }
 }
 

@@ -69,7 +69,7 @@ pub enum NcaRollbackError {
     #[error("{0} has no cells yet")]
     NoCells(Entity),
     /// Its cells are on the GPU, from which they come later: [`NcaSave`](crate::NcaSave) asks for them.
-    #[error("the cells of {0} are on the GPU; wanted NcaBackend::Cpu")]
+    #[error("expected NcaBackend::Cpu, found the cells of {0} on the GPU")]
     OnGpu(Entity),
     /// The snapshot is not of this sprite.
     #[error(transparent)]

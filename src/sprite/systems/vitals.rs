@@ -6,7 +6,7 @@ use bevy::{
 };
 
 use crate::sprite::{
-    components::{NcaCondition, NcaKillBelow, NcaTissue, NcaVitals, Placement},
+    components::{NcaAliveMask, NcaCondition, NcaKillBelow, NcaVitals, Placement},
     events::{NcaDied, NcaRegrown, NcaWounded},
     populations::Populations,
     sets::NcaSystems,
@@ -40,7 +40,7 @@ type Reported = (
     &'static mut NcaVitals,
     &'static Placement,
     Option<&'static NcaKillBelow>,
-    Option<&'static mut NcaTissue>,
+    Option<&'static mut NcaAliveMask>,
     Has<Disabled>,
 );
 
@@ -62,6 +62,7 @@ pub(super) fn report(
         }
         let Some(id) = placement.id.filter(|id| id.population == population) else { return false };
         let Some(population) = populations.get_mut(id) else { return false };
+        let grid = population.grid();
         let (grown, possible) = population.grown_cells(id.slot);
         // An unknown shape judges nothing.
         let (grown, possible) = if is_judged { (Some(grown), Some(possible)) } else { (None, None) };
@@ -71,7 +72,7 @@ pub(super) fn report(
         };
         let before = instance.state.observe(&stats, possible);
         let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
-        vitals.set_if_neq(NcaVitals::new(&stats, grown, condition, has_grown, tick));
+        vitals.set_if_neq(NcaVitals::new(&stats, grid, grown, condition, has_grown, tick));
         if let (Some(mut mask), Some(cells)) = (alive_mask, alive.take())
             && mask.cells.as_ref() != Some(&cells)
         {

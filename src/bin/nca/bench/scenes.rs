@@ -117,7 +117,7 @@ pub fn measure(
             scenes.push(scene);
         };
         for side in [72, 32] {
-            let models = [model.clone().with_rule(|rule| rule.grid = [side; 2])?];
+            let models = [model.clone().map_rule(|rule| rule.grid = [side; 2])?];
             // Seconds per sprite-tick in the last awake scene; 0 before the first.
             let mut tick = 0.0;
             for sprites in [1, 10, 100, 1000, 10_000] {

@@ -1,4 +1,4 @@
-//! `NcaTissue` and probes, on both backends.
+//! `NcaAliveMask` and probes, on both backends.
 
 use bevy::{ecs::system::RunSystemOnce, prelude::*};
 use bevy_nca::{
@@ -12,12 +12,12 @@ use crate::{
     support::on_each_backend,
 };
 
-/// Waits for the tissue of the last tick.
-fn tissue(app: &mut App, entity: Entity) -> CellMask {
+/// Waits for the alive_mask of the last tick.
+fn alive_mask(app: &mut App, entity: Entity) -> CellMask {
     let (tick, _) = cells(app, entity);
     for _ in 0..100 {
         if app.world().get::<NcaVitals>(entity).unwrap().tick == tick {
-            return app.world().get::<NcaTissue>(entity).unwrap().cells.clone().unwrap();
+            return app.world().get::<NcaAliveMask>(entity).unwrap().cells.clone().unwrap();
         }
         app.update();
     }
@@ -42,18 +42,18 @@ fn a_shot_passes_through_the_hole_that_another_has_made() {
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(10, 33) });
             entity
         });
-        app.world_mut().entity_mut(far).insert(NcaTissue::default());
+        app.world_mut().entity_mut(far).insert(NcaAliveMask::default());
         headless::step(&mut app, 1);
-        tissue(&mut app, far);
+        alive_mask(&mut app, far);
         let hit = first_hit(&mut app, Vec2::ZERO, Vec2::new(100.0, 0.0)).unwrap();
-        assert_eq!(hit.entity, far, "the near one has no tissue to be hit");
+        assert_eq!(hit.entity, far, "the near one has no alive_mask to be hit");
         // The ray hits its rotated left side, which is ten from its center.
         assert!((hit.point.x - (60.0 - 10.0 / 0.3f32.cos())).abs() < 0.01 && hit.point.y == 0.0, "{hit:?}");
         assert_eq!(hit.cell.x, 0);
 
-        app.world_mut().entity_mut(near).insert(NcaTissue::default());
+        app.world_mut().entity_mut(near).insert(NcaAliveMask::default());
         headless::step(&mut app, 1);
-        assert_eq!(tissue(&mut app, near), CellMask::full(10, 33));
+        assert_eq!(alive_mask(&mut app, near), CellMask::full(10, 33));
         let hit = first_hit(&mut app, Vec2::ZERO, Vec2::new(100.0, 0.2)).unwrap();
         assert_eq!((hit.entity, hit.cell), (near, UVec2::new(0, 16)));
         assert!((hit.fraction - 0.15).abs() < 1e-6 && (hit.point.x - 15.0).abs() < 1e-4, "{hit:?}");
@@ -66,7 +66,7 @@ fn a_shot_passes_through_the_hole_that_another_has_made() {
         headless::step(&mut app, 1);
         let hole = CellMask::of(&Shape::capsule([-15.0, 16.5], [25.0, 16.5], 2.8), 10, 33);
         let left = CellMask::from_fn(10, 33, |&cell| !hole.contains(cell));
-        assert_eq!(tissue(&mut app, near), left, "{backend:?}");
+        assert_eq!(alive_mask(&mut app, near), left, "{backend:?}");
         let hit = first_hit(&mut app, Vec2::ZERO, Vec2::new(100.0, 0.0)).unwrap();
         assert_eq!(hit.entity, far);
         let lives = move |probe: NcaProbe| {
@@ -74,22 +74,23 @@ fn a_shot_passes_through_the_hole_that_another_has_made() {
         };
         assert_eq!(app.world_mut().run_system_once(lives).unwrap(), [false, false, true, false]);
 
-        // Probes do not find a sprite without `NcaTissue`.
-        app.world_mut().entity_mut(near).remove::<NcaTissue>();
+        // Probes do not find a sprite without `NcaAliveMask`.
+        app.world_mut().entity_mut(near).remove::<NcaAliveMask>();
         headless::step(&mut app, 1);
         assert_eq!(first_hit(&mut app, Vec2::new(0.0, 5.0), Vec2::new(30.0, 5.0)), None);
     });
 }
 
 #[test]
-fn tissue_changes_only_when_cells_do() {
+fn alive_mask_changes_only_when_cells_do() {
     #[derive(Resource, Default)]
     struct Changes(u32);
     let (mut app, entity) = app_with(NcaBackend::Cpu, &still_model(9, 9), |texture| texture);
-    let count =
-        |tissue: Query<(), Changed<NcaTissue>>, mut changes: ResMut<Changes>| changes.0 += tissue.iter().count() as u32;
+    let count = |alive_mask: Query<(), Changed<NcaAliveMask>>, mut changes: ResMut<Changes>| {
+        changes.0 += alive_mask.iter().count() as u32
+    };
     app.init_resource::<Changes>().add_systems(Last, count);
-    app.world_mut().entity_mut(entity).insert(NcaTissue::default());
+    app.world_mut().entity_mut(entity).insert(NcaAliveMask::default());
     app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(9, 9) });
     headless::step(&mut app, 1);
     let before = app.world().resource::<Changes>().0;
