@@ -9,7 +9,8 @@ fn main() -> AppExit {
         .add_plugins((DefaultPlugins, PhysicsPlugins::default().with_length_unit(20.0), NcaPlugin::default()))
         .insert_resource(Gravity(Vec2::NEG_Y * 500.0))
         .add_systems(Startup, spawn)
-        .add_systems(Update, (drop_when_grown, fire, forget))
+        .add_systems(Update, (fire, forget))
+        .add_observer(drop_when_grown)
         .run()
 }
 
@@ -38,10 +39,8 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
     }
 }
 
-fn drop_when_grown(sprites: Query<(Entity, &NcaVitals, &RigidBody), Changed<NcaVitals>>, mut commands: Commands) {
-    for (entity, ..) in sprites.iter().filter(|(_, vitals, body)| vitals.has_grown && body.is_static()) {
-        commands.entity(entity).insert(RigidBody::Dynamic);
-    }
+fn drop_when_grown(grown: On<NcaGrown>, mut commands: Commands) {
+    commands.entity(grown.entity).insert(RigidBody::Dynamic);
 }
 
 fn fire(

@@ -58,7 +58,7 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
     let slow =
         commands.spawn((living("the slow one", "models/slime.nca", -320.0), NcaPace { speed: 0.2, ..default() }));
     let slow = slow.id();
-    let core = NcaArmor::default().with(Shape::circle(19.0, 18.0, 5.0), 1.0);
+    let core = NcaArmor::default().with_plate(Shape::circle(19.0, 18.0, 5.0), 1.0);
     let tough = commands.spawn((living("the tough one", "models/heart.nca", 0.0), core)).id();
     let frail = commands.spawn((living("the frail one", "models/mushroom.nca", 320.0), NcaKillBelow(0.5))).id();
     for owner in [slow, tough, frail] {

@@ -49,44 +49,45 @@ fn gpus() -> Vec<wgpu::AdapterInfo> {
     adapters.iter().filter(can).map(wgpu::Adapter::get_info).collect()
 }
 
-/// Builds an app with [`NcaPlugin`] and its dependencies, but without a window, a log or a runner:
-/// call [`App::update`]. Each update advances time by 1/60 s, regardless of the wall clock.
+/// Builds an app with [`NcaPlugin`] and its dependencies, but without a window, a log or a runner: call [`App::update`].
+/// Each update advances time by 1/60 s, regardless of the wall clock. `plugin` is the whole plugin, or only an
+/// [`NcaBackend`].
 ///
 /// # Errors
-/// [`NoGpu`], if [`NcaBackend::Gpu`] is requested and no GPU can run the cells.
-/// [`NcaBackend::Auto`] falls back to the CPU instead. It also uses the CPU if the only GPU is a
-/// software driver.
-pub fn app(backend: NcaBackend) -> Result<App, NoGpu> {
-    app_with(backend, |_| ())
+/// [`NoGpu`], if [`NcaBackend::Gpu`] is requested and no GPU can run the cells. [`NcaBackend::Auto`] falls back to the CPU
+/// instead. It also uses the CPU if the only GPU is a software driver.
+pub fn app(plugin: impl Into<NcaPlugin>) -> Result<App, NoGpu> {
+    app_with(plugin, |_| ())
 }
 
 /// Like [`app`], with the game's own plugins, which `add` adds after the others.
 ///
 /// # Errors
 /// See [`app`]. If [`NcaBackend::Auto`] finds an unsuitable GPU, `add` is called again for a second app.
-pub fn app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
-    app_on(backend, &add)
+pub fn app_with(plugin: impl Into<NcaPlugin>, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
+    app_on(plugin.into(), &add)
 }
 
 /// Like [`app_with`], but always with a renderer, even if the CPU simulates, as in a game with a window.
 ///
 /// # Errors
 /// [`NoGpu`], if there is no GPU to render on.
-pub fn rendered_app_with(backend: NcaBackend, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
+pub fn rendered_app_with(plugin: impl Into<NcaPlugin>, add: impl Fn(&mut App)) -> Result<App, NoGpu> {
     find_gpu().ok_or_else(|| NoGpu("no adapter was found".to_owned()))?;
-    Ok(build(backend, true, &add))
+    Ok(build(plugin.into(), true, &add))
 }
 
-fn app_on(backend: NcaBackend, add: &dyn Fn(&mut App)) -> Result<App, NoGpu> {
-    match backend {
-        NcaBackend::Cpu => Ok(build(NcaBackend::Cpu, false, add)),
+fn app_on(plugin: NcaPlugin, add: &dyn Fn(&mut App)) -> Result<App, NoGpu> {
+    let on = |backend| NcaPlugin { backend, ..plugin.clone() };
+    match plugin.backend {
+        NcaBackend::Cpu => Ok(build(plugin, false, add)),
         NcaBackend::Auto if gpus().iter().all(|gpu| gpu.device_type == wgpu::DeviceType::Cpu) => {
-            app_on(NcaBackend::Cpu, add)
+            app_on(on(NcaBackend::Cpu), add)
         }
-        NcaBackend::Auto => app_on(NcaBackend::Gpu, add).or_else(|_| app_on(NcaBackend::Cpu, add)),
+        NcaBackend::Auto => app_on(on(NcaBackend::Gpu), add).or_else(|_| app_on(on(NcaBackend::Cpu), add)),
         NcaBackend::Gpu => {
             find_gpu().ok_or_else(|| NoGpu("no adapter with compute shaders was found".to_owned()))?;
-            let app = build(NcaBackend::Gpu, true, add);
+            let app = build(plugin, true, add);
             let world = app.world();
             match (world.get_resource::<RenderAdapter>(), world.get_resource::<RenderDevice>()) {
                 (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device).map_err(NoGpu)?,
@@ -97,7 +98,7 @@ fn app_on(backend: NcaBackend, add: &dyn Fn(&mut App)) -> Result<App, NoGpu> {
     }
 }
 
-fn build(backend: NcaBackend, is_rendered: bool, add: &dyn Fn(&mut App)) -> App {
+fn build(plugin: NcaPlugin, is_rendered: bool, add: &dyn Fn(&mut App)) -> App {
     let frame = Duration::from_secs(1) / 60;
     let mut app = App::new();
     app.add_plugins((TaskPoolPlugin::default(), FrameCountPlugin, TimePlugin, TransformPlugin, AssetPlugin::default()))
@@ -115,7 +116,7 @@ fn build(backend: NcaBackend, is_rendered: bool, add: &dyn Fn(&mut App)) -> App 
     } else {
         app.add_plugins(ImagePlugin::default());
     }
-    app.add_plugins(NcaPlugin { backend, ..default() });
+    app.add_plugins(plugin);
     add(&mut app);
     while app.plugins_state() == PluginsState::Adding {
         tick_global_task_pools_on_main_thread();

@@ -1,8 +1,8 @@
 //! Living, self-healing sprites for [Bevy](https://bevy.org).
 //!
-//! A sprite grows out of one cell by a trained neural cellular automaton (NCA). Shoot a hole in it,
-//! and its cells grow back. The automaton runs in compute shaders in Bevy's render graph, or on the
-//! CPU where there are none; the same cells fire on both, and their values agree to rounding.
+//! A sprite grows from a single cell. When parts of it are shot away, they grow back. A trained neural cellular
+//! automaton (NCA) updates its cells in compute shaders, or on the CPU if there is no suitable GPU. Both engines fire
+//! the same cells, and their values agree to rounding.
 //!
 //! ```no_run
 //! use bevy::prelude::*;
@@ -28,30 +28,41 @@
 //! }
 //! ```
 //!
-//! # A tour
+//! # Sprites
 //!
-//! **Wounds** come in shapes, and do more than kill: see [`NcaWound`]. [`NcaDamage`] hits one sprite, in
-//! world units unless told otherwise; [`NcaBlast`] whatever it touches in the world. [`NcaArmor`] shields, [`NcaHeal`] helps.
+//! An [`NcaTexture`] simulates the cells of a sprite and shows its picture. It paints the `Sprite`, the `SpriteMesh`,
+//! the `ImageNode` (feature `ui`) or the `MeshMaterial3d<StandardMaterial>` (feature `pbr`) of the same entity. In a
+//! `bsn!` scene, the model is a path: `NcaTexture { model: "models/slime.nca" }`.
+//!
+//! # Wounds and healing
+//!
+//! - [`NcaDamage`] wounds one sprite. Its shape is in world units, or in cells or texture coordinates ([`NcaSpace`]).
+//! - [`NcaBlast`] wounds every sprite that it touches in the world.
+//! - [`NcaWound`] is the shape of a wound, its strength and softness, and whether it leaves scars.
+//! - [`NcaArmor`] protects cells from weaker wounds.
+//! - [`NcaHeal`] lets scars grow again, and turns empty cells into seeds.
 //!
 //! ```
 //! # use bevy::prelude::*;
 //! # use bevy_nca::prelude::*;
 //! fn explode(mut commands: Commands) {
-//!     // Sure death in the middle, less and less towards the rim; what it kills never grows back.
+//!     // Kills 60% of the cells in the center, and fewer towards the edge. The killed cells become scars.
 //!     let wound = NcaWound::circle(Vec2::new(10.0, 20.0), 30.0).with_softness(50.0).with_scars();
 //!     commands.trigger(NcaBlast::new(wound));
 //! }
 //!
 //! fn cut(mut commands: Commands, boss: Single<Entity, With<NcaTexture>>) {
-//!     // A sword: from corner to corner of the sprite, whatever its transform.
+//!     // Cuts the sprite from corner to corner, for any transform.
 //!     let wound = NcaWound::capsule(Vec2::ZERO, Vec2::ONE, 0.05);
 //!     commands.trigger(NcaDamage::new(*boss, wound).in_uv());
 //! }
 //! ```
 //!
-//! **How a sprite is** says its [`NcaVitals`]; [`NcaWounded`], [`NcaRegrown`] and [`NcaDied`] tell when that changes.
-//! [`NcaKillBelow`] lets it die of too large a wound. From the GPU all that comes a frame or two later, without
-//! stalling it.
+//! # Condition and events
+//!
+//! [`NcaVitals`] is the condition of a sprite. [`NcaGrown`], [`NcaWounded`], [`NcaRegrown`] and [`NcaDied`] report
+//! changes, both as entity events and as messages. [`NcaKillBelow`] kills a grown sprite whose integrity falls below a
+//! value. From the GPU, vitals and events arrive a few frames later, without a stall.
 //!
 //! ```
 //! # use bevy::prelude::*;
@@ -68,8 +79,11 @@
 //! # App::new().add_systems(Update, health_bar).add_observer(die);
 //! ```
 //!
-//! **Time** is the [`NcaClock`]'s: 60 ticks a second of fixed time. [`NcaPace`] lets one sprite heal slower. A whole
-//! sprite that nothing hits falls asleep, and costs nothing: see [`NcaSleeping`].
+//! # Time and sleep
+//!
+//! Sprites tick 60 times per second of fixed time, unless the [`NcaClock`] sets another speed. [`NcaPace`] sets the
+//! speed of one sprite. A whole or dead sprite falls asleep after ten seconds without a change, and is not simulated
+//! until it wakes; see [`NcaSleeping`].
 //!
 //! ```
 //! # use bevy::prelude::*;
@@ -79,23 +93,40 @@
 //! }
 //! ```
 //!
-//! **Where it lives**: [`NcaAliveMask`] and [`NcaProbe`]. With the feature `picking`, pointers hit living cells and go
-//! through the holes; with `avian2d`, `NcaCollider` gives a sprite a body that follows its cells, and `NcaImpact` lets
-//! contacts wound. With `ui` and `pbr`, textures paint nodes and materials.
+//! # Hit tests, picking and physics
 //!
-//! **Saved games** keep an [`NcaSnapshot`] of each sprite, mid-wound, by [`NcaSave`] and [`NcaRestore`].
+//! [`NcaAliveMask`] contains the living cells of a sprite. [`NcaProbe`] finds living cells in the world, of sprites
+//! with this mask. With the feature `picking`, pointers hit living cells and pass through holes. With the feature
+//! `avian2d`, `NcaCollider` gives a sprite a collider that follows its living cells, and contacts with an `NcaImpact`
+//! wound it.
 //!
-//! **Without Bevy**, the same cells come from [`cpu`]'s `Engine`.
+//! # Saved games and rollback
 //!
-//! **Models of your own** come from [`train`](https://docs.rs/bevy_nca/latest/bevy_nca/train) (feature `train`) or the
-//! program `nca` (feature `cli`); [`scorecard`] measures how well a model grows its picture, keeps it, and repairs it.
-//! [`rule`] is the automaton, its file and its noise.
+//! [`NcaSave`] requests an [`NcaSnapshot`] of a sprite, and [`NcaRestore`] restores the sprite from it. A snapshot
+//! includes wounds that wait for the next tick. [`NcaRollback`] saves and restores sprites immediately, within a
+//! system, on the CPU. [`NcaReadCells`] and [`NcaWriteCells`] read and replace raw cells.
 //!
-//! **Tools**: [`headless`] makes apps without a window, [`record`](https://docs.rs/bevy_nca/latest/bevy_nca/record)
-//! files of what they show (feature `record`), and
-//! [`inspector`](https://docs.rs/bevy_nca/latest/bevy_nca/inspector) a panel to look into sprites (feature `egui`).
+//! # Engines and diagnostics
 //!
-//! The rule is the one of Mordvintsev, Randazzo, Niklasson and Levin, [Growing Neural Cellular
+//! [`NcaPlugin`] selects the engine ([`NcaBackend`]), the precision on the GPU ([`NcaPrecision`]) and the schedule. The
+//! resource [`NcaEngine`] is the engine in use. [`NcaSystems`] are the system sets of the plugin.
+//! [`NcaDiagnosticsPlugin`] adds diagnostics, which Bevy's overlay and log show.
+//!
+//! # Other modules and tools
+//!
+//! - [`rule`] is the automaton, its model file and its noise.
+//! - [`cpu`] simulates cells without Bevy; see [`cpu::Engine`].
+//! - [`scorecard`] measures how well a model grows, keeps and repairs its picture.
+//! - [`headless`] builds apps without a window.
+//! - [`train`](https://docs.rs/bevy_nca/latest/bevy_nca/train) trains models (feature `train`).
+//! - [`record`](https://docs.rs/bevy_nca/latest/bevy_nca/record) writes pictures and animations (feature `record`).
+//! - [`inspector`](https://docs.rs/bevy_nca/latest/bevy_nca/inspector) is a panel to inspect and edit sprites (feature
+//!   `egui`).
+//! - The program `nca` trains, measures, runs and imports models (feature `cli`).
+//!
+//! # Source
+//!
+//! The rule is that of Mordvintsev, Randazzo, Niklasson and Levin, [Growing Neural Cellular
 //! Automata](https://distill.pub/2020/growing-ca), Distill 2020.
 
 #![deny(missing_docs)]
@@ -115,17 +146,20 @@ pub mod train;
 
 pub use sprite::*;
 
-/// What a game uses.
+/// The types that most games use.
 pub mod prelude {
     #[cfg(feature = "egui")]
     pub use crate::inspector::{NcaInspector, NcaInspectorPlugin};
-    pub use crate::sprite::{
-        NcaAliveMask, NcaArmor, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage, NcaDied,
-        NcaFilter, NcaHeal, NcaHit, NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells,
-        NcaRegrown, NcaRestore, NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSleeping,
-        NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound, NcaWounded,
-        NcaWriteCells,
-    };
     #[cfg(feature = "avian2d")]
     pub use crate::sprite::{NcaCollider, NcaImpact};
+    pub use crate::{
+        rule::Shape,
+        sprite::{
+            NcaAliveMask, NcaArmor, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
+            NcaDiagnosticsPlugin, NcaDied, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit, NcaKillBelow, NcaModel,
+            NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore, NcaRestoreFailed,
+            NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSleeping, NcaSleepingDisabled, NcaSnapshot,
+            NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
+        },
+    };
 }

@@ -41,7 +41,7 @@ pub(super) fn layout() -> BindGroupLayoutDescriptor {
     )
 }
 
-/// What is bound.
+/// The resources to bind.
 pub(super) struct Bound<'a> {
     pub(super) uploads: &'a Uploads,
     pub(super) weights: &'a Buffer,
@@ -50,7 +50,7 @@ pub(super) struct Bound<'a> {
     pub(super) atlas: &'a GpuImage,
 }
 
-/// A bind group, and what it was made of.
+/// A bind group, and the resources that it was created from.
 pub(super) struct BoundGroup {
     made_of: Key,
     group: BindGroup,
@@ -67,8 +67,8 @@ impl BoundGroup {
         &self.group
     }
 
-    /// The bind group of some resources, made again only if one of them has been replaced. `None` if there is nothing to
-    /// dispatch.
+    /// The bind group of some resources. It is created again only if one of them has been replaced. `None` if there is
+    /// nothing to dispatch.
     pub(super) fn update(
         earlier: Option<Self>,
         bound: Bound,

@@ -35,7 +35,7 @@ fn storage(device: &RenderDevice, label: &str, bytes: u64) -> Buffer {
 }
 
 impl CellBuffers {
-    /// All zeros.
+    /// Creates buffers of zeros.
     pub(super) fn new(device: &RenderDevice, spec: &PopulationSpec) -> Self {
         let (slots, cells) = (u64::from(spec.capacity), spec.cells());
         Self {
@@ -64,7 +64,7 @@ impl CellBuffers {
     }
 }
 
-/// The present cells, and earlier buffers whose cells have not been copied yet, oldest first.
+/// The current cells, and earlier buffers whose cells have not been copied yet, oldest first.
 pub(super) struct Cells {
     pub(super) buffers: CellBuffers,
     uncopied: Vec<(CellBuffers, Option<Moves>)>,
@@ -75,7 +75,7 @@ impl Cells {
         Self { buffers: CellBuffers::new(device, spec), uncopied: Vec::new() }
     }
 
-    /// Makes buffers of another capacity, or for sprites that have moved. The cells follow with [`Self::copy`].
+    /// Creates buffers for another capacity, or for sprites that have moved. [`Self::copy`] copies the cells later.
     pub(super) fn resize(&mut self, device: &RenderDevice, spec: &PopulationSpec, moves: Option<Moves>) {
         let earlier = std::mem::replace(&mut self.buffers, CellBuffers::new(device, spec));
         self.uncopied.push((earlier, moves));
@@ -107,7 +107,7 @@ pub(super) struct TickBuffers {
 }
 
 impl TickBuffers {
-    /// If a quarter of the memory is enough for this many frames, half of it is freed.
+    /// If a quarter of the memory has been enough for this many frames, half of it is freed.
     const PATIENCE: u32 = 600;
 
     pub(super) fn new(device: &RenderDevice, spec: &PopulationSpec, sprites: u32) -> Self {
@@ -121,7 +121,7 @@ impl TickBuffers {
         }
     }
 
-    /// Makes room for some sprites in one dispatch.
+    /// Makes room for this many sprites in one dispatch.
     pub(super) fn fit(&mut self, device: &RenderDevice, spec: &PopulationSpec, sprites: u32) {
         self.needed = self.needed.max(sprites);
         self.frames += 1;

@@ -1,5 +1,4 @@
-// Before a tick: sprites get their seed or new cells, dead ground changes, empty cells become seeds, and wounds zero
-// cells.
+// Edits before a tick: the seed of a sprite, new cells, dead ground, seeds in empty cells, and wounds.
 #import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
 #import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, OCCUPIED, DEAD, TILE}
 
@@ -28,7 +27,7 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     let here = job.slot * cells() + cell;
     let lived = lives(job.slot, cell);
     let words = (cells() + 31u) / 32u;
-    // Earlier cells of this frame are not counted.
+    // The statistics of earlier cells in this frame are dropped.
     if (job.flags & (SEED | CELLS)) != 0u {
         for (var word = 0u; cell == 0u && word < STATS_WORDS; word++) {
             atomicStore(&statistics[job.slot * STATS_WORDS + word], 0u);

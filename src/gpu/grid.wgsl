@@ -30,7 +30,7 @@ struct Job {
     pad: vec2<u32>,
 }
 
-// The constants up to the bindings are also in `layout.rs`, which describes them.
+// The constants up to `THINK_THREADS` are also in `layout.rs`, which describes them.
 
 const SEED: u32 = 1u;
 const WOUND: u32 = 2u;
@@ -46,12 +46,12 @@ const TILE: u32 = 8u;
 const THINK_TILE: u32 = 16u;
 const THINK_THREADS: u32 = 64u;
 
-/// The difference from the grown sprite at which a crisp cell begins to show its own color, and at which it shows
-/// nothing else.
+/// The difference from the grown sprite above which a crisp cell begins to show its own color, and from which it shows
+/// only that.
 const CRISP_FROM: f32 = 0.15;
 const CRISP_TO: f32 = 0.35;
 
-/// A bit of `cell_flags`: the cell may be other than zeros.
+/// A bit of `cell_flags`: the cell may be nonzero.
 const OCCUPIED: u32 = 1u;
 /// A bit of `cell_flags`: the cell is dead ground. It stays zeros and never fires.
 const DEAD: u32 = 2u;
@@ -77,7 +77,8 @@ const DEAD: u32 = 2u;
 /// The masks and the new cells of this frame.
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
-/// `[slot][word]`, the words of `CellStats` in `statistics.rs`; then the alive masks as `[slot][word]` with one bit per cell.
+/// `[slot][word]`, the words of `CellStats` in `statistics.rs`. Then the alive masks as `[slot][word]`, with one bit
+/// per cell.
 @group(0) @binding(9) var<storage, read_write> statistics: array<atomic<u32>>;
 
 /// Quads of a hidden unit in `weights`.
@@ -157,7 +158,8 @@ fn is_empty(slot: u32, cell: u32) -> bool {
     return empty;
 }
 
-/// The index of the cell at a position that may lie one beyond the edge, or -1 for none.
+/// The index of the cell at a position, or -1 if there is none. The position may lie outside of the grid, with `WRAP`
+/// by up to two grids.
 fn cell_at(position: vec2<i32>) -> i32 {
     let size = vec2<i32>(params.size);
 #ifdef WRAP
@@ -197,7 +199,8 @@ fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
     return vec4(0.0);
 }
 
-/// Blends from the pixel of the grown sprite to that of the cell as the two differ. See `crisp_pixel` in `picture.rs`.
+/// Blends from the pixel of the grown sprite to that of the cell as their difference grows. See `crisp_pixel` in
+/// `picture.rs`.
 fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
     if cell.a == 0.0 {
         return vec4(0.0);

@@ -1,4 +1,4 @@
-//! What Rust and WGSL must agree on. Tests compare it with the shaders.
+//! The constants and layouts that Rust and WGSL share. Tests compare them.
 
 use bevy::{math::UVec2, render::render_resource::ShaderType};
 
@@ -26,7 +26,7 @@ pub(crate) const GUTTER: u32 = 1;
 
 /// Cells on a side of the tile of a workgroup of `think`.
 pub(super) const THINK_TILE: u32 = 16;
-/// Invocations of such a workgroup.
+/// Invocations of a workgroup of `think`.
 #[cfg(test)]
 pub(super) const THINK_THREADS: u32 = 64;
 /// Cells on a side of the tile of a workgroup of `edit` and `live`.

@@ -1,4 +1,4 @@
-//! What an adapter must support, and how many sprites fit.
+//! The requirements for an adapter, and the number of sprites that fit.
 
 use bevy::{
     prelude::*,
@@ -9,14 +9,15 @@ use bevy::{
 };
 use wgpu::DownlevelCapabilities;
 
-use crate::rule::Rule;
+use super::layout::CELL_FLAG_BYTES;
+use crate::rule::{CellStats, Rule};
 
-/// The limits of a device that bound a population.
+/// The limits of a device that restrict a population.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The size of the largest storage buffer binding.
+    /// The size of the largest storage buffer binding, in bytes.
     pub(crate) binding_bytes: u64,
-    /// The most pixels on a side of a texture.
+    /// The maximum side of a texture, in pixels.
     pub(crate) texture_side: u32,
     dispatch: u32,
     /// Whether shaders can read and write half floats.
@@ -33,29 +34,36 @@ impl Limits {
         }
     }
 
-    /// The most sprites of a population whose cells fit.
+    /// The maximum number of sprites of a population.
     pub(crate) fn max_sprites(&self, rule: &Rule, grid: [u32; 2], precision: NcaPrecision) -> u32 {
         (self.binding_bytes / precision.state_bytes(rule, grid)).min(u64::from(self.dispatch)) as u32
     }
 }
 
-/// How many bits of a value the GPU stores between ticks.
+/// The number of bits per value that the GPU stores between ticks.
 ///
-/// Either way it computes with 32 bits; the CPU always stores 32. See
+/// The GPU always computes with 32 bits, and the CPU always stores 32. See
 /// [`NcaPlugin::precision`](crate::NcaPlugin::precision).
-#[derive(Resource, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[reflect(Resource, Clone, Debug, Default, PartialEq, Hash)]
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[reflect(Clone, Debug, Default, PartialEq, Hash)]
+#[type_path = "bevy_nca"]
 pub enum NcaPrecision {
     /// 32 bits: the same values as on the CPU, up to rounding.
     #[default]
     Full,
-    /// 16 bits, in half the memory. The same cells fire. Values are rounded to eleven significant bits after each tick;
-    /// in the runs of the tests they stay within 0.01 of the reference. If the GPU cannot read half floats, as with
-    /// OpenGL before 4.2, this is the same as `Full`.
+    /// 16 bits: half the memory. The same cells fire. Values are rounded to 11 significant bits after each tick; in the
+    /// tests, they stay within 0.01 of the reference values. If the GPU cannot read half floats, as with OpenGL before
+    /// 4.2, `Full` is used instead, with a warning.
     Half,
 }
 
 impl NcaPrecision {
+    /// The size of a sprite's cells in bytes: their state, flags and statistics.
+    pub(crate) fn cell_bytes(self, rule: &Rule, [width, height]: [u32; 2]) -> u64 {
+        let flags = u64::from(width) * u64::from(height) * CELL_FLAG_BYTES;
+        self.state_bytes(rule, [width, height]) + flags + size_of::<CellStats>() as u64
+    }
+
     /// The size of a sprite's state in bytes.
     pub(super) fn state_bytes(self, rule: &Rule, [width, height]: [u32; 2]) -> u64 {
         let value = match self {
@@ -66,12 +74,12 @@ impl NcaPrecision {
     }
 }
 
-/// The limits of an adapter that can run the compute passes, or what it lacks.
+/// The limits of an adapter that can run the compute passes, or the reason why it cannot.
 pub(crate) fn check_adapter(adapter: &RenderAdapter, device: &RenderDevice) -> Result<Limits, String> {
     check(&adapter.get_downlevel_capabilities(), &device.limits())
 }
 
-/// The same as [`check_adapter`].
+/// Like [`check_adapter`], from the capabilities and limits themselves.
 pub(crate) fn check(downlevel: &DownlevelCapabilities, limits: &WgpuLimits) -> Result<Limits, String> {
     for (flag, name) in
         [(DownlevelFlags::COMPUTE_SHADERS, "compute shaders"), (DownlevelFlags::VIEW_FORMATS, "texture view formats")]

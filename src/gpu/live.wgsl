@@ -86,7 +86,8 @@ fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) {
     }
 }
 
-/// Counts a living cell.
+/// Counts a living cell. It must not read the states of neighbors, because other invocations write them. Whether a
+/// neighbor lives after the tick follows from `alive_before_after`.
 fn count(job: Job, position: vec2<u32>) {
     atomicAdd(&tile_stats[STATS_LIVE], 1u);
     atomicAdd(&tile_stats[STATS_MATCHING], u32(matches_grown(position, job.rotation)));

@@ -1,13 +1,14 @@
-//! The rule on the GPU: one state buffer per population, three compute passes per tick.
+//! The rule on the GPU: one state buffer per population, and up to three dispatches per tick.
 //!
 //! The main world describes the work of a frame as a [`Work`] list. This module keeps the buffers, turns the list into
-//! dispatches, and reads back what is requested. A tick is:
+//! dispatches, and reads back the requested data. A tick is:
 //!
 //! 1. `edit`: seeds, new cells, dead ground and wounds, only for sprites that have some.
 //! 2. `think`: perception and the dense layers, only for cells that fire and are near a living cell.
 //! 3. `live`: the life masks; after the last tick of a frame also the picture and the statistics.
 //!
-//! Nothing is dispatched, bound or drawn per sprite: each pass runs over all sprites of a population.
+//! Nothing is dispatched, bound or drawn per sprite: each dispatch covers all sprites of a population that take part in
+//! it.
 
 mod bindings;
 mod buffers;
@@ -41,7 +42,7 @@ pub(crate) use spec::{PopulationSpec, Status};
 pub(crate) use statistics::StatsRead;
 pub(crate) use work::{DisplayState, Moves, StatsRequest, Work};
 
-/// Runs the rule in the render world. Add it when the renderer is there.
+/// Runs the rule in the render world. Add it after the renderer.
 pub(crate) struct GpuPlugin;
 
 impl Plugin for GpuPlugin {
@@ -52,7 +53,7 @@ impl Plugin for GpuPlugin {
         embedded_asset!(app, "think.wgsl");
         embedded_asset!(app, "live.wgsl");
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
-        // `RenderStartup` runs again after a lost device: all memory is gone, and each population starts again.
+        // `RenderStartup` runs again after a lost device: all memory is lost, and each population starts again.
         render_app
             .init_gpu_resource::<pipelines::NcaPipeline>()
             .init_gpu_resource::<SpecializedComputePipelines<pipelines::NcaPipeline>>()

@@ -143,7 +143,7 @@ pub(super) struct Pipelines<'a> {
 }
 
 impl PipelineIds {
-    /// Begins to compile the pipelines of a rule, unless they exist.
+    /// Starts compiling the pipelines of a rule, unless they exist.
     pub(super) fn new(
         rule: &Rule,
         precision: NcaPrecision,
@@ -165,7 +165,8 @@ impl PipelineIds {
         })
     }
 
-    /// The reason why a pipeline cannot be compiled, if so. (While a pipeline only waits for a file, Bevy tries again.)
+    /// The reason why a pipeline cannot be compiled, if any. (While a pipeline only waits for a file, Bevy tries
+    /// again.)
     pub(super) fn error(&self, cache: &PipelineCache) -> Option<String> {
         [self.edit, self.think, self.live].into_iter().find_map(|id| match cache.get_compute_pipeline_state(id) {
             CachedPipelineState::Err(
@@ -193,7 +194,7 @@ pub(super) mod tests {
         })
     }
 
-    /// For half floats.
+    /// Allows half floats.
     const CAPABILITIES: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
 
     /// Composes a shader as Bevy does.

@@ -1,8 +1,8 @@
-//! The populations in the render world. Buffers and bind groups are made once and kept.
+//! The populations in the render world. Buffers and bind groups are created once and kept.
 //!
 //! 1. Extraction hands over the specification and the work of each population ([`GpuPopulations::receive`]).
-//! 2. [`prepare_buffers`] makes or resizes buffers, and uploads the work.
-//! 3. [`prepare_bind_groups`] makes a bind group where a resource has been replaced.
+//! 2. [`prepare_buffers`] creates or resizes buffers, and uploads the work.
+//! 3. [`prepare_bind_groups`] creates a bind group again if one of its resources has been replaced.
 //! 4. `dispatch` records the compute passes and the copies for read-backs.
 //! 5. [`map_read_backs`] maps the copies after they were submitted.
 
@@ -40,13 +40,13 @@ pub(super) struct GpuPopulation {
     weights: Buffer,
     pub(super) pipelines: PipelineIds,
     pub(super) bind_group: Option<BoundGroup>,
-    /// The texture that shows the sprites. If it is replaced, all are drawn again.
+    /// The texture that shows the sprites. If it is replaced, all sprites are drawn again.
     drawn: Option<TextureId>,
     /// How sprites are drawn, by slot.
     displays: Vec<Option<DisplayState>>,
     /// The model or the reference has been replaced.
     is_outdated: bool,
-    /// When it arrived, until its pipelines are compiled.
+    /// The time of its arrival, until its pipelines are compiled.
     arrived_at: Option<Instant>,
     /// Its work can be dispatched in this frame.
     pub(super) is_ready: bool,
@@ -74,14 +74,14 @@ impl GpuPopulations {
         }
     }
 
-    /// Takes the work of a population. Call it once a frame for each population.
+    /// Takes the work of a population. Call it once per frame for each population.
     pub(crate) fn receive(&mut self, id: u32, spec: &PopulationSpec, work: &mut Work) -> Status {
         if let Some(population) = self.by_id.get_mut(&id) {
             population.is_outdated |= !Arc::ptr_eq(&population.spec.model, &spec.model)
                 || !Arc::ptr_eq(&population.spec.reference, &spec.reference);
             population.spec = spec.clone();
             population.work.append(work);
-            // Reset it, so that a renderer that has stopped does not look ready.
+            // Reset it: a stopped renderer must not look ready.
             return match std::mem::take(&mut population.is_ready) {
                 true => Status::Ready,
                 false if population.has_failed => Status::Failed,
@@ -94,7 +94,7 @@ impl GpuPopulations {
         Status::Preparing
     }
 
-    /// Whether a population is known. If it was and is not, it was lost with its device.
+    /// Whether a population is known. One that is no longer known was lost with its device.
     pub(crate) fn knows(&self, id: u32) -> bool {
         self.by_id.contains_key(&id) || self.arrived.contains_key(&id)
     }
@@ -124,7 +124,7 @@ impl GpuPopulations {
     }
 }
 
-/// Starts without populations, also after a lost device. Requests for cells on that device fail.
+/// Starts without populations, at first and after a lost device. Requests for cells on that device fail.
 pub(super) fn reset_populations(mut commands: Commands, lost: Option<ResMut<GpuPopulations>>) {
     let mut cells = Readback::new("nca_cells_readback");
     if let Some(mut lost) = lost {
@@ -137,7 +137,7 @@ pub(super) fn reset_populations(mut commands: Commands, lost: Option<ResMut<GpuP
     commands.insert_resource(GpuPopulations::new(cells));
 }
 
-/// Makes and resizes buffers, and uploads the work of this frame.
+/// Creates and resizes buffers, and uploads the work of this frame.
 pub(super) fn prepare_buffers(
     mut populations: ResMut<GpuPopulations>,
     mut pipelines: ResMut<SpecializedComputePipelines<NcaPipeline>>,
@@ -164,7 +164,7 @@ pub(super) fn prepare_buffers(
             displays: Vec::new(),
             is_ready: false,
             has_failed: false,
-            // No sprite is on the GPU yet that could move.
+            // A new population has no sprites on the GPU that could move.
             work: Work { moves: None, ..work },
             spec,
         };
@@ -181,7 +181,7 @@ pub(super) fn prepare_buffers(
     }
 }
 
-/// Makes bind groups of resources that have been replaced.
+/// Creates bind groups again if their resources have been replaced.
 pub(super) fn prepare_bind_groups(
     mut populations: ResMut<GpuPopulations>,
     pipeline: Res<NcaPipeline>,
@@ -231,7 +231,7 @@ impl GpuPopulation {
         }
     }
 
-    /// Notes how the sprites of this frame are drawn.
+    /// Stores how the sprites of this frame are drawn.
     fn note_displays(&mut self) {
         for shown in &self.work.shown {
             let slot = shown.slot as usize;
@@ -242,7 +242,7 @@ impl GpuPopulation {
         }
     }
 
-    /// Draws also the sprites that have not changed in this frame.
+    /// Also draws the sprites that have not changed in this frame.
     fn draw_all(&mut self) {
         let mut unchanged = self.displays.clone();
         self.work.shown.iter().for_each(|shown| unchanged[shown.slot as usize] = None);

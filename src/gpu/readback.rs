@@ -4,7 +4,7 @@
 //! 2. After the commands are submitted, [`Readback::map`] maps the buffer. The callback decodes its bytes.
 //! 3. [`Readback::take`] returns what has arrived, and keeps the buffer for later copies.
 //!
-//! Each copy is answered exactly once: if the device is lost, without a value.
+//! Each copy is answered exactly once. If the device is lost, the answer has no value.
 
 use std::sync::{
     Mutex,
@@ -47,8 +47,9 @@ struct Arrived<T> {
 }
 
 impl<R, T: Send + 'static> Readback<R, T> {
-    /// At most this many staging buffers are kept.
-    const MOST_FREE: usize = 8;
+    /// The maximum number of staging buffers to keep, and their maximum size in bytes.
+    const MAX_FREE: usize = 8;
+    const MAX_FREE_BYTES: u64 = 1 << 22;
 
     pub(super) fn new(label: &'static str) -> Self {
         let (sender, receiver) = channel();
@@ -64,8 +65,7 @@ impl<R, T: Send + 'static> Readback<R, T> {
         }
     }
 
-    /// Records a copy of some bytes. `record` copies them into the buffer that it is given; `decode` makes a value of
-    /// them.
+    /// Records a copy of some bytes. `record` copies them into the given buffer; `decode` converts them into a value.
     pub(super) fn copy(
         &mut self,
         context: &mut RenderContext,
@@ -101,7 +101,7 @@ impl<R, T: Send + 'static> Readback<R, T> {
                     buffer.unmap();
                     mapped = Some(buffer);
                 }
-                // Nobody listens after the app has ended.
+                // The receiver is gone after the app has ended.
                 let _ = sender.send(Arrived { id, buffer: mapped, value });
             });
         }
@@ -126,9 +126,9 @@ impl<R, T: Send + 'static> Readback<R, T> {
         let answered = arrived.filter_map(|Arrived { id, buffer, value }| {
             // A copy from a lost device is not in flight any more.
             let index = in_flight.iter().position(|(in_flight, _)| *in_flight == id)?;
-            if let Some(buffer) = buffer {
+            if let Some(buffer) = buffer.filter(|buffer| buffer.size() <= Self::MAX_FREE_BYTES) {
                 free.push(buffer);
-                if free.len() > Self::MOST_FREE {
+                if free.len() > Self::MAX_FREE {
                     free.remove(0);
                 }
             }

@@ -1,4 +1,4 @@
-//! What the main world says of a population.
+//! The specification of a population.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use bevy::{asset::AssetId, image::Image};
 use super::NcaPrecision;
 use crate::rule::{Model, Reference};
 
-/// What the main world says of a population.
+/// The specification of a population, which the main world sends.
 #[derive(Clone, Debug)]
 pub(crate) struct PopulationSpec {
     pub(crate) model: Arc<Model>,
@@ -38,7 +38,7 @@ impl PopulationSpec {
 /// Whether a population can tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Pipelines compile: work is kept, but the clock should wait.
+    /// Pipelines compile. Work is kept, but the population must not tick.
     Preparing,
     /// Work is dispatched in the same frame.
     Ready,

@@ -1,11 +1,12 @@
 //! The work of a population for the GPU, as a list that the main world fills.
 //!
 //! 1. The main world adds steps. A step is one tick: first its edits, then one job for each sprite that ticks.
-//! 2. At the end of a frame it adds, once for each sprite that has changed, how the sprite is drawn and what is counted
-//!    ([`Work::show`]), and which cells are read back.
-//! 3. The list moves to the render world as a whole. While that is not ready, lists are appended, so nothing is lost.
-//! 4. [`Work::encode`] turns the list into jobs. Only there it is decided which job of a sprite draws it: its last tick,
-//!    or, without a tick, a job of its own at the end.
+//! 2. At the end of a frame, the main world adds for each sprite that has changed, once, how the sprite is drawn and
+//!    what is counted ([`Work::show`]), and which cells are read back.
+//! 3. The list moves to the render world as a whole. While the render world is not ready, lists are appended, and
+//!    nothing is lost.
+//! 4. [`Work::encode`] turns the list into jobs. Each sprite is drawn by one job: its last tick or, without a tick, a
+//!    separate job at the end.
 
 use std::sync::Arc;
 
@@ -65,7 +66,7 @@ pub(crate) type Moves = Arc<[u32]>;
 pub(super) struct ReadCells {
     pub(super) slot: u32,
     pub(super) ticket: u64,
-    /// The cells have changed since, so the requested ones are gone.
+    /// The cells have changed since the request: the requested ones are gone.
     pub(super) too_late: bool,
 }
 
@@ -90,7 +91,7 @@ pub(super) struct Shown {
 /// The work of a population, in order.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// Sprites move before everything else.
+    /// Moves come before all other work.
     pub(super) moves: Option<Moves>,
     pub(super) steps: Vec<Step>,
     pub(super) edits: Vec<Job>,
@@ -165,13 +166,13 @@ impl Work {
         }
     }
 
-    /// Draws the sprite after all of this. `stats` requests its statistics after its last tick. At most once per sprite
-    /// and frame.
+    /// Draws the sprite after all other work. `stats` requests its statistics after its last tick. At most once per
+    /// sprite and frame.
     pub(crate) fn show(&mut self, slot: u32, display: DisplayState, stats: Option<StatsRequest>) {
         self.shown.push(Shown { slot, display, stats });
     }
 
-    /// Requests the sprite's cells after all of this.
+    /// Requests the sprite's cells after all other work.
     pub(crate) fn read(&mut self, slot: u32, ticket: u64) {
         self.reads.push(ReadCells { slot, ticket, too_late: false });
     }
@@ -186,11 +187,17 @@ impl Work {
             self.remap(&moves);
         }
         if !self.is_empty() {
+            let replaced = later.edits.iter().filter(|job| job.flags & (SEED | CELLS) != 0).map(|job| job.slot);
+            let replaced: HashSet<u32> = replaced.collect();
+            let changed: HashSet<u32> =
+                later.ticks.iter().map(|job| job.slot).chain(replaced.iter().copied()).collect();
             // A sprite that is shown again is drawn and counted only then.
-            let again: HashSet<u32> = later.shown.iter().map(|shown| shown.slot).collect();
-            self.shown.retain(|shown| !again.contains(&shown.slot));
-            let replaced = later.edits.iter().filter(|job| job.flags & (SEED | CELLS) != 0);
-            let changed: HashSet<u32> = later.ticks.iter().chain(replaced).map(|job| job.slot).collect();
+            let mut earlier: HashMap<u32, Shown> = self.shown.drain(..).map(|shown| (shown.slot, shown)).collect();
+            for shown in &mut later.shown {
+                let unread = earlier.remove(&shown.slot).and_then(|earlier| earlier.stats);
+                shown.stats = shown.stats.or(unread.filter(|_| !changed.contains(&shown.slot)));
+            }
+            self.shown.extend(earlier.into_values());
             self.reads.iter_mut().for_each(|read| read.too_late |= changed.contains(&read.slot));
         }
         let (edits, ticks, payload) = (self.edits.len() as u32, self.ticks.len() as u32, self.payload.len() as u32);
@@ -210,7 +217,7 @@ impl Work {
         self.steps.iter().map(|step| step.ticks.1 - step.ticks.0).max().unwrap_or_default()
     }
 
-    /// Sprites move to other slots before all of this. Work of sprites that are gone is dropped.
+    /// Moves sprites to other slots before all other work. Drops the work of removed sprites.
     pub(crate) fn remap(&mut self, moves: &Moves) {
         let to: HashMap<u32, u32> = moves.iter().copied().zip(0..).collect();
         let remapped = |jobs: &[Job], (first, end): &mut (u32, u32), all: &mut Vec<Job>| {
@@ -233,7 +240,7 @@ impl Work {
         }
         self.shown.retain_mut(|shown| to.get(&shown.slot).map(|slot| shown.slot = *slot).is_some());
         self.moves = Some(match &self.moves {
-            // A sprite that came in between has no earlier slot.
+            // A sprite that was added in between has no earlier slot.
             Some(earlier) => {
                 moves.iter().map(|&slot| earlier.get(slot as usize).copied().unwrap_or(u32::MAX)).collect()
             }

@@ -1,18 +1,12 @@
-//! The brush, which the mouse applies to sprites in the world.
+//! The brush and its tools.
 
 use std::f32::consts::TAU;
 
-use bevy::{
-    camera::RenderTarget,
-    prelude::*,
-    window::{PrimaryWindow, WindowRef},
-};
-use bevy_egui::input::EguiWantsInput;
+use bevy::prelude::*;
 
-use super::NcaInspector;
 use crate::{
     rule::{Shape, Stencil},
-    sprite::{NcaBlast, NcaHeal, NcaWound},
+    sprite::NcaWound,
 };
 
 /// A tool and its settings. Lengths are in world units.
@@ -66,7 +60,7 @@ impl NcaTool {
 
 impl NcaBrush {
     /// The wound of a mouse drag from one world position to another; `None` for tools that do not wound.
-    pub fn wound(&self, from: Vec2, to: Vec2) -> Option<NcaWound> {
+    pub fn to_wound(&self, from: Vec2, to: Vec2) -> Option<NcaWound> {
         let radius = self.size / 2.0;
         let wound = match self.tool {
             NcaTool::Off | NcaTool::Heal => return None,
@@ -96,55 +90,6 @@ fn splash(center: Vec2, size: f32, angle: f32) -> Stencil {
     Stencil { center: center.into(), size: [size, -size], angle, width: SIDE, pixels }
 }
 
-/// Applies the brush along the path of the mouse.
-pub(super) fn paint(
-    mut commands: Commands,
-    inspector: Res<NcaInspector>,
-    (mouse, panel): (Res<ButtonInput<MouseButton>>, Res<EguiWantsInput>),
-    windows: Query<(Entity, &Window, Has<PrimaryWindow>)>,
-    cameras: Query<(Entity, &Camera, &GlobalTransform, &RenderTarget), With<Camera2d>>,
-    mut last: Local<Option<(Entity, Vec2)>>,
-) {
-    let from = last.take();
-    // A drag that starts in a panel does not paint.
-    let begins = mouse.just_pressed(MouseButton::Left);
-    let draws = mouse.pressed(MouseButton::Left) && (begins || from.is_some());
-    if !inspector.open || !draws || panel.wants_any_pointer_input() {
-        return;
-    }
-    // The cursor is in at most one window, where several viewports may overlap.
-    let cursors =
-        windows.iter().filter_map(|(entity, window, is_primary)| Some((entity, window.cursor_position()?, is_primary)));
-    let Some((window, cursor, is_primary)) = cursors.max_by_key(|(entity, _, is_primary)| {
-        // A window still reports the cursor for a moment after it has left.
-        (windows.get(*entity).is_ok_and(|(_, window, _)| window.focused), *is_primary)
-    }) else {
-        return;
-    };
-    let on_window = |target: &RenderTarget| match target {
-        RenderTarget::Window(WindowRef::Primary) => is_primary,
-        RenderTarget::Window(WindowRef::Entity(entity)) => *entity == window,
-        _ => false,
-    };
-    let shows = cameras.iter().filter(|(_, camera, _, target)| {
-        let here = camera.logical_viewport_rect().is_some_and(|viewport| viewport.contains(cursor));
-        camera.is_active && here && on_window(target)
-    });
-    let topmost = shows.max_by_key(|(_, camera, ..)| camera.order);
-    let point =
-        topmost.and_then(|(entity, camera, stand, _)| Some((entity, camera.viewport_to_world_2d(stand, cursor).ok()?)));
-    let Some((camera, to)) = point else { return };
-    *last = Some((camera, to));
-    // A stroke does not continue from one camera to another.
-    let from = from.filter(|(of, _)| *of == camera).map_or(to, |(_, from)| from);
-    let brush = &inspector.brush;
-    if let Some(wound) = brush.wound(from, to) {
-        commands.trigger(NcaBlast::new(wound));
-    } else if let Some(entity) = inspector.sprite.filter(|_| brush.tool == NcaTool::Heal) {
-        commands.trigger(NcaHeal::circle(entity, to, brush.size / 2.0));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +99,7 @@ mod tests {
     fn every_tool_wounds_where_it_is_drawn() {
         for tool in NcaTool::ALL {
             let brush = NcaBrush { tool, size: 8.0, angle: 0.4, ..NcaBrush::default() };
-            let Some(wound) = brush.wound(Vec2::new(4.0, 10.0), Vec2::new(10.0, 10.0)) else {
+            let Some(wound) = brush.to_wound(Vec2::new(4.0, 10.0), Vec2::new(10.0, 10.0)) else {
                 assert!(matches!(tool, NcaTool::Off | NcaTool::Heal));
                 continue;
             };

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Color32, ColorImage, TextureHandle, TextureOptions};
 
-use super::{NcaInspector, files::Files};
+use super::{files::Files, settings::NcaInspector};
 use crate::{
     rule::State,
     sprite::{NcaCellsRead, NcaReadCells},
@@ -21,7 +21,7 @@ pub(super) struct ChannelView {
 }
 
 /// Requests the cells of the inspected and the recorded sprite, for the next frame.
-pub(super) fn ask(
+pub(super) fn request_cells(
     mut commands: Commands,
     mut view: ResMut<ChannelView>,
     files: Res<Files>,

@@ -9,7 +9,7 @@ use std::{
 
 use bevy::{prelude::*, tasks::AsyncComputeTaskPool};
 
-use super::NcaInspector;
+use super::settings::NcaInspector;
 use crate::{
     record::Recording,
     rule::{Output, write_atomic},
@@ -117,7 +117,7 @@ fn or_remove(path: &Path, written: Result<(), String>) -> Result<(), String> {
 }
 
 /// Shows the last message of the background tasks.
-pub(super) fn tell(mut files: ResMut<Files>) {
+pub(super) fn show_messages(mut files: ResMut<Files>) {
     let told = files.told.1.get_mut().ok().and_then(|receiver| receiver.try_iter().last());
     if let Some(told) = told {
         files.message = told;
@@ -163,7 +163,7 @@ fn write_snapshot(folder: &Path, name: &str, snapshot: &NcaSnapshot) -> Result<P
     Ok(path)
 }
 
-pub(super) fn on_refused(refused: On<NcaRestoreFailed>, mut files: ResMut<Files>) {
+pub(super) fn on_restore_failed(refused: On<NcaRestoreFailed>, mut files: ResMut<Files>) {
     files.message = refused.error.to_string();
 }
 

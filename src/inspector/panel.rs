@@ -4,11 +4,12 @@ use bevy::{ecs::system::SystemParam, prelude::*};
 use bevy_egui::{EguiContexts, egui};
 use egui_plot::{Legend, Line, Plot, PlotPoints};
 
-use super::{History, NcaInspector, NcaTool, channels::ChannelView, files::Files};
+use super::{brush::NcaTool, channels::ChannelView, files::Files, history::History, settings::NcaInspector};
 use crate::{
     rule::{Shape, State},
     sprite::{
-        NcaBackend, NcaClock, NcaHeal, NcaModel, NcaRestore, NcaSave, NcaSleeping, NcaTexture, NcaVitals, NcaWriteCells,
+        NcaBackend, NcaClock, NcaEngine, NcaHeal, NcaModel, NcaRestore, NcaSave, NcaSleeping, NcaTexture, NcaVitals,
+        NcaWriteCells,
     },
 };
 
@@ -18,7 +19,7 @@ pub(super) struct Shown<'w, 's> {
     sprites: Query<'w, 's, Sprites>,
     models: ResMut<'w, Assets<NcaModel>>,
     clock: ResMut<'w, NcaClock>,
-    backend: Res<'w, NcaBackend>,
+    engine: Res<'w, NcaEngine>,
     view: ResMut<'w, ChannelView>,
     history: Res<'w, History>,
     files: ResMut<'w, Files>,
@@ -133,7 +134,10 @@ impl Shown<'_, '_> {
                 }
             });
             let count = self.sprites.iter().len();
-            ui.label(format!("of {count}, on the {}", if *self.backend == NcaBackend::Cpu { "CPU" } else { "GPU" }));
+            ui.label(format!(
+                "of {count}, on the {}",
+                if self.engine.backend() == NcaBackend::Cpu { "CPU" } else { "GPU" }
+            ));
         });
     }
 
@@ -232,7 +236,7 @@ impl Shown<'_, '_> {
                 self.files.message = error.to_string();
             }
         }
-        if ui.button("Begin anew").clicked() {
+        if ui.button("Start again").clicked() {
             let [width, height] = grid.map(|side| side as usize);
             let all = Shape::rect(0.0, 0.0, width as f32, height as f32);
             self.commands.trigger(NcaHeal::new(entity, all).in_cells());

@@ -81,10 +81,12 @@ impl CellMask {
     }
 
     /// The cells for whose index `contains` returns true.
-    pub fn from_fn(width: usize, height: usize, contains: impl FnMut(&usize) -> bool) -> Self {
-        let mut mask = Self::new(width, height);
-        (0..width * height).filter(contains).for_each(|cell| mask.insert(cell));
-        mask
+    pub fn from_fn(width: usize, height: usize, mut contains: impl FnMut(&usize) -> bool) -> Self {
+        let cells = width * height;
+        let word = |first: usize| {
+            (first..cells.min(first + 32)).fold(0, |word, cell| word | u32::from(contains(&cell)) << (cell - first))
+        };
+        Self { width, height, words: (0..cells).step_by(32).map(word).collect() }
     }
 
     /// All cells.
@@ -137,10 +139,14 @@ impl CellMask {
 
     /// The indices of its cells, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        let bits = |(word, &bits): (usize, &u32)| {
-            (0..32).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 32 + bit)
-        };
-        self.words.iter().enumerate().filter(|(_, bits)| **bits != 0).flat_map(bits)
+        self.words.iter().enumerate().flat_map(|(word, &bits)| {
+            let mut left = bits;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(word * 32 + bit)
+            })
+        })
     }
 
     /// Adds the cells of another mask of the same size.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A region of the plane, in cells or in the space that a [`CellMap`](super::CellMap) maps to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// The points closer than `radius` to `center`.
@@ -118,6 +119,9 @@ impl Shape {
             Self::Stencil(stencil) => stencil.cover([x, y]),
         }
     }
+
+    /// What [`is_valid`](Self::is_valid) expects.
+    pub(crate) const EXPECTED: &str = "a shape of finite numbers and sizes above 0, and a polygon with convex corners";
 
     /// Whether every number is finite, every size is positive (nonzero for a stencil), and a polygon is convex.
     pub fn is_valid(&self) -> bool {

@@ -15,6 +15,13 @@ impl Rule {
             None => cell.iter().any(|value| *value != 0.0),
         }
     }
+
+    /// The living cells of a state. `is_empty` marks cells that are known to be dead without reading their values.
+    pub(crate) fn alive_mask(&self, state: &State, is_empty: impl Fn(usize) -> bool) -> CellMask {
+        let channels = state.channels();
+        let lives = |&cell: &usize| !is_empty(cell) && self.lives(&state.values()[cell * channels..][..channels]);
+        CellMask::from_fn(state.width(), state.height(), lives)
+    }
 }
 
 /// The appearance of a grown sprite on a grid: the cells that should live, and their pixels.
@@ -122,7 +129,8 @@ impl Reference {
 /// Statistics of a sprite's living cells.
 ///
 /// The fields are words of 32 bits. The shader `live.wgsl` writes the same words, at the offsets of [`Self::WORDS`]. All
-/// start as zeros, so the first column and row are counted from the far edge: sums come first, then maxima.
+/// start as zeros, so the first column and row are counted from the far edge. The shader adds up the words before
+/// `from_far_edge`, and takes the maximum of the others; `lost` comes last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct CellStats {
@@ -169,22 +177,15 @@ impl CellStats {
         rotation: (f32, f32),
         with_mask: bool,
     ) -> (Self, Option<CellMask>) {
-        let channels = state.channels();
-        let lives = |&cell: &usize| !is_empty(cell) && rule.lives(&state.values()[cell * channels..][..channels]);
-        let cells = (0..state.width() * state.height()).filter(lives);
-        let stats = Self::of(cells, [state.width(), state.height()], reference, rotation);
-        (stats, with_mask.then(|| CellMask::from_fn(state.width(), state.height(), lives)))
+        let alive = rule.alive_mask(state, is_empty);
+        (Self::of(&alive, reference, rotation), with_mask.then_some(alive))
     }
 
-    /// Statistics of living cells, given by their indices.
-    pub(crate) fn of(
-        cells: impl Iterator<Item = usize>,
-        [width, height]: [usize; 2],
-        reference: &Reference,
-        rotation: (f32, f32),
-    ) -> Self {
+    /// The statistics of living cells.
+    pub(crate) fn of(alive: &CellMask, reference: &Reference, rotation: (f32, f32)) -> Self {
+        let (width, height) = (alive.width(), alive.height());
         let mut stats = Self::default();
-        for cell in cells {
+        for cell in alive.iter() {
             let (x, y) = (cell % width, cell / width);
             stats.matching += u32::from(reference.has_cell(x, y, rotation));
             for (axis, (position, size)) in [(x, width), (y, height)].into_iter().enumerate() {
@@ -238,6 +239,15 @@ mod tests {
 
     fn stats(model: &Model, state: &State, reference: &Reference, rotation: (f32, f32)) -> CellStats {
         CellStats::measure(model.rule(), state, |_| false, reference, rotation, false).0
+    }
+
+    /// The order in which the shader combines the words of tiles.
+    #[test]
+    fn sums_come_before_maxima() {
+        let words: Vec<usize> = CellStats::WORDS.iter().map(|(_, word)| *word).collect();
+        assert!(words.is_sorted(), "{words:?}");
+        let [.., lost, count] = words[..] else { panic!() };
+        assert_eq!(lost + 1, count, "the number of lost cells is the last word");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What a game sees: components, events, resources, and the plugin.
+//! The public API for games: components, events, resources and the plugin.
 //!
-//! Each room depends only on those before it: `components`, `save`, `events`, `simulation`, `backend`, `populations`,
-//! `spatial`, `systems` and `display`, and at last `render_bridge` and `plugin`.
+//! A module depends only on modules before it in this order: `components`, `save`, `events`, `sets`, `simulation`,
+//! `backend`, `populations`, `spatial`, `systems`, `display`, `render_bridge`, `plugin`.
 
 mod backend;
 mod components;
@@ -18,11 +18,11 @@ mod systems;
 
 pub use crate::gpu::NcaPrecision;
 pub use components::{
-    NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace,
-    NcaSleeping, NcaTexture, NcaVitals,
+    NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaEngine, NcaKillBelow, NcaModel, NcaModelLoader,
+    NcaPace, NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTextureTemplate, NcaVitals,
 };
 pub use events::{
-    NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,
+    NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,
     NcaRestoreFailed, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
 };
 pub use plugin::NcaPlugin;
@@ -31,4 +31,4 @@ pub use sets::NcaSystems;
 #[cfg(feature = "avian2d")]
 pub use spatial::{NcaCollider, NcaImpact};
 pub use spatial::{NcaHit, NcaProbe};
-pub use systems::{NcaRollback, NcaRollbackError};
+pub use systems::{NcaDiagnosticsPlugin, NcaRollback, NcaRollbackError};

@@ -1,4 +1,4 @@
-//! The plugin: wiring only.
+//! The plugin. It adds the plugins of each concern, and orders the system sets.
 
 use bevy::{
     asset::{AssetEventSystems, AssetServer},
@@ -17,9 +17,9 @@ use crate::gpu::NcaPrecision;
 
 /// Grows and heals every [`NcaTexture`](super::NcaTexture).
 ///
-/// Add it after `DefaultPlugins`. It needs Bevy's `AssetPlugin`, and panics without it. Without a renderer, or with one
-/// that has no compute shaders, the CPU simulates the cells. (Bevy's `RenderPlugin` panics if there is no GPU driver at
-/// all; leave it out on a server.)
+/// Add it after `DefaultPlugins`. It panics without Bevy's `AssetPlugin`. Without a renderer, or with one that has no
+/// compute shaders, the CPU simulates the cells. (Bevy's `RenderPlugin` panics without a GPU driver; leave it out on a
+/// server.)
 ///
 /// ```no_run
 /// # use bevy::prelude::*;
@@ -43,8 +43,14 @@ impl Default for NcaPlugin {
     }
 }
 
+impl From<NcaBackend> for NcaPlugin {
+    fn from(backend: NcaBackend) -> Self {
+        Self { backend, ..default() }
+    }
+}
+
 impl NcaPlugin {
-    /// Sprites tick in this schedule instead of [`FixedPostUpdate`].
+    /// Sprites tick in this schedule instead of [`FixedPostUpdate`]. The other fields have their defaults.
     pub fn in_schedule(schedule: impl ScheduleLabel) -> Self {
         Self { schedule: schedule.intern(), ..default() }
     }
@@ -64,7 +70,7 @@ impl Plugin for NcaPlugin {
                 PostUpdate,
                 (NcaSystems::Place, NcaSystems::Show, NcaSystems::Report, NcaSystems::Answer, NcaSystems::Draw)
                     .chain()
-                    // The renderer gets new and changed images in the same frame.
+                    // New and changed images reach the renderer in the same frame.
                     .before(AssetEventSystems),
             )
             .add_plugins((

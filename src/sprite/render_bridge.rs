@@ -1,4 +1,4 @@
-//! The one place where the main world and the render world meet.
+//! The connection between the main world and the render world.
 
 use bevy::{
     prelude::*,
@@ -19,7 +19,7 @@ pub(super) struct RenderBridgePlugin;
 impl Plugin for RenderBridgePlugin {
     fn build(&self, _: &mut App) {}
 
-    // Plugins of the renderer that are added later are there by now.
+    // All plugins are built by now, including a renderer that was added after this plugin.
     fn finish(&self, app: &mut App) {
         if app.get_sub_app(RenderApp).is_none() {
             return;
@@ -34,7 +34,7 @@ impl Plugin for RenderBridgePlugin {
     }
 }
 
-/// Moves work to the render world, and what was read back to the main world.
+/// Moves work to the render world, and read-backs to the main world.
 fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulations>, mut uploads: ResMut<AtlasUploads>) {
     let world = &mut *main;
     if let Some(mut inbox) = world.get_resource_mut::<StatsInbox>() {
@@ -49,11 +49,13 @@ fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulations>, mut upl
             alive: read.alive,
         }));
     }
-    let Some(mut reads) = world.remove_resource::<PendingReads>() else { return };
+    let Some(mut reads) = world.get_resource_mut::<PendingReads>().map(|mut reads| std::mem::take(&mut *reads)) else {
+        return;
+    };
     if let Some(mut populations) = world.get_resource_mut::<Populations>() {
         let frame = &mut Frame { gpu: &mut gpu, uploads: uploads.bypass_change_detection(), reads: &mut reads };
         populations.bypass_change_detection().send(frame);
     }
     reads.answers.extend(gpu.take_cells());
-    world.insert_resource(reads);
+    *world.resource_mut::<PendingReads>() = reads;
 }

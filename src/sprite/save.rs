@@ -3,17 +3,23 @@
 //! It is independent of the structs of the simulation. The names and the order of the fields below are a file format:
 //! change them only together with [`NcaSnapshot::VERSION`].
 
+use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::components::NcaCondition;
 use crate::rule::{CellMask, Model, State, truncate_and_escape};
 
-/// A sprite as it was at the end of a frame: its cells, and everything its future depends on, including wounds that
-/// wait for the next tick. A restored sprite continues with the same cells, even in another app.
+/// The state of a sprite: its cells, and everything that determines its future, including wounds that wait for the next
+/// tick. A restored sprite continues with the same cells, even in another app.
+///
+/// [`NcaSaved`](crate::NcaSaved) and [`NcaRollback::save`](crate::NcaRollback::save) return it.
 ///
 /// Serialize it with any format of [serde](https://serde.rs). Deserialization checks the data, and restoring checks it
 /// against the sprite's model and grid.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Reflect, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[reflect(opaque)]
+#[reflect(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[type_path = "bevy_nca"]
 pub struct NcaSnapshot {
     head: Head,
     state: State,
@@ -64,17 +70,17 @@ impl SavedInstance {
     }
 }
 
-/// A snapshot does not belong to a sprite.
+/// A snapshot does not fit a sprite.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NcaSnapshotError {
-    /// Another version of this crate wrote it.
+    /// The snapshot has another [version](NcaSnapshot::VERSION).
     #[error("expected a snapshot of version {}, found {found}", NcaSnapshot::VERSION)]
     Version {
         /// The version found.
         found: u32,
     },
-    /// It belongs to another model.
+    /// The snapshot belongs to another model: both the name and the weights differ.
     #[error("expected a snapshot of the model `{expected}`, found one of `{found}`")]
     Model {
         /// The name of the snapshot's model.
@@ -82,7 +88,7 @@ pub enum NcaSnapshotError {
         /// The name of the sprite's model.
         expected: String,
     },
-    /// It has another size.
+    /// The snapshot has another grid size or number of channels.
     #[error("expected a snapshot of {}x{} cells of {} channels, found {}x{} of {}", .expected[0], .expected[1], .expected[2], .found[0], .found[1], .found[2])]
     Size {
         /// Width, height and channels of the snapshot.
@@ -90,13 +96,20 @@ pub enum NcaSnapshotError {
         /// Width, height and channels of the sprite.
         expected: [usize; 3],
     },
-    /// Its parts do not fit together.
+    /// Its wounds or numbers do not fit its cells. The data may be damaged.
     #[error("found a snapshot whose wounds or numbers do not fit its cells; is it damaged?")]
     Broken,
 }
 
+impl NcaSnapshotError {
+    pub(crate) fn model(found: &NcaSnapshot, expected: &Model) -> Self {
+        let name = |name: &str| truncate_and_escape(name.to_owned());
+        Self::Model { found: name(found.model_name()), expected: name(&expected.rule().name) }
+    }
+}
+
 impl NcaSnapshot {
-    /// The version of the saved form.
+    /// The version of the serialized form.
     pub const VERSION: u32 = 1;
 
     pub(crate) fn new(life: SavedInstance, model: &Model, state: State) -> Self {
@@ -114,6 +127,16 @@ impl NcaSnapshot {
         &self.state
     }
 
+    /// The name of the sprite's model.
+    pub fn model_name(&self) -> &str {
+        &self.head.model_name
+    }
+
+    /// Whether the model is the one that was saved, with the same weights.
+    pub fn is_of(&self, model: &Model) -> bool {
+        self.head.model == model.fingerprint()
+    }
+
     /// The seed and the angle of the sprite's texture.
     pub(crate) fn seed_and_angle(&self) -> (u32, f32) {
         (self.head.life.seed, self.head.life.angle)
@@ -126,24 +149,23 @@ impl NcaSnapshot {
         key(self) == key(other) && self.head.model_name == other.head.model_name
     }
 
-    /// The saved parts, if they belong to this model on this grid. The weights of the model may have changed since, as
-    /// after training it again: the name and the size must match.
+    /// The saved parts, if they belong to this model on this grid. The name and the size of the model must match. The
+    /// weights may have changed since, as after another training run.
     pub(crate) fn into_parts(
         self,
         model: &Model,
         [width, height]: [u32; 2],
     ) -> Result<(SavedInstance, State), NcaSnapshotError> {
-        let Self { head: Head { version, model_name, model: fingerprint, life }, state } = self;
+        let version = self.head.version;
         if version != Self::VERSION {
             return Err(NcaSnapshotError::Version { found: version });
         }
         let name = &model.rule().name;
-        if fingerprint != model.fingerprint() && model_name != *name {
-            return Err(NcaSnapshotError::Model {
-                found: truncate_and_escape(model_name),
-                expected: truncate_and_escape(name.clone()),
-            });
+        let is_retrained = !name.is_empty() && self.model_name() == name;
+        if !self.is_of(model) && !is_retrained {
+            return Err(NcaSnapshotError::model(&self, model));
         }
+        let Self { head: Head { life, .. }, state } = self;
         let found = [state.width(), state.height(), state.channels()];
         let expected = [width as usize, height as usize, model.rule().channels];
         if found != expected {

@@ -1,4 +1,4 @@
-//! When the plugin does what.
+//! The order of the plugin's systems.
 
 use bevy::prelude::*;
 
@@ -16,12 +16,16 @@ pub enum NcaSystems {
     /// In [`First`]: what was read back from the GPU becomes events and vitals.
     Receive,
     /// In the plugin's schedule and in [`PostUpdate`]: textures whose model is loaded get their cells.
+    ///
+    /// Spawn a sprite before this set, for it to tick in the same frame.
     Place,
     /// In the plugin's schedule: the clock advances, and sprites tick.
     Tick,
-    /// In [`PostUpdate`]: sprites, nodes and materials get their part of an image.
+    /// In [`PostUpdate`]: sprites, nodes and materials get their part of an image. In [`Last`]: warnings of textures that
+    /// nothing shows.
     Show,
-    /// In [`PostUpdate`]: the CPU backend counts cells, vitals are updated, and sprites fall asleep or wake.
+    /// In [`PostUpdate`]: the CPU backend counts cells; vitals and [`NcaSleeping`](crate::NcaSleeping) markers are
+    /// updated.
     Report,
     /// In [`PostUpdate`]: requests for cells and snapshots are answered, or passed on to the GPU.
     Answer,
@@ -29,9 +33,11 @@ pub enum NcaSystems {
     Draw,
     /// In [`Last`]: the app is asked for another frame while something grows.
     Redraw,
+    /// In [`Last`]: diagnostics are measured ([`NcaDiagnosticsPlugin`](crate::NcaDiagnosticsPlugin)).
+    Measure,
     /// In [`PreUpdate`]: colliders follow the living cells (feature `avian2d`).
     FitColliders,
-    /// In avian's `PhysicsSchedule`: contacts wound (feature `avian2d`).
+    /// In avian's `PhysicsSchedule`: contacts wound sprites (feature `avian2d`).
     Contacts,
     /// In [`PreUpdate`]: pointers find living cells (feature `picking`).
     Pick,

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{Method, TrainError};
+use super::{Budget, Method, TrainError};
 use crate::rule::{Kernel, ModelErrorKind, Rule, Target};
 
 /// What a sprite learns: experiments 1 to 3 of
@@ -59,25 +59,6 @@ impl TrainDevice {
             Self::Wgpu => missing("wgpu", "wgpu"),
             #[cfg(not(feature = "cuda"))]
             Self::Cuda => missing("cuda", "cuda"),
-        }
-    }
-}
-
-/// How long training runs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Budget {
-    /// The number of optimiser steps. Runs are reproducible bit for bit.
-    Iterations(u32),
-    /// Minutes of wall-clock time. The learning rate follows the clock, so no two runs are identical.
-    Minutes(f64),
-}
-
-impl std::fmt::Display for Budget {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Self::Iterations(iterations) => write!(f, "{iterations} iterations"),
-            Self::Minutes(minutes) => write!(f, "{minutes} minutes"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::Budget;
+use super::budget::Budget;
 use crate::{
     record::RecordError,
     rule::{ModelError, ModelErrorKind, TargetError},
@@ -43,7 +43,9 @@ pub enum TrainError {
         feature: &'static str,
     },
     /// The loss or a weight became infinite or NaN. The last checkpoint is older than that.
-    #[error("iteration {iteration}: the loss or a weight is no longer finite; start anew with a lower `learning_rate`")]
+    #[error(
+        "iteration {iteration}: the loss or a weight is no longer finite; start again with a lower `learning_rate`"
+    )]
     Diverged {
         /// The iteration in which it was detected.
         iteration: u32,

@@ -18,6 +18,7 @@
 //! - [`Trainer`] is the training loop, step by step.
 //! - [`rollout`] is the differentiable operation.
 
+mod budget;
 mod checkpoint;
 mod config;
 mod error;
@@ -31,7 +32,8 @@ mod run;
 mod stock;
 mod trainer;
 
-pub use config::{Budget, Mode, TrainConfig, TrainDevice};
+pub use budget::Budget;
+pub use config::{Mode, TrainConfig, TrainDevice};
 pub use error::TrainError;
 pub use network::Network;
 pub use plan::Plan;

@@ -307,14 +307,14 @@ fn armor_spares_cells_of_weaker_wounds() {
         let plate = Shape::rect(0.0, 0.0, 8.0, 16.0);
         let rest: Vec<usize> = (0..256).filter(|cell| cell % 16 >= 8).collect();
         let everywhere = || NcaWound::circle(Vec2::ZERO, 100.0);
-        app.world_mut().entity_mut(sprites[0]).insert(NcaArmor::new(0.1).with(plate.clone(), 1.0));
+        app.world_mut().entity_mut(sprites[0]).insert(NcaArmor::new(0.1).with_plate(plate.clone(), 1.0));
         app.world_mut().trigger(NcaBlast::new(everywhere().with_strength(0.1)));
         headless::step(&mut app, 1);
         assert!(dead(&cells(&mut app, sprites[0]).1).is_empty(), "no stronger than the skin");
         app.world_mut().trigger(NcaBlast::new(everywhere()));
         headless::step(&mut app, 1);
         assert_eq!(dead(&cells(&mut app, sprites[0]).1), rest, "nothing is stronger than the plate");
-        app.world_mut().entity_mut(sprites[0]).insert(NcaArmor::default().with(plate, f32::NAN));
+        app.world_mut().entity_mut(sprites[0]).insert(NcaArmor::default().with_plate(plate, f32::NAN));
         app.world_mut().trigger(NcaBlast::new(everywhere()));
         headless::step(&mut app, 1);
         assert_eq!(dead(&cells(&mut app, sprites[0]).1).len(), 256);

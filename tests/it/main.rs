@@ -2,6 +2,7 @@
 
 mod alive_mask;
 mod cli;
+mod conventions;
 mod damage;
 mod engines;
 mod golden;

@@ -99,7 +99,7 @@ fn likeness(model: &Model, state: &State) -> Vec<(f32, [u8; 4])> {
 fn a_crisp_sprite_shows_the_authored_pixels_where_it_is_whole() {
     on_each_backend(|backend| {
         let model = slime();
-        let (mut app, entity) = app_with(backend, &model, NcaTexture::crisp);
+        let (mut app, entity) = app_with(backend, &model, NcaTexture::with_crisp);
         headless::step(&mut app, 120);
         app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(-6.0, 0.0), 5.0));
         headless::step(&mut app, 3);
@@ -134,7 +134,7 @@ fn a_crisp_sprite_shows_the_authored_pixels_where_it_is_whole() {
 
         // Rotated by 180 degrees, it shows the authored picture rotated.
         let handle = app.world().get::<NcaTexture>(entity).unwrap().model.clone();
-        let texture = NcaTexture::new(handle).crisp().with_angle(std::f32::consts::PI);
+        let texture = NcaTexture::new(handle).with_crisp().with_angle(std::f32::consts::PI);
         let turned = app.world_mut().spawn((texture, Sprite::default())).id();
         headless::step(&mut app, 150);
         let authored: Vec<[u8; 4]> = likeness(&model, &state).into_iter().map(|(_, authored)| authored).collect();
@@ -153,7 +153,7 @@ fn a_crisp_sprite_shows_the_authored_pixels_where_it_is_whole() {
 fn smooth_sprites_are_sampled_linearly_apart_from_the_others() {
     let (mut app, plain) = app_with(NcaBackend::Cpu, &Golden::read("small").model, |texture| texture);
     let texture = app.world().get::<NcaTexture>(plain).unwrap().clone();
-    let smooth = app.world_mut().spawn((texture.smooth(), Sprite::default())).id();
+    let smooth = app.world_mut().spawn((texture.with_smooth(), Sprite::default())).id();
     app.update();
     let sampler = |entity| {
         let image = &app.world().get::<Sprite>(entity).unwrap().image;

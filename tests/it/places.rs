@@ -135,7 +135,7 @@ fn blasts_and_probes_pass_by_what_is_hidden() {
             move |probe| probe.first_hit_where(&filter, Vec2::ZERO, Vec2::new(500.0, 0.3))
         }) {
             found.push(hit.entity);
-            filter = filter.without([hit.entity]);
+            filter = filter.with_excluded([hit.entity]);
         }
         found
     };
@@ -143,7 +143,7 @@ fn blasts_and_probes_pass_by_what_is_hidden() {
     assert_eq!(shot(&mut app, NcaFilter::default().with_hidden()), [child, hidden, plain, layered]);
     assert_eq!(shot(&mut app, NcaFilter::default().with_layers(RenderLayers::layer(2))), [layered]);
     assert_eq!(shot(&mut app, NcaFilter::default().with_layers(RenderLayers::layer(0))), [plain]);
-    assert_eq!(shot(&mut app, NcaFilter::default().without([plain])), [layered]);
+    assert_eq!(shot(&mut app, NcaFilter::default().with_excluded([plain])), [layered]);
     let struck = |app: &mut App, filter: NcaFilter| {
         app.world_mut().trigger(NcaBlast::circle(Vec2::ZERO, 500.0).with_filter(filter));
         headless::step(app, 1);

@@ -17,8 +17,8 @@ use crate::{
 const TOLERANCE: f32 = 1e-5;
 
 /// An app whose clock is paused.
-pub fn paused_app(backend: NcaBackend) -> App {
-    let mut app = headless::app(backend).unwrap();
+pub fn paused_app(plugin: impl Into<NcaPlugin>) -> App {
+    let mut app = headless::app(plugin).unwrap();
     app.world_mut().resource_mut::<NcaClock>().paused = true;
     app
 }
@@ -28,8 +28,12 @@ pub fn add_model(app: &mut App, model: &Model) -> Handle<NcaModel> {
 }
 
 /// A paused app with one sprite of a model.
-pub fn app_with(backend: NcaBackend, model: &Model, texture: impl FnOnce(NcaTexture) -> NcaTexture) -> (App, Entity) {
-    let mut app = paused_app(backend);
+pub fn app_with(
+    plugin: impl Into<NcaPlugin>,
+    model: &Model,
+    texture: impl FnOnce(NcaTexture) -> NcaTexture,
+) -> (App, Entity) {
+    let mut app = paused_app(plugin);
     let handle = add_model(&mut app, model);
     let entity = app.world_mut().spawn((texture(NcaTexture::new(handle)), Sprite::default())).id();
     (app, entity)
@@ -94,7 +98,7 @@ fn the_plugin_gives_the_golden_frames() {
             // A texture starts from noise, so write the cells. The sprite has no slot yet.
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: golden.start.clone() });
             assert_eq!(cells(&mut app, entity), (0, golden.start.clone()), "{name}");
-            assert_eq!(*app.world().resource::<NcaBackend>(), backend);
+            assert_eq!(app.world().resource::<NcaEngine>().backend(), backend);
             for (tick, distance) in golden_distances(&mut app, entity, &golden) {
                 assert!(distance < TOLERANCE, "{backend:?}, {name}: {distance} at tick {tick}");
             }
@@ -266,14 +270,14 @@ fn models_are_loaded_as_assets_and_bad_ones_are_no_panic() {
     let entity = app.world_mut().spawn(NcaTexture::new(assets.load("small.nca"))).id();
     let bad = NcaTexture::new(assets.load("standard.frames.safetensors"));
     let bad = app.world_mut().spawn((bad, Sprite::default())).id();
-    app.world_mut().spawn(NcaTexture::new(assets.load("small.nca")).with_grid(0, 5000));
+    app.world_mut().spawn(NcaTexture::new(assets.load("small.nca")).with_grid((0, 5000)));
     // There is no renderer and there are no images, as on a server.
     app.world_mut().resource_mut::<NcaClock>().paused = true;
     let (tick, state) = cells(&mut app, entity);
     assert_eq!((tick, state.width(), state.height()), (0, 17, 13));
     assert_eq!(headless::read_cells(&mut app, bad, 100_000), Err(NoCells::NoModel));
     assert_eq!(headless::read_cells(&mut app, Entity::PLACEHOLDER, 9), Err(NoCells::NoTexture(Entity::PLACEHOLDER)));
-    assert_eq!(*app.world().resource::<NcaBackend>(), NcaBackend::Cpu);
+    assert_eq!(app.world().resource::<NcaEngine>().backend(), NcaBackend::Cpu);
 }
 
 #[test]

@@ -103,15 +103,17 @@ fn who_wakes_after_a_long_sleep_ticks_on() {
 /// How far half precision may be from the golden frames. Values are rounded to eleven bits, 24 times.
 const HALF_TOLERANCE: f32 = 0.01;
 
+fn half() -> NcaPlugin {
+    NcaPlugin { backend: NcaBackend::Gpu, precision: NcaPrecision::Half, ..default() }
+}
+
 #[test]
 fn half_precision_gives_the_golden_frames_within_its_tolerance() {
     on_the_gpu(|| {
         for name in GOLDEN {
             let golden = Golden::read(name);
-            let (mut app, entity) = app_with(NcaBackend::Gpu, &golden.model, |texture| {
-                texture.with_seed(golden.seed).with_angle(golden.angle)
-            });
-            app.insert_resource(NcaPrecision::Half);
+            let (mut app, entity) =
+                app_with(half(), &golden.model, |texture| texture.with_seed(golden.seed).with_angle(golden.angle));
             app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: golden.start.clone() });
             for (tick, distance) in golden_distances(&mut app, entity, &golden) {
                 assert!(distance < HALF_TOLERANCE, "{name}: {distance} at tick {tick}");
@@ -126,8 +128,7 @@ fn half_precision_grows_and_heals_the_shipped_models() {
     on_the_gpu(|| {
         for name in SHIPPED {
             let model = shipped(name);
-            let (mut app, entity) = app_with(NcaBackend::Gpu, &model, |texture| texture.with_seed(3));
-            app.insert_resource(NcaPrecision::Half);
+            let (mut app, entity) = app_with(half(), &model, |texture| texture.with_seed(3));
             let target = model.target().unwrap().clone();
             let check = |app: &mut App, when: &str| {
                 let error = target.error(&cells(app, entity).1);

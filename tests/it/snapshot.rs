@@ -114,13 +114,15 @@ fn an_old_snapshot_is_restored() {
 #[test]
 fn a_snapshot_survives_new_weights() {
     on_each_backend(|backend| {
-        let (mut app, entity) = app_with(backend, &still_model(9, 7), |texture| texture);
+        let named = |step_size| {
+            still_model(9, 7).map_rule(|rule| (rule.name, rule.step_size) = ("still".to_owned(), step_size)).unwrap()
+        };
+        let (mut app, entity) = app_with(backend, &named(1.0), |texture| texture);
         app.init_resource::<Refused>()
             .add_observer(|refused: On<NcaRestoreFailed>, mut all: ResMut<Refused>| all.0.push(refused.error.clone()));
         headless::step(&mut app, 2);
         let snapshot = save(&mut app, entity);
-        let retrained = still_model(9, 7).map_rule(|rule| rule.step_size = 0.5).unwrap();
-        let handle = add_model(&mut app, &retrained);
+        let handle = add_model(&mut app, &named(0.5));
         let heir = app.world_mut().spawn(NcaTexture::new(handle)).id();
         app.world_mut().trigger(NcaRestore { entity: heir, snapshot: snapshot.clone() });
         assert_eq!(cells(&mut app, heir), (2, snapshot.state().clone()), "{backend:?}");
@@ -141,7 +143,7 @@ fn a_snapshot_of_something_else_is_refused() {
     let handle = add_model(&mut app, &other);
     let stranger = app.world_mut().spawn(NcaTexture::new(handle)).id();
     let handle = add_model(&mut app, &still_model(9, 7));
-    let larger = app.world_mut().spawn(NcaTexture::new(handle).with_grid(10, 7)).id();
+    let larger = app.world_mut().spawn(NcaTexture::new(handle).with_grid((10, 7))).id();
     for entity in [stranger, larger] {
         app.world_mut().trigger(NcaRestore { entity, snapshot: snapshot.clone() });
     }
@@ -277,5 +279,33 @@ fn a_restored_sleeper_knows_how_it_is() {
         app.update();
         assert_eq!(*app.world().get::<NcaVitals>(entity).unwrap(), before, "{backend:?}");
         assert!(asleep(&app, entity) && before.condition == NcaCondition::Whole);
+    });
+}
+
+/// A game restores a dead sprite from a checkpoint at which it was asleep.
+#[test]
+fn a_sleeper_that_is_restored_as_it_dies_is_whole() {
+    on_each_backend(|backend| {
+        let model = crate::vitals::slime();
+        let (mut app, entity) = app_with(backend, &model, |texture| texture);
+        app.world_mut().entity_mut(entity).insert(NcaAliveMask::default());
+        app.world_mut().resource_mut::<NcaClock>().sleep_after = Some(10);
+        headless::step(&mut app, 150);
+        for _ in 0..4 {
+            headless::step(&mut app, 10);
+            app.update();
+        }
+        assert!(asleep(&app, entity));
+        let before = *app.world().get::<NcaVitals>(entity).unwrap();
+        let snapshot = save(&mut app, entity);
+        app.add_observer(move |died: On<NcaDied>, mut commands: Commands| {
+            commands.trigger(NcaRestore { entity: died.entity, snapshot: snapshot.clone() });
+        });
+        app.world_mut().trigger(NcaDamage::circle(entity, Vec2::splat(15.0), 99.0).in_cells());
+        headless::step(&mut app, 3);
+        (0..8).for_each(|_| app.update());
+        assert_eq!(*app.world().get::<NcaVitals>(entity).unwrap(), before, "{backend:?}");
+        let mask = app.world().get::<NcaAliveMask>(entity).unwrap();
+        assert_eq!(mask.cells.as_ref().unwrap().iter().count() as u32, before.live_cells, "{backend:?}");
     });
 }

@@ -138,3 +138,59 @@ fn texture_coordinates_are_fractions_of_the_picture() {
         assert_eq!(dead, CellMask::from_fn(20, 10, |&cell| cell % 20 >= 10 && cell / 20 < 3));
     });
 }
+
+/// Removing a texture takes back its own picture, and nothing of the game's.
+#[test]
+fn what_the_game_has_set_stays_when_the_texture_goes() {
+    on_each_backend(|backend| {
+        let mut app = paused_app(backend);
+        app.init_asset::<StandardMaterial>();
+        let handle = add_model(&mut app, &still_model(12, 9));
+        let texture = || NcaTexture::new(handle.clone());
+        let [own, shared] = [StandardMaterial::default(), StandardMaterial::default()]
+            .map(|material| app.world_mut().resource_mut::<Assets<StandardMaterial>>().add(material));
+        let sprite = app.world_mut().spawn((texture(), Sprite::default())).id();
+        let card = app.world_mut().spawn((texture(), MeshMaterial3d(own.clone()))).id();
+        (0..3).for_each(|_| app.update());
+        let atlas = app.world().get::<Sprite>(sprite).unwrap().image.clone();
+        assert_eq!(material(&app, &own).base_color_texture, Some(atlas.clone()));
+
+        // The game shows something else before the texture goes.
+        app.world_mut().entity_mut(sprite).insert(Sprite::from_color(Color::WHITE, Vec2::ONE)).remove::<NcaTexture>();
+        app.world_mut().entity_mut(card).insert(MeshMaterial3d(shared.clone())).remove::<NcaTexture>();
+        app.update();
+        assert_eq!(app.world().get::<Sprite>(sprite).unwrap().image, Handle::default(), "{backend:?}");
+        assert_eq!(material(&app, &shared).base_color_texture, None, "{backend:?}");
+        assert_eq!(material(&app, &own).base_color_texture, Some(TRANSPARENT_IMAGE_HANDLE), "it has shown the atlas");
+
+        // Without that, the picture is taken back.
+        let sprite = app.world_mut().spawn((texture(), Sprite::default())).id();
+        (0..3).for_each(|_| app.update());
+        app.world_mut().entity_mut(sprite).remove::<NcaTexture>();
+        assert_eq!(app.world().get::<Sprite>(sprite).unwrap().image, TRANSPARENT_IMAGE_HANDLE, "{backend:?}");
+    });
+}
+
+/// Another texture takes the place of one in the same frame, also when an event at its end asks for that.
+#[test]
+fn a_texture_that_is_replaced_does_not_blink() {
+    on_each_backend(|backend| {
+        let mut app = paused_app(backend);
+        let handle = add_model(&mut app, &still_model(12, 9));
+        let texture = NcaTexture::new(handle);
+        let sprite = app.world_mut().spawn((texture.clone(), Sprite::default())).id();
+        app.add_observer(move |died: On<NcaDied>, mut commands: Commands| {
+            commands.entity(died.entity).insert(texture.clone().with_seed(9));
+        });
+        app.world_mut().trigger(NcaWriteCells { entity: sprite, tick: 0, state: full(12, 9) });
+        (0..3).for_each(|_| app.update());
+        let atlas = app.world().get::<Sprite>(sprite).unwrap().image.clone();
+        app.world_mut().trigger(NcaDamage::circle(sprite, Vec2::ZERO, 50.0).in_cells());
+        app.world_mut().resource_mut::<NcaClock>().steps = 2;
+        for _ in 0..8 {
+            app.update();
+            assert_eq!(app.world().get::<Sprite>(sprite).unwrap().image, atlas, "{backend:?}");
+        }
+        assert_eq!(app.world().get::<NcaTexture>(sprite).unwrap().seed, 9, "it died, and was replaced");
+    });
+}

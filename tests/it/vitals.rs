@@ -182,7 +182,8 @@ fn a_model_without_a_target_is_whole_once_it_has_grown() {
 fn a_turned_sprite_is_measured_by_the_turned_picture() {
     on_each_backend(|backend| {
         for angle in [std::f32::consts::FRAC_PI_2, -std::f32::consts::FRAC_PI_2] {
-            let (mut app, entity) = app_with(backend, &slime(), |texture| texture.with_angle(angle).with_grid(36, 36));
+            let (mut app, entity) =
+                app_with(backend, &slime(), |texture| texture.with_angle(angle).with_grid((36, 36)));
             headless::step(&mut app, 150);
             let vitals = vitals(&mut app, entity);
             assert_eq!(vitals.condition, NcaCondition::Whole, "{backend:?}, {angle}: {vitals:?}");

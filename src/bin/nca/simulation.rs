@@ -39,11 +39,10 @@ impl Simulation {
         gpu: Option<NcaPrecision>,
     ) -> Result<Self> {
         if let Some(precision) = gpu {
-            let mut app = headless::app(NcaBackend::Gpu)?;
-            app.insert_resource(precision);
+            let mut app = headless::app(NcaPlugin { backend: NcaBackend::Gpu, precision, ..default() })?;
             app.world_mut().resource_mut::<NcaClock>().paused = true;
             let model = app.world_mut().resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model.clone()));
-            let texture = NcaTexture::new(model).with_seed(seed).with_angle(angle).with_grid(width, height);
+            let texture = NcaTexture::new(model).with_seed(seed).with_angle(angle).with_grid((width, height));
             let entity = app.world_mut().spawn(texture).id();
             let mut simulation = Self::Gpu(Box::new(app), entity);
             // No tick runs until the pipelines are ready. The first readback waits for them.

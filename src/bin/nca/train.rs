@@ -114,7 +114,7 @@ impl Train {
                 loss = None;
                 let attempt = progress.trainer.attempt() + 1;
                 let line = format!(
-                    "nothing has grown by step {}: begun anew with other weights, attempt {attempt}",
+                    "nothing has grown by step {}: restarted with other weights, attempt {attempt}",
                     step.iteration
                 );
                 tell(line);

@@ -15,9 +15,9 @@ pub(crate) enum BackendChoice {
         precision: NcaPrecision,
     },
     Cpu {
-        /// The most pixels on a side of an image.
+        /// The maximum side of an image, in pixels.
         texture_side: u32,
-        /// There is a renderer to show it.
+        /// Whether a renderer shows the image.
         is_rendered: bool,
     },
 }
@@ -35,7 +35,7 @@ impl BackendChoice {
         matches!(self, Self::Gpu { .. })
     }
 
-    /// The most instances of a population.
+    /// The maximum number of instances of a population.
     pub(crate) fn max_instances(self, rule: &Rule, grid: [u32; 2], has_atlas: bool) -> u32 {
         let by_cells = match self {
             Self::Gpu { limits, precision } => limits.max_sprites(rule, grid, precision),

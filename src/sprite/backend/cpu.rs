@@ -4,7 +4,7 @@
 //!    slots, so tasks need no locks. Cells of a seed take no memory until their first tick.
 //! 2. [`count`](Backend::count) measures the cells of each instance that has ticked or has new cells.
 //! 3. [`draw`](Backend::draw) paints each instance that has changed into the image of the atlas. Bevy uploads a changed
-//!    image as a whole; unless more than a quarter of the slots have changed, [`Patches`] uploads only those.
+//!    image as a whole. If at most a quarter of the slots have changed, [`Patches`] uploads only those.
 
 use bevy::{asset::AssetMut, prelude::*, tasks::ComputeTaskPool};
 
@@ -27,14 +27,14 @@ pub(super) struct CpuBackend {
     slots: Vec<Slot>,
     /// Working memory, one per task.
     scratches: Vec<Scratch>,
-    /// What was painted for the renderer, if there is one.
+    /// The slots painted for the renderer, if there is one.
     patches: Option<Patches>,
 }
 
 #[derive(Default)]
 struct Slot {
     cells: Cells,
-    /// The picture does not show the present cells.
+    /// The picture does not show the current cells.
     needs_draw: bool,
     /// Its region of the atlas is still transparent.
     blank: bool,
@@ -49,7 +49,7 @@ struct Slot {
 enum Cells {
     #[default]
     None,
-    /// Those of the seed, until the first tick.
+    /// The cells of the seed, until the first tick.
     Seed,
     Grown(Grid),
 }
@@ -90,16 +90,16 @@ fn engine(model: &Model, [width, height]: [u32; 2]) -> (Engine, Option<Grid>) {
 }
 
 impl Backend for CpuBackend {
-    fn insert(&mut self, slot: u32, cells: NewCells, _: &Members) {
+    fn insert(&mut self, slot: u32, cells: NewCells) {
         let slot = slot as usize;
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, Slot::default);
         }
-        let (cells, needs_count) = match cells {
-            NewCells::Seed => (Cells::Seed, false),
-            NewCells::State(state) => (self.engine.grid(state).map_or(Cells::None, Cells::Grown), true),
+        let cells = match cells {
+            NewCells::Seed => Cells::Seed,
+            NewCells::State(state) => self.engine.grid(state).map_or(Cells::None, Cells::Grown),
         };
-        self.slots[slot] = Slot { cells, needs_draw: true, needs_count, ..Slot::default() };
+        self.slots[slot] = Slot { cells, needs_draw: true, ..Slot::default() };
     }
 
     fn remove(&mut self, slot: u32) -> Unfinished {
@@ -117,7 +117,7 @@ impl Backend for CpuBackend {
         (self.engine, self.seed) = engine(model, grid);
     }
 
-    fn replace_reference(&mut self, _: &Members) {
+    fn replace_reference(&mut self) {
         let is_grown = |slot: &Slot| matches!(slot.cells, Cells::Grown(_));
         self.slots.iter_mut().for_each(|slot| slot.needs_count |= is_grown(slot));
     }
@@ -230,7 +230,7 @@ impl Backend for CpuBackend {
     }
 
     fn request_read(&mut self, _: u32, _: ReadRequest) {
-        // Without cells there is nothing to read.
+        // `state` has returned the cells, unless there are none.
     }
 
     fn status(&self) -> Status {
@@ -239,6 +239,11 @@ impl Backend for CpuBackend {
 
     fn is_busy(&self, _: u32) -> bool {
         false
+    }
+
+    fn memory_bytes(&self, model: &Model, [width, height]: [u32; 2], _: u32) -> u64 {
+        let grown = self.slots.iter().filter(|slot| matches!(slot.cells, Cells::Grown(_))).count() as u64;
+        grown * u64::from(width) * u64::from(height) * (model.rule().channels * size_of::<f32>()) as u64
     }
 
     fn send(&mut self, _: Members, _: u32, atlas: Option<&Atlas>, frame: &mut Frame) -> bool {
@@ -251,7 +256,7 @@ impl Backend for CpuBackend {
     }
 }
 
-/// How instances tick.
+/// The parameters of a round of ticks.
 #[derive(Clone, Copy)]
 struct Ticking<'a> {
     engine: &'a Engine,
@@ -293,7 +298,7 @@ fn shares<'a>(
 }
 
 impl Slot {
-    /// Some ticks of the clock.
+    /// Runs some ticks of the clock.
     fn tick(&mut self, ticking: Ticking, scratch: &mut Scratch, instance: &mut Instance) {
         let Ticking { engine, seed, rule, ticks, sleep_after } = ticking;
         for _ in 0..ticks {

@@ -1,17 +1,17 @@
 //! The GPU backend: turns ticks, edits and requests into a list of work for the render world.
 //!
 //! 1. [`tick`](Backend::tick) adds one step to the list for each round of ticks: the edits of that round, then one job
-//!    per instance. No cells pass through here, except new ones.
-//! 2. [`send`](Backend::send) ends the frame: it says once for each instance that has changed how it is drawn and what
-//!    is counted, adds requested read-backs, and moves the list to the render world. While pipelines compile, the clock
-//!    does not run and new cells wait.
+//!    per instance. Only new cells pass through here.
+//! 2. [`send`](Backend::send) ends the frame. For each instance that has changed, it adds how the instance is drawn and
+//!    what is counted. It adds requested read-backs, and moves the list to the render world. While pipelines compile,
+//!    the population does not tick, and new cells wait.
 //!
 //! New cells wait in their slot until the upload of a frame has room for them.
 
 use super::{Backend, Frame, Members, NewCells, Unfinished};
 use crate::{
     gpu::{Limits, Moves, NcaPrecision, PopulationSpec, StatsRequest, Status, Work},
-    rule::{CellEdits, CellMask, CellStats, Model, State, tick_key},
+    rule::{CellEdits, CellMask, Model, State, rotation, tick_key},
     sprite::simulation::{Atlas, InstanceStats, PendingRead, ReadRequest, instances_at},
 };
 
@@ -23,25 +23,21 @@ pub(super) struct GpuBackend {
     /// The render world knows this population.
     sent: bool,
     slots: Vec<Slot>,
-    /// Statistics of new cells.
-    counted: Vec<InstanceStats>,
-    /// The most bytes of new cells in a frame, besides edits.
+    /// The maximum payload of a frame in bytes: new cells and edits.
     most_payload: u64,
-    /// The most bytes of the edits of an instance.
+    /// The maximum size of an instance's edits in bytes.
     edit_bytes: u64,
 }
 
-/// What the GPU has yet to be told of a slot.
+/// The data of a slot that has not been sent to the GPU.
 #[derive(Default)]
 struct Slot {
     cells: Option<NewCells>,
     reads: ReadRequest,
     /// The cells have changed in this frame.
     changed: bool,
-    /// And the last change was a tick.
+    /// The last change was a tick.
     ticked: bool,
-    /// The living cells among given ones and their age, until the reference is known to judge them by.
-    unjudged: Option<(u32, CellMask)>,
 }
 
 impl GpuBackend {
@@ -52,7 +48,6 @@ impl GpuBackend {
             precision,
             sent: false,
             slots: Vec::new(),
-            counted: Vec::new(),
             most_payload: limits.binding_bytes,
             edit_bytes: CellEdits::MASKS * CellMask::words_for((width * height) as usize) as u64 * 4,
         }
@@ -66,7 +61,7 @@ impl GpuBackend {
         &mut self.slots[slot]
     }
 
-    /// Adds the new cells of all active slots in one step, as far as the upload has room.
+    /// Adds the new cells of the active slots in one step, up to the maximum payload.
     fn upload_cells(&mut self, members: &Members) {
         let mut begun = false;
         let most = self.most_payload.saturating_sub(self.edit_bytes * members.instances.len() as u64);
@@ -91,18 +86,17 @@ impl GpuBackend {
         }
     }
 
-    /// Adds one tick of every instance that has one granted. False if none has.
+    /// Adds one tick of every instance with a granted tick. False if there is none.
     fn tick_once(&mut self, members: &mut Members, sleep_after: Option<u32>) -> bool {
         let mut any = false;
         for (index, instance) in instances_at(members.instances, members.active) {
             let Some(slot) = self.slots.get_mut(index as usize).filter(|slot| slot.cells.is_none()) else { continue };
-            let rotation = instance.display().rotation;
             let Some((tick, edits)) = instance.begin_tick(sleep_after) else { continue };
             if !std::mem::replace(&mut any, true) {
                 self.work.next_step();
             }
             self.work.edit(index, &edits);
-            self.work.tick(index, tick_key(tick.tick, tick.seed), rotation);
+            self.work.tick(index, tick_key(tick.tick, tick.seed), rotation(tick.angle));
             (slot.changed, slot.ticked) = (true, true);
         }
         any
@@ -110,34 +104,8 @@ impl GpuBackend {
 }
 
 impl Backend for GpuBackend {
-    fn insert(&mut self, slot: u32, cells: NewCells, members: &Members) {
-        let mut unjudged = None;
-        let instance = members.instances.get(slot as usize).and_then(Option::as_ref);
-        if let (NewCells::State(state), Some(instance)) = (&cells, instance) {
-            let display = instance.display();
-            let is_judged = members.reference.is_known();
-            let (stats, alive) = CellStats::measure(
-                members.model.rule(),
-                state,
-                |_| false,
-                members.reference,
-                display.rotation,
-                display.alive_mask || !is_judged,
-            );
-            let tick = instance.state.tick;
-            unjudged = alive.clone().filter(|_| !is_judged).map(|alive| (tick, alive));
-            self.counted.push(InstanceStats {
-                entity: instance.entity,
-                population: members.id,
-                generation: instance.generation,
-                tick,
-                is_judged,
-                stats,
-                alive: alive.filter(|_| display.alive_mask),
-            });
-        }
-        let slot = self.slot_mut(slot);
-        (slot.cells, slot.unjudged) = (Some(cells), unjudged);
+    fn insert(&mut self, slot: u32, cells: NewCells) {
+        self.slot_mut(slot).cells = Some(cells);
     }
 
     fn remove(&mut self, slot: u32) -> Unfinished {
@@ -155,22 +123,8 @@ impl Backend for GpuBackend {
         // The render world compares models.
     }
 
-    fn replace_reference(&mut self, members: &Members) {
-        for (slot, instance) in self.slots.iter_mut().zip(members.instances.iter()) {
-            let (Some((tick, alive)), Some(instance)) = (slot.unjudged.take(), instance) else { continue };
-            if tick == instance.state.tick {
-                let rotation = instance.display().rotation;
-                self.counted.push(InstanceStats {
-                    entity: instance.entity,
-                    population: members.id,
-                    generation: instance.generation,
-                    tick,
-                    is_judged: true,
-                    stats: CellStats::of(alive.iter(), [alive.width(), alive.height()], members.reference, rotation),
-                    alive: None,
-                });
-            }
-        }
+    fn replace_reference(&mut self) {
+        // The cells are on the GPU. They are counted with their next tick.
     }
 
     fn tick(&mut self, mut members: Members, ticks: u32, sleep_after: Option<u32>) {
@@ -188,8 +142,8 @@ impl Backend for GpuBackend {
         }
     }
 
-    fn count(&mut self, _: Members, counted: &mut Vec<InstanceStats>) {
-        counted.append(&mut self.counted);
+    fn count(&mut self, _: Members, _: &mut Vec<InstanceStats>) {
+        // The shaders count.
     }
 
     fn draw(&mut self, _: Members, _: &Atlas, _: &mut bevy::asset::Assets<bevy::image::Image>) {
@@ -216,6 +170,10 @@ impl Backend for GpuBackend {
     fn is_busy(&self, slot: u32) -> bool {
         let is_busy = |slot: &Slot| slot.cells.is_some() || slot.reads != ReadRequest::NONE || slot.changed;
         self.slots.get(slot as usize).is_some_and(is_busy)
+    }
+
+    fn memory_bytes(&self, model: &Model, grid: [u32; 2], capacity: u32) -> u64 {
+        self.precision.cell_bytes(model.rule(), grid) * u64::from(capacity)
     }
 
     fn send(&mut self, members: Members, capacity: u32, atlas: Option<&Atlas>, frame: &mut Frame) -> bool {

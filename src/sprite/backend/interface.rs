@@ -1,4 +1,4 @@
-//! What a population asks of the engine that simulates its cells.
+//! The interface between a population and the engine that simulates its cells.
 
 use std::sync::Arc;
 
@@ -30,14 +30,14 @@ pub(crate) enum NewCells {
     State(State),
 }
 
-/// What a backend had not done yet for an instance.
+/// The work that a backend has not done yet for an instance.
 #[derive(Default)]
 pub(crate) struct Unfinished {
     pub(crate) cells: Option<NewCells>,
     pub(crate) reads: ReadRequest,
 }
 
-/// Where the work of a frame goes.
+/// The destinations of the work of a frame.
 pub(crate) struct Frame<'a> {
     pub(crate) gpu: &'a mut GpuPopulations,
     pub(crate) uploads: &'a mut AtlasUploads,
@@ -46,8 +46,8 @@ pub(crate) struct Frame<'a> {
 
 /// Simulates the cells of a population.
 pub(crate) trait Backend: Send + Sync {
-    /// Gives the instance in a slot new cells. Their statistics follow with the next [`count`](Self::count).
-    fn insert(&mut self, slot: u32, cells: NewCells, members: &Members);
+    /// Gives the instance in a slot new cells.
+    fn insert(&mut self, slot: u32, cells: NewCells);
 
     /// Removes the cells of a slot.
     fn remove(&mut self, slot: u32) -> Unfinished;
@@ -58,13 +58,13 @@ pub(crate) trait Backend: Send + Sync {
     /// The cells continue with the weights of another model.
     fn replace_model(&mut self, model: &Model, grid: [u32; 2]);
 
-    /// The reference has changed: counts the cells of all instances again.
-    fn replace_reference(&mut self, members: &Members);
+    /// The reference has changed: counts the cells of all instances again, if it has them.
+    fn replace_reference(&mut self);
 
     /// Runs some ticks of the clock for the active instances.
     fn tick(&mut self, members: Members, ticks: u32, sleep_after: Option<u32>);
 
-    /// Adds the statistics of the instances that have ticked or have new cells, as far as they are known.
+    /// Adds the statistics of instances that have ticked or have new cells, if they are known.
     fn count(&mut self, members: Members, counted: &mut Vec<InstanceStats>);
 
     /// Draws the active instances that have changed.
@@ -73,16 +73,19 @@ pub(crate) trait Backend: Send + Sync {
     /// The atlas has a new layout and is transparent. True if every instance must be drawn again.
     fn replace_atlas(&mut self) -> bool;
 
-    /// The cells of a slot, if they can be read at once.
+    /// The cells of a slot, if they can be read immediately.
     fn state(&self, slot: u32) -> Option<&State>;
 
-    /// Requests cells that cannot be read at once.
+    /// Requests cells that cannot be read immediately.
     fn request_read(&mut self, slot: u32, request: ReadRequest);
 
     fn status(&self) -> Status;
 
-    /// Whether something remains to be done for a slot besides ticks.
+    /// Whether a slot has work to do besides ticks.
     fn is_busy(&self, slot: u32) -> bool;
+
+    /// The memory of the cells in bytes.
+    fn memory_bytes(&self, model: &Model, grid: [u32; 2], capacity: u32) -> u64;
 
     /// Hands the work of this frame to the render world. False if the cells of all instances are lost.
     fn send(&mut self, members: Members, capacity: u32, atlas: Option<&Atlas>, frame: &mut Frame) -> bool;

@@ -1,4 +1,4 @@
-//! What simulates the cells of a population: one trait, and its two implementations.
+//! Simulation of the cells of a population: one trait, and its implementations for CPU and GPU.
 
 mod choice;
 mod cpu;

@@ -15,7 +15,7 @@ pub(super) struct Target<'a> {
     pub(super) data: &'a mut [u8],
     /// The width of the image in pixels.
     pub(super) width: usize,
-    /// The place is still transparent.
+    /// Whether this part of the image is still transparent.
     pub(super) blank: bool,
 }
 

@@ -1,4 +1,7 @@
-//! What the CPU has painted, on its way to the renderer: only the slots that have changed, not whole atlases.
+//! The upload of changed slots to the textures of atlases.
+//!
+//! Bevy uploads a changed image as a whole. If at most a quarter of the slots have changed, only those are copied here,
+//! and written to the texture in the render world. If the texture does not have the size of the image yet, they wait.
 
 use bevy::{
     asset::AssetId,
@@ -12,7 +15,7 @@ use bevy::{
     },
 };
 
-/// Slots of one atlas that were painted anew in a frame.
+/// The slots of an atlas that were painted in a frame.
 #[derive(Default)]
 pub(crate) struct Patches {
     /// Width and height of a slot with its gutter, and of the image.
@@ -20,9 +23,9 @@ pub(crate) struct Patches {
     image_size: UVec2,
     /// The upper left corners of the slots, gutters included.
     corners: Vec<UVec2>,
-    /// The pixels, slot by slot.
+    /// The pixels of one slot after another.
     bytes: Vec<u8>,
-    /// The image has been laid out anew, and goes to the renderer as a whole.
+    /// Whether Bevy uploads the image as a whole.
     is_whole: bool,
 }
 
@@ -31,7 +34,7 @@ impl Patches {
         Self { size, ..default() }
     }
 
-    /// The image goes as a whole, as soon as it is painted.
+    /// From now on, Bevy uploads the image as a whole.
     pub(crate) fn begin_whole(&mut self) {
         self.corners.clear();
         self.bytes.clear();
@@ -46,7 +49,7 @@ impl Patches {
         self.corners.is_empty() && !self.is_whole
     }
 
-    /// Copies a slot out of an image.
+    /// Copies a slot from an image.
     pub(crate) fn add(&mut self, corner: UVec2, data: &[u8], image_size: UVec2) {
         if self.is_whole {
             return;
@@ -66,14 +69,14 @@ impl Patches {
     }
 }
 
-/// In the render world: what has come, and what waits for its texture.
+/// The uploads in the render world: those of this frame, and those that wait for their texture.
 #[derive(Resource, Default)]
 pub(crate) struct AtlasUploads {
     arrived: HashMap<AssetId<Image>, Patches>,
     waiting: HashMap<(AssetId<Image>, UVec2), Waiting>,
 }
 
-/// A slot that waits for a texture of its image's size.
+/// A slot that waits for a texture of the size of its image.
 struct Waiting {
     size: UVec2,
     image_size: UVec2,
@@ -81,7 +84,7 @@ struct Waiting {
 }
 
 impl AtlasUploads {
-    /// Takes what a frame has painted of an image.
+    /// Takes the slots that were painted in a frame.
     pub(crate) fn receive(&mut self, image: AssetId<Image>, patches: &mut Patches) {
         if std::mem::take(&mut patches.is_whole) {
             self.waiting.retain(|(of, _), _| *of != image);
@@ -90,11 +93,11 @@ impl AtlasUploads {
         }
         let arrived = self.arrived.entry(image).or_default();
         if arrived.corners.is_empty() {
-            // Their memory goes back and forth.
+            // Swapping reuses the memory of both.
             std::mem::swap(arrived, patches);
             patches.size = arrived.size;
         } else {
-            // The renderer stands still.
+            // The renderer has skipped a frame.
             arrived.corners.append(&mut patches.corners);
             arrived.bytes.append(&mut patches.bytes);
         }
@@ -102,14 +105,14 @@ impl AtlasUploads {
         patches.bytes.clear();
     }
 
-    /// Drops what is of images that are no more.
+    /// Drops the uploads of images for which `lives` is false.
     pub(crate) fn retain(&mut self, lives: impl Fn(AssetId<Image>) -> bool) {
         self.arrived.retain(|image, _| lives(*image));
         self.waiting.retain(|(image, _), _| lives(*image));
     }
 }
 
-/// Writes what was painted into the textures.
+/// Writes the painted slots to the textures.
 pub(crate) fn upload(mut uploads: ResMut<AtlasUploads>, images: Res<RenderAssets<GpuImage>>, queue: Res<RenderQueue>) {
     let AtlasUploads { arrived, waiting } = uploads.bypass_change_detection();
     if !waiting.is_empty() {
@@ -122,7 +125,7 @@ pub(crate) fn upload(mut uploads: ResMut<AtlasUploads>, images: Res<RenderAssets
         });
     }
     for (id, patches) in arrived {
-        // A texture of another size is about to be replaced.
+        // Bevy is about to replace a texture of another size.
         let Patches { size, image_size, .. } = *patches;
         let image = images.get(*id).filter(|image| is_of(image, image_size));
         for (&corner, bytes) in patches.corners.iter().zip(patches.bytes.chunks_exact(patches.bytes_of_one().max(1))) {

@@ -1,16 +1,21 @@
 //! Which cells of a sprite are alive.
 
 use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::rule::CellMask;
 
-/// Beside an [`NcaTexture`](super::NcaTexture): which cells of the sprite are alive.
+/// The living cells of a sprite, beside its [`NcaTexture`](super::NcaTexture).
 ///
-/// It is updated together with [`NcaVitals`](super::NcaVitals), and marked as changed only when a cell has changed.
-/// [`NcaProbe`](crate::NcaProbe) reads it to find living cells in the world. On the GPU it costs one bit per cell of
-/// read-back per frame, for all sprites of the model.
-#[derive(Component, Clone, Debug, Default, PartialEq, Eq)]
+/// It is updated together with [`NcaVitals`](super::NcaVitals). It is marked as changed only when a cell has changed.
+/// [`NcaProbe`](crate::NcaProbe) requires it. On the GPU it costs a read-back of one bit per cell and frame, for all
+/// sprites of the same model, grid and sampling.
+#[derive(Component, Reflect, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[reflect(opaque)]
+#[reflect(Component, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[type_path = "bevy_nca"]
 pub struct NcaAliveMask {
-    /// The cells that are alive. `None` until the first count, and after the texture is removed.
+    /// The living cells. `None` until the first count, and again after the texture is removed or gets another model or
+    /// grid.
     pub cells: Option<CellMask>,
 }

@@ -1,4 +1,4 @@
-//! What a game puts on entities, and the resources that it sets. Data only: nothing here knows how it is simulated.
+//! Components and resources of the public API: data only, without simulation.
 
 mod alive_mask;
 mod armor;
@@ -12,11 +12,11 @@ mod vitals;
 
 pub use alive_mask::NcaAliveMask;
 pub use armor::NcaArmor;
-pub use backend::NcaBackend;
+pub use backend::{NcaBackend, NcaEngine};
 pub use clock::{NcaClock, NcaPace};
 pub use model::{NcaModel, NcaModelLoader};
 pub(crate) use placement::{InstanceId, Placement};
-pub use sleeping::NcaSleeping;
-pub use texture::NcaTexture;
+pub use sleeping::{NcaSleeping, NcaSleepingDisabled};
 pub(crate) use texture::OfTextures;
+pub use texture::{NcaTexture, NcaTextureTemplate};
 pub use vitals::{NcaCondition, NcaKillBelow, NcaVitals};

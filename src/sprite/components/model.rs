@@ -3,18 +3,21 @@
 use std::{ops::Deref, sync::Arc};
 
 use bevy::{
-    asset::{AssetLoader, LoadContext, io::Reader},
+    asset::{AssetLoader, LoadContext, ReflectAsset, io::Reader},
     prelude::*,
     tasks::futures_lite::AsyncReadExt,
 };
 
 use crate::rule::{Model, ModelError, ModelErrorKind};
 
-/// A model, loaded from a `.nca` file or made in code with `NcaModel::from(model)`.
+/// A model, loaded from a `.nca` file or created with `NcaModel::from(model)`.
 ///
-/// When the file changes and Bevy watches it (feature `file_watcher`), or the asset is replaced, the sprites of
-/// the model go on with their cells if channels, grid and life mask are the same, and else grow anew.
-#[derive(Asset, TypePath, Clone, Debug)]
+/// The asset may be replaced, or its file may change while Bevy watches it (feature `file_watcher`). If channels, grid
+/// and life mask are the same, the sprites of the model keep their cells. Otherwise they grow again.
+#[derive(Asset, Reflect, Clone, Debug)]
+#[reflect(opaque)]
+#[reflect(Asset, Clone, Debug)]
+#[type_path = "bevy_nca"]
 pub struct NcaModel(pub(crate) Arc<Model>);
 
 impl From<Model> for NcaModel {
@@ -31,8 +34,9 @@ impl Deref for NcaModel {
     }
 }
 
-/// Loads `.nca` files.
+/// Loads `.nca` files. An invalid file gives a [`ModelError`].
 #[derive(Default, TypePath)]
+#[type_path = "bevy_nca"]
 pub struct NcaModelLoader;
 
 impl AssetLoader for NcaModelLoader {
@@ -48,7 +52,7 @@ impl AssetLoader for NcaModelLoader {
     ) -> Result<NcaModel, ModelError> {
         let in_file = |kind: ModelErrorKind| kind.in_file(context.path().path());
         let mut bytes = Vec::new();
-        // One more than a model can have, to know that it has too many.
+        // One byte more than the maximum shows that a file is too large.
         let mut reader = reader.take(Model::MAX_BYTES + 1);
         reader.read_to_end(&mut bytes).await.map_err(|error| in_file(error.into()))?;
         Model::from_bytes(&bytes).map(NcaModel::from).map_err(in_file)

@@ -1,4 +1,4 @@
-//! Where the simulation keeps the cells of an entity.
+//! The link from an entity to its instance.
 
 use bevy::prelude::*;
 
@@ -14,6 +14,7 @@ pub(crate) struct InstanceId {
 pub(crate) struct Placement {
     /// `None` until the model is loaded.
     pub(crate) id: Option<InstanceId>,
-    /// The atlas that the entity shows, to recognize it later. Changing it does not mark the component.
+    /// The atlas that the entity shows, to recognize it later. Changing this field does not mark the component as
+    /// changed.
     pub(crate) shown: Option<Handle<Image>>,
 }

@@ -14,4 +14,11 @@ use bevy::prelude::*;
 /// enabled again; a blast skips it.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaSleeping;
+
+/// Marks a sprite that never falls asleep by itself.
+#[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
+pub struct NcaSleepingDisabled;

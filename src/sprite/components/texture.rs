@@ -1,28 +1,29 @@
 //! The simulated texture as a component.
 
 use bevy::{
+    asset::{AsAssetId, AssetId},
     ecs::{entity_disabling::Disabled, lifecycle::HookContext, query::Allow, world::DeferredWorld},
     prelude::*,
 };
 
 use super::{NcaClock, NcaModel, NcaVitals, Placement};
 
-/// A texture that is grown by a neural cellular automaton.
+/// A texture that a neural cellular automaton grows.
 ///
-/// With a [`Sprite`] on the same entity it paints the sprite: it sets [`Sprite::image`] and
-/// [`Sprite::rect`], and takes them back when it is removed; it removes a [`Sprite::texture_atlas`]. A sprite without
-/// a custom size is as many world units wide as the grid has cells. A `SpriteMesh` is painted likewise, but Bevy draws
-/// each of those by itself.
+/// Another component of the same entity shows its picture:
 ///
-/// With an `ImageNode` it paints that node of the user interface in the same way (feature `ui`). Pointers go through the
-/// holes of a node that has a `Pickable`, unless another pointer is on its living cells (feature `picking`). With a
-/// `MeshMaterial3d<StandardMaterial>` it paints that material (feature `pbr`): it sets its
-/// `base_color_texture` and `uv_transform`, and, where it has an `emissive` color, its `emissive_texture`.
-/// Give each such entity a material of its own, with an `alpha_mode` other than opaque and no other
-/// textures, and a mesh with texture coordinates of 0 to 1: the picture is a part of a larger one, which
-/// does not tile and has no mipmaps.
+/// - A [`Sprite`]: the texture sets [`Sprite::image`] and [`Sprite::rect`], and removes a [`Sprite::texture_atlas`].
+///   Without a custom size, a cell is one world unit wide. A `SpriteMesh` works in the same way, but Bevy draws each
+///   `SpriteMesh` in a separate draw call.
+/// - An `ImageNode` (feature `ui`) works in the same way. If the node has a `Pickable`, pointers pass through its
+///   holes, unless another pointer is on its living cells (feature `picking`).
+/// - A `MeshMaterial3d<StandardMaterial>` (feature `pbr`): the texture sets `base_color_texture` and `uv_transform`,
+///   and `emissive_texture` if the material has an `emissive` color. Give each entity its own material, with an
+///   `alpha_mode` other than opaque and no other textures, and a mesh with texture coordinates of 0 to 1. The picture
+///   is a part of a larger image, so it does not tile and has no mipmaps.
 ///
-/// Without any of them the cells are simulated all the same.
+/// When the texture is removed, its picture is removed too. Without any of these components, the cells are still
+/// simulated.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -34,61 +35,73 @@ use super::{NcaClock, NcaModel, NcaVitals, Placement};
 ///     ));
 /// }
 /// ```
-#[derive(Component, Reflect, Clone, Debug, Default, PartialEq)]
+///
+/// In a `bsn!` scene, the model is a path: `NcaTexture { model: "models/slime.nca" }`.
+#[derive(Component, Reflect, FromTemplate, Clone, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 #[require(Placement, NcaVitals)]
 #[component(on_add = warn_without_plugin)]
 pub struct NcaTexture {
-    /// The model. The sprite starts to grow when it is loaded; another model starts it anew. When its asset
-    /// changes, as by hot reloading, the cells go on by the new weights if channels, grid and life mask are the
-    /// same.
+    /// The model. The sprite starts to grow once it is loaded. Another model restarts the sprite. If the asset changes,
+    /// as with hot reloading, the cells continue with the new weights, provided that channels, grid and life mask are
+    /// the same.
     pub model: Handle<NcaModel>,
-    /// The seed of the noise that decides which cells fire; default 0. The same seed and wounds
-    /// give the same cells; give sprites that stand side by side different ones.
+    /// The seed of the noise that decides which cells fire; default 0. The same seed and the same wounds give the same
+    /// cells. Give neighboring sprites different seeds.
     pub seed: u32,
-    /// By how much the picture is turned as it grows, in radians; default 0. For models that were
-    /// trained upright this works as in the article's experiment 4.
+    /// The angle in radians by which the sprite grows rotated, counter-clockwise; default 0. A model that was trained
+    /// upright can grow rotated, as in experiment 4 of [Growing Neural Cellular
+    /// Automata](https://distill.pub/2020/growing-ca).
     pub angle: f32,
-    /// Width and height of the grid, 1..=1024 cells each; default: those of the model. Another
-    /// grid starts the sprite anew.
+    /// Width and height of the grid in cells, 1 to 1024 each; default `None`, the grid of the model. Another grid
+    /// restarts the sprite. A sprite with an invalid grid does not grow, and a warning reports it.
     pub grid: Option<UVec2>,
-    /// Whether a cell that is like that of the grown sprite shows the very pixel of the model's target, so
-    /// that only wounded tissue looks alive; default false. The likeness is judged cell by cell.
+    /// Whether a cell that matches the grown sprite shows the pixel of the model's target; default false. Only cells
+    /// that differ then show their own colors. A model without a target ignores this with a warning.
     pub crisp: bool,
-    /// Whether the picture is sampled linearly, as for sprites that are scaled or turned smoothly;
-    /// default false, nearest. Another choice starts the sprite anew.
+    /// Whether the picture is sampled linearly, for sprites that are scaled or rotated smoothly; default false:
+    /// nearest. A change restarts the sprite.
     pub smooth: bool,
 }
 
 impl NcaTexture {
-    /// A texture that grows on the model's own grid, with seed 0, upright.
+    /// A texture on the grid of the model, with seed 0, upright.
     pub fn new(model: Handle<NcaModel>) -> Self {
         Self { model, ..default() }
     }
 
-    /// With another seed.
+    /// Sets the [seed](Self::seed).
     pub fn with_seed(self, seed: u32) -> Self {
         Self { seed, ..self }
     }
 
-    /// Turned by an angle in radians.
+    /// Sets the [angle](Self::angle), in radians.
     pub fn with_angle(self, angle: f32) -> Self {
         Self { angle, ..self }
     }
 
-    /// Shown as authored where it is whole.
-    pub fn crisp(self) -> Self {
+    /// Sets the [grid](Self::grid), in cells: a [`UVec2`], or a pair of width and height.
+    pub fn with_grid(self, grid: impl Into<UVec2>) -> Self {
+        Self { grid: Some(grid.into()), ..self }
+    }
+
+    /// Sets [`crisp`](Self::crisp) to true.
+    pub fn with_crisp(self) -> Self {
         Self { crisp: true, ..self }
     }
 
-    /// Sampled linearly.
-    pub fn smooth(self) -> Self {
+    /// Sets [`smooth`](Self::smooth) to true.
+    pub fn with_smooth(self) -> Self {
         Self { smooth: true, ..self }
     }
+}
 
-    /// On a grid of so many cells.
-    pub fn with_grid(self, width: u32, height: u32) -> Self {
-        Self { grid: Some(UVec2::new(width, height)), ..self }
+impl AsAssetId for NcaTexture {
+    type Asset = NcaModel;
+
+    fn as_asset_id(&self) -> AssetId<NcaModel> {
+        self.model.id()
     }
 }
 

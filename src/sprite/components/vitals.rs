@@ -8,17 +8,18 @@ use crate::rule::CellStats;
 /// The condition of a sprite as of its last tick.
 ///
 /// On the CPU it is updated in [`PostUpdate`] of the frame of that tick. From the GPU it is read back without a stall:
-/// it arrives at the start of the next frame but one, or a few frames later under load. No update is lost.
+/// it arrives at the start of the second frame after the tick, or a few frames later under load. No update is lost.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaVitals {
     /// The condition in one word.
     pub condition: NcaCondition,
     /// The number of living cells: those whose alive channel (usually alpha) is above the rule's threshold.
     pub live_cells: u32,
-    /// Of the cells of a grown sprite, the share that is alive, 0 to 1. The grown sprite is the model's target, rotated
+    /// The share of the cells of a grown sprite that is alive, 0 to 1. The grown sprite is the model's target, rotated
     /// by [`NcaTexture::angle`](super::NcaTexture::angle). If the model has no target, it is what the seed grows into
-    /// in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks), at most 512; until that is known, integrity is 0.
+    /// in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks), at most 512. Until that is known, integrity is 0.
     /// Integrity is also low while the sprite grows: check [`has_grown`](Self::has_grown) first.
     pub integrity: f32,
     /// The bounding box of the living cells, in cells, y down; empty if no cell lives.
@@ -33,14 +34,15 @@ pub struct NcaVitals {
 
 /// The condition of a sprite in one word.
 #[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[type_path = "bevy_nca"]
 pub enum NcaCondition {
     /// It has not been whole since it began to grow.
     #[default]
     Growing,
-    /// A share of at least [`NcaVitals::WHOLE`] of its possible cells lives, and no wound hit it in the frame of its
-    /// last tick. Scars do not count as possible cells.
+    /// At least a share of [`NcaVitals::WHOLE`] of its possible cells lives, and no wound killed a living cell in the
+    /// frame of its last tick. Its possible cells are those of a grown sprite, without scars.
     Whole,
-    /// A wound hit it, or it lost integrity otherwise.
+    /// A wound killed living cells, or the sprite lost integrity otherwise. It is not whole again yet.
     Wounded,
     /// No cell lives.
     Dead,
@@ -78,13 +80,15 @@ impl NcaVitals {
     }
 }
 
-/// Beside an [`NcaTexture`](super::NcaTexture): a grown sprite dies when its [integrity](NcaVitals::integrity) falls
-/// below this value, 0 to 1. [`NcaWounded`](crate::NcaWounded) and [`NcaDied`](crate::NcaDied) report it.
+/// A grown sprite dies when its [integrity](NcaVitals::integrity) falls below this value, 0 to 1; default 0: never. Add
+/// it beside an [`NcaTexture`](super::NcaTexture). [`NcaWounded`](crate::NcaWounded) and [`NcaDied`](crate::NcaDied)
+/// report the death.
 ///
 /// It acts on vitals, which are counted once a frame and arrive later from the GPU. The tick of death therefore depends
 /// on the frame rate and the engine.
 #[derive(Component, Reflect, Clone, Copy, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaKillBelow(pub f32);
 
 #[cfg(test)]

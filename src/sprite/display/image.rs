@@ -2,12 +2,17 @@
 
 use bevy::{image::TRANSPARENT_IMAGE_HANDLE, prelude::*, sprite::SpriteMesh};
 
-use super::{AtlasRegion, Display};
+use super::display_trait::Display;
+use crate::sprite::simulation::AtlasRegion;
 
 macro_rules! display {
     ($component:ty) => {
         impl Display for $component {
             type Context = ();
+
+            fn shows(&self, image: &Handle<Image>, (): &()) -> bool {
+                self.image == *image
+            }
 
             fn show(
                 mut display: Mut<Self>,
@@ -16,13 +21,13 @@ macro_rules! display {
                 (): &mut (),
             ) {
                 let Some(AtlasRegion { image, rect, .. }) = region else {
-                    // Show nothing rather than another sprite, or the white pixel of a missing image.
+                    // Show nothing instead of another sprite or the white pixel of a missing image.
                     if is_ours(&display.image) || display.image == Handle::default() {
                         (display.image, display.rect) = (TRANSPARENT_IMAGE_HANDLE, None);
                     }
                     return;
                 };
-                // It would move the rectangle to another sprite.
+                // A texture atlas would move the rectangle to another sprite.
                 if display.texture_atlas.is_some() {
                     warn_once!("a texture_atlas beside an NcaTexture is removed: the texture shows its own picture");
                     display.texture_atlas = None;

@@ -10,7 +10,8 @@ use bevy::{
     },
 };
 
-use super::{AtlasRegion, Display};
+use super::display_trait::Display;
+use crate::sprite::simulation::AtlasRegion;
 
 /// A material binds the texture of an atlas, so it must be prepared after the atlas.
 pub(super) struct MaterialOrderPlugin;
@@ -45,7 +46,7 @@ impl<'a> Textures<'a> {
         Self { base_color, emissive, uv_transform: *uv_transform }
     }
 
-    /// The textures to show a region. A material with an emissive color glows in the colors of the region.
+    /// The textures that show a region. A material with an emissive color glows in the colors of the region.
     fn showing(
         material: &'a StandardMaterial,
         region: Option<AtlasRegion<'a>>,
@@ -75,8 +76,12 @@ impl<'a> Textures<'a> {
 impl Display for MeshMaterial3d<StandardMaterial> {
     type Context = Option<ResMut<'static, Assets<StandardMaterial>>>;
 
-    // The asset may change while the handle stays.
-    const CAN_CHANGE_UNSEEN: bool = true;
+    const IS_ASSET: bool = true;
+
+    fn shows(&self, image: &Handle<Image>, materials: &Option<ResMut<Assets<StandardMaterial>>>) -> bool {
+        let material = materials.as_ref().and_then(|materials| materials.get(&self.0));
+        material.is_some_and(|material| material.base_color_texture.as_ref() == Some(image))
+    }
 
     fn show(
         display: Mut<Self>,

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::{NcaFilter, NcaWound};
 use crate::rule::Shape;
 
-/// Wounds one sprite: at its next tick, cells whose centres lie in the wound become zeros.
+/// Wounds one sprite: at its next tick, the cells whose centers are in the wound become zeros.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -17,47 +17,54 @@ use crate::rule::Shape;
 /// }
 /// ```
 ///
-/// A wound that comes before the model is loaded waits for it, and so does one of an entity that the game has
-/// disabled, until that is back. A wound that is empty or not finite
-/// is ignored with a warning, and so is an entity without an [`NcaTexture`].
-#[derive(EntityEvent, Clone, Debug, PartialEq)]
+/// In world space, the entity needs a [`Sprite`] (or `SpriteMesh`) and a [`Transform`]. If the model is not loaded yet,
+/// the wound waits for it. If the entity is disabled, the wound waits until it is enabled. A wound that is empty or not
+/// finite is ignored with a warning. A wound of an entity without an [`NcaTexture`](crate::NcaTexture) is ignored too.
+#[derive(EntityEvent, Reflect, Clone, Debug, PartialEq)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaDamage {
     /// The sprite.
     pub entity: Entity,
-    /// Which cells are killed.
+    /// The wound.
     pub wound: NcaWound,
-    /// The space of the wound.
+    /// The space of the wound; default [`NcaSpace::World`].
     pub space: NcaSpace,
 }
 
 impl NcaDamage {
-    /// A wound in the world.
+    /// A wound in world units.
     pub fn new(entity: Entity, wound: impl Into<NcaWound>) -> Self {
         Self { entity, wound: wound.into(), space: NcaSpace::World }
     }
 
-    /// A disc about a point in the world, its radius in world units.
+    /// A disc around a point, in world units.
     pub fn circle(entity: Entity, center: Vec2, radius: f32) -> Self {
         Self::new(entity, NcaWound::circle(center, radius))
     }
 
-    /// A rectangle in the world, along its axes.
+    /// An axis-aligned rectangle, in world units.
     pub fn rect(entity: Entity, rect: Rect) -> Self {
         Self::new(entity, NcaWound::rect(rect))
     }
 
-    /// The same numbers, in cells.
+    /// Interprets the wound in cells.
     pub fn in_cells(self) -> Self {
-        Self { space: NcaSpace::Cells, ..self }
+        self.with_space(NcaSpace::Cells)
     }
 
-    /// The same numbers, as texture coordinates.
+    /// Interprets the wound in texture coordinates.
     pub fn in_uv(self) -> Self {
-        Self { space: NcaSpace::Uv, ..self }
+        self.with_space(NcaSpace::Uv)
+    }
+
+    /// Sets the [space](Self::space) of the wound.
+    pub fn with_space(self, space: NcaSpace) -> Self {
+        Self { space, ..self }
     }
 }
 
-/// Wounds every sprite in the world that it touches.
+/// Wounds every sprite that it touches in the world.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -69,37 +76,39 @@ impl NcaDamage {
 /// }
 /// ```
 ///
-/// What can be wounded is what has an [`NcaTexture`], a [`Sprite`] (or `SpriteMesh`) and a [`Transform`], and is not
-/// hidden; [`NcaBlast::with_filter`] says otherwise.
-#[derive(Event, Clone, Debug, PartialEq)]
+/// It finds entities with an [`NcaTexture`](crate::NcaTexture), a [`Sprite`] (or `SpriteMesh`) and a [`Transform`]. It
+/// skips disabled entities. It skips hidden entities too, unless its [filter](Self::filter) finds them.
+#[derive(Event, Reflect, Clone, Debug, PartialEq)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaBlast {
-    /// Which cells are killed, in the world.
+    /// The wound, in world units.
     pub wound: NcaWound,
-    /// Which sprites are struck; default all that are not hidden.
+    /// The sprites that it finds; default all that are not hidden.
     pub filter: NcaFilter,
 }
 
 impl NcaBlast {
-    /// A wound.
+    /// A wound in world units.
     pub fn new(wound: impl Into<NcaWound>) -> Self {
         Self { wound: wound.into(), filter: NcaFilter::default() }
     }
 
-    /// A disc about a point.
+    /// A disc around a point, in world units.
     pub fn circle(center: Vec2, radius: f32) -> Self {
         Self::new(NcaWound::circle(center, radius))
     }
 
-    /// Of all sprites, only some.
+    /// Sets the [filter](Self::filter).
     pub fn with_filter(self, filter: NcaFilter) -> Self {
         Self { filter, ..self }
     }
 }
 
-/// Helps a sprite: scars in a shape may grow again, and where it is empty, seeds are sown.
+/// Heals a sprite: in a shape, scars can grow again, and empty cells become seeds.
 ///
-/// Seeds are what a sprite grows from; so a disc about its centre brings a dead sprite back. A wound in
-/// the same tick comes after it.
+/// A sprite grows from a seed: a disc around its center revives a dead sprite. In the same tick, healing comes before
+/// wounds. If the model is not loaded yet, or the entity is disabled, the healing waits.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -108,47 +117,62 @@ impl NcaBlast {
 ///     commands.trigger(NcaHeal::circle(*sprite, Vec2::ZERO, 30.0));
 /// }
 /// ```
-#[derive(EntityEvent, Clone, Debug, PartialEq)]
+#[derive(EntityEvent, Reflect, Clone, Debug, PartialEq)]
+#[reflect(opaque)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaHeal {
     /// The sprite.
     pub entity: Entity,
-    /// Where.
+    /// The region to heal.
     pub shape: Shape,
-    /// The space of the shape.
+    /// The space of the shape; default [`NcaSpace::World`].
     pub space: NcaSpace,
 }
 
 impl NcaHeal {
-    /// A shape in the world.
-    pub fn new(entity: Entity, shape: Shape) -> Self {
-        Self { entity, shape, space: NcaSpace::World }
+    /// A shape in world units.
+    pub fn new(entity: Entity, shape: impl Into<Shape>) -> Self {
+        Self { entity, shape: shape.into(), space: NcaSpace::World }
     }
 
-    /// A disc about a point in the world, its radius in world units.
+    /// A disc around a point, in world units.
     pub fn circle(entity: Entity, center: Vec2, radius: f32) -> Self {
         Self::new(entity, Shape::circle(center.x, center.y, radius))
     }
 
-    /// The same numbers, in cells.
-    pub fn in_cells(self) -> Self {
-        Self { space: NcaSpace::Cells, ..self }
+    /// An axis-aligned rectangle, in world units.
+    pub fn rect(entity: Entity, rect: Rect) -> Self {
+        Self::new(entity, Shape::rect(rect.min.x, rect.min.y, rect.max.x, rect.max.y))
     }
 
-    /// The same numbers, as texture coordinates.
+    /// Interprets the shape in cells.
+    pub fn in_cells(self) -> Self {
+        self.with_space(NcaSpace::Cells)
+    }
+
+    /// Interprets the shape in texture coordinates.
     pub fn in_uv(self) -> Self {
-        Self { space: NcaSpace::Uv, ..self }
+        self.with_space(NcaSpace::Uv)
+    }
+
+    /// Sets the [space](Self::space) of the shape.
+    pub fn with_space(self, space: NcaSpace) -> Self {
+        Self { space, ..self }
     }
 }
 
-/// The space that a shape is given in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Reflect)]
+/// The coordinate system of a shape.
+#[derive(Reflect, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[reflect(Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 pub enum NcaSpace {
-    /// World units, through the sprite's transform, anchor, flip and size; y grows upwards.
+    /// World units, through the sprite's transform, anchor, flips and size; y up.
     #[default]
     World,
-    /// Cells of the sprite's grid; y grows downwards from the upper left corner.
+    /// Cells of the sprite's grid; y down from the upper left corner.
     Cells,
-    /// Texture coordinates: 0 to 1 over the picture, y downwards. Ray casts on meshes and cursors over
-    /// nodes of the user interface give them.
+    /// Texture coordinates: 0 to 1 over the picture, y down. A ray cast on a mesh returns them. A pointer hit on a UI
+    /// node is relative to the center of the node: add 0.5.
     Uv,
 }

@@ -1,36 +1,37 @@
-//! Which sprites are found by what strikes or looks for any.
+//! Which sprites a blast or a probe finds.
 
 use bevy::{camera::visibility::RenderLayers, ecs::entity::EntityHashSet, prelude::*};
 
-/// Which sprites an [`NcaBlast`](super::NcaBlast) strikes and an [`NcaProbe`](super::NcaProbe) finds.
+/// Which sprites an [`NcaBlast`](super::NcaBlast) or an [`NcaProbe`](crate::NcaProbe) finds.
 ///
-/// By default, all that are not hidden, on whatever layers they are. Entities that the game has disabled are
-/// never found.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// By default, all that are not hidden, on any layer. Disabled entities are never found.
+#[derive(Reflect, Clone, Debug, Default, PartialEq)]
+#[reflect(Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaFilter {
-    /// Also those whose [`Visibility`] is [`Visibility::Hidden`], or inherited from a hidden parent; default false.
-    /// What is merely out of sight of every camera is not hidden.
+    /// Whether to find sprites whose [`Visibility`] is [`Visibility::Hidden`], or inherited from a hidden parent;
+    /// default false. A sprite outside of all cameras is not hidden.
     pub hidden: bool,
-    /// Only those that share one of these layers; default `None`, on any. A sprite without [`RenderLayers`] is on
+    /// Find only sprites on one of these layers; default `None`: any layer. A sprite without [`RenderLayers`] is on
     /// layer 0.
     pub layers: Option<RenderLayers>,
-    /// Not these; default none.
+    /// Sprites not to find; default none.
     pub excluded: EntityHashSet,
 }
 
 impl NcaFilter {
-    /// Also those that are hidden.
+    /// Finds hidden sprites too.
     pub fn with_hidden(self) -> Self {
         Self { hidden: true, ..self }
     }
 
-    /// Only those that share one of these layers.
+    /// Finds only sprites on one of these layers.
     pub fn with_layers(self, layers: RenderLayers) -> Self {
         Self { layers: Some(layers), ..self }
     }
 
-    /// Without these, such as the one that shoots.
-    pub fn without(mut self, excluded: impl IntoIterator<Item = Entity>) -> Self {
+    /// Excludes more sprites, such as the shooter.
+    pub fn with_excluded(mut self, excluded: impl IntoIterator<Item = Entity>) -> Self {
         self.excluded.extend(excluded);
         self
     }

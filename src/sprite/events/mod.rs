@@ -1,4 +1,4 @@
-//! What a game asks of sprites, and what sprites report: data only.
+//! The events that a game sends to sprites, and those that sprites send: data only.
 
 mod cells;
 mod damage;
@@ -11,5 +11,5 @@ pub use cells::{NcaCellsRead, NcaReadCells, NcaWriteCells};
 pub use damage::{NcaBlast, NcaDamage, NcaHeal, NcaSpace};
 pub use filter::NcaFilter;
 pub use snapshots::{NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved};
-pub use vitals::{NcaDied, NcaRegrown, NcaWounded};
+pub use vitals::{NcaDied, NcaGrown, NcaRegrown, NcaWounded};
 pub use wound::NcaWound;

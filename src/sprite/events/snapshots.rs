@@ -4,16 +4,20 @@ use bevy::prelude::*;
 
 use crate::sprite::save::{NcaSnapshot, NcaSnapshotError};
 
-/// Asks for a snapshot of a sprite at the end of this frame. [`NcaSaved`] answers: on the CPU in the same frame, on the
-/// GPU a few frames later.
-#[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
+/// Requests a snapshot of a sprite at the end of this frame. [`NcaSaved`] answers: on the CPU in the same frame, on the
+/// GPU a few frames later. If the model is not loaded yet, the request waits for it.
+#[derive(EntityEvent, Reflect, Clone, Copy, Debug, PartialEq, Eq)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaSave {
     /// The sprite.
     pub entity: Entity,
 }
 
-/// A sprite has been saved.
-#[derive(EntityEvent, Clone, Debug, PartialEq)]
+/// The answer to [`NcaSave`]: the snapshot of a sprite.
+#[derive(EntityEvent, Reflect, Clone, Debug, PartialEq)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaSaved {
     /// The sprite.
     pub entity: Entity,
@@ -24,9 +28,11 @@ pub struct NcaSaved {
 /// Restores a sprite from a snapshot. If its model is not loaded yet, the snapshot waits for it. The
 /// [`NcaTexture`](crate::NcaTexture) takes the snapshot's seed and angle.
 ///
-/// A snapshot of another model or size changes nothing; [`NcaRestoreFailed`] and the log give the reason. A snapshot
-/// of a model of the same name and size is restored even if the model's weights have changed since.
-#[derive(EntityEvent, Clone, Debug, PartialEq)]
+/// A snapshot of another model, size or version changes nothing; [`NcaRestoreFailed`] and the log give the reason. A
+/// snapshot of a model of the same name and size is restored even if the model's weights have changed since.
+#[derive(EntityEvent, Reflect, Clone, Debug, PartialEq)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaRestore {
     /// The sprite.
     pub entity: Entity,
@@ -34,8 +40,11 @@ pub struct NcaRestore {
     pub snapshot: NcaSnapshot,
 }
 
-/// A snapshot was not restored.
-#[derive(EntityEvent, Clone, Debug, PartialEq, Eq)]
+/// A snapshot was not restored. The sprite is unchanged.
+#[derive(EntityEvent, Reflect, Clone, Debug, PartialEq, Eq)]
+#[reflect(opaque)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaRestoreFailed {
     /// The sprite.
     pub entity: Entity,

@@ -7,17 +7,22 @@ use crate::{
     sprite::components::NcaArmor,
 };
 
-/// A wound: which cells it reaches, and how likely it kills them.
-#[derive(Clone, Debug, PartialEq)]
+/// The shape and effect of a wound. The event that uses it sets its units: world units by default, see
+/// [`NcaSpace`](super::NcaSpace).
+#[derive(Reflect, Clone, Debug, PartialEq)]
+#[reflect(opaque)]
+#[reflect(Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaWound {
-    /// Where.
+    /// The region of the wound: the cells whose centers are inside.
     pub shape: Shape,
-    /// The probability that a cell in it is killed, 0 to 1; default 1, all of them. Acid or fire eats
-    /// slowly with a little of it each frame.
+    /// The probability that a cell is killed, 0 to 1; default 1. For acid or fire, wound with a low strength every
+    /// frame.
     pub strength: f32,
-    /// How wide an edge the probability fades out in, in units of the shape; default 0.
+    /// The width of the soft edge inside the shape, in units of the shape; default 0. The probability falls to 0 across
+    /// it. A stencil ignores it.
     pub softness: f32,
-    /// Whether what it kills never grows back, unless an [`NcaHeal`](super::NcaHeal) comes; default false.
+    /// Whether the killed cells stay dead until an [`NcaHeal`](super::NcaHeal); default false.
     pub scars: bool,
 }
 
@@ -28,35 +33,36 @@ impl From<Shape> for NcaWound {
 }
 
 impl NcaWound {
-    /// A disc.
+    /// A disc around a point.
     pub fn circle(center: Vec2, radius: f32) -> Self {
         Shape::circle(center.x, center.y, radius).into()
     }
 
-    /// A rectangle along the axes.
+    /// An axis-aligned rectangle.
     pub fn rect(rect: Rect) -> Self {
         Shape::rect(rect.min.x, rect.min.y, rect.max.x, rect.max.y).into()
     }
 
-    /// A rectangle turned by an angle in radians, counter-clockwise in the world.
+    /// A rectangle rotated about its center by an angle in radians: counter-clockwise in the world, clockwise in cells
+    /// and texture coordinates.
     pub fn rotated_rect(center: Vec2, size: Vec2, angle: f32) -> Self {
         Shape::rotated_rect(center.into(), size.into(), angle).into()
     }
 
-    /// All that is nearer than `radius` to a segment: a cut, a laser, a bullet's way within a frame.
+    /// The points within `radius` of a segment: a cut, a laser, or the path of a bullet in a frame.
     pub fn capsule(from: Vec2, to: Vec2, radius: f32) -> Self {
         Shape::capsule(from.into(), to.into(), radius).into()
     }
 
-    /// A convex polygon, its corners in order.
+    /// A convex polygon. Its corners must be in order.
     pub fn polygon(corners: impl IntoIterator<Item = Vec2>) -> Self {
         Shape::polygon(corners.into_iter().map(Vec2::into).collect::<Vec<[f32; 2]>>()).into()
     }
 
-    /// A picture laid over the world, upright, then turned by an angle in radians: the more opaque a
-    /// pixel, the likelier it kills. (In cells, where y grows downwards, it lies upside down; there, give
-    /// a height below zero.) `None` if the image's pixels are not at hand or not of a format
-    /// that [`Image::get_color_at`] knows.
+    /// An image around a point in the world, scaled to `size` and rotated counter-clockwise by an angle in radians. The
+    /// alpha of a pixel scales the probability. (In cells, y points down and the image is upside down; use a negative
+    /// height.) `None` if the image has no pixels in the main world, or a format that [`Image::get_color_at`] does not
+    /// support.
     pub fn stencil(image: &Image, center: Vec2, size: Vec2, angle: f32) -> Option<Self> {
         let UVec2 { x: width, y: height } = image.size();
         let pixel = |index: u32| Some((image.get_color_at(index % width, index / width).ok()?.alpha() * 255.0) as u8);
@@ -66,17 +72,17 @@ impl NcaWound {
         Some(Shape::Stencil(stencil).into())
     }
 
-    /// With a probability to kill, 0 to 1.
+    /// Sets the [strength](Self::strength), 0 to 1.
     pub fn with_strength(self, strength: f32) -> Self {
         Self { strength, ..self }
     }
 
-    /// With an edge that fades out, so wide.
+    /// Sets the [softness](Self::softness), in units of the shape.
     pub fn with_softness(self, softness: f32) -> Self {
         Self { softness, ..self }
     }
 
-    /// What it kills never grows back, unless an [`NcaHeal`](super::NcaHeal) comes.
+    /// Sets [`scars`](Self::scars) to true: the killed cells stay dead until an [`NcaHeal`](super::NcaHeal).
     pub fn with_scars(self) -> Self {
         Self { scars: true, ..self }
     }
@@ -85,8 +91,8 @@ impl NcaWound {
         self.shape.is_valid() && (0.0..=1.0).contains(&self.strength) && self.softness >= 0.0
     }
 
-    /// Adds the cells that it kills to a mask. `from_cells` maps cells to the space of the shape. `key` is the key of the
-    /// noise that decides where strength and softness leave a chance.
+    /// Adds the cells that it kills to a mask. `from_cells` maps cells to the space of the shape. `key` is the key of
+    /// the noise that decides which cells die where the probability is below 1.
     pub(crate) fn cells(
         &self,
         mut mask: CellMask,

@@ -1,4 +1,4 @@
-//! Populations: the instances of one model on one grid size, simulated and drawn together.
+//! Populations: the instances of one model, grid size and sampling, simulated and drawn together.
 
 mod population;
 mod references;

@@ -1,12 +1,12 @@
-//! A population: the instances of one model on one grid size.
+//! A population: the instances of one model, grid size and sampling.
 
 use std::sync::Arc;
 
-use bevy::{asset::AssetId, prelude::*};
+use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
 use crate::{
     gpu::Moves,
-    rule::{CellMask, Model, Reference, Rule, State, printable},
+    rule::{CellMask, CellStats, Model, Reference, Rule, State, printable},
     sprite::{
         backend::{Backend, BackendChoice, Frame, Members, NewCells, Status, Unfinished},
         components::NcaModel,
@@ -24,7 +24,7 @@ const FIRST_SLOTS: u32 = 4;
 /// A population of this many slots or fewer does not shrink.
 const KEPT_SLOTS: u32 = 64;
 
-/// The instances of one model on one grid size.
+/// The instances of one model, grid size and sampling.
 pub(crate) struct Population {
     id: u32,
     model_id: AssetId<NcaModel>,
@@ -46,9 +46,13 @@ pub(crate) struct Population {
     /// Slots that need work this frame.
     active: ActiveSet,
     free: Vec<u32>,
+    /// Statistics of given cells that have not been reported.
+    given: Vec<InstanceStats>,
+    /// The living cells among given ones and their age in ticks, by generation, until the reference is known.
+    unjudged: HashMap<u64, (u32, CellMask)>,
 }
 
-/// The parts of a population: its backend, and what that sees.
+/// Splits a population into its backend and the members that the backend sees.
 macro_rules! parts {
     ($population:expr) => {{
         let Population { id, model, reference, grid, instances, active, backend, .. } = $population;
@@ -90,12 +94,19 @@ impl Population {
             instances: Vec::new(),
             active: ActiveSet::default(),
             free: Vec::new(),
+            given: Vec::new(),
+            unjudged: HashMap::default(),
         })
     }
 
     /// Whether instances of this specification belong here.
     pub(crate) fn matches(&self, spec: Spec) -> bool {
         (self.model_id, self.grid, self.smooth) == (spec.model_id, spec.grid, spec.smooth)
+    }
+
+    /// Whether the cells are on the GPU.
+    pub(crate) fn is_on_gpu(&self) -> bool {
+        self.choice.writes_on_gpu()
     }
 
     /// The grid in cells, width and height.
@@ -127,13 +138,20 @@ impl Population {
 
     /// The shape of a grown instance has become known, or has changed.
     pub(super) fn replace_reference(&mut self, reference: Arc<Reference>) {
-        // An instance has not been judged by an unknown shape.
+        // No instance has been judged by an unknown shape.
         let same_shape = *self.reference == *reference || !self.reference.is_known();
         self.reference = reference;
         let can_be_crisp = self.reference.is_authored();
         self.activate_all(|instance| instance.replace_reference(same_shape, can_be_crisp));
-        let (backend, members) = parts!(self);
-        backend.replace_reference(&members);
+        self.backend.replace_reference();
+        let mut unjudged = std::mem::take(&mut self.unjudged);
+        for slot in 0..self.instances.len() as u32 {
+            let Some(instance) = self.instance(slot) else { continue };
+            let given = unjudged.remove(&instance.generation).filter(|(tick, _)| *tick == instance.state.tick);
+            if let Some((_, alive)) = given {
+                self.report_given(slot, alive);
+            }
+        }
     }
 
     /// Whether the target can be shown where the cells match it. Warns if a texture asks for a target that the model
@@ -156,6 +174,17 @@ impl Population {
 
     pub(super) fn is_empty(&self) -> bool {
         self.free.len() == self.instances.len()
+    }
+
+    /// The number of instances.
+    pub(crate) fn len(&self) -> usize {
+        self.instances.len() - self.free.len()
+    }
+
+    /// The memory of cells and pictures in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let atlas = self.atlas.as_ref().map_or(0, |atlas| u64::from(atlas.size.x) * u64::from(atlas.size.y) * 4);
+        self.backend.memory_bytes(&self.model, self.grid, self.capacity) + atlas
     }
 
     /// Adds an instance, and returns its slot.
@@ -181,10 +210,32 @@ impl Population {
         self.backend.remove(slot).reads
     }
 
+    /// Gives an instance new cells, and reports their statistics even if it does not tick.
     fn give_cells(&mut self, slot: u32, cells: NewCells) {
         self.active.insert(slot);
-        let (backend, members) = parts!(self);
-        backend.insert(slot, cells, &members);
+        if let NewCells::State(state) = &cells {
+            self.report_given(slot, self.model.rule().alive_mask(state, |_| false));
+        }
+        self.backend.insert(slot, cells);
+    }
+
+    /// Reports the statistics of given cells. They are reported again once there is a reference to judge them by.
+    fn report_given(&mut self, slot: u32, alive: CellMask) {
+        let Some(instance) = self.instance(slot) else { return };
+        let (display, generation, tick) = (instance.display(), instance.generation, instance.state.tick);
+        let is_judged = self.reference.is_known();
+        self.given.push(InstanceStats {
+            entity: instance.entity,
+            population: self.id,
+            generation,
+            tick,
+            is_judged,
+            stats: CellStats::of(&alive, &self.reference, display.rotation),
+            alive: display.alive_mask.then(|| alive.clone()),
+        });
+        if !is_judged {
+            self.unjudged.insert(generation, (tick, alive));
+        }
     }
 
     /// Where an instance is drawn.
@@ -201,7 +252,7 @@ impl Population {
         self.instances.get(slot as usize)?.as_ref()
     }
 
-    /// Changing an instance may wake it, so it is active from then on.
+    /// Returns an instance, and makes it active, because a change may wake it.
     pub(crate) fn instance_mut(&mut self, slot: u32) -> Option<&mut Instance> {
         let instance = self.instances.get_mut(slot as usize)?.as_mut()?;
         self.active.insert(slot);
@@ -262,7 +313,7 @@ impl Population {
         }
     }
 
-    /// The number of cells of a grown instance, and how many of those this one can have: those that are not dead ground.
+    /// The number of cells of a grown instance, and the number of those that are not dead ground in this instance.
     pub(crate) fn grown_cells(&self, slot: u32) -> (u32, u32) {
         let cells = self.reference.cells();
         let dead = self.instance(slot).and_then(|instance| {
@@ -272,17 +323,17 @@ impl Population {
         (cells, cells - dead.unwrap_or_default().min(cells))
     }
 
-    /// The cells of an instance, if they can be read at once.
+    /// The cells of an instance, if they can be read immediately.
     pub(crate) fn state(&self, slot: u32) -> Option<&State> {
         self.backend.state(slot)
     }
 
-    /// Prepares the answer to a request whose cells are at hand.
+    /// Prepares the answer to a request whose cells can be read immediately.
     pub(crate) fn begin_read(&self, slot: u32, request: ReadRequest) -> Option<PendingRead> {
         Some(PendingRead::new(request, self.instance(slot)?, &self.model))
     }
 
-    /// Requests cells that cannot be read at once.
+    /// Requests cells that cannot be read immediately.
     pub(crate) fn request_read(&mut self, slot: u32, request: ReadRequest) {
         self.active.insert(slot);
         self.backend.request_read(slot, request);
@@ -306,7 +357,7 @@ impl Population {
 
     /// Runs some ticks of the clock.
     pub(crate) fn tick(&mut self, ticks: u32, sleep_after: Option<u32>) {
-        // A texture without a life mask never rests.
+        // Without a life mask, a sprite never rests.
         let sleep_after = sleep_after.filter(|_| self.model.rule().alive.is_some());
         let (backend, members) = parts!(self);
         backend.tick(members, ticks, sleep_after);
@@ -314,11 +365,12 @@ impl Population {
 
     /// Adds the statistics that have become known.
     pub(crate) fn count(&mut self, counted: &mut Vec<InstanceStats>) {
+        counted.append(&mut self.given);
         let (backend, members) = parts!(self);
         backend.count(members, counted);
     }
 
-    /// Draws what has changed, if the CPU does so. Call it once a frame.
+    /// Draws what has changed, if the CPU draws. Call it once per frame.
     pub(crate) fn draw(&mut self, images: Option<&mut Assets<Image>>) {
         if let (Some(atlas), Some(images)) = (&self.atlas, images) {
             let Self { id, model, reference, grid, instances, active, backend, .. } = self;
@@ -337,7 +389,7 @@ impl Population {
         let members = Members { id: *id, model, reference, grid: *grid, instances, active };
         if !backend.send(members, *capacity, atlas.as_ref(), frame) {
             let name = printable(&self.model.rule().name);
-            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow anew");
+            warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow again");
             for slot in 0..self.instances.len() as u32 {
                 let unfinished = self.backend.remove(slot);
                 self.continue_or_regrow(slot, unfinished);
@@ -357,7 +409,7 @@ impl Population {
         });
     }
 
-    /// After its cells were lost, an instance regrows, unless new cells were on their way.
+    /// Regrows an instance whose cells were lost, unless new cells wait for it.
     fn continue_or_regrow(&mut self, slot: u32, unfinished: Unfinished) {
         let Some(instance) = self.instance_mut(slot) else { return };
         let cells = unfinished.cells.unwrap_or_else(|| {
@@ -370,8 +422,8 @@ impl Population {
         }
     }
 
-    /// Replaces the backend after its device was lost, unless the cells are on the CPU. Reports what was requested of
-    /// which entity, and whether the entity has to leave because there is less room.
+    /// Replaces the backend after its device was lost, unless the cells are on the CPU. Reports each entity with its
+    /// unanswered requests, and whether it must leave because there is less room.
     pub(super) fn replace_backend(&mut self, choice: BackendChoice, mut report: impl FnMut(Entity, ReadRequest, bool)) {
         if !self.choice.writes_on_gpu() {
             return;
@@ -398,7 +450,7 @@ impl Population {
         self.active.retain(|slot| slot < max_slots);
     }
 
-    /// Gives the atlas a new layout if the capacity has changed. True if so; every instance is drawn again.
+    /// Gives the atlas a new layout if the capacity has changed, and draws every instance again. True if so.
     pub(super) fn update_layout(&mut self, images: Option<&mut Assets<Image>>) -> bool {
         let (Some(atlas), Some(images)) = (&mut self.atlas, images) else { return false };
         if atlas.slots == self.capacity || self.capacity == 0 {
@@ -411,8 +463,8 @@ impl Population {
         true
     }
 
-    /// When three quarters of the slots are empty, moves the instances together and halves the capacity, or more. True
-    /// if so; reports the new slots. The layout of the atlas must then be updated.
+    /// If three quarters of the slots are empty, compacts the instances, at least halves the capacity, and reports the
+    /// new slots. True if so. The layout of the atlas must then be updated.
     pub(super) fn shrink(&mut self, mut report: impl FnMut(Entity, u32)) -> bool {
         let living = self.instances.len() - self.free.len();
         if self.capacity <= KEPT_SLOTS || living as u32 > self.capacity / 4 {
@@ -432,7 +484,7 @@ impl Population {
         true
     }
 
-    /// Whether its grid is allowed.
+    /// Whether the sides of a grid are valid.
     pub(super) fn is_grid_valid(grid: [u32; 2]) -> bool {
         grid.iter().all(|side| Rule::SIDES.contains(side))
     }

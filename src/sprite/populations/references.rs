@@ -9,13 +9,13 @@ use crate::{
     rule::{Model, Reference, State},
 };
 
-/// The most ticks to grow a sprite without a target.
+/// The maximum number of ticks to grow a sprite without a target.
 const MOST_GROWING_TICKS: u32 = 512;
 /// Ticks between two yields, for platforms where tasks share a thread with the game.
 const TICKS_AT_ONCE: u32 = 4;
 
 /// The grown shapes of models, kept while the models are loaded. A model without a target is grown on another thread,
-/// so that no frame waits for it.
+/// and no frame waits for it.
 #[derive(Default)]
 pub(super) struct References {
     known: Vec<Known>,
@@ -56,7 +56,7 @@ impl References {
         None
     }
 
-    /// Those that have become known since the last call.
+    /// The shapes that have become known since the last call.
     pub(super) fn take_new(&mut self) -> &[Known] {
         let first = self.known.len();
         self.growing.retain_mut(|Growing { model, grid, task }| {

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// What the instances of a population have in common.
+/// The common properties of the instances of a population.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spec {
     pub(crate) model_id: AssetId<NcaModel>,
@@ -35,7 +35,7 @@ pub(crate) struct Populations {
     pub(crate) choice: BackendChoice,
     by_id: BTreeMap<u32, Population>,
     next_id: u32,
-    /// How many times the layout of an atlas has changed.
+    /// The number of times that the layout of an atlas has changed.
     pub(crate) layouts: u64,
     references: References,
 }

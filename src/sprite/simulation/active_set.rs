@@ -1,4 +1,4 @@
-//! The slots of a population that need work each frame. Cost grows with them, not with all slots.
+//! The slots of a population that need work each frame. The cost of a frame grows with them, not with all slots.
 
 use super::Instance;
 
@@ -50,7 +50,7 @@ impl ActiveSet {
     }
 }
 
-/// The items at some places. `places` is sorted; `first` is the place of the first item.
+/// The items at the indices `places`, which are sorted. `first` is the index of the first item.
 pub(crate) fn pick<'a, T>(items: &'a mut [T], first: u32, places: &'a [u32]) -> impl Iterator<Item = (u32, &'a mut T)> {
     let (mut rest, mut next) = (items, first);
     places.iter().filter_map(move |&place| {

@@ -31,7 +31,7 @@ pub(crate) struct Atlas {
     smooth: bool,
 }
 
-/// The most slots of an atlas whose sides have at most `side` pixels.
+/// The maximum number of slots of an atlas whose sides have at most `side` pixels.
 pub(crate) fn max_slots(grid: [u32; 2], side: u32) -> u32 {
     let [columns, rows] = grid.map(|cells| side / (cells + 2 * GUTTER));
     columns * rows
@@ -63,7 +63,7 @@ impl Atlas {
         }
     }
 
-    /// Marks the layout as outdated, so that the next one is made in any case.
+    /// Marks the layout as outdated: the next update replaces it.
     pub(crate) fn invalidate(&mut self) {
         self.slots = 0;
     }
@@ -92,7 +92,7 @@ fn columns(grid: [u32; 2], slots: u32, side: u32) -> u32 {
     square.max(slots.div_ceil(most_rows)).clamp(1, most_columns)
 }
 
-/// Width and height of an image with so many slots.
+/// Width and height of an image with this many slots.
 fn size(grid: [u32; 2], columns: u32, slots: u32) -> UVec2 {
     (UVec2::from_array(grid) + 2 * GUTTER) * UVec2::new(columns, slots.div_ceil(columns))
 }
@@ -113,7 +113,7 @@ fn blank(size: UVec2, smooth: bool, on_gpu: bool) -> Image {
         });
         image
     } else {
-        // Zeros that are not written take no time.
+        // `vec!` allocates zeroed memory without writing it.
         let data = vec![0; size.width as usize * size.height as usize * 4];
         Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, usages)
     };

@@ -11,7 +11,7 @@ use crate::{
     rule::{CellEdits, rotation},
 };
 
-/// What a texture asks of its instance.
+/// The settings of a texture that its instance follows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) seed: u32,
@@ -25,18 +25,19 @@ pub(crate) struct Settings {
 pub(crate) struct Instance {
     pub(crate) entity: Entity,
     pub(crate) state: InstanceState,
-    /// A number that changes when the cells are replaced or begin again. Statistics of an earlier generation are
-    /// dropped.
+    /// A number that changes when the cells are replaced or restart. Statistics of an earlier generation are dropped.
     pub(crate) generation: u64,
     /// Ticks per tick of the clock.
     pace: f64,
-    /// Whether it is drawn crisp, and whether its texture asks for that.
+    /// Whether it is drawn crisp, and whether its texture requests that.
     is_crisp: bool,
     wants_crisp: bool,
     /// Whether the entity has an alive mask.
     wants_alive_mask: bool,
     /// It must be drawn again even if it does not tick.
     pub(crate) needs_redraw: bool,
+    /// It does not fall asleep by itself.
+    never_sleeps: bool,
     /// Its entity is disabled: it does not tick, and the clock grants it no ticks.
     disabled: bool,
     /// Whether its entity has the marker of a sleeping sprite.
@@ -44,7 +45,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// `can_be_crisp` says whether the model has a target to show.
+    /// `can_be_crisp` is whether the model has a target to show.
     pub(crate) fn new(entity: Entity, settings: Settings, can_be_crisp: bool) -> Self {
         Self {
             entity,
@@ -55,6 +56,7 @@ impl Instance {
             wants_crisp: settings.crisp,
             wants_alive_mask: false,
             needs_redraw: false,
+            never_sleeps: false,
             disabled: false,
             reported_asleep: false,
         }
@@ -74,7 +76,8 @@ impl Instance {
         self.state.wake();
     }
 
-    /// The reference has changed. With another shape the instance has yet to grow, and earlier statistics are dropped.
+    /// The reference has changed. With another shape the instance counts as growing, and earlier statistics are
+    /// dropped.
     pub(crate) fn replace_reference(&mut self, same_shape: bool, can_be_crisp: bool) {
         let was_crisp = std::mem::replace(&mut self.is_crisp, self.wants_crisp && can_be_crisp);
         self.needs_redraw |= was_crisp || self.is_crisp;
@@ -90,13 +93,13 @@ impl Instance {
         DisplayState { rotation: rotation(self.state.angle), crisp: self.is_crisp, alive_mask: self.wants_alive_mask }
     }
 
-    /// It has new cells of this age. Pending edits are dropped; dead ground stays.
+    /// It has new cells of this age. Drops pending edits; dead ground stays.
     pub(crate) fn restart(&mut self, tick: u32) {
         self.state.restart(tick);
         self.generation = next_generation();
     }
 
-    /// Begins again from the seed: its cells were lost.
+    /// Restarts from the seed, after its cells were lost.
     pub(crate) fn regrow(&mut self) {
         self.state.clear_dead_ground();
         self.restart(0);
@@ -105,6 +108,9 @@ impl Instance {
     /// Continues with another state.
     pub(crate) fn restore(&mut self, state: InstanceState) {
         self.state = state;
+        if self.never_sleeps {
+            self.state.wake();
+        }
         self.generation = next_generation();
     }
 
@@ -112,7 +118,7 @@ impl Instance {
         self.pace = ticks_per_tick;
     }
 
-    /// Whether the entity has an alive mask. If so, the instance wakes to be counted.
+    /// Sets whether the entity has an alive mask. If so, the instance wakes to be counted.
     pub(crate) fn set_alive_mask(&mut self, expected: bool) {
         self.wants_alive_mask = expected;
         if expected {
@@ -122,7 +128,7 @@ impl Instance {
 
     /// Follows the marker on its entity. It stays awake while edits wait for its next tick.
     pub(crate) fn set_asleep(&mut self, asleep: bool) {
-        // The plugin itself has set the marker.
+        // The plugin itself set the marker.
         if asleep == self.reported_asleep {
             return;
         }
@@ -139,22 +145,30 @@ impl Instance {
         (std::mem::replace(&mut self.reported_asleep, asleep) != asleep).then_some(asleep)
     }
 
+    /// Sets whether it never falls asleep by itself. If so, it wakes.
+    pub(crate) fn set_sleeping_disabled(&mut self, disabled: bool) {
+        self.never_sleeps = disabled;
+        if disabled {
+            self.state.wake();
+        }
+    }
+
     pub(crate) fn set_disabled(&mut self, disabled: bool) {
         self.disabled = disabled;
     }
 
-    /// Whether the clock moves it.
+    /// Whether the clock advances it.
     pub(crate) fn ticks(&self) -> bool {
         !self.state.is_asleep() && !self.disabled && self.pace > 0.0
     }
 
-    /// Whether it must stay in the active set for its own sake.
+    /// Whether it must stay in the active set, apart from work of the backend.
     pub(crate) fn is_active(&self) -> bool {
         let asleep = self.state.is_asleep();
         !(asleep || self.disabled) || asleep != self.reported_asleep || self.needs_redraw
     }
 
-    /// The clock ticks: grants ticks in proportion to the pace.
+    /// Grants ticks in proportion to the pace, for one tick of the clock.
     pub(crate) fn grant_ticks(&mut self) {
         if self.ticks() {
             self.state.grant(self.pace);
@@ -163,6 +177,7 @@ impl Instance {
 
     /// Begins the next granted tick; see [`InstanceState::begin_tick`].
     pub(crate) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, CellEdits<'_>)> {
+        let sleep_after = sleep_after.filter(|_| !self.never_sleeps);
         if self.disabled { None } else { self.state.begin_tick(sleep_after) }
     }
 }

@@ -1,6 +1,6 @@
 //! The parts of a population: instances and their pending edits, the active set, the atlas, statistics and read-backs.
 //!
-//! Nothing here depends on an engine. Of the components it knows only plain data.
+//! Nothing here simulates. These types share only plain data with the engines and the components.
 
 mod active_set;
 mod atlas;

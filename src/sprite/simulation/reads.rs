@@ -54,7 +54,7 @@ impl PendingRead {
 pub(crate) struct PendingReads {
     by_ticket: HashMap<u64, PendingRead>,
     next_ticket: u64,
-    /// Tickets with the cells; without them, the GPU could not deliver.
+    /// Tickets with the cells; `None` if the GPU could not deliver them.
     pub(crate) answers: Vec<(u64, Option<State>)>,
 }
 

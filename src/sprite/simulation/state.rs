@@ -1,4 +1,4 @@
-//! The state of an instance: everything its future depends on, except its cells.
+//! The state of an instance: everything that determines its future, except its cells.
 
 use crate::{
     cpu::Tick,
@@ -20,7 +20,7 @@ pub(crate) struct InstanceState {
     owed: f64,
     /// Cells that stay zeros until they are healed.
     dead_ground: Option<CellMask>,
-    /// The engine does not know the present `dead_ground` yet.
+    /// The engine does not know the current `dead_ground` yet.
     dead_ground_changed: bool,
     /// Cells that become seeds before the next tick if they are empty.
     seeds: Option<CellMask>,
@@ -28,7 +28,7 @@ pub(crate) struct InstanceState {
     wound: Option<CellMask>,
     /// The number of wounds since the last tick.
     hits: u32,
-    /// Ticks since the last change from outside.
+    /// Ticks since the last external change.
     quiet: u32,
     asleep: bool,
     /// The condition as of the last statistics.
@@ -83,12 +83,12 @@ impl InstanceState {
         }
     }
 
-    /// The clock grants some ticks.
+    /// Adds ticks that the clock grants.
     pub(super) fn grant(&mut self, ticks: f64) {
         self.owed += ticks;
     }
 
-    /// Begins the next granted tick, if there is one, and returns it with the edits that come first. A whole or dead
+    /// Begins the next granted tick, if there is one. Returns it with the edits to apply before it. A whole or dead
     /// instance falls asleep after `sleep_after` quiet ticks.
     pub(super) fn begin_tick(&mut self, sleep_after: Option<u32>) -> Option<(Tick, CellEdits<'_>)> {
         if self.owed < 1.0 || self.asleep {
@@ -102,6 +102,10 @@ impl InstanceState {
         let rests = matches!(self.condition, NcaCondition::Whole | NcaCondition::Dead);
         self.asleep = rests && sleep_after.is_some_and(|most| self.quiet >= most);
         let changed = std::mem::take(&mut self.dead_ground_changed);
+        // The engine knows that all scars are healed.
+        if !changed && self.dead_ground.as_ref().is_some_and(CellMask::is_empty) {
+            self.dead_ground = None;
+        }
         let edits = CellEdits {
             dead_ground: self.dead_ground.as_ref().filter(|_| changed),
             seeds: self.seeds.take(),
@@ -110,7 +114,7 @@ impl InstanceState {
         Some((tick, edits))
     }
 
-    /// It has new cells of this age. Pending edits are dropped; dead ground stays.
+    /// It has new cells of this age. Drops pending edits; dead ground stays.
     pub(super) fn restart(&mut self, tick: u32) {
         self.tick = tick;
         self.hits = 0;
@@ -120,7 +124,7 @@ impl InstanceState {
         self.dead_ground_changed = self.dead_ground.is_some();
     }
 
-    /// Has yet to grow.
+    /// Marks it as growing: it has not been whole.
     pub(super) fn begin_growing(&mut self) {
         (self.condition, self.has_grown) = (NcaCondition::Growing, false);
     }
@@ -205,7 +209,7 @@ impl From<SavedInstance> for InstanceState {
         let SavedInstance { seed, angle, tick, owed, changes, dead_ground, hits, quiet, asleep, condition, has_grown } =
             saved;
         let SavedEdits { seeds, wound, .. } = changes;
-        // The engine that takes the cells knows no dead ground yet.
+        // The engine that takes the cells does not know the dead ground yet.
         let dead_ground_changed = dead_ground.is_some();
         Self {
             seed,

@@ -12,7 +12,7 @@ pub(crate) struct InstanceStats {
     /// [`Instance::generation`](super::Instance::generation) at that tick.
     pub(crate) generation: u64,
     pub(crate) tick: u32,
-    /// The grown shape was known, so that `CellStats::matching` means something.
+    /// Whether the grown shape was known. Otherwise `CellStats::matching` has no meaning.
     pub(crate) is_judged: bool,
     pub(crate) stats: CellStats,
     /// The living cells, if requested.

@@ -15,17 +15,18 @@ use crate::{
     sprite::components::{NcaAliveMask, NcaTexture},
 };
 
-/// Beside an [`NcaTexture`] and a [`Sprite`]: the plugin gives the entity a [`Collider`] that follows its
-/// living cells, a compound of rectangles on whose seams nothing catches. Where there is a hole, bullets pass. Without a living cell
-/// there is no collider, and so none until a sprite has begun to grow: a dynamic body falls until then.
+/// Gives a sprite a [`Collider`] that follows its living cells. Add it beside an [`NcaTexture`] and a [`Sprite`].
 ///
-/// Add a [`RigidBody`] beside it as for any collider. The shape follows the sprite's size, anchor and
-/// flip, and avian scales and turns it with the [`Transform`]; to mirror a body that moves, flip the
-/// sprite. It is made anew only when the living cells or their place in the sprite have changed, and not
-/// more often than [`interval`](Self::interval). Mass and centre of mass follow it, unless they are set.
+/// The collider is a compound of rectangles; nothing catches on their seams. Bullets pass through holes. Without living
+/// cells there is no collider: a dynamic body falls until its sprite has begun to grow.
 ///
-/// Like vitals, it comes from the GPU a few frames late, and is made once a frame; so what physics does
-/// to a sprite depends on the frame rate.
+/// Add a [`RigidBody`] as for any collider. The shape follows the sprite's size, anchor and flips. Avian scales and
+/// rotates it with the [`Transform`]. To mirror a moving body, flip the sprite. The collider is replaced only when the
+/// living cells or their place in the sprite change, and at most once per [`interval`](Self::interval). Mass and center
+/// of mass follow the collider, unless they are set.
+///
+/// Living cells are updated once a frame, and arrive from the GPU a few frames late, like vitals. The effect of physics
+/// on a sprite therefore depends on the frame rate.
 ///
 /// ```
 /// # use avian2d::{collision::narrow_phase::NarrowPhaseSystems, prelude::*};
@@ -36,18 +37,19 @@ use crate::{
 ///         NcaTexture::new(assets.load("models/slime.nca")),
 ///         Sprite::sized(Vec2::splat(200.0)),
 ///         NcaCollider::default(),
-///         // It hangs until it has grown; then make it dynamic.
+///         // Static until the sprite has grown; then make it dynamic.
 ///         RigidBody::Static,
 ///     ));
-///     // A bullet that bursts a hole of 12 units.
+///     // A bullet that makes holes with a radius of 12 units.
 ///     commands.spawn((RigidBody::Kinematic, Collider::circle(4.0), Sensor, NcaImpact::new(12.0)));
 /// }
 /// ```
 #[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 #[require(NcaAliveMask, Fit)]
 pub struct NcaCollider {
-    /// The least time between two shapes; default a tenth of a second of game time.
+    /// The minimum time between two replacements; default 0.1 s of game time.
     pub interval: Duration,
 }
 
@@ -61,16 +63,15 @@ impl Default for NcaCollider {
 #[derive(Component, Default)]
 pub(super) struct Fit {
     is_stale: bool,
-    /// When it was made, in game time; `None` if there is none.
+    /// The game time at which the collider was made; `None` if there is no collider.
     made: Option<Duration>,
-    /// How it lay over the cells, and which those were.
     pub(super) map: Option<Affine2>,
     pub(super) cells: Option<CellMask>,
 }
 
 type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaAliveMask>);
 
-/// Makes colliders fit what lives.
+/// Makes colliders fit the living cells.
 pub(super) fn fit(
     mut sprites: Query<Fitted, With<NcaTexture>>,
     transforms: SpriteTransforms,
@@ -88,7 +89,7 @@ pub(super) fn fit(
         if !(fit.is_stale || mask.is_changed() || fit.map != map) {
             continue;
         }
-        // What has no cells of its own yet has no body at all, from now on.
+        // Without cells, the collider is removed immediately.
         if cells.is_some() && fit.made.is_some_and(|made| time.elapsed().saturating_sub(made) < collider.interval) {
             fit.is_stale = true;
             continue;
@@ -98,10 +99,10 @@ pub(super) fn fit(
         *fit = Fit { is_stale: false, made: collider.is_some().then(|| time.elapsed()), map, cells: drawn };
         match collider {
             Some(collider) => commands.entity(entity).try_insert(collider),
-            // A copy of an entity brings along a collider of cells that it does not have.
+            // A copy of an entity has the collider of the original.
             None => commands.entity(entity).try_remove::<Collider>(),
         };
-        // What rests on a body that has changed may have lost its hold, and avian does not look.
+        // A body that rests on this one may have lost its support. Avian does not check that.
         let pairs = contacts.iter().flat_map(|contacts| contacts.contact_pairs_with(entity));
         for body in pairs.flat_map(|pair| [pair.body1, pair.body2]).flatten() {
             commands.entity(body).try_remove::<Sleeping>();
@@ -109,7 +110,7 @@ pub(super) fn fit(
     }
 }
 
-/// Without its component or its texture, a sprite has no collider.
+/// Removes the collider with its component or its texture.
 pub(super) fn on_remove(
     removed: On<Remove, (NcaCollider, NcaTexture)>,
     mut fits: Query<&mut Fit, Allow<Disabled>>,
@@ -121,7 +122,7 @@ pub(super) fn on_remove(
     }
 }
 
-/// A compound of rectangles, in the space that the map leads to; `None` for no cells, or if they have no area there.
+/// A compound of rectangles in the space of the map. `None` without cells, or if they have no area there.
 fn collider_of(cells: &CellMask, map: Affine2) -> Option<Collider> {
     let area = map.matrix2.determinant().abs();
     if !area.is_finite() || area < f32::MIN_POSITIVE || !map.translation.is_finite() {
@@ -136,7 +137,7 @@ fn collider_of(cells: &CellMask, map: Affine2) -> Option<Collider> {
     (!parts.is_empty()).then(|| Collider::compound(parts))
 }
 
-/// The cells as rectangles that do not overlap: each as wide as it can be, then as high.
+/// Covers the cells with rectangles that do not overlap. Each is as wide as possible, then as high as possible.
 fn rectangles(cells: &CellMask) -> Vec<URect> {
     let (width, height) = (cells.width(), cells.height());
     let mut left: Vec<bool> = (0..width * height).map(|cell| cells.contains(cell)).collect();

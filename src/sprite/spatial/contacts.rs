@@ -1,4 +1,5 @@
-//! Contacts with living cells, for [avian](avian2d): they wound, and nothing catches on the seams of a collider.
+//! Contacts with living cells, for [avian](avian2d): they wound sprites, and nothing catches on the seams of a
+//! collider.
 
 use avian2d::{collision::narrow_phase::NarrowPhaseSystems, prelude::*};
 use bevy::{
@@ -25,10 +26,12 @@ pub(crate) struct PhysicsPlugin {
 
 impl Plugin for PhysicsPlugin {
     fn build(&self, app: &mut App) {
-        app.add_observer(on_remove)
+        app.register_type::<NcaCollider>()
+            .register_type::<NcaImpact>()
+            .add_observer(on_remove)
             .add_systems(PreUpdate, fit.in_set(NcaSystems::FitColliders))
             // A contact wounds before the next tick.
-            .configure_sets(self.schedule, NcaSystems::Tick.after(PhysicsSystems::Last))
+            .configure_sets(self.schedule, NcaSystems::Place.after(PhysicsSystems::Last))
             .add_systems(
                 PhysicsSchedule,
                 (
@@ -36,28 +39,28 @@ impl Plugin for PhysicsPlugin {
                     wound_by_contact.in_set(PhysicsStepSystems::Last).in_set(NcaSystems::Contacts),
                 )
                     .run_if(resource_exists::<ContactGraph>)
-                    // Avian makes an error of any ambiguity in its schedule, including those with systems of the game.
+                    // Avian reports any ambiguity in its schedule as an error, including one with a system of the game.
                     .ambiguous_with_all(),
             );
     }
 }
 
-/// What contacts do to living sprites, those with an [`NcaCollider`].
+/// The effect of contacts on sprites with an [`NcaCollider`].
 ///
-/// On a bullet, a saw, a pool of acid, or on the body that its collider belongs to: what they do to living
-/// sprites that they touch. On a living sprite: what contacts with anything without one do to it, and
-/// with other living sprites.
+/// - On a bullet, a saw or a pool of acid, or on the body of its collider: the effect on the sprites that it touches.
+/// - On a sprite: the effect on this sprite of contacts with other sprites, and with anything that has no `NcaImpact`.
 ///
-/// A contact wounds in every step of the physics in which its impulse is above the threshold, at the
-/// points of contact. Sensors have no impulse: one with an `NcaImpact` wounds for as long as it touches.
+/// A contact wounds at its points, in every physics step in which its impulse is above the threshold. A sensor has no
+/// impulse: with an `NcaImpact`, it wounds while it touches.
 #[derive(Component, Reflect, Clone, Copy, Debug, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
 pub struct NcaImpact {
-    /// The radius of the wound about a point of contact, in world units; default 8.
+    /// The radius of the wound at a contact point, in world units; default 8.
     pub radius: f32,
-    /// The impulse above which a contact wounds, mass times speed in avian's units, and up to twice that,
-    /// since avian counts what it pushes bodies apart with; default 0, with which what rests on
-    /// something wounds it all the time.
+    /// The impulse above which a contact wounds, in avian's units: mass times speed; default 0. At 0, even a resting
+    /// contact wounds in every physics step. (Avian adds the impulse that separates bodies, so a contact may count up
+    /// to twice.)
     pub threshold: f32,
     /// The probability that a cell in the wound is killed, 0 to 1; default 1.
     pub strength: f32,
@@ -70,17 +73,17 @@ impl Default for NcaImpact {
 }
 
 impl NcaImpact {
-    /// A hole of so many world units about each point of contact.
+    /// A wound of this radius at each contact point, in world units.
     pub fn new(radius: f32) -> Self {
         Self { radius, ..default() }
     }
 
-    /// Only contacts with more than this impulse.
+    /// Sets the [threshold](Self::threshold), an impulse in avian's units.
     pub fn with_threshold(self, threshold: f32) -> Self {
         Self { threshold, ..self }
     }
 
-    /// With a probability to kill, 0 to 1.
+    /// Sets the [strength](Self::strength), 0 to 1.
     pub fn with_strength(self, strength: f32) -> Self {
         Self { strength, ..self }
     }
@@ -90,8 +93,8 @@ impl NcaImpact {
     }
 }
 
-/// Drops contacts with what lies between two cells that both live: a body that slides along a surface would catch on the
-/// seams of the rectangles below it.
+/// Drops contacts on seams between two living cells. Otherwise a body that slides along a surface catches on the seams
+/// of the rectangles below it.
 fn drop_seam_contacts(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Position, &Rotation, &Collider, &Fit)>) {
     for pair in contacts.iter_active_touching_mut().filter(|pair| pair.generates_constraints()) {
         for (entity, outwards) in [(pair.collider1, 1.0), (pair.collider2, -1.0)] {
@@ -103,13 +106,13 @@ fn drop_seam_contacts(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Positi
             let back = map.inverse() * Affine2::from_scale(collider.scale().recip());
             let is_inner = |ContactManifold { points, normal, .. }: &ContactManifold| {
                 let normal = *normal * outwards;
-                // The middle of the contact, on the sprite's own surface.
+                // The middle of the contact, on the surface of the sprite.
                 let on_surface = |point: &ContactPoint| point.point + normal * point.penetration / 2.0 - position.0;
                 let middle = points.iter().map(on_surface).sum::<Vec2>() / points.len().max(1) as f32;
                 let (middle, normal) = (unturned * middle, unturned * normal);
                 is_between_cells(cells, back.transform_point2(middle), back.transform_vector2(normal))
             };
-            // Rather one on a seam than none, for what has come to be deep inside.
+            // A body deep inside keeps the contacts on seams if it has no others.
             let touches = |manifold: &ContactManifold| manifold.points.iter().any(|point| point.penetration >= 0.0);
             if pair.manifolds.iter().any(|manifold| touches(manifold) && !is_inner(manifold)) {
                 pair.manifolds
@@ -121,11 +124,11 @@ fn drop_seam_contacts(mut contacts: ResMut<ContactGraph>, bodies: Query<(&Positi
     }
 }
 
-/// Whether a surface with such a normal, at such a point, lies between living cells; both in cells.
+/// Whether a surface at a point with a normal, both in cells, is between living cells.
 fn is_between_cells(cells: &CellMask, point: Vec2, normal: Vec2) -> bool {
-    // How far beyond the surface the next cell is looked for.
+    // The distance beyond the surface at which the next cell is sampled.
     const BEYOND: f32 = 0.25;
-    // How far aside of a point that may lie on the border of two cells, and of one that a corner meets.
+    // The sideways offset for a point on the border of two cells, and for a point that a corner touches.
     const ASIDE: f32 = 0.02;
     const OFF_CORNER: f32 = 0.15;
     const FLAT: f32 = 0.05;
@@ -167,7 +170,7 @@ fn wound_by_contact(
             if !living.contains(sprite.0) {
                 continue;
             }
-            // A living thing's own says what is done to it, not what it does.
+            // The impact of a sprite describes the wounds of that sprite.
             let by_other = impact_of(other.0, other.1).filter(|_| !living.contains(other.0));
             let Some(impact) = by_other.or_else(|| impact_of(sprite.0, sprite.1).filter(|_| !is_sensor)) else {
                 continue;
@@ -180,8 +183,8 @@ fn wound_by_contact(
                     if is_sensor && point.penetration < 0.0 || !is_sensor && point.normal_impulse <= 0.0 {
                         continue;
                     }
-                    // Where the sprite's own surface is, but within the other: what is deep in a sprite wounds
-                    // it there, and not where it came in.
+                    // On the surface of the sprite, but within the bounds of the other: a body deep inside wounds at
+                    // its place, not where it entered.
                     let inwards = if first_is_sprite { manifold.normal } else { -manifold.normal };
                     let surface = point.point + inwards * point.penetration / 2.0;
                     let at = bounds.get(other.0).map_or(surface, |bounds| surface.clamp(bounds.min, bounds.max));

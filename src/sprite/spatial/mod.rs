@@ -1,4 +1,4 @@
-//! Where cells are in the world, and what meets them there: probes, pointers, physics.
+//! The place of cells in the world: transforms, probes, pointers, physics.
 
 #[cfg(feature = "avian2d")]
 mod colliders;

@@ -1,6 +1,6 @@
 //! A picking backend: pointers hit living cells, and pass through holes.
 //!
-//! Bevy's own backend for sprites finds no sprite that this one does not find, unless it picks by bounding boxes.
+//! Bevy's own sprite backend adds no other sprites, unless it picks by bounding boxes.
 
 use bevy::{
     camera::visibility::RenderLayers,
@@ -85,7 +85,7 @@ type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>)>;
 type WithoutMask<'w, 's> =
     Query<'w, 's, (), (With<NcaTexture>, WithCanvas, With<Pickable>, Without<NcaAliveMask>, Allow<Disabled>)>;
 
-/// An entity that can be picked gets an alive mask.
+/// Adds an alive mask to an entity that can be picked.
 fn on_pickable(added: On<Add, (Pickable, NcaTexture)>, without_mask: WithoutMask, mut commands: Commands) {
     if without_mask.contains(added.entity) {
         commands.entity(added.entity).try_insert(NcaAliveMask::default());

@@ -1,7 +1,7 @@
-//! Picking of nodes of the user interface.
+//! Picking of UI nodes.
 //!
-//! Bevy's backend finds them, and knows no holes. While every pointer over a node is over a hole, the node is made
-//! transparent to picking; after picking, its `Pickable` is restored.
+//! Bevy's backend picks whole nodes, holes included. While every pointer over a node is over a hole, this makes the
+//! node transparent to picking. After picking, it restores the `Pickable` of the node.
 
 use bevy::{
     camera::RenderTarget,
@@ -46,7 +46,7 @@ type Node = (
     &'static mut Pickable,
 );
 
-/// Lets pointers pass.
+/// A `Pickable` that lets pointers pass.
 const HOLE: Pickable = Pickable { should_block_lower: false, is_hoverable: false };
 
 /// The original `Pickable` of nodes that pointers pass through in this frame.

@@ -9,11 +9,11 @@ use crate::sprite::{
     populations::Populations,
 };
 
-/// Finds living cells in the world, of sprites with an [`NcaAliveMask`]. Spawn `NcaAliveMask::default()` beside the texture;
-/// without it, a probe does not find the sprite.
+/// Finds living cells in the world. It finds only sprites with an [`NcaAliveMask`]: spawn `NcaAliveMask::default()`
+/// beside the texture.
 ///
-/// Methods that take an entity ignore its visibility. The others find the sprites that an [`NcaFilter`] passes, by
-/// default all that are not hidden.
+/// Methods that take an entity ignore its visibility. The others find the sprites that an [`NcaFilter`] passes: by
+/// default, all that are not hidden.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -28,28 +28,39 @@ use crate::sprite::{
 #[derive(SystemParam)]
 pub struct NcaProbe<'w, 's> {
     sprites: Query<'w, 's, (Entity, &'static Placement, &'static NcaAliveMask), With<NcaTexture>>,
+    without_mask: Query<'w, 's, (), (With<NcaTexture>, Without<NcaAliveMask>)>,
     transforms: SpriteTransforms<'w, 's>,
     visibilities: Visibilities<'w, 's>,
     populations: Res<'w, Populations>,
 }
 
-/// A living cell.
+/// A living cell that a probe has found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NcaHit {
     /// The sprite.
     pub entity: Entity,
-    /// The column and row of the cell.
+    /// The column and row of the cell, y down.
     pub cell: UVec2,
-    /// The point in the world.
+    /// The point where the segment enters the cell, in world units.
     pub point: Vec2,
-    /// The fraction of the segment before it, 0 to 1.
+    /// The fraction of the segment before that point, 0 to 1.
     pub fraction: f32,
 }
 
 impl NcaProbe<'_, '_> {
-    /// The cell of a sprite at a point of the world, alive or not.
+    fn get(&self, entity: Entity) -> Option<(Entity, &Placement, &NcaAliveMask)> {
+        let found = self.sprites.get(entity).ok();
+        if found.is_none() && self.without_mask.contains(entity) {
+            warn_once!(
+                "an NcaProbe does not find {entity}: expected an NcaAliveMask beside its NcaTexture, found none"
+            );
+        }
+        found
+    }
+
+    /// The cell of a sprite at a point in the world, alive or not. `None` if no drawn cell is there.
     pub fn cell_at(&self, entity: Entity, point: Vec2) -> Option<UVec2> {
-        let (_, placement, _) = self.sprites.get(entity).ok()?;
+        let (_, placement, _) = self.get(entity)?;
         let grid = self.populations.get(placement.id?)?.grid();
         let transform = self.transforms.get(entity)?;
         let [x, y] = transform.cells_to_world(grid).inverse()?.apply(point.to_array());
@@ -57,7 +68,7 @@ impl NcaProbe<'_, '_> {
         (inside && transform.draws(grid, Vec2::new(x, y))).then(|| UVec2::new(x as u32, y as u32))
     }
 
-    /// Whether a living cell of a sprite is at a point of the world.
+    /// Whether a living cell of a sprite is at a point in the world.
     pub fn lives_at(&self, entity: Entity, point: Vec2) -> bool {
         self.cell_at(entity, point).is_some_and(|cell| self.lives(entity, cell))
     }
@@ -68,23 +79,26 @@ impl NcaProbe<'_, '_> {
         cells.is_some_and(|cells| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
     }
 
-    /// The first living cell between two points of the world, of any sprite that is not hidden. A shot passes through
-    /// the hole that an earlier one has made.
+    /// The first living cell between two points in the world, of any sprite that is not hidden. A shot passes through
+    /// existing holes.
     pub fn first_hit(&self, from: Vec2, to: Vec2) -> Option<NcaHit> {
         self.first_hit_where(&NcaFilter::default(), from, to)
     }
 
-    /// The first living cell between two points of the world, of any sprite that a filter passes.
+    /// The first living cell between two points in the world, of any sprite that a filter passes.
     pub fn first_hit_where(&self, filter: &NcaFilter, from: Vec2, to: Vec2) -> Option<NcaHit> {
+        if self.sprites.is_empty() && !self.without_mask.is_empty() {
+            warn_once!("an NcaProbe finds no sprite: expected an NcaAliveMask beside an NcaTexture, found none");
+        }
         let entities = self.sprites.iter().map(|(entity, ..)| entity);
         let found = entities.filter(|entity| self.visibilities.passes(filter, *entity));
         let hits = found.filter_map(|entity| self.first_hit_of(entity, from, to));
         hits.min_by(|a, b| a.fraction.total_cmp(&b.fraction))
     }
 
-    /// The first living cell of a sprite between two points of the world.
+    /// The first living cell of a sprite between two points in the world.
     pub fn first_hit_of(&self, entity: Entity, from: Vec2, to: Vec2) -> Option<NcaHit> {
-        let (_, placement, mask) = self.sprites.get(entity).ok()?;
+        let (_, placement, mask) = self.get(entity)?;
         let cells = mask.cells.as_ref()?;
         let grid = self.populations.get(placement.id?)?.grid();
         let transform = self.transforms.get(entity)?;

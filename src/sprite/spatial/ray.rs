@@ -7,8 +7,8 @@ use crate::rule::CellMask;
 /// The first cell of a mask on a segment, and the fraction of the segment before it. `start` and `end` are in cells.
 ///
 /// 1. Clip the segment to the grid.
-/// 2. Walk from cell to cell, each time over the nearer of the next column and the next row (Amanatides and Woo, "A fast
-///    voxel traversal algorithm for ray tracing", 1987).
+/// 2. Walk from cell to cell, each time across the nearer border of the next column and the next row (Amanatides and
+///    Woo, "A fast voxel traversal algorithm for ray tracing", 1987).
 pub(super) fn first_on_segment(cells: &CellMask, start: Vec2, end: Vec2) -> Option<(UVec2, f32)> {
     let size = Vec2::new(cells.width() as f32, cells.height() as f32);
     let way = end - start;
@@ -60,7 +60,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against many small steps along the segment.
+        /// Compares with many small steps along the segment.
         #[test]
         fn the_first_cell_is_found(
             points in prop::array::uniform4(-4.0f32..14.0), bits in prop::collection::vec(0u8..6, 90), straight in 0..3,
@@ -84,7 +84,7 @@ mod tests {
                     prop_assert!((fraction - at).abs() < 2e-3, "{fraction}, {at}");
                 }
                 (None, None) => {}
-                // Through the corner of a cell, which a step may miss.
+                // The segment crosses the corner of a cell, which a step may miss.
                 (Some((cell, fraction)), other) => {
                     prop_assert!(cells.contains((cell.y * 10 + cell.x) as usize));
                     prop_assert!(other.is_none_or(|(_, at)| fraction <= at + 2e-3));

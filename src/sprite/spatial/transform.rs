@@ -14,7 +14,7 @@ use bevy::{
 
 use crate::rule::{CellMap, CellMask};
 
-/// The space of a shape, with what it takes to find the cells in it once the grid is known.
+/// The space of a shape. It finds the cells of the shape once the grid is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ShapeSpace {
     Cells,
@@ -50,7 +50,7 @@ pub(crate) struct SpriteTransform {
     to_world: Affine2,
     custom_size: Option<Vec2>,
     scaling: Option<SpriteScalingMode>,
-    /// Bevy fits the picture of a `SpriteMesh` into its size in another way than that of a `Sprite`.
+    /// Bevy fits the picture of a `SpriteMesh` into its size differently from that of a `Sprite`.
     is_mesh: bool,
     anchor: Vec2,
     flip_x: bool,
@@ -64,7 +64,7 @@ struct Quad {
     size: Vec2,
     /// The texture coordinates of that corner, 0 to 1 and y down.
     first: Vec2,
-    /// The difference to the texture coordinates of the opposite corner.
+    /// The texture coordinates of the opposite corner, minus `first`.
     across: Vec2,
 }
 
@@ -150,7 +150,7 @@ impl SpriteTransform {
     pub(crate) fn drawn<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
         let (width, height) = (cells.width(), cells.height());
         let part = self.part([width as u32, height as u32]);
-        // Rounding keeps a whole picture whole.
+        // Rounding keeps an uncropped picture whole.
         let [min, max] = [part.min, part.max].map(|corner| (corner * 1024.0).round() / 1024.0);
         if min.cmple(Vec2::ZERO).all() && max.cmpge(Vec2::new(width as f32, height as f32)).all() {
             return Cow::Borrowed(cells);
@@ -180,8 +180,7 @@ impl SpriteTransform {
 
 type AnySprite = AnyOf<(&'static Sprite, &'static SpriteMesh)>;
 
-/// Finds the transforms of sprites, disabled or not. It uses the present `Transform`s, not those that Bevy propagated
-/// last.
+/// Finds the transforms of sprites, disabled or not. It uses the current `Transform`s, not the last propagated ones.
 #[derive(SystemParam)]
 pub(crate) struct SpriteTransforms<'w, 's> {
     transforms: Query<'w, 's, (&'static Transform, Option<&'static ChildOf>), Allow<Disabled>>,

@@ -4,7 +4,7 @@ use bevy::{camera::visibility::RenderLayers, ecs::system::SystemParam, prelude::
 
 use crate::sprite::events::NcaFilter;
 
-/// Evaluates filters. It uses the present `Visibility`, not the one that Bevy propagated last.
+/// Evaluates filters. It uses the current `Visibility`, not the last propagated one.
 #[derive(SystemParam)]
 pub(crate) struct Visibilities<'w, 's> {
     visibilities: Query<'w, 's, (Option<&'static Visibility>, Option<&'static ChildOf>)>,

@@ -12,7 +12,7 @@ use crate::{
     gpu::{self, NcaPrecision},
     sprite::{
         backend::BackendChoice,
-        components::{NcaBackend, Placement},
+        components::{NcaBackend, NcaEngine, Placement},
         populations::Populations,
         sets::NcaSystems,
     },
@@ -28,23 +28,25 @@ impl Plugin for BackendPlugin {
     fn build(&self, app: &mut App) {
         app.register_type::<NcaBackend>()
             .register_type::<NcaPrecision>()
-            .insert_resource(self.backend)
-            .insert_resource(self.precision)
-            .init_resource::<Requested>()
+            .register_type::<NcaEngine>()
+            .insert_resource(Requested { backend: self.backend, precision: self.precision })
             .init_resource::<Populations>()
             .add_systems(PreStartup, choose.in_set(NcaSystems::ChooseBackend))
             .add_systems(First, (choose, replace).chain().run_if(has_another_device).in_set(NcaSystems::ChooseBackend));
     }
 }
 
-/// The most pixels on a side of an image without a renderer.
+/// The maximum side of an image in pixels, without a renderer.
 const ANY_TEXTURE_SIDE: u32 = 8192;
 
-/// What the game asks for, known once the app has started.
-#[derive(Resource, Default)]
-struct Requested(Option<(NcaBackend, NcaPrecision)>);
+/// The settings of the plugin.
+#[derive(Resource, Clone, Copy)]
+struct Requested {
+    backend: NcaBackend,
+    precision: NcaPrecision,
+}
 
-/// Whether the renderer has lost its device, and has another one.
+/// Whether the renderer has replaced a lost device.
 fn has_another_device(device: Option<Res<RenderDevice>>, mut last: Local<Option<Tick>>) -> bool {
     let now = device.map(|device| device.last_changed());
     std::mem::replace(&mut *last, now).is_some_and(|last| now.is_some_and(|now| now != last))
@@ -68,16 +70,14 @@ fn replace(
 
 /// Chooses a backend, once the renderer has started or is known to be missing.
 fn choose(
-    mut requested: ResMut<Requested>,
-    mut backend: ResMut<NcaBackend>,
-    mut precision: ResMut<NcaPrecision>,
+    requested: Res<Requested>,
     mut populations: ResMut<Populations>,
     adapter: Option<Res<RenderAdapter>>,
     info: Option<Res<RenderAdapterInfo>>,
     device: Option<Res<RenderDevice>>,
+    mut commands: Commands,
 ) {
-    let (requested, requested_precision) = *requested.0.get_or_insert((*backend, *precision));
-    *precision = requested_precision;
+    let Requested { backend, mut precision } = *requested;
     let gpu = match (&adapter, &device) {
         (Some(adapter), Some(device)) => gpu::check_adapter(adapter, device),
         _ => Err("there is no renderer".to_owned()),
@@ -89,18 +89,18 @@ fn choose(
     let name = info.as_ref().map(|info| info.name.clone()).unwrap_or_default();
     // The CPU engine is much faster than a software driver.
     let is_software = info.as_ref().is_some_and(|info| info.device_type == DeviceType::Cpu);
-    populations.choice = match (requested, gpu) {
+    populations.choice = match (backend, gpu) {
         (NcaBackend::Auto, Ok(_)) if is_software => {
             info!("sprites are simulated on the CPU: {name} is a software driver");
             cpu
         }
         (NcaBackend::Auto | NcaBackend::Gpu, Ok(limits)) => {
             info!("sprites are simulated on the GPU: {name}");
-            if !limits.half && *precision == NcaPrecision::Half {
+            if !limits.half && precision == NcaPrecision::Half {
                 warn!("{name} reads no half floats: cells take 32 bits a value");
-                *precision = NcaPrecision::Full;
+                precision = NcaPrecision::Full;
             }
-            BackendChoice::Gpu { limits, precision: *precision }
+            BackendChoice::Gpu { limits, precision }
         }
         (NcaBackend::Gpu, Err(why)) => {
             error!("sprites cannot be simulated on the GPU, as was asked for: {why}. They are simulated on the CPU");
@@ -115,5 +115,10 @@ fn choose(
             cpu
         }
     };
-    *backend = if populations.choice.writes_on_gpu() { NcaBackend::Gpu } else { NcaBackend::Cpu };
+    commands.insert_resource(match populations.choice {
+        BackendChoice::Gpu { precision, .. } => NcaEngine { backend: NcaBackend::Gpu, precision, adapter: Some(name) },
+        BackendChoice::Cpu { .. } => {
+            NcaEngine { backend: NcaBackend::Cpu, precision: NcaPrecision::Full, adapter: None }
+        }
+    });
 }

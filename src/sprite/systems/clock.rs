@@ -71,7 +71,7 @@ fn tick(
     populations.iter_mut().for_each(|population| population.tick(ticks, clock.sleep_after));
 }
 
-/// Frames to request after the last sprite has come to rest. What is read back from the GPU arrives late.
+/// Frames to request after the last sprite has come to rest. Read-backs from the GPU arrive late.
 const LINGER_FRAMES: u32 = 8;
 
 /// Requests another frame while something grows, for apps that draw only on demand.
@@ -98,17 +98,24 @@ fn redraw(
 
 /// The number of ticks in this frame.
 #[derive(Resource, Default)]
-struct FrameTicks {
+pub(super) struct FrameTicks {
     this_frame: u32,
+    /// Ticks beyond the maximum, which are dropped.
+    dropped: u32,
 }
 
 impl FrameTicks {
-    fn reset(mut ticks: ResMut<Self>) {
-        ticks.this_frame = 0;
+    /// The ticks of this frame, and those that were dropped.
+    pub(super) fn counts(&self) -> (u32, u32) {
+        (self.this_frame, self.dropped)
     }
 
-    /// Lets some seconds pass, of fixed time or not, and returns the number of ticks that are due. Steps wait unless
-    /// `all_ready`.
+    fn reset(mut ticks: ResMut<Self>) {
+        *ticks = Self::default();
+    }
+
+    /// Advances the clock by `seconds`, and returns the number of ticks that are due. `is_fixed` is whether this is a
+    /// step of fixed time. [`NcaClock::steps`] wait unless `all_ready`.
     fn advance(&mut self, clock: &mut NcaClock, seconds: f64, is_fixed: bool, all_ready: bool) -> u32 {
         let rate = f64::from(clock.ticks_per_second) * f64::from(clock.speed);
         if !clock.paused && rate.is_finite() && rate > 0.0 {
@@ -124,6 +131,7 @@ impl FrameTicks {
         let most = (f64::from(clock.max_ticks_per_frame) * frames) as u32;
         let room = most.saturating_sub(self.this_frame);
         let running = (due as u32).min(room);
+        self.dropped = self.dropped.saturating_add(due as u32 - running);
         let stepped = if all_ready { clock.steps.min(room - running) } else { 0 };
         clock.steps -= stepped;
         self.this_frame += running + stepped;
@@ -140,7 +148,7 @@ mod tests {
         frame_ticks.advance(clock, seconds, false, true)
     }
 
-    /// The cap is against stalls, and not against a slow schedule.
+    /// The maximum limits stalls, not a slow schedule.
     #[test]
     fn a_slow_schedule_loses_no_tick() {
         for (hertz, speed) in [(2, 1.0), (2, 8.0), (10, 1.0), (64, 1.0), (1, 1.0)] {

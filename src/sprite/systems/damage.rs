@@ -1,9 +1,9 @@
 //! Wounding and healing: from an event to the edits of an instance.
 //!
 //! 1. An observer finds the sprite or, for a blast, every sprite that the shape may touch.
-//! 2. [`PendingDamage`] is the shape, and where the sprite is at that moment. If the model is not loaded, it waits.
-//! 3. Once the grid is known, the shape becomes a mask of cells, and the mask an edit of the instance. The edit waits for
-//!    the next tick, and wakes the instance.
+//! 2. [`PendingDamage`] is the shape, and the place of the sprite at that moment. If the model is not loaded, it waits.
+//! 3. Once the grid is known, the shape becomes a mask of cells, and the mask becomes an edit of the instance. The edit
+//!    wakes the instance, and waits for the next tick.
 
 use std::sync::Arc;
 
@@ -29,7 +29,13 @@ pub(crate) struct DamagePlugin;
 
 impl Plugin for DamagePlugin {
     fn build(&self, app: &mut App) {
-        app.register_type::<NcaSpace>().add_observer(on_damage).add_observer(on_blast).add_observer(on_heal);
+        app.register_type::<NcaDamage>()
+            .register_type::<NcaBlast>()
+            .register_type::<NcaHeal>()
+            .register_type::<NcaArmor>()
+            .add_observer(on_damage)
+            .add_observer(on_blast)
+            .add_observer(on_heal);
     }
 }
 
@@ -44,7 +50,7 @@ struct Targets<'w, 's> {
     edits: Edits<'w>,
 }
 
-/// Where damage goes.
+/// The destinations of damage.
 #[derive(SystemParam)]
 struct Edits<'w> {
     populations: ResMut<'w, Populations>,

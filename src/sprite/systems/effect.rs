@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Damage or healing, and where the sprite was at that moment. The cells follow once the grid is known.
+/// Damage or healing, and the place of the sprite at that moment. The cells follow once the grid is known.
 #[derive(Clone, Debug)]
 pub(super) struct PendingDamage {
     pub(super) effect: Effect,
@@ -36,10 +36,7 @@ impl Effect {
             Self::Heal(shape) => shape.is_valid(),
         };
         if !valid {
-            warn_once!(
-                "{self} was ignored: expected finite numbers, sizes above zero, corners of a convex \
-                 polygon, and a strength of 0 to 1, found {self:?}"
-            );
+            warn_once!("{self} was ignored: expected {}, and a strength of 0 to 1, found {self:?}", Shape::EXPECTED);
         }
         valid
     }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What a texture asks of its instance.
+/// The settings of a texture that its instance follows.
 pub(super) fn settings(texture: &NcaTexture) -> Settings {
     Settings { seed: texture.seed, angle: texture.angle, crisp: texture.crisp }
 }
@@ -28,7 +28,7 @@ pub(super) fn spec(texture: &NcaTexture, model: &Model) -> Spec {
     }
 }
 
-/// The instance of a texture, unless the texture has just been changed so that the instance must be replaced.
+/// The instance of a texture. `None` if a change of the texture requires another instance.
 pub(super) fn current(placement: &Placement, texture: &NcaTexture, populations: &Populations) -> Option<InstanceId> {
     let belongs = |id: &InstanceId| {
         populations.get(*id).is_some_and(|population| population.matches(spec(texture, population.model())))

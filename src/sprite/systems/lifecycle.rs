@@ -1,5 +1,5 @@
-//! The life of an instance: it is placed when its model is loaded, follows its texture, moves when a population shrinks,
-//! and goes with its texture.
+//! The life of an instance. It is placed when its model is loaded, follows its texture, moves when a population
+//! shrinks, and is removed with its texture.
 
 use bevy::{
     ecs::{
@@ -20,7 +20,8 @@ use super::{
 };
 use crate::sprite::{
     components::{
-        InstanceId, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaTexture, NcaVitals, Placement,
+        InstanceId, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaSleepingDisabled, NcaTexture,
+        NcaVitals, Placement,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -36,7 +37,9 @@ impl Plugin for LifecyclePlugin {
     fn build(&self, app: &mut App) {
         app.init_asset::<NcaModel>()
             .init_asset_loader::<NcaModelLoader>()
+            .register_asset_reflect::<NcaModel>()
             .register_type::<NcaTexture>()
+            .register_type::<NcaAliveMask>()
             .init_resource::<WaitingTextures>()
             .init_resource::<PendingChanges>()
             .add_observer(on_texture_added)
@@ -50,7 +53,7 @@ impl Plugin for LifecyclePlugin {
     }
 }
 
-/// Textures without an instance, in the order in which they came.
+/// Textures without an instance, in order of arrival.
 #[derive(Resource, Default)]
 pub(super) struct WaitingTextures(pub(super) Vec<Entity>);
 
@@ -70,7 +73,8 @@ impl LoadingTextures<'_, '_> {
     }
 }
 
-/// What waits: textures for their models, changes for instances, requests for the end of the frame.
+/// The queues: textures that wait for models, changes that wait for instances, requests that wait for the end of the
+/// frame.
 #[derive(SystemParam)]
 struct Queues<'w> {
     waiting: ResMut<'w, WaitingTextures>,
@@ -99,7 +103,7 @@ fn on_alive_mask_removed(removed: On<Remove, NcaAliveMask>, mut instances: Insta
     }
 }
 
-/// What an entity knows of its instance.
+/// The components of an entity that describe its instance.
 #[derive(QueryData)]
 #[query_data(mutable)]
 struct Known {
@@ -110,7 +114,8 @@ struct Known {
 }
 
 impl KnownItem<'_, '_> {
-    /// The instance goes, and the next one begins awake, without cells. Returns the id of the instance.
+    /// Detaches the entity from its instance, wakes it, and resets its vitals and alive mask. Returns the id of the
+    /// instance.
     fn forget(&mut self, entity: Entity, commands: &mut Commands) -> Option<InstanceId> {
         if self.is_asleep {
             commands.entity(entity).try_remove::<NcaSleeping>();
@@ -131,7 +136,7 @@ impl KnownItem<'_, '_> {
 
 fn on_texture_removed(
     removed: On<Remove, NcaTexture>,
-    mut sprites: Query<Known, Allow<Disabled>>,
+    mut placements: Query<&mut Placement, Allow<Disabled>>,
     mut populations: ResMut<Populations>,
     mut queues: Queues,
     mut commands: Commands,
@@ -139,9 +144,26 @@ fn on_texture_removed(
     let entity = removed.entity;
     queues.pending.take(entity);
     queues.requests.remove(entity);
-    let Ok(mut known) = sprites.get_mut(entity) else { return };
-    if let Some(id) = known.forget(entity, &mut commands) {
+    // Observers of the game may still read the vitals and the mask.
+    commands.queue(move |world: &mut World| forget(world, entity));
+    let id = placements.get_mut(entity).ok().and_then(|mut placement| placement.id.take());
+    if let Some(id) = id {
         populations.bypass_change_detection().remove(id);
+    }
+}
+
+/// Resets what an entity without a texture knows of its instance.
+fn forget(world: &mut World, entity: Entity) {
+    let Ok(mut entity) = world.get_entity_mut(entity) else { return };
+    if entity.contains::<NcaTexture>() {
+        return;
+    }
+    entity.remove::<NcaSleeping>();
+    if let Some(mut mask) = entity.get_mut::<NcaAliveMask>() {
+        mask.set_if_neq(NcaAliveMask::default());
+    }
+    if let Some(mut vitals) = entity.get_mut::<NcaVitals>() {
+        vitals.set_if_neq(NcaVitals::default());
     }
 }
 
@@ -150,7 +172,7 @@ fn update_references(mut populations: ResMut<Populations>) {
     populations.bypass_change_detection().update_references();
 }
 
-/// The asset of a model has changed: sprites whose cells fit continue with it, and the others begin again.
+/// The asset of a model has changed: sprites whose cells fit continue with it, and the others restart.
 fn reload(
     mut changes: MessageReader<AssetEvent<NcaModel>>,
     models: Res<Assets<NcaModel>>,
@@ -177,20 +199,21 @@ fn reload(
     }
 }
 
-/// A texture, and what it takes to place it.
+/// A texture, and the components that its placement needs.
 #[derive(QueryData)]
 #[query_data(mutable)]
 struct Unplaced {
     texture: &'static mut NcaTexture,
     known: Known,
     armor: Option<&'static NcaArmor>,
+    never_sleeps: Has<NcaSleepingDisabled>,
     is_disabled: Has<Disabled>,
 }
 
 type ChangedTextures<'w, 's> = Query<'w, 's, Entity, (Changed<NcaTexture>, Allow<Disabled>)>;
 type AllTextures<'w, 's> = Query<'w, 's, Unplaced, Allow<Disabled>>;
 
-/// Places new textures, and those that have changed so that their instance must be replaced.
+/// Places new textures, and textures whose changes require another instance.
 fn place(
     mut sprites: ParamSet<(ChangedTextures, AllTextures)>,
     models: Res<Assets<NcaModel>>,
@@ -206,9 +229,8 @@ fn place(
     for entity in changed {
         let Ok(UnplacedItem { texture, mut known, .. }) = textures.get_mut(entity) else { continue };
         let Some(id) = known.placement.id else { continue };
-        let Some(population) = populations.get(id) else { continue };
-        let spec = spec(&texture, population.model());
-        if !populations.follow(id, spec, settings(&texture)) {
+        let spec = populations.get(id).map(|population| spec(&texture, population.model()));
+        if !spec.is_some_and(|spec| populations.follow(id, spec, settings(&texture))) {
             known.forget(entity, &mut commands);
             queues.requests.merge(entity, populations.remove(id));
             moved.push(entity);
@@ -219,11 +241,11 @@ fn place(
     for (index, entity) in all {
         let has_moved = index < moved.len();
         let Ok(found) = textures.get_mut(entity) else { continue };
-        let UnplacedItem { mut texture, mut known, armor, is_disabled } = found;
+        let UnplacedItem { mut texture, mut known, armor, never_sleeps, is_disabled } = found;
         if known.placement.id.is_some() {
             continue;
         }
-        // A copy of an entity, or one from a scene, has the vitals of the original: it begins again, awake.
+        // A copy of an entity, or one from a scene, has the vitals of the original. It restarts, awake.
         let is_copy = known.vitals.as_ref().is_some_and(|vitals| **vitals != NcaVitals::default());
         if is_copy {
             known.forget(entity, &mut commands);
@@ -239,6 +261,7 @@ fn place(
         known.placement.id = Some(id);
         if let Some(instance) = populations.instance_mut(id) {
             instance.set_disabled(is_disabled);
+            instance.set_sleeping_disabled(never_sleeps);
             instance.set_alive_mask(known.alive_mask.is_some());
             instance.set_asleep(known.is_asleep && !is_copy && !has_moved);
         }

@@ -1,8 +1,9 @@
-//! What happens to sprites in a frame: a small plugin for each concern.
+//! The systems of a frame: a small plugin for each concern.
 
 mod choose_backend;
 mod clock;
 mod damage;
+mod diagnostics;
 mod effect;
 mod instances;
 mod lifecycle;
@@ -15,6 +16,7 @@ mod vitals;
 pub(crate) use choose_backend::BackendPlugin;
 pub(crate) use clock::ClockPlugin;
 pub(crate) use damage::DamagePlugin;
+pub use diagnostics::NcaDiagnosticsPlugin;
 pub(crate) use lifecycle::LifecyclePlugin;
 pub(crate) use read_back::ReadBackPlugin;
 pub use rollback::{NcaRollback, NcaRollbackError};

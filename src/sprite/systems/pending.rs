@@ -26,7 +26,7 @@ impl PendingChange {
         Some([state.width(), state.height(), state.channels()])
     }
 
-    /// Whether a later change, which brings cells, undoes it.
+    /// Whether a later change, which brings cells, overrides it.
     fn is_overridden_by(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Cells(..), Self::Cells(..)) => self.size() == later.size(),
@@ -51,13 +51,13 @@ impl fmt::Display for PendingChange {
 pub(super) struct PendingChanges(EntityHashMap<Vec<PendingChange>>);
 
 impl PendingChanges {
-    /// The most wounds that wait for a model. Beyond that, the oldest are dropped with a warning.
+    /// The maximum number of wounds that wait for a model. Beyond it, the oldest are dropped with a warning.
     const MOST_WOUNDS: usize = 4096;
-    /// The most cells and snapshots of different sizes.
+    /// The maximum number of cells and snapshots of different sizes.
     const MOST_STATES: usize = 4;
 
-    /// Adds a change. Cells or a snapshot replace earlier ones of the same kind and size: if those fit the model, these
-    /// do too.
+    /// Adds a change. Cells or a snapshot replace earlier ones of the same kind and size: if the earlier ones fit the
+    /// model, the new ones fit too.
     pub(super) fn push(&mut self, entity: Entity, change: PendingChange) {
         let changes = self.0.entry(entity).or_default();
         let brings_cells = change.size().is_some();

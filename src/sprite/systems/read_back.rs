@@ -1,9 +1,9 @@
-//! ReadOptions, writing, saving and restoring the cells of a sprite.
+//! Reading, writing, saving and restoring the cells of a sprite.
 //!
-//! 1. A request is noted until the end of the frame.
+//! 1. A request waits until the end of the frame.
 //! 2. Cells on the CPU answer it then. Otherwise it goes to the backend with the work of the frame.
-//! 3. The answer of the GPU arrives a few frames later. If the GPU could not deliver, the request is repeated. If the
-//!    entity is disabled, the answer waits.
+//! 3. The answer of the GPU arrives a few frames later. If the GPU could not deliver the cells, the request is
+//!    repeated. If the entity is disabled, the answer waits.
 
 use bevy::{
     ecs::{entity::EntityHashMap, entity_disabling::Disabled, query::Allow},
@@ -31,7 +31,14 @@ pub(crate) struct ReadBackPlugin;
 
 impl Plugin for ReadBackPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<ReadRequests>()
+        app.register_type::<NcaReadCells>()
+            .register_type::<NcaCellsRead>()
+            .register_type::<NcaWriteCells>()
+            .register_type::<NcaSave>()
+            .register_type::<NcaSaved>()
+            .register_type::<NcaRestore>()
+            .register_type::<NcaRestoreFailed>()
+            .init_resource::<ReadRequests>()
             .init_resource::<PendingReads>()
             .add_observer(on_read_cells)
             .add_observer(on_write_cells)
@@ -146,7 +153,7 @@ pub(super) fn restore_or_refuse(
     }
 }
 
-/// Answers the requests whose cells can be read at once, and passes on the others.
+/// Answers the requests whose cells can be read immediately, and passes on the others.
 fn answer(
     sprites: Query<&Placement>,
     mut requests: ResMut<ReadRequests>,
@@ -157,9 +164,13 @@ fn answer(
     requests.bypass_change_detection().0.retain(|entity, request| {
         let Some(id) = sprites.get(*entity).ok().and_then(|placement| placement.id) else { return true };
         let Some(population) = populations.get_mut(id) else { return true };
-        match (population.state(id.slot), population.begin_read(id.slot, *request)) {
-            (Some(state), Some(read)) => trigger(&read, state.clone(), &mut commands),
-            _ => population.request_read(id.slot, *request),
+        match population.state(id.slot) {
+            Some(state) => {
+                if let Some(read) = population.begin_read(id.slot, *request) {
+                    trigger(&read, state.clone(), &mut commands);
+                }
+            }
+            None => population.request_read(id.slot, *request),
         }
         false
     });

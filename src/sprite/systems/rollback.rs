@@ -1,4 +1,4 @@
-//! Saving and restoring at once, for netcode that rolls back.
+//! Saving and restoring within a system, for rollback netcode.
 
 use bevy::{
     ecs::{entity_disabling::Disabled, query::Allow, system::SystemParam},
@@ -20,16 +20,20 @@ use crate::{
     },
 };
 
-/// Reads, saves and restores sprites at once, within a system, where the cells are on the CPU.
+/// Reads, saves and restores sprites immediately, within a system. The cells must be on the CPU.
 ///
-/// It is for rollback: save each sprite and the [`NcaClock`](crate::NcaClock) at every frame; to go back, put both
-/// back, and run the schedule of [`NcaPlugin::in_schedule`](crate::NcaPlugin::in_schedule) again for each frame since.
-/// The cells come out the same, to the bit. Allow enough
-/// [`max_ticks_per_frame`](crate::NcaClock::max_ticks_per_frame) for all of them, and let nobody fall
-/// [asleep](crate::NcaClock::sleep_after): vitals, by which that is decided, follow once a frame, in [`PostUpdate`], as do
-/// events and pictures.
+/// For rollback:
 ///
-/// It accesses [`NcaTexture`] mutably: a system cannot have another query for that beside it.
+/// 1. Every frame, save each sprite and the [`NcaClock`](crate::NcaClock).
+/// 2. To roll back, restore both.
+/// 3. Run the schedule of [`NcaPlugin::in_schedule`](crate::NcaPlugin::in_schedule) again for each frame since.
+///
+/// The cells are then the same, bit for bit. Set [`max_ticks_per_frame`](crate::NcaClock::max_ticks_per_frame) high
+/// enough for all these frames. Let no sprite fall [asleep](crate::NcaClock::sleep_after): that depends on vitals,
+/// which are updated once a frame in [`PostUpdate`]. Events and pictures are updated only then, too.
+///
+/// It accesses [`NcaTexture`] and the simulation mutably. A system cannot have another query of the former, or an
+/// [`NcaProbe`](crate::NcaProbe).
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -58,26 +62,26 @@ pub struct NcaRollback<'w, 's> {
     pending: ResMut<'w, PendingChanges>,
 }
 
-/// A sprite could not be saved or restored at once.
+/// A sprite could not be saved or restored immediately.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NcaRollbackError {
     /// It has no [`NcaTexture`].
     #[error("{0} has no NcaTexture")]
     NoTexture(Entity),
-    /// Its model is not loaded, or it was spawned since the last tick.
+    /// Its model is not loaded, or [`NcaSystems::Place`](crate::NcaSystems::Place) has not run since it was spawned.
     #[error("{0} has no cells yet")]
     NoCells(Entity),
-    /// Its cells are on the GPU, from which they come later: [`NcaSave`](crate::NcaSave) asks for them.
+    /// Its cells are on the GPU; read them back with [`NcaSave`](crate::NcaSave).
     #[error("expected NcaBackend::Cpu, found the cells of {0} on the GPU")]
     OnGpu(Entity),
-    /// The snapshot is not of this sprite.
+    /// The snapshot does not fit the sprite.
     #[error(transparent)]
     Snapshot(#[from] NcaSnapshotError),
 }
 
 impl NcaRollback<'_, '_> {
-    /// Saves a sprite as it is now.
+    /// Saves the current state of a sprite.
     ///
     /// # Errors
     /// [`NcaRollbackError`], except `Snapshot`.
@@ -87,7 +91,7 @@ impl NcaRollback<'_, '_> {
         read.and_then(|read| read.snapshot(state)).ok_or(NcaRollbackError::NoCells(entity))
     }
 
-    /// The cells of a sprite as they are now, and its age in ticks.
+    /// The age of a sprite in ticks, and its current cells.
     ///
     /// # Errors
     /// [`NcaRollbackError`], except `Snapshot`.
@@ -97,11 +101,12 @@ impl NcaRollback<'_, '_> {
         Ok((instance.state.tick, state))
     }
 
-    /// Restores a sprite, which continues with its next tick. Its [`NcaTexture`] takes the snapshot's seed and angle. If
-    /// it has no cells yet, the snapshot waits until it has, which is before its next tick.
+    /// Restores a sprite, which continues with its next tick. Its [`NcaTexture`] takes the snapshot's seed and angle.
+    /// If it has no cells yet, the snapshot waits for them. If the snapshot then does not fit,
+    /// [`NcaRestoreFailed`](crate::NcaRestoreFailed) reports it.
     ///
     /// # Errors
-    /// `NoTexture`, `OnGpu`, `Snapshot`; then nothing changes.
+    /// [`NcaRollbackError`], except `NoCells`. The sprite is then unchanged.
     pub fn restore(&mut self, entity: Entity, snapshot: NcaSnapshot) -> Result<(), NcaRollbackError> {
         let Self { sprites, populations, pending } = self;
         let Ok((mut texture, placement)) = sprites.get_mut(entity) else {
@@ -111,8 +116,13 @@ impl NcaRollback<'_, '_> {
             pending.push(entity, PendingChange::Snapshot(Box::new(snapshot)));
             return Ok(());
         };
-        if populations.choice.writes_on_gpu() {
+        let Some(population) = populations.get(id) else { return Err(NcaRollbackError::NoCells(entity)) };
+        if population.is_on_gpu() {
             return Err(NcaRollbackError::OnGpu(entity));
+        }
+        // Peers with other weights would diverge.
+        if !snapshot.is_of(population.model()) {
+            return Err(NcaSnapshotError::model(&snapshot, population.model()).into());
         }
         Ok(read_back::restore(populations.bypass_change_detection(), id, &mut texture, snapshot)?)
     }
@@ -120,10 +130,10 @@ impl NcaRollback<'_, '_> {
     fn read(&self, entity: Entity) -> Result<(&Population, InstanceId, &State), NcaRollbackError> {
         let (texture, placement) = self.sprites.get(entity).map_err(|_| NcaRollbackError::NoTexture(entity))?;
         let id = current(placement, texture, &self.populations).ok_or(NcaRollbackError::NoCells(entity))?;
-        if self.populations.choice.writes_on_gpu() {
+        let population = self.populations.get(id).ok_or(NcaRollbackError::NoCells(entity))?;
+        if population.is_on_gpu() {
             return Err(NcaRollbackError::OnGpu(entity));
         }
-        let population = self.populations.get(id).ok_or(NcaRollbackError::NoCells(entity))?;
         Ok((population, id, population.state(id.slot).ok_or(NcaRollbackError::NoCells(entity))?))
     }
 }

@@ -7,7 +7,7 @@ use bevy::{
 
 use crate::sprite::{
     components::{NcaAliveMask, NcaCondition, NcaKillBelow, NcaVitals, Placement},
-    events::{NcaDied, NcaRegrown, NcaWounded},
+    events::{NcaDied, NcaGrown, NcaRegrown, NcaWounded},
     populations::Populations,
     sets::NcaSystems,
     simulation::InstanceStats,
@@ -20,6 +20,14 @@ impl Plugin for VitalsPlugin {
     fn build(&self, app: &mut App) {
         app.register_type::<NcaVitals>()
             .register_type::<NcaKillBelow>()
+            .add_message::<NcaWounded>()
+            .add_message::<NcaGrown>()
+            .add_message::<NcaRegrown>()
+            .add_message::<NcaDied>()
+            .register_type::<NcaWounded>()
+            .register_type::<NcaGrown>()
+            .register_type::<NcaRegrown>()
+            .register_type::<NcaDied>()
             .init_resource::<StatsInbox>()
             .add_systems(First, report.in_set(NcaSystems::Receive))
             .add_systems(PostUpdate, (count, report).chain().in_set(NcaSystems::Report));
@@ -64,12 +72,13 @@ pub(super) fn report(
         let Some(population) = populations.get_mut(id) else { return false };
         let grid = population.grid();
         let (grown, possible) = population.grown_cells(id.slot);
-        // An unknown shape judges nothing.
+        // An unknown shape is not used to judge.
         let (grown, possible) = if is_judged { (Some(grown), Some(possible)) } else { (None, None) };
         let Some(instance) = population.instance_mut(id.slot).filter(|instance| instance.generation == generation)
         else {
             return false;
         };
+        let had_grown = instance.state.has_grown;
         let before = instance.state.observe(&stats, possible);
         let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
         vitals.set_if_neq(NcaVitals::new(&stats, grid, grown, condition, has_grown, tick));
@@ -79,18 +88,31 @@ pub(super) fn report(
             mask.cells = Some(cells);
         }
         if stats.lost > 0 {
-            commands.trigger(NcaWounded { entity, lost_cells: stats.lost });
+            tell(&mut commands, NcaWounded { entity, lost_cells: stats.lost });
+        }
+        if has_grown && !had_grown {
+            tell(&mut commands, NcaGrown { entity });
         }
         match condition {
-            NcaCondition::Whole if before == NcaCondition::Wounded => commands.trigger(NcaRegrown { entity }),
-            NcaCondition::Dead if before != NcaCondition::Dead => commands.trigger(NcaDied { entity }),
+            NcaCondition::Whole if before == NcaCondition::Wounded => tell(&mut commands, NcaRegrown { entity }),
+            NcaCondition::Dead if before != NcaCondition::Dead => tell(&mut commands, NcaDied { entity }),
             _ => {}
         }
         if is_judged && has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) {
-            // Kill it once: statistics that are on their way were counted earlier.
+            // Kill it only once: statistics still in flight were counted before the kill.
             instance.state.has_grown = false;
             population.kill(id.slot);
         }
         false
     });
+}
+
+/// Triggers an event, and writes it as a message.
+fn tell<'a, E>(commands: &mut Commands, event: E)
+where
+    E: EntityEvent + Message + Copy,
+    E::Trigger<'a>: Default,
+{
+    commands.trigger(event);
+    commands.write_message(event);
 }

@@ -8,7 +8,7 @@ use bevy::{
     render::{diagnostic::RenderDiagnosticsPlugin, render_resource::PollType, renderer::RenderDevice},
 };
 use bevy_nca::{
-    NcaBackend, NcaClock, NcaDamage, NcaModel, NcaPrecision, NcaSleeping, NcaTexture, NcaVitals, headless,
+    NcaBackend, NcaClock, NcaDamage, NcaModel, NcaPlugin, NcaPrecision, NcaSleeping, NcaTexture, NcaVitals, headless,
     rule::{Model, Shape},
 };
 use serde::Serialize;
@@ -203,19 +203,20 @@ fn time(app: &mut App) -> Times {
     }
 }
 
-fn app(Stage { backend, is_rendered }: Stage) -> Result<App> {
+fn app(Stage { backend, is_rendered }: Stage, precision: NcaPrecision) -> Result<App> {
     let add = |app: &mut App| {
         app.add_plugins(DiagnosticsPlugin);
         if is_rendered {
             app.add_plugins(RenderDiagnosticsPlugin);
         }
     };
-    Ok(if is_rendered { headless::rendered_app_with(backend, add)? } else { headless::app_with(backend, add)? })
+    let plugin = NcaPlugin { backend, precision, ..default() };
+    Ok(if is_rendered { headless::rendered_app_with(plugin, add)? } else { headless::app_with(plugin, add)? })
 }
 
 /// An app with `sprites` plain Bevy sprites.
 fn plain(backend: Stage, sprites: u32) -> Result<App> {
-    let mut app = app(backend)?;
+    let mut app = app(backend, NcaPrecision::Full)?;
     let image = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
     app.world_mut().spawn_batch((0..sprites).map(move |_| Sprite::from_image(image.clone())));
     Ok(app)
@@ -223,8 +224,7 @@ fn plain(backend: Stage, sprites: u32) -> Result<App> {
 
 fn run(plan: &Plan, plain: &Times) -> Result<Scene> {
     let &Plan { backend, models, side, sprites, awake, dead, precision } = plan;
-    let mut app = app(backend)?;
-    app.insert_resource(precision);
+    let mut app = app(backend, precision)?;
     app.world_mut().resource_mut::<NcaClock>().sleep_after = None;
     let mut assets = app.world_mut().resource_mut::<Assets<NcaModel>>();
     let handles: Vec<_> = models.iter().map(|model| assets.add(NcaModel::from(model.clone()))).collect();
