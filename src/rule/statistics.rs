@@ -16,10 +16,10 @@ impl Rule {
         }
     }
 
-    /// The living cells of a state. `is_empty` marks cells that are known to be dead without reading their values.
-    pub(crate) fn alive_mask(&self, state: &State, is_empty: impl Fn(usize) -> bool) -> CellMask {
+    /// The living cells of a state.
+    pub(crate) fn alive_mask(&self, state: &State) -> CellMask {
         let channels = state.channels();
-        let lives = |&cell: &usize| !is_empty(cell) && self.lives(&state.values()[cell * channels..][..channels]);
+        let lives = |&cell: &usize| self.lives(&state.values()[cell * channels..][..channels]);
         CellMask::from_fn(state.width(), state.height(), lives)
     }
 }
@@ -177,15 +177,23 @@ impl CellStats {
         rotation: (f32, f32),
         with_mask: bool,
     ) -> (Self, Option<CellMask>) {
-        let alive = rule.alive_mask(state, is_empty);
-        (Self::of(&alive, reference, rotation), with_mask.then_some(alive))
+        let channels = state.channels();
+        let lives = |&cell: &usize| !is_empty(cell) && rule.lives(&state.values()[cell * channels..][..channels]);
+        let size = [state.width(), state.height()];
+        // Most sprites need no mask, and one pass is faster than two.
+        let stats = Self::of((0..size[0] * size[1]).filter(lives), size, reference, rotation);
+        (stats, with_mask.then(|| CellMask::from_fn(size[0], size[1], lives)))
     }
 
-    /// The statistics of living cells.
-    pub(crate) fn of(alive: &CellMask, reference: &Reference, rotation: (f32, f32)) -> Self {
-        let (width, height) = (alive.width(), alive.height());
+    /// The statistics of living cells, given by their indices, on a grid of this width and height.
+    pub(crate) fn of(
+        alive: impl Iterator<Item = usize>,
+        [width, height]: [usize; 2],
+        reference: &Reference,
+        rotation: (f32, f32),
+    ) -> Self {
         let mut stats = Self::default();
-        for cell in alive.iter() {
+        for cell in alive {
             let (x, y) = (cell % width, cell / width);
             stats.matching += u32::from(reference.has_cell(x, y, rotation));
             for (axis, (position, size)) in [(x, width), (y, height)].into_iter().enumerate() {

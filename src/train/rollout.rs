@@ -19,7 +19,7 @@ pub enum Method {
 /// rounding. Gradients flow to the network and to `cells`.
 ///
 /// # Panics
-/// - The plan's rule is [out of range](Rule::validate).
+/// - The plan's rule is [out of range](crate::rule::Rule::validate).
 /// - The batch size differs from the plan's.
 /// - Weights or channels do not fit the rule.
 /// - [`Method::Fused`] runs on a device other than `flex`.

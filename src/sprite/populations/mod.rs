@@ -3,6 +3,7 @@
 mod population;
 mod references;
 mod registry;
+mod resize;
 
-pub(crate) use population::Population;
-pub(crate) use registry::{Populations, Spec};
+pub(crate) use population::{Population, Spec};
+pub(crate) use registry::Populations;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
 use crate::{
-    gpu::Moves,
     rule::{CellMask, CellStats, Model, Reference, Rule, State, printable},
     sprite::{
-        backend::{Backend, BackendChoice, Frame, Members, NewCells, Status, Unfinished},
+        backend::{Backend, BackendChoice, Frame, Members, NewCells, Status},
         components::NcaModel,
         simulation::{
             ActiveSet, Atlas, AtlasRegion, Instance, InstanceState, InstanceStats, PendingRead, ReadRequest, Settings,
@@ -17,39 +16,45 @@ use crate::{
     },
 };
 
-use super::Spec;
-
 /// A population starts with this many slots, and doubles from there.
 const FIRST_SLOTS: u32 = 4;
-/// A population of this many slots or fewer does not shrink.
-const KEPT_SLOTS: u32 = 64;
+
+/// The common properties of the instances of a population.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spec {
+    pub(crate) model_id: AssetId<NcaModel>,
+    /// Width and height in cells.
+    pub(crate) grid: [u32; 2],
+    /// Whether the atlas is sampled linearly.
+    pub(crate) smooth: bool,
+}
 
 /// The instances of one model, grid size and sampling.
 pub(crate) struct Population {
-    id: u32,
-    model_id: AssetId<NcaModel>,
-    model: Arc<Model>,
-    reference: Arc<Reference>,
+    pub(super) id: u32,
+    pub(super) model_id: AssetId<NcaModel>,
+    pub(super) model: Arc<Model>,
+    pub(super) reference: Arc<Reference>,
     /// Width and height in cells.
-    grid: [u32; 2],
+    pub(super) grid: [u32; 2],
     /// Whether the atlas is sampled linearly.
-    smooth: bool,
+    pub(super) smooth: bool,
     /// `None` in an app without images.
-    atlas: Option<Atlas>,
-    choice: BackendChoice,
-    backend: Box<dyn Backend>,
-    max_slots: u32,
+    pub(super) atlas: Option<Atlas>,
+    pub(super) choice: BackendChoice,
+    pub(super) backend: Box<dyn Backend>,
+    pub(super) max_slots: u32,
     /// Slots with memory.
-    capacity: u32,
+    pub(super) capacity: u32,
     /// By slot.
-    instances: Vec<Option<Instance>>,
+    pub(super) instances: Vec<Option<Instance>>,
     /// Slots that need work this frame.
-    active: ActiveSet,
-    free: Vec<u32>,
+    pub(super) active: ActiveSet,
+    pub(super) free: Vec<u32>,
     /// Statistics of given cells that have not been reported.
-    given: Vec<InstanceStats>,
+    pub(super) given: Vec<InstanceStats>,
     /// The living cells among given ones and their age in ticks, by generation, until the reference is known.
-    unjudged: HashMap<u64, (u32, CellMask)>,
+    pub(super) unjudged: HashMap<u64, (u32, CellMask)>,
 }
 
 /// Splits a population into its backend and the members that the backend sees.
@@ -211,10 +216,10 @@ impl Population {
     }
 
     /// Gives an instance new cells, and reports their statistics even if it does not tick.
-    fn give_cells(&mut self, slot: u32, cells: NewCells) {
+    pub(super) fn give_cells(&mut self, slot: u32, cells: NewCells) {
         self.active.insert(slot);
         if let NewCells::State(state) = &cells {
-            self.report_given(slot, self.model.rule().alive_mask(state, |_| false));
+            self.report_given(slot, self.model.rule().alive_mask(state));
         }
         self.backend.insert(slot, cells);
     }
@@ -230,7 +235,7 @@ impl Population {
             generation,
             tick,
             is_judged,
-            stats: CellStats::of(&alive, &self.reference, display.rotation),
+            stats: CellStats::of(alive.iter(), [alive.width(), alive.height()], &self.reference, display.rotation),
             alive: display.alive_mask.then(|| alive.clone()),
         });
         if !is_judged {
@@ -264,7 +269,7 @@ impl Population {
     }
 
     /// Applies a function to all instances. They are active from then on.
-    fn activate_all(&mut self, mut each: impl FnMut(&mut Instance)) {
+    pub(super) fn activate_all(&mut self, mut each: impl FnMut(&mut Instance)) {
         for (slot, instance) in (0..).zip(&mut self.instances) {
             if let Some(instance) = instance {
                 each(instance);
@@ -401,87 +406,12 @@ impl Population {
     }
 
     /// At the end of a frame, drops instances at rest from the active set.
-    fn retire(&mut self) {
+    pub(super) fn retire(&mut self) {
         let Self { instances, active, backend, .. } = self;
         active.retain(|slot| {
             let instance = instances.get(slot as usize).and_then(Option::as_ref);
             instance.is_some_and(|instance| instance.is_active() || backend.is_busy(slot))
         });
-    }
-
-    /// Regrows an instance whose cells were lost, unless new cells wait for it.
-    fn continue_or_regrow(&mut self, slot: u32, unfinished: Unfinished) {
-        let Some(instance) = self.instance_mut(slot) else { return };
-        let cells = unfinished.cells.unwrap_or_else(|| {
-            instance.regrow();
-            NewCells::Seed
-        });
-        self.give_cells(slot, cells);
-        if unfinished.reads != ReadRequest::NONE {
-            self.backend.request_read(slot, unfinished.reads);
-        }
-    }
-
-    /// Replaces the backend after its device was lost, unless the cells are on the CPU. Reports each entity with its
-    /// unanswered requests, and whether it must leave because there is less room.
-    pub(super) fn replace_backend(&mut self, choice: BackendChoice, mut report: impl FnMut(Entity, ReadRequest, bool)) {
-        if !self.choice.writes_on_gpu() {
-            return;
-        }
-        let mut lost = std::mem::replace(&mut self.backend, choice.create(&self.model, self.grid));
-        self.choice = choice;
-        self.max_slots = choice.max_instances(self.model.rule(), self.grid, self.atlas.is_some());
-        self.capacity = self.capacity.min(self.max_slots);
-        if let Some(atlas) = &mut self.atlas {
-            atlas.invalidate();
-        }
-        for slot in 0..self.instances.len() as u32 {
-            let mut unfinished = lost.remove(slot);
-            if let Some(instance) = self.instance(slot) {
-                report(instance.entity, std::mem::take(&mut unfinished.reads), slot >= self.max_slots);
-            }
-            if slot < self.max_slots {
-                self.continue_or_regrow(slot, unfinished);
-            }
-        }
-        self.instances.truncate(self.max_slots as usize);
-        self.free.retain(|slot| *slot < self.max_slots);
-        let max_slots = self.max_slots;
-        self.active.retain(|slot| slot < max_slots);
-    }
-
-    /// Gives the atlas a new layout if the capacity has changed, and draws every instance again. True if so.
-    pub(super) fn update_layout(&mut self, images: Option<&mut Assets<Image>>) -> bool {
-        let (Some(atlas), Some(images)) = (&mut self.atlas, images) else { return false };
-        if atlas.slots == self.capacity || self.capacity == 0 {
-            return false;
-        }
-        atlas.resize(images, self.capacity, self.choice.texture_side(), self.choice.writes_on_gpu());
-        if self.backend.replace_atlas() {
-            self.activate_all(|instance| instance.needs_redraw = true);
-        }
-        true
-    }
-
-    /// If three quarters of the slots are empty, compacts the instances, at least halves the capacity, and reports the
-    /// new slots. True if so. The layout of the atlas must then be updated.
-    pub(super) fn shrink(&mut self, mut report: impl FnMut(Entity, u32)) -> bool {
-        let living = self.instances.len() - self.free.len();
-        if self.capacity <= KEPT_SLOTS || living as u32 > self.capacity / 4 {
-            return false;
-        }
-        let occupied = |(slot, instance): (usize, &Option<Instance>)| instance.as_ref().map(|_| slot as u32);
-        let moves: Moves = self.instances.iter().enumerate().filter_map(occupied).collect();
-        self.instances.retain(Option::is_some);
-        self.instances.shrink_to(self.capacity as usize / 2);
-        self.free = Vec::new();
-        self.active = self.active.remapped(&moves);
-        self.capacity = (living as u32 * 2).next_power_of_two().max(KEPT_SLOTS / 2).min(self.capacity / 2);
-        for (slot, instance) in (0..).zip(self.instances.iter().flatten()) {
-            report(instance.entity, slot);
-        }
-        self.backend.remap(&moves);
-        true
     }
 
     /// Whether the sides of a grid are valid.

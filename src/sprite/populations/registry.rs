@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bevy::{asset::AssetId, prelude::*};
 
 use super::{
-    Population,
+    population::{Population, Spec},
     references::{Known, References},
 };
 use crate::{
@@ -17,16 +17,6 @@ use crate::{
         simulation::{AtlasRegion, Instance, ReadRequest, Settings},
     },
 };
-
-/// The common properties of the instances of a population.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spec {
-    pub(crate) model_id: AssetId<NcaModel>,
-    /// Width and height in cells.
-    pub(crate) grid: [u32; 2],
-    /// Whether the atlas is sampled linearly.
-    pub(crate) smooth: bool,
-}
 
 /// All populations, by number. A number is never reused.
 #[derive(Resource)]
