@@ -19,10 +19,10 @@ use crate::rule::{Output, Rgba, State, picture, write_atomic};
 pub enum PictureFormat {
     /// A PNG of the last frame.
     Png,
-    /// An animation with 256 colours per frame. GIF has no partial transparency, so frames are
+    /// An animation with 256 colors per frame. GIF has no partial transparency, so frames are
     /// composited over the [background](Recording::with_background), by default black.
     Gif,
-    /// An animation in full colour with alpha.
+    /// An animation in full color with alpha.
     Apng,
 }
 
@@ -77,7 +77,7 @@ impl Recording {
         Self { scale: scale.max(1), ..self }
     }
 
-    /// Sets the colour behind transparent pixels; default none.
+    /// Sets the color behind transparent pixels; default none.
     pub fn with_background(self, background: [u8; 3]) -> Self {
         Self { background: Some(background), ..self }
     }

@@ -71,7 +71,7 @@ pub enum Wound {
     Left,
     /// The right half is cut away.
     Right,
-    /// A disc in the centre. Its diameter is half the longer side.
+    /// A disc in the center. Its diameter is half the longer side.
     Centre,
     /// Five discs at random points. The diameter of each is a quarter of the longer side.
     Discs,
@@ -214,7 +214,7 @@ fn run(engine: &Engine, rule: &Rule, target: &Target, seed: u32) -> Vec<(Test, f
     results
 }
 
-/// The bounding box of the visible pixels of a picture centred in a grid: left, top, right, bottom.
+/// The bounding box of the visible pixels of a picture centerd in a grid: left, top, right, bottom.
 fn bounds(target: &Target, width: usize, height: usize) -> [f32; 4] {
     let pixels = target.premultiplied(width, height);
     let mut bounds = [width, height, 0, 0];

@@ -3,16 +3,16 @@
 //! A tick of a rule with a life mask:
 //!
 //! 1. Zero the wounded cells.
-//! 2. Find the cells with a mature cell in their 3x3 neighbourhood (`before`).
+//! 2. Find the cells with a mature cell in their 3x3 neighborhood (`before`).
 //! 3. Compute the updates of the cells in `before` that fire.
-//! 4. Find the cells with a mature cell in their neighbourhood after the update (`after`).
-//! 5. For cells in `before` but not in `after`, also compute the firing neighbours that are not in
+//! 4. Find the cells with a mature cell in their neighborhood after the update (`after`).
+//! 5. For cells in `before` but not in `after`, also compute the firing neighbors that are not in
 //!    `before`, and repeat step 4.
 //! 6. Store the updates of cells in both `before` and `after`, and zero all other cells.
 //!
 //! Skipping the other updates does not change the result. A cell that does not fire keeps its
 //! values. A cell that is not in `before` dies whatever its update. That update matters only if it
-//! makes the cell mature, which keeps a neighbour alive for this tick: see step 5.
+//! makes the cell mature, which keeps a neighbor alive for this tick: see step 5.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
@@ -69,6 +69,7 @@ impl Grid {
     }
 
     /// Whether a row is known to be all zeros.
+    #[inline]
     pub(crate) fn is_empty_row(&self, y: usize) -> bool {
         let row = self.occupied.get(y * self.state.width()..(y + 1) * self.state.width());
         row.is_some_and(|row| row.iter().all(|occupied| *occupied == 0))
@@ -83,7 +84,7 @@ impl Grid {
 /// Working memory of one thread. It can be reused with any engine and grid.
 #[derive(Default)]
 pub struct Scratch {
-    /// 1 where the 3x3 neighbourhood has a mature cell before the update, and after it.
+    /// 1 where the 3x3 neighborhood has a mature cell before the update, and after it.
     before: Vec<u8>,
     after: Vec<u8>,
     /// 1 where a cell is mature after the update.
@@ -303,7 +304,7 @@ impl Engine {
         }
         dilate(mature, size, self.boundary, rows, after);
 
-        // These cells survive only if the update of a doomed neighbour makes that neighbour mature.
+        // These cells survive only if the update of a doomed neighbor makes that neighbor mature.
         let computed = updates.cells.len();
         rows.clear();
         rows.extend(before.iter().zip(after.iter()).map(|(before, after)| before & !after));

@@ -6,7 +6,7 @@
 //! 1. Restores the old values of the cells that were updated or died.
 //! 2. Zeroes the gradient of dead cells, and of cells whose update was not finite.
 //! 3. Recomputes the features and hidden units of the cells that fired and survived. Adds to the
-//!    gradient of the weights, and to the gradients of the neighbouring cells.
+//!    gradient of the weights, and to the gradients of the neighboring cells.
 //! 4. Zeroes the gradient of the wounded cells and restores their old values.
 //!
 //! All other cells pass their gradient on unchanged.

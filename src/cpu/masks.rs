@@ -12,7 +12,7 @@ pub(super) fn for_each_set(bytes: &[u8], mut f: impl FnMut(usize)) {
     (0..rest.len()).filter(|&i| rest[i] != 0).for_each(|i| f(start + i));
 }
 
-/// Sets `out[cell]` to the bitwise OR of the 3x3 neighbourhood of `cell`. `rows` is working memory.
+/// Sets `out[cell]` to the bitwise OR of the 3x3 neighborhood of `cell`. `rows` is working memory.
 pub(super) fn dilate(mask: &[u8], (w, h): (usize, usize), boundary: Boundary, rows: &mut Vec<u8>, out: &mut Vec<u8>) {
     rows.clear();
     rows.resize(mask.len(), 0);
@@ -36,7 +36,7 @@ pub(super) fn dilate(mask: &[u8], (w, h): (usize, usize), boundary: Boundary, ro
     }
 }
 
-/// The 3x3 neighbourhood of a cell, including the cell.
+/// The 3x3 neighborhood of a cell, including the cell.
 #[inline]
 pub(super) fn neighbours(cell: usize, (w, h): (usize, usize), boundary: Boundary) -> impl Iterator<Item = usize> {
     let shifts = move |at, len| [-1, 0, 1].into_iter().filter_map(move |delta| boundary.shift(at, delta, len));

@@ -78,7 +78,7 @@ fn perceive(model: &Model, state: &State, tick: Tick, x: usize, y: usize) -> Vec
     features
 }
 
-/// For each cell, whether any cell of its 3x3 neighbourhood is above the threshold.
+/// For each cell, whether any cell of its 3x3 neighborhood is above the threshold.
 fn living(alive: Alive, boundary: Boundary, state: &State) -> Vec<bool> {
     let mature = |x, y, dx, dy| {
         neighbour(state, boundary, x, y, dx, dy).is_some_and(|cell| cell[alive.channel] > alive.threshold)

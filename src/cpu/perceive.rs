@@ -1,4 +1,4 @@
-//! Perception of single cells: the rule's kernels, applied to the 3x3 neighbourhood.
+//! Perception of single cells: the rule's kernels, applied to the 3x3 neighborhood.
 
 use super::vector::{Quad, Vector};
 use crate::rule::{Boundary, Kernel, Rule, State};
@@ -10,7 +10,7 @@ pub(super) struct Perception {
     kernels: Vec<Kernel>,
     /// The features at which the x and y gradients start, if both are perceived.
     gradients: Option<(usize, usize)>,
-    /// For each neighbour, row by row: the start of each feature range that it contributes to, and
+    /// For each neighbor, row by row: the start of each feature range that it contributes to, and
     /// its weight there.
     #[cfg(feature = "train")]
     parts: [Vec<(usize, f32)>; 9],
@@ -106,7 +106,7 @@ impl Perception {
         }
     }
 
-    /// The 3x3 neighbourhood, row by row, with zeros beyond a zero boundary.
+    /// The 3x3 neighborhood, row by row, with zeros beyond a zero boundary.
     #[inline(always)]
     fn around<'a>(&self, state: &'a State, index: usize) -> [&'a [f32]; 9] {
         static ZEROS: [f32; 32] = [0.0; 32];
@@ -140,7 +140,7 @@ fn sobel(out: &mut [f32], cells: [&[f32]; 6]) {
     });
 }
 
-/// Applies the Laplacian to the four corners, the four edges and the centre.
+/// Applies the Laplacian to the four corners, the four edges and the center.
 #[inline(always)]
 fn laplacian(out: &mut [f32], cells: [&[f32]; 9]) {
     quads(out, cells, |[nw, ne, sw, se, n, s, w, e, center]| {

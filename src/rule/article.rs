@@ -43,7 +43,7 @@ fn foreign(json: &Value) -> Option<ModelErrorKind> {
 }
 
 /// Imports a web-demo model of the Growing NCA article (Mordvintsev et al., Distill 2020) from its
-/// JSON: two dense layers, quantised to bytes. A weight is `(byte / 255 - 0.5)` times the layer's
+/// JSON: two dense layers, quantized to bytes. A weight is `(byte / 255 - 0.5)` times the layer's
 /// scale.
 ///
 /// The rest of the rule is the article's: identity and Sobel perception, a fire rate of 0.5, and a

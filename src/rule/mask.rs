@@ -94,7 +94,7 @@ impl CellMask {
         Self::from_fn(width, height, |_| true)
     }
 
-    /// The cells whose centres lie in a shape given in cells.
+    /// The cells whose centers lie in a shape given in cells.
     pub fn of(shape: &Shape, width: usize, height: usize) -> Self {
         let mut mask = Self::new(width, height);
         mask.add(shape, CellMap::IDENTITY);
@@ -166,7 +166,7 @@ impl CellMask {
         }
     }
 
-    /// Adds the cells whose centres, `(x + 0.5, y + 0.5)`, lie in the shape.
+    /// Adds the cells whose centers, `(x + 0.5, y + 0.5)`, lie in the shape.
     ///
     /// An invalid shape or a map that is not invertible adds nothing.
     pub fn add(&mut self, shape: &Shape, map: CellMap) {
@@ -174,7 +174,7 @@ impl CellMask {
     }
 
     /// Like [`CellMask::add`], but adds only the cells for which `hits` returns true. `hits` gets a
-    /// cell's index and the strength of the wound at its centre: [`Shape::cover`], above 0.
+    /// cell's index and the strength of the wound at its center: [`Shape::cover`], above 0.
     pub fn add_where(&mut self, shape: &Shape, map: CellMap, softness: f32, mut hits: impl FnMut(usize, f32) -> bool) {
         let Some(back) = map.inverse().filter(|_| shape.is_valid()) else { return };
         let (columns, rows) = self.reach(shape, back);

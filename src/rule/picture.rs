@@ -9,8 +9,8 @@ pub type Rgba = [u8; 4];
 
 /// The pixel of a cell in straight-alpha sRGB, the format of PNG files and GPU textures.
 ///
-/// The colours of a sprite are premultiplied and sRGB-encoded, like the pictures it was trained on.
-/// They are divided by alpha, but not linearised.
+/// The colors of a sprite are premultiplied and sRGB-encoded, like the pictures it was trained on.
+/// They are divided by alpha, but not linearized.
 #[inline]
 pub(crate) fn pixel(output: Output, cell: &[f32]) -> Rgba {
     let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;

@@ -62,7 +62,7 @@ pub enum TargetError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Filter {
-    /// Pixel art (at most 64 colours) is reduced by [`Filter::Area`] and enlarged by whole factors
+    /// Pixel art (at most 64 colors) is reduced by [`Filter::Area`] and enlarged by whole factors
     /// only. All other pictures use [`Filter::Lanczos`].
     #[default]
     Auto,
@@ -82,7 +82,7 @@ pub struct ReadOptions {
     /// The filter that scales the picture.
     pub filter: Filter,
     /// Columns and rows of a sprite sheet, which is read as the union of its frames. Each pixel of
-    /// the union has the highest alpha of any frame, and the mean colour weighted by alpha. Default
+    /// the union has the highest alpha of any frame, and the mean color weighted by alpha. Default
     /// `None`: a single picture. A picture that looks like a sheet is then an error.
     pub frames: Option<[u32; 2]>,
 }
@@ -97,7 +97,7 @@ impl ReadOptions {
 /// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
 /// [`Alive`](crate::rule::Alive).
 const MAX_TRANSPARENT_ALPHA: u8 = 26;
-/// The maximum number of colours in pixel art.
+/// The maximum number of colors in pixel art.
 const FEW_COLOURS: usize = 64;
 
 impl Target {
@@ -106,7 +106,7 @@ impl Target {
 
     /// Reads a picture and scales it.
     ///
-    /// Colours are premultiplied by alpha for scaling, so that transparent pixels do not bleed in.
+    /// Colors are premultiplied by alpha for scaling, so that transparent pixels do not bleed in.
     ///
     /// # Errors
     /// See [`TargetError`].
@@ -227,8 +227,8 @@ fn scaled(image: RgbaImage, size: u32, filter: Filter) -> RgbaImage {
         Filter::Nearest => image::imageops::resize(&image, width, height, FilterType::Nearest),
         Filter::Area => straight(&area(&premultiplied(&image), width, height)),
         Filter::Auto | Filter::Lanczos => {
-            // Lanczos overshoots in colour and alpha. `resize` clamps each channel at 1, and
-            // clamping channels independently would shift the colours.
+            // Lanczos overshoots in color and alpha. `resize` clamps each channel at 1, and
+            // clamping channels independently would shift the colors.
             const HEADROOM: f32 = 0.5;
             let mut premultiplied = premultiplied(&image);
             premultiplied.iter_mut().for_each(|value| *value *= HEADROOM);
@@ -294,7 +294,7 @@ mod tests {
     const BLUE: image::Rgba<u8> = image::Rgba([0, 0, 100, 255]);
     const NONE: image::Rgba<u8> = image::Rgba([9, 9, 9, 0]);
 
-    /// A disc in two colours.
+    /// A disc in two colors.
     fn disc(side: u32) -> RgbaImage {
         let middle = side as f32 / 2.0;
         RgbaImage::from_fn(side, side, |x, y| {
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(scaled(up, 16, Filter::Auto).pixels().filter(|pixel| **pixel == RED).count(), {
             art.pixels().filter(|pixel| **pixel == RED).count()
         });
-        // At other sizes, no colour is brighter than in the original: an area filter does not ring.
+        // At other sizes, no color is brighter than in the original: an area filter does not ring.
         let down = scaled(disc(37), 20, Filter::Auto);
         assert!(down.pixels().all(|pixel| pixel[0] <= 201 && pixel[2] <= 101 && pixel[1] <= 1), "no green, no ringing");
         let total = |image: &RgbaImage| image.pixels().map(|pixel| f64::from(pixel[3])).sum::<f64>();

@@ -153,7 +153,7 @@ impl Shape {
 /// A grayscale image of wound strength, stretched over a rectangle.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stencil {
-    /// The centre of the rectangle, `[x, y]`.
+    /// The center of the rectangle, `[x, y]`.
     pub center: [f32; 2],
     /// The width and height of the rectangle, nonzero. A negative height flips the image
     /// vertically, as is necessary where y points up. A negative width mirrors it.

@@ -44,7 +44,7 @@ pub(crate) fn rotation(angle: f32) -> (f32, f32) {
     (angle.cos() as f32, angle.sin() as f32)
 }
 
-/// The neighbours beyond the edge of the grid.
+/// The neighbors beyond the edge of the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Boundary {
@@ -69,7 +69,7 @@ impl Boundary {
 }
 
 /// The life mask. A cell is mature if its `channel` is above `threshold`. A cell survives a tick if
-/// its 3x3 neighbourhood has a mature cell before the update, and one after it.
+/// its 3x3 neighborhood has a mature cell before the update, and one after it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alive {
     /// The channel, usually 3 (alpha).
@@ -106,7 +106,7 @@ pub struct Rule {
     pub hidden: usize,
     /// The perception kernels, all distinct, in the order of the weights' rows.
     pub perception: Vec<Kernel>,
-    /// The neighbours beyond the edge of the grid.
+    /// The neighbors beyond the edge of the grid.
     pub boundary: Boundary,
     /// The probability that a cell fires in a tick, 2^-32 to 1.
     pub fire_rate: f64,

@@ -41,7 +41,7 @@ impl State {
         Self { width, height, channels, values: vec![0.0; width * height * channels] }
     }
 
-    /// The seed that a sprite grows from: zeros, except for the centre cell at
+    /// The seed that a sprite grows from: zeros, except for the center cell at
     /// `(width / 2, height / 2)`, whose channels 3.. are 1.
     pub fn seed(rule: &Rule, width: usize, height: usize) -> Self {
         let mut state = Self::zeros(width, height, rule.channels);

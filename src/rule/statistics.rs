@@ -9,6 +9,7 @@ use super::{CellMask, Model, Output, Rule, State};
 impl Rule {
     /// Whether a cell is alive: its alive channel is above the threshold. Without a life mask, a
     /// cell is alive if any of its channels is nonzero.
+    #[inline]
     pub fn lives(&self, cell: &[f32]) -> bool {
         match self.alive {
             Some(alive) => cell.get(alive.channel).is_some_and(|value| *value > alive.threshold),
@@ -112,7 +113,7 @@ impl Reference {
         self.pixels.is_empty() || self.pixel(x, y, rotation)[3] > self.threshold
     }
 
-    /// The pixel of a grown sprite at `(x, y)`, when the sprite is rotated about the centre cell.
+    /// The pixel of a grown sprite at `(x, y)`, when the sprite is rotated about the center cell.
     /// The angle is given by its cosine and sine. Uses the nearest pixel; transparent outside the
     /// grid.
     pub(crate) fn pixel(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> [f32; 4] {
@@ -271,7 +272,7 @@ mod tests {
         let expected = CellStats { live: 3, matching: 1, sum: [13, 9], from_far_edge: [7, 6], end: [8, 6], lost: 0 };
         assert_eq!(upright, expected);
         assert_eq!(upright.first([9, 7]), [2, 1]);
-        // A quarter rotation moves the pixel left of the centre to above or below it.
+        // A quarter rotation moves the pixel left of the center to above or below it.
         let quarter = rotation(std::f32::consts::FRAC_PI_2);
         let turned = [(4, 2), (4, 4)].map(|cell| stats(&model, &state(&[(4, 3), cell]), &reference, quarter).matching);
         assert_eq!(turned.iter().sum::<u32>(), 3);

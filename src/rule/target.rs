@@ -4,7 +4,7 @@ use super::State;
 
 /// The picture that a sprite grows into: straight-alpha sRGB, 8 bits per channel, row-major.
 ///
-/// It is centred in the grid. A model's target must not be larger than its grid.
+/// It is centerd in the grid. A model's target must not be larger than its grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Width in pixels, one per cell.
@@ -16,7 +16,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// The picture centred in a grid, `[height, width, 4]`: colours premultiplied by alpha, 0 to 1,
+    /// The picture centerd in a grid, `[height, width, 4]`: colors premultiplied by alpha, 0 to 1,
     /// with zeros around it. Pixels outside the grid are cropped.
     pub fn premultiplied(&self, width: usize, height: usize) -> Vec<f32> {
         let mut values = vec![0.0; width * height * 4];
@@ -41,7 +41,7 @@ impl Target {
         self.rgba.as_chunks::<4>().0.iter().all(|pixel| pixel[3] == 255)
     }
 
-    /// The mean squared error between cells and the picture centred in their grid: over all cells,
+    /// The mean squared error between cells and the picture centerd in their grid: over all cells,
     /// of the four premultiplied channels.
     pub fn error(&self, state: &State) -> f32 {
         mean_squared_error(state, &self.premultiplied(state.width(), state.height()))

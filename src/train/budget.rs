@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// The number of optimiser steps. Runs are reproducible bit for bit.
+    /// The number of optimizer steps. Runs are reproducible bit for bit.
     Iterations(u32),
     /// Minutes of wall-clock time. The learning rate follows the clock, so no two runs are identical.
     Minutes(f64),

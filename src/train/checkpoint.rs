@@ -25,7 +25,7 @@ pub(super) struct Checkpoint {
     pub weights: Weights,
     /// The moving average of the weights.
     pub averaged: Weights,
-    /// The optimiser's record in burn's format.
+    /// The optimizer's record in burn's format.
     pub optimizer: Vec<u8>,
     pub pool: Vec<Sample>,
 }

@@ -4,14 +4,14 @@
 //! [Growing Neural Cellular Automata](https://distill.pub/2020/growing-ca) (Distill 2020, experiments 1 to 3;
 //! "the article" in this module), with these differences:
 //!
-//! - Muon optimises the weights, instead of Adam.
+//! - Muon optimizes the weights, instead of Adam.
 //! - Wounds include straight cuts and scattered cells.
 //! - Random samples are replaced by a seed, not the worst one.
 //! - Batches are smaller, and there are more steps.
 //! - The number of ticks grows with the size of the picture.
-//! - The loss penalises channels with large values.
+//! - The loss penalizes channels with large values.
 //!
-//! Parameters, loss and optimisers come from [burn](https://burn.dev). A rollout of many ticks is one operation on
+//! Parameters, loss and optimizers come from [burn](https://burn.dev). A rollout of many ticks is one operation on
 //! this crate's [CPU engine](crate::cpu), or on other devices a sequence of burn's operations.
 //!
 //! - [`Run`] is a whole training run in a folder.

@@ -24,7 +24,7 @@ impl Network {
     /// Loads weights that fit the rule onto a device. Training needs a device with
     /// [autodiff](Device::autodiff).
     pub fn new(rule: &Rule, weights: &Weights, device: &Device) -> Self {
-        // The ids are fixed, so that a restored optimiser record matches its parameters.
+        // The ids are fixed, so that a restored optimizer record matches its parameters.
         fn param<const D: usize>(id: u64, values: &[f32], shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
             let tensor = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
             Param::initialized(ParamId::from(id), tensor.set_require_grad(device.is_autodiff()))

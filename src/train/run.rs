@@ -23,7 +23,7 @@ const EARLY_STOP: f32 = 0.5;
 /// | file | contents |
 /// | --- | --- |
 /// | `config.json` | the [`TrainConfig`] |
-/// | `checkpoint.safetensors` | the state to resume from: weights, optimiser, pool, iteration |
+/// | `checkpoint.safetensors` | the state to resume from: weights, optimizer, pool, iteration |
 /// | `best.nca` | the model with the best scorecard so far |
 /// | `metrics.jsonl` | a line for each step and each scorecard |
 /// | `previews/` | strips of frames: growth and repair, and the last step's samples |

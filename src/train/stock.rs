@@ -73,7 +73,7 @@ fn perceive(cells: &Tensor<4>, plan: &Plan, ticks: &[Tick]) -> Tensor<4> {
     Tensor::cat(features, 3)
 }
 
-/// The cells shifted to each position of the 3x3 neighbourhood, row by row from the upper left.
+/// The cells shifted to each position of the 3x3 neighborhood, row by row from the upper left.
 fn shifts(cells: &Tensor<4>, boundary: Boundary) -> Vec<Tensor<4>> {
     let padded = pad(pad(cells.clone(), 1, boundary), 2, boundary);
     let [_, height, width, _] = cells.dims();
@@ -91,7 +91,7 @@ fn pad(cells: Tensor<4>, axis: usize, boundary: Boundary) -> Tensor<4> {
     }
 }
 
-/// Whether any cell in the 3x3 neighbourhood is set.
+/// Whether any cell in the 3x3 neighborhood is set.
 fn dilate(mask: Tensor<4, Bool>, boundary: Boundary) -> Tensor<4, Bool> {
     let mask = mask.float();
     shifts(&mask, boundary).into_iter().fold(mask, |most, other| most.max_pair(other)).greater_elem(0.5)

@@ -27,7 +27,7 @@ use crate::{
     rule::{Model, Rule, State, Target, Weights, mean_squared_error},
 };
 
-/// The loss penalises channel values with a larger magnitude, because a rule that exceeds it tends to explode.
+/// The loss penalizes channel values with a larger magnitude, because a rule that exceeds it tends to explode.
 const OVERFLOW_LIMIT: f32 = 3.0;
 /// The weight of this penalty in the loss.
 const OVERFLOW_WEIGHT: f32 = 0.25;
@@ -41,7 +41,7 @@ const STUCK_CHECK_STEP: u32 = 400;
 const STUCK_LOSS_SHARE: f32 = 0.9;
 /// The number of attempts, each with other weights. The first one counts.
 const MAX_ATTEMPTS: u32 = 4;
-/// The tensors of the optimiser's record: one per weight (Muon), two per bias (Adam).
+/// The tensors of the optimizer's record: one per weight (Muon), two per bias (Adam).
 const OPTIMIZER_TENSORS: usize = 6;
 
 /// A model in training.
@@ -192,7 +192,7 @@ impl Trainer {
             .map_err(|_| TrainError::Diverged { iteration: self.iteration })
     }
 
-    /// Takes one step of the optimiser.
+    /// Takes one step of the optimizer.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss or a weight is no longer finite. The weights are those before the step.
@@ -377,7 +377,7 @@ impl Trainer {
     /// Serializes the trainer. A [restored](Self::restore) trainer reaches the same weights as this one.
     ///
     /// # Errors
-    /// [`TrainError::Checkpoint`] if the optimiser cannot be serialized.
+    /// [`TrainError::Checkpoint`] if the optimizer cannot be serialized.
     pub fn checkpoint(&self) -> Result<Vec<u8>, TrainError> {
         let optimizer = self.optimizer.into_bytes().map_err(|error| TrainError::Checkpoint(error.to_string()))?;
         Checkpoint {

@@ -22,7 +22,7 @@ pub fn model(seed: u32, rule: Rule) -> Model {
         hidden_weight: numbers(seed, rule.features() * rule.hidden, scale),
         hidden_bias: numbers(seed + 1, rule.hidden, 0.2),
         output_weight: numbers(seed + 2, rule.hidden * rule.channels, 0.4 / (rule.hidden as f32).sqrt()),
-        // Every other rule pushes dead cells over the threshold, where they can save a neighbour.
+        // Every other rule pushes dead cells over the threshold, where they can save a neighbor.
         output_bias: numbers(seed + 3, rule.channels, if seed.is_multiple_of(2) { 0.05 } else { 0.5 }),
     };
     Model::new(rule, weights, None).unwrap()
@@ -45,7 +45,7 @@ pub fn varied_rule(case: u32) -> Rule {
 }
 
 /// A rule in which mature cells die and dead cells wake up: where a cell fires, its alpha falls by twice its value
-/// and rises by 0.2. Many cells therefore depend on a neighbour that dies in the same tick.
+/// and rises by 0.2. Many cells therefore depend on a neighbor that dies in the same tick.
 pub fn rim_model() -> Model {
     let rule = Rule { channels: 8, hidden: 16, grid: [21, 18], fire_rate: 0.3, ..Rule::default() };
     let mut hidden_weight = vec![0.0; rule.features() * rule.hidden];

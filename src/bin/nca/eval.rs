@@ -13,7 +13,7 @@ pub struct Eval {
     /// A `.nca` file.
     model: PathBuf,
     /// The picture to measure against, scaled to the size of the model's target if it has one, and
-    /// centred in the grid [default: the model's target].
+    /// centerd in the grid [default: the model's target].
     #[arg(long, value_name = "IMAGE")]
     against: Option<PathBuf>,
     /// Print JSON.

@@ -45,7 +45,7 @@ pub struct Run {
     /// Pixels per side of a cell [default: 4 for animations, else 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     scale: Option<u32>,
-    /// The background colour, as RRGGBB [default: none; 16181d for GIF, which has no semi-transparent pixels].
+    /// The background color, as RRGGBB [default: none; 16181d for GIF, which has no semi-transparent pixels].
     #[arg(long, value_name = "RRGGBB", value_parser = color)]
     background: Option<[u8; 3]>,
 }

@@ -224,7 +224,7 @@ fn operations(model: &Model) -> f64 {
     operations_of(rule, grid.state())
 }
 
-/// The same for the given cells. The engine computes a cell in a living neighbourhood when it fires.
+/// The same for the given cells. The engine computes a cell in a living neighborhood when it fires.
 fn operations_of(rule: &Rule, state: &State) -> f64 {
     let (width, height) = (state.width(), state.height());
     let mature = |x, y| {
@@ -266,7 +266,7 @@ mod train {
     use super::{BATCH, Figure, ROUNDS, SIDE, TICKS};
     use crate::Result;
 
-    /// Times the loss and its gradient for a batch of seeds, without the optimiser.
+    /// Times the loss and its gradient for a batch of seeds, without the optimizer.
     pub fn measure(model: &Model, peak_gflops: f64) -> Result<Figure> {
         let rule = model.rule();
         let device = Device::flex().autodiff();

@@ -82,7 +82,7 @@ fn think(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
-/// Whether any cell of the 3x3 neighbourhood is alive: x before the update, y after it.
+/// Whether any cell of the 3x3 neighborhood is alive: x before the update, y after it.
 fn near(sprite: u32, here: vec2<i32>) -> vec2<bool> {
     var most = vec2(0.0);
     for (var i = 0; i < 9; i++) {
