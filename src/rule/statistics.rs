@@ -197,11 +197,11 @@ impl CellStats {
         for cell in alive {
             let (x, y) = (cell % width, cell / width);
             stats.matching += u32::from(reference.has_cell(x, y, rotation));
-            for (axis, (position, size)) in [(x, width), (y, height)].into_iter().enumerate() {
-                stats.sum[axis] += position as u32;
-                stats.from_far_edge[axis] = stats.from_far_edge[axis].max((size - position) as u32);
-                stats.end[axis] = stats.end[axis].max(position as u32 + 1);
-            }
+            let (x, y) = (x as u32, y as u32);
+            let [to_x, to_y] = [width as u32 - x, height as u32 - y];
+            stats.sum = [stats.sum[0] + x, stats.sum[1] + y];
+            stats.from_far_edge = [stats.from_far_edge[0].max(to_x), stats.from_far_edge[1].max(to_y)];
+            stats.end = [stats.end[0].max(x + 1), stats.end[1].max(y + 1)];
             stats.live += 1;
         }
         stats
