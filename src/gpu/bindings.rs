@@ -2,8 +2,9 @@
 
 use bevy::render::{
     render_resource::{
-        BindGroup, BindGroupEntries, BindGroupLayoutDescriptor, BindGroupLayoutEntries, BufferId, PipelineCache,
-        ShaderStages, StorageTextureAccess, TextureFormat, TextureId, TextureUsages, TextureViewDescriptor,
+        BindGroup, BindGroupEntries, BindGroupLayoutDescriptor, BindGroupLayoutEntries, Buffer, BufferId,
+        PipelineCache, ShaderStages, StorageTextureAccess, TextureFormat, TextureId, TextureUsages,
+        TextureViewDescriptor,
         binding_types::{storage_buffer_read_only_sized, storage_buffer_sized, texture_storage_2d, uniform_buffer},
     },
     renderer::RenderDevice,
@@ -15,7 +16,6 @@ use super::{
     buffers::{CellBuffers, TickBuffers, Uploads},
     layout::Params,
 };
-use bevy::render::render_resource::Buffer;
 
 /// The layout of the bind group, the same for all passes.
 pub(super) fn layout() -> BindGroupLayoutDescriptor {

@@ -164,15 +164,8 @@ impl Backend for CpuBackend {
                 display.rotation,
                 display.alive_mask,
             );
-            counted.push(InstanceStats {
-                entity: instance.entity,
-                population: id,
-                generation: instance.generation,
-                tick: instance.state.tick,
-                is_judged: reference.is_known(),
-                stats: CellStats { lost, ..stats },
-                alive,
-            });
+            let stats = CellStats { lost, ..stats };
+            counted.push(InstanceStats::new(instance, id, reference.is_known(), stats, alive));
         }
     }
 

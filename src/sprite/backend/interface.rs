@@ -64,7 +64,7 @@ pub(crate) trait Backend: Send + Sync {
     /// Runs some ticks of the clock for the active instances.
     fn tick(&mut self, members: Members, ticks: u32, sleep_after: Option<u32>);
 
-    /// Adds the statistics of instances that have ticked or have new cells, if they are known.
+    /// Adds the statistics of instances that have ticked, if they are known.
     fn count(&mut self, members: Members, counted: &mut Vec<InstanceStats>);
 
     /// Draws the active instances that have changed.

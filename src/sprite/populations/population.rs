@@ -228,16 +228,10 @@ impl Population {
     fn report_given(&mut self, slot: u32, alive: CellMask) {
         let Some(instance) = self.instance(slot) else { return };
         let (display, generation, tick) = (instance.display(), instance.generation, instance.state.tick);
+        let stats = CellStats::of(alive.iter(), [alive.width(), alive.height()], &self.reference, display.rotation);
+        let mask = display.alive_mask.then(|| alive.clone());
         let is_judged = self.reference.is_known();
-        self.given.push(InstanceStats {
-            entity: instance.entity,
-            population: self.id,
-            generation,
-            tick,
-            is_judged,
-            stats: CellStats::of(alive.iter(), [alive.width(), alive.height()], &self.reference, display.rotation),
-            alive: display.alive_mask.then(|| alive.clone()),
-        });
+        self.given.push(InstanceStats::new(instance, self.id, is_judged, stats, mask));
         if !is_judged {
             self.unjudged.insert(generation, (tick, alive));
         }
@@ -378,21 +372,19 @@ impl Population {
     /// Draws what has changed, if the CPU draws. Call it once per frame.
     pub(crate) fn draw(&mut self, images: Option<&mut Assets<Image>>) {
         if let (Some(atlas), Some(images)) = (&self.atlas, images) {
-            let Self { id, model, reference, grid, instances, active, backend, .. } = self;
-            let active = active.in_order();
-            backend.draw(Members { id: *id, model, reference, grid: *grid, instances, active }, atlas, images);
+            let (backend, members) = parts!(self);
+            backend.draw(members, atlas, images);
         }
-        if !self.choice.writes_on_gpu() {
+        if !self.is_on_gpu() {
             self.retire();
         }
     }
 
     /// Hands the work of a frame to the render world.
     pub(crate) fn send(&mut self, frame: &mut Frame) {
-        let Self { id, model, reference, grid, instances, active, backend, atlas, capacity, .. } = self;
-        let active = active.in_order();
-        let members = Members { id: *id, model, reference, grid: *grid, instances, active };
-        if !backend.send(members, *capacity, atlas.as_ref(), frame) {
+        let (atlas, capacity) = (self.atlas.as_ref(), self.capacity);
+        let (backend, members) = parts!(self);
+        if !backend.send(members, capacity, atlas, frame) {
             let name = printable(&self.model.rule().name);
             warn!("the GPU's device was lost, and with it the cells of `{name}`: its sprites grow again");
             for slot in 0..self.instances.len() as u32 {
@@ -400,7 +392,7 @@ impl Population {
                 self.continue_or_regrow(slot, unfinished);
             }
         }
-        if self.choice.writes_on_gpu() {
+        if self.is_on_gpu() {
             self.retire();
         }
     }

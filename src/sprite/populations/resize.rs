@@ -31,7 +31,7 @@ impl Population {
     /// Replaces the backend after its device was lost, unless the cells are on the CPU. Reports each entity with its
     /// unanswered requests, and whether it must leave because there is less room.
     pub(super) fn replace_backend(&mut self, choice: BackendChoice, mut report: impl FnMut(Entity, ReadRequest, bool)) {
-        if !self.choice.writes_on_gpu() {
+        if !self.is_on_gpu() {
             return;
         }
         let mut lost = std::mem::replace(&mut self.backend, choice.create(&self.model, self.grid));

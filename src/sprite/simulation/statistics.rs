@@ -2,6 +2,7 @@
 
 use bevy::prelude::*;
 
+use super::Instance;
 use crate::rule::{CellMask, CellStats};
 
 /// Statistics of the cells of an instance after a tick.
@@ -17,4 +18,18 @@ pub(crate) struct InstanceStats {
     pub(crate) stats: CellStats,
     /// The living cells, if requested.
     pub(crate) alive: Option<CellMask>,
+}
+
+impl InstanceStats {
+    /// The statistics of the present cells of an instance.
+    pub(crate) fn new(
+        instance: &Instance,
+        population: u32,
+        is_judged: bool,
+        stats: CellStats,
+        alive: Option<CellMask>,
+    ) -> Self {
+        let Instance { entity, generation, .. } = *instance;
+        Self { entity, population, generation, tick: instance.state.tick, is_judged, stats, alive }
+    }
 }

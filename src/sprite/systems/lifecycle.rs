@@ -120,14 +120,8 @@ impl KnownItem<'_, '_> {
         if self.is_asleep {
             commands.entity(entity).try_remove::<NcaSleeping>();
         }
-        if let Some(mask) = &mut self.alive_mask
-            && mask.cells.is_some()
-        {
-            mask.cells = None;
-        }
-        if let Some(vitals) = &mut self.vitals {
-            vitals.set_if_neq(NcaVitals::default());
-        }
+        reset(&mut self.alive_mask);
+        reset(&mut self.vitals);
         let id = self.placement.id?;
         self.placement.id = None;
         Some(id)
@@ -159,11 +153,14 @@ fn forget(world: &mut World, entity: Entity) {
         return;
     }
     entity.remove::<NcaSleeping>();
-    if let Some(mut mask) = entity.get_mut::<NcaAliveMask>() {
-        mask.set_if_neq(NcaAliveMask::default());
-    }
-    if let Some(mut vitals) = entity.get_mut::<NcaVitals>() {
-        vitals.set_if_neq(NcaVitals::default());
+    reset(&mut entity.get_mut::<NcaAliveMask>());
+    reset(&mut entity.get_mut::<NcaVitals>());
+}
+
+/// Sets a component to its default, and marks it as changed only if it was different.
+fn reset<C: Component + Default + PartialEq>(component: &mut Option<Mut<C>>) {
+    if let Some(component) = component {
+        component.set_if_neq(C::default());
     }
 }
 
