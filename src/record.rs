@@ -12,7 +12,7 @@ use image::{
     imageops::{FilterType, resize},
 };
 
-use crate::rule::{Output, Rgba, State, picture, write_atomic};
+use crate::rule::{Model, Rgba, State, picture, write_atomic};
 
 /// The file formats that can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +98,8 @@ impl Recording {
     }
 
     /// Adds a frame that shows the current cells of a sprite.
-    pub fn push(&mut self, output: Output, state: &State) {
-        self.push_pixels(state.width() as u32, state.height() as u32, picture(output, state));
+    pub fn push(&mut self, model: &Model, state: &State) {
+        self.push_pixels(state.width() as u32, state.height() as u32, picture(model, state));
     }
 
     /// Adds a frame of straight-alpha sRGB pixels, row by row. Ignores the frame if there are fewer

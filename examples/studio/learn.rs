@@ -89,7 +89,7 @@ impl Default for Learning {
         Self {
             picture: None,
             padding: 8,
-            steps: 4000,
+            steps: 10_000,
             losses: Vec::new(),
             progress: 0.0,
             worker: None,
@@ -104,22 +104,18 @@ impl Learning {
     /// Opens a picture to train on. Large pictures are scaled down.
     pub fn open(&mut self, path: &Path) -> Result<&'static str, String> {
         if self.worker.is_some() {
-            return Err("something is being learnt; stop that first".to_owned());
+            return Err("something is being learned; stop that first".to_owned());
         }
         let mut reading = ReadOptions::default();
-        let mut read = Target::read(path, reading);
+        let mut read = Target::read_body(path, reading);
         // For a sprite sheet, train on the union of its frames.
         if let Err(TargetError::Sheet { frames, .. }) = read {
             reading.frames = Some(frames);
-            read = Target::read(path, reading);
-        }
-        if read.as_ref().is_ok_and(|target| target.width.max(target.height) > 64) {
-            reading.size = Some(40);
-            read = Target::read(path, reading);
+            read = Target::read_body(path, reading);
         }
         let target = read.map_err(|error| error.to_string())?;
         let note = if reading.frames.is_some() {
-            "; a sheet, of which the union of its frames is learnt"
+            "; a sheet, of which the union of its frames is learned"
         } else if target.is_opaque() {
             "; no pixel is transparent, so it will be a full rectangle"
         } else {

@@ -45,11 +45,12 @@ fn record(model: &'static str, path: &str) -> Result<(), Box<dyn std::error::Err
     let entity = app.world_mut().spawn(NcaTexture::new(handle.clone())).id();
     let (_, seed) = headless::read_cells(&mut app, entity, 100_000)?;
     let models = app.world().resource::<Assets<NcaModel>>();
-    let rule = models.get(&handle).ok_or("the model went away")?.rule().clone();
+    let model = models.get(&handle).ok_or("the model went away")?.clone();
+    let rule = model.rule();
 
     let [width, height] = rule.grid.map(|side| side as f32);
     let mut recording = Recording::default().with_scale(8).with_background(Recording::DARK);
-    recording.push(rule.output, &seed);
+    recording.push(&model, &seed);
     for tick in (0..rule.mature_ticks * 5).step_by(TICKS_A_FRAME as usize) {
         for (at, [x, y]) in [(2, [0.3, 0.4]), (3, [0.7, 0.65])] {
             if tick / TICKS_A_FRAME == rule.mature_ticks * at / TICKS_A_FRAME {
@@ -59,7 +60,7 @@ fn record(model: &'static str, path: &str) -> Result<(), Box<dyn std::error::Err
         }
         headless::step(&mut app, TICKS_A_FRAME);
         let (_, state) = headless::read_cells(&mut app, entity, 1)?;
-        recording.push(rule.output, &state);
+        recording.push(&model, &state);
     }
     Ok(recording.write(path)?)
 }

@@ -20,7 +20,7 @@
 //!     let wound = (tick == 150).then_some(&wound);
 //!     engine.step(&mut grid, &mut scratch, Tick { tick, seed: 7, angle: 0.0 }, wound);
 //! }
-//! assert_eq!(picture(model.rule().output, grid.state()).len(), width * height);
+//! assert_eq!(picture(&model, grid.state()).len(), width * height);
 //! # Ok(())
 //! # }
 //! ```

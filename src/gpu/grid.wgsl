@@ -14,6 +14,9 @@ struct Params {
     atlas_columns: u32,
     /// The number of slots.
     capacity: u32,
+    /// The upper left corner and the size of the model's target in the grid.
+    frame_min: vec2<f32>,
+    frame_size: vec2<f32>,
 }
 
 /// The work for one sprite in one dispatch.
@@ -50,6 +53,12 @@ const THINK_THREADS: u32 = 64u;
 /// only that.
 const CRISP_FROM: f32 = 0.15;
 const CRISP_TO: f32 = 0.35;
+
+/// Thresholds of a cell of coordinates; see `picture.rs`.
+const PLACE_FROM: f32 = 0.06;
+const PLACE_TO: f32 = 0.16;
+const LIFE_FROM: f32 = 0.35;
+const LIFE_TO: f32 = 0.65;
 
 /// A bit of `cell_flags`: the cell may be nonzero.
 const OCCUPIED: u32 = 1u;
@@ -187,17 +196,44 @@ fn pixel(cell: vec4<f32>) -> vec4<f32> {
 }
 
 #ifdef MASKED
-/// The pixel of the rotated grown sprite, with straight alpha. See `Reference::pixel` in `statistics.rs`.
-fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
+/// The point of an upright grown sprite at the center of a cell of the rotated one. See `Reference` in `reference.rs`.
+fn upright(position: vec2<u32>, rotation: vec2<f32>) -> vec2<f32> {
     let middle = vec2<f32>(params.size / 2u);
     let offset = vec2<f32>(position) - middle;
-    let x = floor(offset.x * rotation.x - offset.y * rotation.y + middle.x + 0.5);
-    let y = floor(offset.x * rotation.y + offset.y * rotation.x + middle.y + 0.5);
-    if x >= 0.0 && y >= 0.0 && x < f32(params.size.x) && y < f32(params.size.y) {
-        return weights[GROWN + u32(y) * params.size.x + u32(x)];
+    let x = offset.x * rotation.x - offset.y * rotation.y;
+    let y = offset.x * rotation.y + offset.y * rotation.x;
+    return vec2(x, y) + middle + 0.5;
+}
+
+/// The pixel of the grown sprite that contains a point, with straight alpha.
+fn grown_pixel_at(point: vec2<f32>) -> vec4<f32> {
+    let at = floor(point);
+    if all(at >= vec2(0.0)) && all(at < vec2<f32>(params.size)) {
+        return weights[GROWN + u32(at.y) * params.size.x + u32(at.x)];
     }
     return vec4(0.0);
 }
+
+/// The pixel of the rotated grown sprite.
+fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
+    return grown_pixel_at(upright(position, rotation));
+}
+
+#ifdef COORDINATES
+/// The pixel of the target at the place of a cell, or at the place where it belongs. See `coordinates_pixel` in
+/// `picture.rs`.
+fn coordinates_pixel(cell: vec4<f32>, position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
+    let life = saturate((cell.a - LIFE_FROM) / (LIFE_TO - LIFE_FROM));
+    if !(life > 0.0) {
+        return vec4(0.0);
+    }
+    let place = (upright(position, rotation) - params.frame_min) / params.frame_size;
+    let off = cell.xy / cell.a - place;
+    let share = saturate((max(abs(off.x), abs(off.y)) - PLACE_FROM) / (PLACE_TO - PLACE_FROM));
+    let color = grown_pixel_at((place + off * share) * params.frame_size + params.frame_min);
+    return vec4(color.rgb, color.a * life);
+}
+#endif
 
 /// Blends from the pixel of the grown sprite to that of the cell as their difference grows. See `crisp_pixel` in
 /// `picture.rs`.
@@ -220,11 +256,15 @@ fn draw(job: Job, position: vec2<u32>) {
     let cell = load(job.slot, 0u, position.y * params.size.x + position.x);
     let columns = params.atlas_columns;
     let corner = vec2(job.slot % columns, job.slot / columns) * (params.size + 2u * GUTTER) + GUTTER;
+#ifdef COORDINATES
+    let color = coordinates_pixel(cell, position, job.rotation);
+#else
     var color = pixel(cell);
 #ifdef MASKED
     if (job.flags & CRISP) != 0u {
         color = crisp_pixel(cell, grown_pixel(position, job.rotation));
     }
+#endif
 #endif
     let first = vec2<i32>(position == vec2(0u));
     let last = vec2<i32>(position + 1u == params.size);

@@ -1,8 +1,11 @@
 //! The constants and layouts that Rust and WGSL share. Tests compare them.
 
-use bevy::{math::UVec2, render::render_resource::ShaderType};
+use bevy::{
+    math::{UVec2, Vec2},
+    render::render_resource::ShaderType,
+};
 
-use crate::rule::{FireRate, Rule};
+use crate::rule::{FireRate, Reference, Rule};
 
 /// A bit of `Job::flags`: the sprite starts from its seed.
 pub(super) const SEED: u32 = 1;
@@ -48,12 +51,16 @@ pub(super) struct Params {
     pub(super) alive_threshold: f32,
     pub(super) atlas_columns: u32,
     pub(super) capacity: u32,
+    pub(super) frame_min: Vec2,
+    pub(super) frame_size: Vec2,
 }
 
 impl Params {
-    pub(super) fn new(rule: &Rule, [width, height]: [u32; 2], atlas_columns: u32, capacity: u32) -> Self {
+    pub(super) fn new(rule: &Rule, reference: &Reference, size: [u32; 2], atlas_columns: u32, capacity: u32) -> Self {
         Self {
-            size: UVec2::new(width, height),
+            size: size.into(),
+            frame_min: reference.frame().min.into(),
+            frame_size: reference.frame().size.into(),
             fire_threshold: match rule.firing() {
                 FireRate::Always => 0,
                 FireRate::Below(threshold) => threshold,
@@ -97,7 +104,7 @@ mod tests {
             pipelines::{PipelineKey, tests::compose},
             work::Job,
         },
-        rule::{CRISP_BLEND, Rule},
+        rule::{CRISP_BLEND, LIFE_BLEND, PLACE_BLEND, Rule},
     };
 
     /// The value of a constant in the text of the shaders.
@@ -133,8 +140,10 @@ mod tests {
         ] {
             assert_eq!(constant(name), Some(value.to_string()), "{name}");
         }
-        assert_eq!(constant("CRISP_FROM").unwrap().parse(), Ok(CRISP_BLEND.start));
-        assert_eq!(constant("CRISP_TO").unwrap().parse(), Ok(CRISP_BLEND.end));
+        for (name, range) in [("CRISP", CRISP_BLEND), ("PLACE", PLACE_BLEND), ("LIFE", LIFE_BLEND)] {
+            assert_eq!(constant(&format!("{name}_FROM")).unwrap().parse(), Ok(range.start));
+            assert_eq!(constant(&format!("{name}_TO")).unwrap().parse(), Ok(range.end));
+        }
     }
 
     /// The members of a struct of a shader: names and byte offsets, and the size of the struct.
@@ -157,7 +166,8 @@ mod tests {
         let job = offsets!(Job: slot, key, rotation, flags, payload, pad);
         assert_eq!(members(&module, "Job"), (job, size_of::<Job>() as u32));
         let params = offsets!(
-            Params: size, first_job, fire_threshold, step_size, alive_threshold, atlas_columns, capacity
+            Params: size, first_job, fire_threshold, step_size, alive_threshold, atlas_columns, capacity,
+            frame_min, frame_size
         );
         assert_eq!(members(&module, "Params"), (params, u64::from(Params::SHADER_SIZE) as u32));
     }

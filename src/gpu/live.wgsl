@@ -46,7 +46,7 @@ fn live(
     workgroupBarrier();
     if inside && lives(job.slot, cell) {
         count(job, id.xy);
-        if (job.flags & ALIVE_MASK) != 0u {
+        if (job.flags & ALIVE_MASK) != 0u && shows(id.xy, job.rotation) {
             let first = params.capacity * STATS_WORDS + job.slot * ((cells() + 31u) / 32u);
             atomicOr(&statistics[first + cell / 32u], 1u << (cell % 32u));
         }
@@ -97,6 +97,15 @@ fn count(job: Job, position: vec2<u32>) {
     atomicMax(&tile_stats[STATS_FROM_FAR_EDGE + 1u], params.size.y - position.y);
     atomicMax(&tile_stats[STATS_END], position.x + 1u);
     atomicMax(&tile_stats[STATS_END + 1u], position.y + 1u);
+}
+
+/// Whether a living cell shows anything. A body of coordinates is larger than its picture.
+fn shows(position: vec2<u32>, rotation: vec2<f32>) -> bool {
+#ifdef COORDINATES
+    return matches_grown(position, rotation);
+#else
+    return true;
+#endif
 }
 
 /// Whether the rotated grown sprite has a cell at a position.

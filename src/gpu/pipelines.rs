@@ -67,8 +67,10 @@ impl PipelineKey {
         if self.always_fires {
             defs.push("ALWAYS_FIRES".into());
         }
-        if self.output == Output::OpaqueCentered {
-            defs.push("OPAQUE_CENTERED".into());
+        match self.output {
+            Output::PremultipliedAlpha => {}
+            Output::OpaqueCentered => defs.push("OPAQUE_CENTERED".into()),
+            Output::Coordinates => defs.push("COORDINATES".into()),
         }
         if self.precision == NcaPrecision::Half {
             defs.push("HALF".into());
@@ -227,8 +229,16 @@ pub(super) mod tests {
                 perception: (0..4).filter(|k| variant & (1 << k) != 0).map(|k| kernels[k]).collect(),
                 boundary: if variant & 16 != 0 { Boundary::Wrap } else { Boundary::Zero },
                 fire_rate: if variant & 32 != 0 { 1.0 } else { 0.5 },
-                alive: (variant % 5 != 0).then_some(Alive { channel: variant % 8, threshold: 0.1 }),
-                output: if variant % 2 == 0 { Output::OpaqueCentered } else { Output::PremultipliedAlpha },
+                alive: match variant % 5 {
+                    0 => None,
+                    1 => Some(Alive { channel: 3, threshold: 0.1 }),
+                    _ => Some(Alive { channel: variant % 8, threshold: 0.1 }),
+                },
+                output: match variant % 5 {
+                    1 => Output::Coordinates,
+                    _ if variant % 2 == 0 => Output::OpaqueCentered,
+                    _ => Output::PremultipliedAlpha,
+                },
                 ..Rule::default()
             };
             let precision = if variant & 64 != 0 { NcaPrecision::Half } else { NcaPrecision::Full };

@@ -225,8 +225,9 @@ impl GpuPopulation {
             self.draw_all();
         }
         if !self.work.is_empty() {
-            let PopulationSpec { model, grid, atlas_columns, .. } = &self.spec;
-            let params = Params::new(model.rule(), *grid, *atlas_columns, self.cells.buffers.capacity);
+            let PopulationSpec { model, reference, grid, atlas_columns, .. } = &self.spec;
+            let capacity = self.cells.buffers.capacity;
+            let params = Params::new(model.rule(), reference, *grid, *atlas_columns, capacity);
             self.uploads.write(&self.work, params, device, queue);
         }
     }

@@ -5,7 +5,7 @@ use bevy_egui::egui::{self, Color32, ColorImage, TextureHandle, TextureOptions};
 
 use super::{files::Files, settings::NcaInspector};
 use crate::{
-    rule::State,
+    rule::{Output, State},
     sprite::{NcaCellsRead, NcaReadCells},
 };
 
@@ -47,7 +47,7 @@ impl ChannelView {
     const MAX_PIXELS: usize = 2048;
 
     /// Shows each channel: blue below zero, orange above it.
-    pub(super) fn ui(&mut self, ui: &mut egui::Ui, entity: Entity) {
+    pub(super) fn ui(&mut self, ui: &mut egui::Ui, entity: Entity, output: Option<Output>) {
         self.shown = true;
         let Some((_, state)) = self.cells.as_ref().filter(|(of, _)| *of == entity) else {
             ui.weak("the cells are on their way");
@@ -74,7 +74,12 @@ impl ChannelView {
         egui::Grid::new("nca_channels").num_columns(Self::COLUMNS).spacing([gap, gap]).show(ui, |ui| {
             for channel in 0..state.channels() {
                 let range = extremes(state, channel);
-                tile(ui, channel, each).on_hover_text(format!("{}\n{:.3} to {:.3}", name(channel), range.0, range.1));
+                tile(ui, channel, each).on_hover_text(format!(
+                    "{}\n{:.3} to {:.3}",
+                    name(channel, output),
+                    range.0,
+                    range.1
+                ));
                 if channel % Self::COLUMNS + 1 == Self::COLUMNS {
                     ui.end_row();
                 }
@@ -83,14 +88,12 @@ impl ChannelView {
     }
 }
 
-fn name(channel: usize) -> String {
-    match channel {
-        0 => "0, red".to_owned(),
-        1 => "1, green".to_owned(),
-        2 => "2, blue".to_owned(),
-        3 => "3, alpha".to_owned(),
-        hidden => format!("{hidden}, hidden"),
-    }
+fn name(channel: usize, output: Option<Output>) -> String {
+    let names = match output {
+        Some(Output::Coordinates) => ["column", "row", "free", "alpha"],
+        _ => ["red", "green", "blue", "alpha"],
+    };
+    format!("{channel}, {}", names.get(channel).unwrap_or(&"hidden"))
 }
 
 fn extremes(state: &State, channel: usize) -> (f32, f32) {

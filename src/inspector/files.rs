@@ -4,7 +4,10 @@ use std::{
     fs::File,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
 };
 
 use bevy::{prelude::*, tasks::AsyncComputeTaskPool};
@@ -12,7 +15,7 @@ use bevy::{prelude::*, tasks::AsyncComputeTaskPool};
 use super::settings::NcaInspector;
 use crate::{
     record::Recording,
-    rule::{Output, write_atomic},
+    rule::{Model, write_atomic},
     sprite::{NcaCellsRead, NcaModel, NcaRestoreFailed, NcaSaved, NcaSnapshot, NcaTexture},
 };
 
@@ -33,7 +36,7 @@ pub(super) struct Files {
 /// The recording of a sprite.
 struct Reel {
     entity: Entity,
-    output: Output,
+    model: Arc<Model>,
     recording: Recording,
     /// The tick of the last frame, and the grid size of all frames.
     tick: Option<u32>,
@@ -62,9 +65,9 @@ impl Files {
         self.reel.as_ref().map(|reel| reel.recording.len())
     }
 
-    pub(super) fn record(&mut self, entity: Entity, output: Output) {
+    pub(super) fn record(&mut self, entity: Entity, model: Arc<Model>) {
         let recording = Recording::default().with_scale(Self::SCALE).with_background(Recording::DARK);
-        self.reel = Some(Reel { entity, output, recording, tick: None, size: None });
+        self.reel = Some(Reel { entity, model, recording, tick: None, size: None });
     }
 
     /// Writes the recording in a background task.
@@ -131,7 +134,7 @@ pub(super) fn on_cells(cells: On<NcaCellsRead>, mut files: ResMut<Files>) {
     let size = (cells.state.width(), cells.state.height());
     // All frames must have the same size. Another model may have another grid.
     if due && *reel.size.get_or_insert(size) == size && reel.recording.len() < Files::MOST_FRAMES {
-        reel.recording.push(reel.output, &cells.state);
+        reel.recording.push(&reel.model, &cells.state);
         reel.tick = Some(cells.tick);
     }
 }

@@ -56,13 +56,14 @@ pub(super) fn show(mut contexts: EguiContexts, mut inspector: ResMut<NcaInspecto
         });
     inspector.open = open;
     if let Some(entity) = inspector.sprite {
+        let output = shown.model_of(entity).map(|model| model.rule().output);
         egui::Window::new("Channels")
             .open(&mut inspector.channels)
             .pivot(egui::Align2::RIGHT_BOTTOM)
             .default_pos(context.viewport_rect().max - egui::vec2(12.0, 12.0))
             .default_width(252.0)
             .resizable(false)
-            .show(context, |ui| shown.view.ui(ui, entity));
+            .show(context, |ui| shown.view.ui(ui, entity, output));
     }
 }
 
@@ -245,7 +246,7 @@ impl Shown<'_, '_> {
     }
 
     fn files(&mut self, ui: &mut egui::Ui, entity: Entity, inspector: &mut NcaInspector) {
-        let rule = self.model_of(entity).map(|model| (model.rule().output, model.rule().name.clone()));
+        let model = self.model_of(entity).map(|model| model.0.clone());
         ui.horizontal(|ui| {
             if ui.button("Save snapshot").clicked() {
                 self.files.asked = Some(entity);
@@ -258,11 +259,11 @@ impl Shown<'_, '_> {
             let recorded = self.files.frames();
             let label = recorded.map_or("⏺ Record".to_owned(), |frames| format!("⏹ GIF, {frames} frames"));
             if ui.button(label).clicked()
-                && let Some((output, name)) = rule
+                && let Some(model) = model
             {
                 match recorded {
-                    None => self.files.record(entity, output),
-                    Some(_) => self.files.write_recording(&inspector.folder, &name),
+                    None => self.files.record(entity, model),
+                    Some(_) => self.files.write_recording(&inspector.folder, &model.rule().name),
                 }
             }
         });

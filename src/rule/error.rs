@@ -36,7 +36,7 @@ pub enum ModelErrorKind {
         found: String,
     },
     /// The rule has a version that this crate does not read.
-    #[error("`version`: expected {}, found {found}", super::Rule::VERSION)]
+    #[error("`version`: expected 1 to {}, found {found}", super::Rule::VERSION)]
     Version {
         /// The version found.
         found: u64,

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "cli")]
 mod article;
+mod body;
 mod error;
 mod file;
 mod mask;
@@ -14,6 +15,8 @@ mod noise;
 mod picture;
 #[cfg(feature = "record")]
 mod reading;
+mod reference;
+mod scaling;
 mod shape;
 mod spec;
 mod state;
@@ -34,14 +37,17 @@ pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};
 #[cfg(test)]
 pub(crate) use picture::CRISP_BLEND;
+#[cfg(test)]
+pub(crate) use picture::pixel;
+pub(crate) use picture::{LIFE_BLEND, PLACE_BLEND, ramp};
 pub use picture::{Rgba, picture};
-pub(crate) use picture::{crisp_pixel, pixel};
 #[cfg(feature = "record")]
 pub use reading::{Filter, ReadOptions, TargetError};
+pub(crate) use reference::Reference;
 pub use shape::{Shape, Stencil};
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};
 pub use state::State;
-pub(crate) use statistics::{CellStats, Reference};
+pub(crate) use statistics::CellStats;
 pub use target::Target;
 pub(crate) use target::mean_squared_error;

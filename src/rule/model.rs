@@ -47,7 +47,7 @@ impl Model {
     ///
     /// # Errors
     /// A field of the rule is out of range, the shape of a tensor does not match the rule, a weight
-    /// is not finite, or the target does not fit the grid.
+    /// is not finite, or the target does not fit the grid. A model of coordinates must have a target.
     pub fn new(rule: Rule, weights: Weights, target: Option<Target>) -> Result<Self, ModelErrorKind> {
         rule.validate()?;
         for ((tensor, data), shape) in Weights::NAMES.into_iter().zip(weights.tensors()).zip(Weights::shapes(&rule)) {
@@ -57,6 +57,10 @@ impl Model {
             if let Some(index) = data.iter().position(|weight| !weight.is_finite()) {
                 return Err(ModelErrorKind::NonFinite { tensor, index, found: data[index] });
             }
+        }
+        if rule.output == Output::Coordinates && target.is_none() {
+            let [width, height] = rule.grid.map(|side| side as usize);
+            return Err(ModelErrorKind::MissingTensor { tensor: "target", expected: vec![height, width, 4] });
         }
         if let Some(target) = &target {
             let [w, h] = rule.grid.map(|side| side as usize);
@@ -118,7 +122,11 @@ fn fingerprint(rule: &Rule, weights: &Weights) -> u64 {
     let kernels: Vec<[[f32; 3]; 3]> = perception.iter().map(|kernel| kernel.weights()).collect();
     let wraps = *boundary == Boundary::Wrap;
     let alive = alive.map(|alive| (alive.channel, alive.threshold.to_bits()));
-    let opaque = *output == Output::OpaqueCentered;
+    let opaque = match output {
+        Output::PremultipliedAlpha => "false",
+        Output::OpaqueCentered => "true",
+        Output::Coordinates => "coordinates",
+    };
     let (fire_rate, step_size) = (fire_rate.to_bits(), step_size.to_bits());
     let rule = format!("{channels} {hidden} {kernels:?} {wraps} {fire_rate} {step_size} {alive:?} {opaque}");
     let weights = weights.tensors().into_iter().flatten().flat_map(|weight| weight.to_le_bytes());

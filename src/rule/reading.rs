@@ -97,8 +97,12 @@ impl ReadOptions {
 /// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
 /// [`Alive`](crate::rule::Alive).
 const MAX_TRANSPARENT_ALPHA: u8 = 26;
+/// The length of the longer side of a body of coordinates, and its maximum number of cells. A smaller body loses its
+/// shape, and a larger one heals worse and takes longer to learn.
+const BODY_SIDES: std::ops::RangeInclusive<u32> = 12..=40;
+const MAX_BODY_CELLS: usize = 480;
 /// The maximum number of colors in pixel art.
-const FEW_COLOURS: usize = 64;
+const MAX_PIXEL_ART_COLORS: usize = 64;
 
 impl Target {
     /// The maximum side length of a picture in pixels, before scaling.
@@ -112,29 +116,81 @@ impl Target {
     /// See [`TargetError`].
     pub fn read(path: impl AsRef<Path>, reading: ReadOptions) -> Result<Self, TargetError> {
         let path = path.as_ref();
-        let image = open(path)?;
-        let size = [image.width(), image.height()];
-        let image = match reading.frames {
-            Some(frames) => {
-                union(&image, frames).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?
-            }
-            None => match sheet(&image) {
-                Some(frames) => return Err(TargetError::Sheet { path: path.to_owned(), size, frames }),
-                None => image,
-            },
-        };
-        let seen = |image: &RgbaImage| image.pixels().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA);
-        if !seen(&image) {
-            return Err(TargetError::Transparent { path: path.to_owned() });
-        }
+        let art = art(path, reading.frames)?;
         let target = match reading.size {
-            Some(size) => scaled(image, size.clamp(1, Self::MAX_PIXELS), reading.filter),
-            None => image,
+            Some(size) => scaled(&art, size.clamp(1, Self::MAX_PIXELS), reading.filter),
+            None => art.into(),
         };
-        if !seen(&target) {
-            return Err(TargetError::Transparent { path: path.to_owned() });
+        match target.is_visible() {
+            true => Ok(target),
+            false => Err(TargetError::Transparent { path: path.to_owned() }),
         }
-        Ok(Self { width: target.width() as usize, height: target.height() as usize, rgba: target.into_raw() })
+    }
+
+    /// Reads a picture for a body of [coordinates](crate::rule::Output::Coordinates). Without a size in `reading`, it
+    /// is scaled to the size whose body learns and heals best: 12 to 40 pixels on the longer side, and at most 480
+    /// living cells. A picture within these limits is not scaled. [`Filter::Auto`] reduces by area, and enlarges by whole
+    /// factors.
+    ///
+    /// # Errors
+    /// See [`TargetError`].
+    pub fn read_body(path: impl AsRef<Path>, reading: ReadOptions) -> Result<Self, TargetError> {
+        let path = path.as_ref();
+        let art = art(path, reading.frames)?;
+        let longest = art.width().max(art.height());
+        let mut size = match reading.size {
+            Some(size) => size.clamp(1, Self::MAX_PIXELS),
+            None if longest < *BODY_SIDES.start() => longest * BODY_SIDES.start().div_ceil(longest),
+            None => longest.min(*BODY_SIDES.end()),
+        };
+        loop {
+            // A filter that rings would leave a faint halo, which the body would cover.
+            let target = match reading.filter {
+                Filter::Auto if size < longest => scaled(&art, size, Filter::Area),
+                Filter::Auto => scaled(&art, size - size % longest, Filter::Nearest),
+                filter => scaled(&art, size, filter),
+            };
+            let cells = target.body(target.width + 2, target.height + 2).iter().count();
+            if reading.size.is_some() || cells <= MAX_BODY_CELLS || size <= *BODY_SIDES.start() {
+                return match target.is_visible() {
+                    true => Ok(target),
+                    false => Err(TargetError::Transparent { path: path.to_owned() }),
+                };
+            }
+            // The cells of the rim grow with the side, all others with its square: this is never too small.
+            let next = (size as f32 * (MAX_BODY_CELLS as f32 / cells as f32).sqrt()).ceil() as u32;
+            size = next.clamp(*BODY_SIDES.start(), size - 1);
+        }
+    }
+
+    /// Whether a pixel is more than nearly transparent.
+    fn is_visible(&self) -> bool {
+        self.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA)
+    }
+}
+
+impl From<RgbaImage> for Target {
+    fn from(image: RgbaImage) -> Self {
+        Self { width: image.width() as usize, height: image.height() as usize, rgba: image.into_raw() }
+    }
+}
+
+/// Reads a picture, or the union of a sheet's frames, unscaled.
+fn art(path: &Path, frames: Option<[u32; 2]>) -> Result<RgbaImage, TargetError> {
+    let image = open(path)?;
+    let size = [image.width(), image.height()];
+    let image = match frames {
+        Some(frames) => {
+            union(&image, frames).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?
+        }
+        None => match sheet(&image) {
+            Some(frames) => return Err(TargetError::Sheet { path: path.to_owned(), size, frames }),
+            None => image,
+        },
+    };
+    match image.pixels().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA) {
+        true => Ok(image),
+        false => Err(TargetError::Transparent { path: path.to_owned() }),
     }
 }
 
@@ -205,17 +261,17 @@ fn union(image: &RgbaImage, [columns, rows]: [u32; 2]) -> Option<RgbaImage> {
 }
 
 /// Scales the longer side to `size` pixels. With whole factors, the longer side may be shorter than `size`.
-fn scaled(image: RgbaImage, size: u32, filter: Filter) -> RgbaImage {
+fn scaled(image: &RgbaImage, size: u32, filter: Filter) -> Target {
     let (width, height) = image.dimensions();
     let longest = width.max(height);
     if size == longest {
-        return image;
+        return image.clone().into();
     }
     let filter = match filter {
-        Filter::Auto if !is_pixel_art(&image) => Filter::Lanczos,
+        Filter::Auto if !is_pixel_art(image) => Filter::Lanczos,
         Filter::Auto if size > longest => {
             let factor = size / longest;
-            return image::imageops::resize(&image, width * factor, height * factor, FilterType::Nearest);
+            return image::imageops::resize(image, width * factor, height * factor, FilterType::Nearest).into();
         }
         Filter::Auto => Filter::Area,
         filter => filter,
@@ -224,26 +280,26 @@ fn scaled(image: RgbaImage, size: u32, filter: Filter) -> RgbaImage {
         |side: u32| ((u64::from(side) * u64::from(size) + u64::from(longest) / 2) / u64::from(longest)).max(1) as u32;
     let (width, height) = (side(width), side(height));
     match filter {
-        Filter::Nearest => image::imageops::resize(&image, width, height, FilterType::Nearest),
-        Filter::Area => straight(&area(&premultiplied(&image), width, height)),
+        Filter::Nearest => image::imageops::resize(image, width, height, FilterType::Nearest).into(),
+        Filter::Area => Target::from(image.clone()).scaled_by_area(width as usize, height as usize),
         Filter::Auto | Filter::Lanczos => {
             // Lanczos overshoots in color and alpha. `resize` clamps each channel at 1, and
             // clamping channels independently would shift the colors.
             const HEADROOM: f32 = 0.5;
-            let mut premultiplied = premultiplied(&image);
+            let mut premultiplied = premultiplied(image);
             premultiplied.iter_mut().for_each(|value| *value *= HEADROOM);
             let mut resized = image::imageops::resize(&premultiplied, width, height, FilterType::Lanczos3);
             resized.iter_mut().for_each(|value| *value /= HEADROOM);
-            straight(&resized)
+            straight(&resized).into()
         }
     }
 }
 
 fn is_pixel_art(image: &RgbaImage) -> bool {
-    let mut colours = std::collections::HashSet::new();
+    let mut colors = std::collections::HashSet::new();
     image.pixels().filter(|pixel| pixel[3] > 0).all(|pixel| {
-        colours.insert(pixel.0);
-        colours.len() <= FEW_COLOURS
+        colors.insert(pixel.0);
+        colors.len() <= MAX_PIXEL_ART_COLORS
     })
 }
 
@@ -263,36 +319,13 @@ fn straight(premultiplied: &Rgba32FImage) -> RgbaImage {
     })
 }
 
-/// Each pixel is the mean of the area that it covers.
-fn area(image: &Rgba32FImage, width: u32, height: u32) -> Rgba32FImage {
-    // The source pixels that a pixel covers on one axis, each with its share.
-    let covers = |to: u32, from: u32, at: u32| {
-        let step = f64::from(from) / f64::from(to);
-        let (first, last) = (f64::from(at) * step, f64::from(at + 1) * step);
-        (first as u32..(last.ceil() as u32).min(from)).map(move |pixel| {
-            let share = (last.min(f64::from(pixel + 1)) - first.max(f64::from(pixel))) / step;
-            (pixel, share as f32)
-        })
-    };
-    Rgba32FImage::from_fn(width, height, |x, y| {
-        let mut mean = [0.0; 4];
-        for (row, down) in covers(height, image.height(), y) {
-            for (column, across) in covers(width, image.width(), x) {
-                let pixel = image.get_pixel(column, row).0;
-                mean.iter_mut().zip(pixel).for_each(|(mean, value)| *mean += value * across * down);
-            }
-        }
-        image::Rgba(mean)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const RED: image::Rgba<u8> = image::Rgba([200, 0, 0, 255]);
     const BLUE: image::Rgba<u8> = image::Rgba([0, 0, 100, 255]);
-    const NONE: image::Rgba<u8> = image::Rgba([9, 9, 9, 0]);
+    const NONE: image::Rgba<u8> = image::Rgba([0; 4]);
 
     /// A disc in two colors.
     fn disc(side: u32) -> RgbaImage {
@@ -309,22 +342,28 @@ mod tests {
         })
     }
 
+    fn pixels(target: &Target) -> &[[u8; 4]] {
+        target.rgba.as_chunks().0
+    }
+
     #[test]
     fn pixel_art_keeps_its_pixels() {
         let art = disc(16);
-        let up = scaled(art.clone(), 40, Filter::Auto);
-        assert_eq!(up.dimensions(), (32, 32), "by a whole factor");
-        assert!(up.enumerate_pixels().all(|(x, y, pixel)| pixel == art.get_pixel(x / 2, y / 2)));
-        assert_eq!(scaled(art.clone(), 40, Filter::Nearest).dimensions(), (40, 40));
+        let up = scaled(&art, 40, Filter::Auto);
+        assert_eq!((up.width, up.height), (32, 32), "by a whole factor");
+        let double = |x: usize, y: usize| art.get_pixel(x as u32 / 2, y as u32 / 2).0;
+        assert!(pixels(&up).iter().enumerate().all(|(i, pixel)| *pixel == double(i % 32, i / 32)));
+        assert_eq!(scaled(&art, 40, Filter::Nearest).width, 40);
         // Averaging whole 2x2 blocks restores the original pixels.
-        assert_eq!(scaled(up, 16, Filter::Auto).pixels().filter(|pixel| **pixel == RED).count(), {
-            art.pixels().filter(|pixel| **pixel == RED).count()
-        });
+        let up = RgbaImage::from_raw(32, 32, up.rgba).unwrap();
+        let again = scaled(&up, 16, Filter::Auto);
+        assert_eq!(again, art.into());
         // At other sizes, no color is brighter than in the original: an area filter does not ring.
-        let down = scaled(disc(37), 20, Filter::Auto);
-        assert!(down.pixels().all(|pixel| pixel[0] <= 201 && pixel[2] <= 101 && pixel[1] <= 1), "no green, no ringing");
-        let total = |image: &RgbaImage| image.pixels().map(|pixel| f64::from(pixel[3])).sum::<f64>();
-        let (before, after) = (total(&disc(37)) / 37.0 / 37.0, total(&down) / 400.0);
+        let down = scaled(&disc(37), 20, Filter::Auto);
+        let rings = |pixel: &[u8; 4]| pixel[0] > 201 || pixel[2] > 101 || pixel[1] > 1;
+        assert!(!pixels(&down).iter().any(rings), "no green, no ringing");
+        let total = |target: &Target| pixels(target).iter().map(|pixel| f64::from(pixel[3])).sum::<f64>();
+        let (before, after) = (total(&disc(37).into()) / 37.0 / 37.0, total(&down) / 400.0);
         assert!((before - after).abs() < 0.5, "{before}, {after}");
     }
 
@@ -360,5 +399,34 @@ mod tests {
         assert_eq!(union.get_pixel(1, 1).0, [0, 7, 83, 255]);
         assert!(super::union(&sheet, [4, 1]).is_none() && super::union(&sheet, [0, 1]).is_none());
         assert!(super::union(&sheet, [12, 1]).is_none());
+    }
+
+    #[test]
+    fn a_body_has_the_size_that_heals_best() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("art.png");
+        let size = |image: RgbaImage, reading: ReadOptions| {
+            image.save(&path).unwrap();
+            let target = Target::read_body(&path, reading).unwrap();
+            [target.width, target.height]
+        };
+        let auto = ReadOptions::default();
+        assert_eq!(size(disc(18), auto), [18, 18], "its own");
+        assert_eq!(size(RgbaImage::from_pixel(4, 4, RED), auto), [12, 12], "a whole factor");
+        assert_eq!(size(RgbaImage::from_pixel(60, 12, RED), auto), [40, 8], "the longest side");
+        let [width, height] = size(disc(512), auto);
+        assert_eq!(width, height);
+        let cells = Target::read_body(&path, auto).unwrap().body(width + 2, height + 2).iter().count();
+        assert!((MAX_BODY_CELLS * 4 / 5..=MAX_BODY_CELLS).contains(&cells), "{cells} cells");
+        assert_eq!(size(disc(512), ReadOptions::sized(48)), [48, 48], "what it is told");
+        // A smooth edge with many colors leaves no halo.
+        let soft = RgbaImage::from_fn(64, 64, |x, y| {
+            let far = (x as f32 - 31.5).hypot(y as f32 - 31.5);
+            image::Rgba([(3 * x) as u8, (3 * y) as u8, 90, ((24.0 - far).clamp(0.0, 1.0) * 255.0) as u8])
+        });
+        soft.save(&path).unwrap();
+        let target = Target::read_body(&path, auto).unwrap();
+        let faint = pixels(&target).iter().filter(|pixel| (1..9).contains(&pixel[3])).count();
+        assert!(faint < 10, "{faint} of {}", target.width * target.height);
     }
 }

@@ -86,6 +86,9 @@ pub enum Output {
     PremultipliedAlpha,
     /// Red, green and blue minus 0.5, with alpha 1; for textures.
     OpaqueCentered,
+    /// The column and row where the cell belongs in the model's target, 0 to 1, premultiplied by alpha; then a free
+    /// channel, and alpha. The pixel is looked up in the target. Format version 2.
+    Coordinates,
 }
 
 /// The rule of an automaton without its weights: the JSON under the `nca` key of a `.nca` file.
@@ -94,7 +97,7 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct Rule {
-    /// The format version: [`Rule::VERSION`].
+    /// The format version, at most [`Rule::VERSION`]. [`Output::Coordinates`] requires version 2.
     pub version: u32,
     /// A human-readable name.
     pub name: String,
@@ -120,7 +123,7 @@ pub struct Rule {
     pub mature_ticks: u32,
     /// The author of the model.
     pub author: String,
-    /// The licence of the model.
+    /// The license of the model.
     pub license: String,
     /// The origin of the model.
     pub source: String,
@@ -133,7 +136,7 @@ impl Default for Rule {
     /// The rule of the Growing NCA article on a 40x40 grid: 16 channels, 128 hidden units, a fire rate of 0.5.
     fn default() -> Self {
         Self {
-            version: Self::VERSION,
+            version: 1,
             name: String::new(),
             grid: [40, 40],
             channels: 16,
@@ -154,8 +157,8 @@ impl Default for Rule {
 }
 
 impl Rule {
-    /// The format version that this crate reads and writes.
-    pub const VERSION: u32 = 1;
+    /// The latest format version that this crate reads and writes.
+    pub const VERSION: u32 = 2;
 
     /// The valid side lengths of a grid, in cells.
     pub const SIDES: std::ops::RangeInclusive<u32> = 1..=1024;
@@ -184,9 +187,11 @@ impl Rule {
         let check = |good, field, found: String, expected| {
             if good { Ok(()) } else { Err(ModelErrorKind::field(field, found, expected)) }
         };
-        if self.version != Self::VERSION {
+        if !(1..=Self::VERSION).contains(&self.version) {
             return Err(ModelErrorKind::Version { found: u64::from(self.version) });
         }
+        let is_new = self.output == Output::Coordinates;
+        check(!is_new || self.version >= 2, "version", self.version.to_string(), "2, for an output of coordinates")?;
         let [w, h] = self.grid;
         check(
             Self::SIDES.contains(&w) && Self::SIDES.contains(&h),
@@ -233,6 +238,9 @@ impl Rule {
                 "a finite number, 0 or more",
             )?;
         }
+        let can_be_shown = self.alive.is_some_and(|alive| alive.channel == 3) || self.output != Output::Coordinates;
+        let alive = self.alive.map_or("null".to_owned(), |alive| format!("channel {}", alive.channel));
+        check(can_be_shown, "alive", alive, "channel 3, for an output of coordinates")?;
         Ok(())
     }
 }
@@ -242,12 +250,12 @@ impl TryFrom<Map<String, Value>> for Rule {
 
     /// Reads and validates the JSON object of a file field by field, so that an error names its field.
     fn try_from(mut json: Map<String, Value>) -> Result<Self, Self::Error> {
-        let version: u64 = take(&mut json, "version", "the number 1")?;
-        if version != u64::from(Self::VERSION) {
+        let version: u64 = take(&mut json, "version", "the number 1 or 2")?;
+        let Some(version) = u32::try_from(version).ok().filter(|version| (1..=Self::VERSION).contains(version)) else {
             return Err(ModelErrorKind::Version { found: version });
-        }
+        };
         let rule = Self {
-            version: Self::VERSION,
+            version,
             name: take_or_default(&mut json, "name", "a string")?,
             grid: take(&mut json, "grid", "[width, height] in cells")?,
             channels: take(&mut json, "channels", "a whole number")?,
@@ -257,7 +265,7 @@ impl TryFrom<Map<String, Value>> for Rule {
             fire_rate: take(&mut json, "fire_rate", "a number")?,
             step_size: take(&mut json, "step_size", "a number")?,
             alive: take(&mut json, "alive", r#"null or {"channel": 3, "threshold": 0.1}"#)?,
-            output: take(&mut json, "output", r#""premultiplied_alpha" or "opaque_centered""#)?,
+            output: take(&mut json, "output", r#""premultiplied_alpha", "opaque_centered" or "coordinates""#)?,
             mature_ticks: take(&mut json, "mature_ticks", "a whole number")?,
             author: take_or_default(&mut json, "author", "a string")?,
             license: take_or_default(&mut json, "license", "a string")?,
@@ -347,7 +355,20 @@ mod tests {
         map.remove("boundary");
         assert!(matches!(Rule::try_from(map), Err(ModelErrorKind::Field { field: "boundary", .. })));
         let mut map = json(&Rule::default());
-        map.insert("version".into(), 2.into());
-        assert!(matches!(Rule::try_from(map), Err(ModelErrorKind::Version { found: 2 })));
+        map.insert("version".into(), 3.into());
+        assert!(matches!(Rule::try_from(map), Err(ModelErrorKind::Version { found: 3 })));
+    }
+
+    #[test]
+    fn coordinates_need_version_2_and_a_life_mask() {
+        let rule = Rule { version: 2, output: Output::Coordinates, ..Rule::default() };
+        assert_eq!(Rule::try_from(json(&rule)).unwrap(), rule);
+        for (bad, named) in [(Rule { version: 1, ..rule.clone() }, "version"), (Rule { alive: None, ..rule }, "alive")]
+        {
+            match bad.validate() {
+                Err(ModelErrorKind::Field { field, .. }) => assert_eq!(field, named),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

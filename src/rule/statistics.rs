@@ -4,7 +4,7 @@ use std::mem::offset_of;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CellMask, Model, Output, Rule, State};
+use super::{CellMask, Reference, Rule, State};
 
 impl Rule {
     /// Whether a cell is alive: its alive channel is above the threshold. Without a life mask, a
@@ -22,108 +22,6 @@ impl Rule {
         let channels = state.channels();
         let lives = |&cell: &usize| self.lives(&state.values()[cell * channels..][..channels]);
         CellMask::from_fn(state.width(), state.height(), lives)
-    }
-}
-
-/// The appearance of a grown sprite on a grid: the cells that should live, and their pixels.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Reference {
-    width: usize,
-    /// Row-major straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, where every cell
-    /// should live.
-    pixels: Vec<[f32; 4]>,
-    /// A cell should live where the alpha of its pixel is above this.
-    threshold: f32,
-    /// Whether the pixels are those of the model's target.
-    authored: bool,
-    /// False for a placeholder, until a sprite has been grown. Sprites are not judged by a placeholder.
-    known: bool,
-    cells: u32,
-}
-
-impl Reference {
-    /// Uses the model's target. Without a target, a rule with a life mask uses the cells of the
-    /// grown sprite that `grow` returns.
-    pub(crate) fn new(model: &Model, [width, height]: [usize; 2], grow: impl FnOnce() -> State) -> Self {
-        let rule = model.rule();
-        let pixels: Vec<[f32; 4]> = match (rule.alive, model.target()) {
-            (None, _) => Vec::new(),
-            (Some(_), Some(target)) => {
-                let straight = |[r, g, b, a]: [f32; 4]| if a > 0.0 { [r / a, g / a, b / a, a] } else { [0.0; 4] };
-                let pixels = target.premultiplied(width, height);
-                pixels.as_chunks::<4>().0.iter().map(|pixel| straight(*pixel)).collect()
-            }
-            (Some(alive), None) => {
-                let state = grow();
-                let cells = state.values().chunks_exact(rule.channels);
-                let pixel = |lives| [0.0, 0.0, 0.0, if lives { alive.threshold + 1.0 } else { 0.0 }];
-                cells.map(|cell| pixel(rule.lives(cell))).collect()
-            }
-        };
-        let threshold = rule.alive.map_or(0.0, |alive| alive.threshold);
-        let cells = match pixels.is_empty() {
-            true => width * height,
-            false => pixels.iter().filter(|pixel| pixel[3] > threshold).count(),
-        };
-        let authored = rule.output == Output::PremultipliedAlpha && rule.alive.is_some() && model.target().is_some();
-        Self { width, pixels, threshold, authored, known: true, cells: cells as u32 }
-    }
-
-    /// Whether [`Reference::new`] calls `grow` for this model.
-    pub(crate) fn must_grow(model: &Model) -> bool {
-        model.rule().alive.is_some() && model.target().is_none()
-    }
-
-    /// A placeholder until a sprite has been grown: every cell should live.
-    pub(crate) fn unknown(model: &Model, [width, height]: [usize; 2]) -> Self {
-        let threshold = model.rule().alive.map_or(0.0, |alive| alive.threshold);
-        let pixels = vec![[0.0, 0.0, 0.0, threshold + 1.0]; width * height];
-        Self { width, cells: pixels.len() as u32, pixels, threshold, authored: false, known: false }
-    }
-
-    /// False for a placeholder; see [`Reference::unknown`].
-    pub(crate) fn is_known(&self) -> bool {
-        self.known
-    }
-
-    /// `[height, width, 4]`; empty if every cell should live.
-    pub(crate) fn pixels(&self) -> &[[f32; 4]] {
-        &self.pixels
-    }
-
-    /// Whether the pixels may be shown, because they come from the model's target.
-    pub(crate) fn is_authored(&self) -> bool {
-        self.authored
-    }
-
-    /// The number of cells of a grown sprite.
-    pub(crate) fn cells(&self) -> u32 {
-        self.cells
-    }
-
-    /// The number of cells in `cells` that a grown sprite has. `rotation` is the cosine and sine of
-    /// the sprite's angle.
-    pub(crate) fn count(&self, cells: &CellMask, rotation: (f32, f32)) -> u32 {
-        let width = self.width.max(1);
-        cells.iter().filter(|cell| self.has_cell(cell % width, cell / width, rotation)).count() as u32
-    }
-
-    /// Whether a grown sprite has a cell at `(x, y)`. `rotation` is the cosine and sine of the sprite's angle.
-    fn has_cell(&self, x: usize, y: usize, rotation: (f32, f32)) -> bool {
-        self.pixels.is_empty() || self.pixel(x, y, rotation)[3] > self.threshold
-    }
-
-    /// The pixel of a grown sprite at `(x, y)`, when the sprite is rotated about the center cell.
-    /// The angle is given by its cosine and sine. Uses the nearest pixel; transparent outside the
-    /// grid.
-    pub(crate) fn pixel(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> [f32; 4] {
-        let height = self.pixels.len() / self.width.max(1);
-        let (middle_x, middle_y) = ((self.width / 2) as f32, (height / 2) as f32);
-        let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
-        let x = (dx * cos - dy * sin + middle_x + 0.5).floor();
-        let y = (dx * sin + dy * cos + middle_y + 0.5).floor();
-        let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < height as f32;
-        if inside { self.pixels[y as usize * self.width + x as usize] } else { [0.0; 4] }
     }
 }
 
@@ -168,8 +66,8 @@ impl CellStats {
         ("STATS_WORDS", size_of::<Self>() / size_of::<u32>()),
     ];
 
-    /// Measures the cells of a state, and returns the living ones if `with_mask`. `is_empty` marks cells that are known
-    /// to be dead without reading their values.
+    /// Measures the cells of a state, and returns the living ones that show something if `with_mask`. `is_empty` marks
+    /// cells that are known to be dead without reading their values.
     pub(crate) fn measure(
         rule: &Rule,
         state: &State,
@@ -183,7 +81,8 @@ impl CellStats {
         let size = [state.width(), state.height()];
         // Most sprites need no mask, and one pass is faster than two.
         let stats = Self::of((0..size[0] * size[1]).filter(lives), size, reference, rotation);
-        (stats, with_mask.then(|| CellMask::from_fn(size[0], size[1], lives)))
+        let shows = |cell: &usize| lives(cell) && reference.shows(cell % size[0], cell / size[0], rotation);
+        (stats, with_mask.then(|| CellMask::from_fn(size[0], size[1], shows)))
     }
 
     /// The statistics of living cells, given by their indices, on a grid of this width and height.
@@ -226,7 +125,7 @@ impl CellStats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{Target, Weights, rotation};
+    use crate::rule::{Model, Output, Target, Weights, rotation};
 
     fn model(target: Option<Target>) -> Model {
         let rule = Rule { grid: [9, 7], channels: 8, hidden: 16, ..Rule::default() };

@@ -1,10 +1,10 @@
 //! The picture that a sprite grows into.
 
-use super::State;
+use super::{Output, State};
 
 /// The picture that a sprite grows into: straight-alpha sRGB, 8 bits per channel, row-major.
 ///
-/// It is centerd in the grid. A model's target must not be larger than its grid.
+/// It is centered in the grid. A model's target must not be larger than its grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Width in pixels, one per cell.
@@ -16,7 +16,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// The picture centerd in a grid, `[height, width, 4]`: colors premultiplied by alpha, 0 to 1,
+    /// The picture centered in a grid, `[height, width, 4]`: colors premultiplied by alpha, 0 to 1,
     /// with zeros around it. Pixels outside the grid are cropped.
     pub fn premultiplied(&self, width: usize, height: usize) -> Vec<f32> {
         let mut values = vec![0.0; width * height * 4];
@@ -41,19 +41,24 @@ impl Target {
         self.rgba.as_chunks::<4>().0.iter().all(|pixel| pixel[3] == 255)
     }
 
-    /// The mean squared error between cells and the picture centerd in their grid: over all cells,
+    /// The mean squared error between cells and the picture centered in their grid: over all cells,
     /// of the four premultiplied channels.
     pub fn error(&self, state: &State) -> f32 {
-        mean_squared_error(state, &self.premultiplied(state.width(), state.height()))
+        mean_squared_error(Output::PremultipliedAlpha, state, &self.premultiplied(state.width(), state.height()))
     }
 }
 
-/// The mean squared error between the first four channels and `[height, width, 4]` values.
-pub(crate) fn mean_squared_error(state: &State, target: &[f32]) -> f32 {
+/// The mean squared error between the first four channels and `[height, width, 4]` values. The free channel of
+/// coordinates does not count.
+pub(crate) fn mean_squared_error(output: Output, state: &State, target: &[f32]) -> f32 {
+    let free = (output == Output::Coordinates).then_some(2);
     let cells = state.values().chunks_exact(state.channels());
     let sum: f64 = cells
         .zip(target.as_chunks::<4>().0)
-        .flat_map(|(cell, expected)| cell.iter().zip(expected))
+        .flat_map(|(cell, expected)| {
+            cell.iter().zip(expected).enumerate().filter(|(channel, _)| Some(*channel) != free)
+        })
+        .map(|(_, values)| values)
         .map(|(value, expected)| f64::from((value - expected) * (value - expected)))
         .sum();
     (sum / target.len().max(1) as f64) as f32

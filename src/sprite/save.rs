@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::components::NcaCondition;
-use crate::rule::{CellMask, Model, State, truncate_and_escape};
+use crate::rule::{CellMask, Model, Output, State, truncate_and_escape};
 
 /// The state of a sprite: its cells, and everything that determines its future, including wounds that wait for the next
 /// tick. A restored sprite continues with the same cells, even in another app.
@@ -32,6 +32,9 @@ struct Head {
     model_name: String,
     /// [`Model::fingerprint`]
     model: u64,
+    /// What the cells encode. Missing in old snapshots, of models that encode colors.
+    #[serde(default)]
+    output: Option<Output>,
     life: SavedInstance,
 }
 
@@ -113,8 +116,10 @@ impl NcaSnapshot {
     pub const VERSION: u32 = 1;
 
     pub(crate) fn new(life: SavedInstance, model: &Model, state: State) -> Self {
-        let (model_name, model) = (model.rule().name.clone(), model.fingerprint());
-        Self { head: Head { version: Self::VERSION, model_name, model, life }, state }
+        let rule = model.rule();
+        let (model_name, model) = (rule.name.clone(), model.fingerprint());
+        let output = Some(rule.output);
+        Self { head: Head { version: Self::VERSION, model_name, model, output, life }, state }
     }
 
     /// The sprite's age in ticks.
@@ -149,8 +154,8 @@ impl NcaSnapshot {
         key(self) == key(other) && self.head.model_name == other.head.model_name
     }
 
-    /// The saved parts, if they belong to this model on this grid. The name and the size of the model must match. The
-    /// weights may have changed since, as after another training run.
+    /// The saved parts, if they belong to this model on this grid. The name, the size and the output of the model must
+    /// match. The weights may have changed since, as after another training run.
     pub(crate) fn into_parts(
         self,
         model: &Model,
@@ -161,7 +166,11 @@ impl NcaSnapshot {
             return Err(NcaSnapshotError::Version { found: version });
         }
         let name = &model.rule().name;
-        let is_retrained = !name.is_empty() && self.model_name() == name;
+        let encodes_the_same = match self.head.output {
+            Some(output) => output == model.rule().output,
+            None => model.rule().output != Output::Coordinates,
+        };
+        let is_retrained = !name.is_empty() && self.model_name() == name && encodes_the_same;
         if !self.is_of(model) && !is_retrained {
             return Err(NcaSnapshotError::model(&self, model));
         }

@@ -9,7 +9,7 @@ use super::{TrainConfig, TrainError, pool::Sample};
 use crate::rule::{FNV_START, Target, Weights, fnv1a, truncate_and_escape};
 
 const KEY: &str = "nca_checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const CHECKSUM: &str = "nca_checksum";
 const AVERAGED: [&str; 4] =
     ["averaged.hidden.weight", "averaged.hidden.bias", "averaged.output.weight", "averaged.output.bias"];
@@ -140,7 +140,8 @@ impl Checkpoint {
         }
         let all: Vec<u32> = words(tensor("pool.cells", Dtype::U32)?.data()).collect();
         let values: Vec<f32> = floats("pool.values")?;
-        let count = rule.grid[0] * rule.grid[1];
+        let [width, height] = TrainConfig::training_grid(&rule).map(|side| side as u32);
+        let count = width * height;
         let (mut rest, mut rest_values) = (&all[..], &values[..]);
         let mut pool = Vec::new();
         for length in words(tensor("pool.lengths", Dtype::U32)?.data()) {

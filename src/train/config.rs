@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::{Budget, Method, TrainError};
-use crate::rule::{Kernel, ModelErrorKind, Rule, Target};
+use crate::rule::{Kernel, ModelErrorKind, Output, Rule, Target};
 
 /// What a sprite learns: experiments 1 to 3 of
 /// [Growing Neural Cellular Automata](https://distill.pub/2020/growing-ca).
@@ -71,23 +71,26 @@ pub struct TrainConfig {
     pub name: String,
     /// The author of the picture.
     pub author: String,
-    /// The licence of the picture.
+    /// The license of the picture.
     pub license: String,
     /// The source of the picture.
     pub source: String,
+    /// What the cells grow: [`Output::Coordinates`] (the default) or [`Output::PremultipliedAlpha`].
+    pub output: Output,
     /// Empty cells around the picture on each side; default 8.
     pub padding: u32,
     /// What the sprite learns; default [`Mode::Regenerate`].
     pub mode: Mode,
     /// Channels per cell; default 16.
     pub channels: usize,
-    /// Width of the hidden layer; default 128.
+    /// Width of the hidden layer; default 64.
     pub hidden: usize,
-    /// The perception kernels; default identity and both gradients.
+    /// The perception kernels; default identity, both gradients and the Laplacian. With the Laplacian, a cell sees how
+    /// far it differs from its neighbors, which the gradients do not contain.
     pub perception: Vec<Kernel>,
     /// The probability that a cell fires at a tick; default 0.5.
     pub fire_rate: f64,
-    /// When to stop; default 8,500 iterations.
+    /// When to stop; default 10,000 iterations.
     pub budget: Budget,
     /// Whether to stop early, once every error of the scorecard is at most half of its gate; default true.
     pub early_stop: bool,
@@ -115,6 +118,12 @@ pub struct TrainConfig {
     pub wounded: usize,
     /// The share of the budget before the first wound; default 0.2.
     pub wounds_from: f64,
+    /// The minimum and maximum share of living cells that a wound leaves; default 0.02 and 0.9. Large wounds are more
+    /// frequent.
+    pub left: [f64; 2],
+    /// The weight of the loss of cells that lived at the start of a step, after its first ticks; default 1. It teaches
+    /// wounded sprites to keep what their living cells know.
+    pub keep: f64,
     /// Iterations between checkpoints; default 500.
     pub checkpoint_every: u32,
     /// Iterations between preview pictures; default 1,000.
@@ -132,13 +141,14 @@ impl Default for TrainConfig {
             author: String::new(),
             license: String::new(),
             source: String::new(),
+            output: Output::Coordinates,
             padding: 8,
             mode: Mode::default(),
             channels: rule.channels,
-            hidden: rule.hidden,
-            perception: rule.perception,
+            hidden: 64,
+            perception: vec![Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian],
             fire_rate: rule.fire_rate,
-            budget: Budget::Iterations(8500),
+            budget: Budget::Iterations(10_000),
             early_stop: true,
             seed: 0,
             device: TrainDevice::default(),
@@ -150,6 +160,8 @@ impl Default for TrainConfig {
             learning_rate: [4e-3, 5e-5],
             wounded: 2,
             wounds_from: 0.2,
+            left: [0.02, 0.9],
+            keep: 1.0,
             checkpoint_every: 500,
             preview_every: 1000,
             score_every: 1000,
@@ -158,6 +170,13 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// The defaults for cells that grow colors: the article's kernels, and 128 hidden units. Colors have more detail than
+    /// coordinates.
+    pub fn colors() -> Self {
+        let Rule { hidden, perception, .. } = Rule::default();
+        Self { output: Output::PremultipliedAlpha, hidden, perception, ..Self::default() }
+    }
+
     /// The maximum side of a training grid, in cells.
     pub const MAX_SIDE: u32 = 256;
 
@@ -192,6 +211,12 @@ impl TrainConfig {
                 "at most as many samples as a batch has",
             )?;
         }
+        check(
+            self.output != Output::OpaqueCentered,
+            "output",
+            "opaque_centered".to_owned(),
+            "coordinates or premultiplied_alpha",
+        )?;
         let ticks = self.ticks_for(target);
         check(
             0 < ticks[0] && ticks[0] <= ticks[1] && ticks[1] <= 10_000,
@@ -200,6 +225,14 @@ impl TrainConfig {
             "the least and the most, 1 to 10000",
         )?;
         check(share(self.warm_up), "warm_up", self.warm_up.to_string(), "a share of 0 to 1")?;
+        let [least, most] = self.left;
+        check(
+            share(least) && share(most) && least <= most,
+            "left",
+            format!("{:?}", self.left),
+            "two shares of 0 to 1, the first not above the second",
+        )?;
+        check(self.keep.is_finite() && self.keep >= 0.0, "keep", self.keep.to_string(), "a finite number, 0 or more")?;
         check(share(self.wounds_from), "wounds_from", self.wounds_from.to_string(), "a share of 0 to 1")?;
         check(
             first.is_finite() && last.is_finite() && first > 0.0 && last >= 0.0,
@@ -238,10 +271,19 @@ impl TrainConfig {
             perception: self.perception.clone(),
             fire_rate: self.fire_rate,
             mature_ticks: ticks[1],
+            version: if self.output == Output::Coordinates { 2 } else { 1 },
+            output: self.output,
             ..Rule::default()
         };
         rule.validate()?;
         Ok(rule)
+    }
+
+    /// The width and height of the grid on which a rule is trained. It has a margin around the grid of the model, because
+    /// a sprite that is kept in shape by the edge of its grid would grow without end on a larger one.
+    pub(super) fn training_grid(rule: &Rule) -> [usize; 2] {
+        const MARGIN: usize = 8;
+        rule.grid.map(|side| side as usize + 2 * MARGIN)
     }
 
     /// The learning rate after a share `progress` of the budget.
@@ -250,7 +292,7 @@ impl TrainConfig {
         last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
     }
 
-    fn ticks_for(&self, target: &Target) -> [u32; 2] {
+    pub(super) fn ticks_for(&self, target: &Target) -> [u32; 2] {
         let side = target.width.max(target.height) as f32;
         self.ticks.unwrap_or([(2.0 * side).max(64.0) as u32, (3.2 * side).max(96.0) as u32])
     }

@@ -50,16 +50,14 @@ pub enum TrainError {
         /// The iteration in which it was detected.
         iteration: u32,
     },
-    /// No attempt grew the picture. Each attempt starts from different weights.
+    /// In each attempt, nothing grew or everything died. Each attempt starts from different weights, with a lower learning
+    /// rate.
     #[error(
-        "nothing has grown within {iterations} steps, in {attempts} attempts: expected a picture with cells at the middle of \
-         its grid, or more `ticks`, or another `--size`"
+        "nothing lives after {attempts} attempts: expected a smaller `--size`, more `ticks`, or a lower `learning_rate`"
     )]
     NeverGrows {
         /// The number of attempts.
         attempts: u32,
-        /// Steps per attempt.
-        iterations: u32,
     },
     /// Training cannot start from a model, because its rule differs in a setting that training does not change.
     #[error("the model to begin with: expected {expected}, found {found}")]

@@ -5,7 +5,10 @@
 //! "the article" in this module), with these differences:
 //!
 //! - Muon optimizes the weights, instead of Adam.
-//! - Wounds include straight cuts and scattered cells.
+//! - Cells learn coordinates instead of colors, unless [`TrainConfig::output`] says otherwise.
+//! - Cells also perceive their Laplacian.
+//! - Wounds include straight cuts, bands and scattered cells, down to a fiftieth of the sprite.
+//! - After a few ticks, the cells that a wound has left must still be right.
 //! - Random samples are replaced by a seed, not the worst one.
 //! - Batches are smaller, and there are more steps.
 //! - The number of ticks grows with the size of the picture.

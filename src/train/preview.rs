@@ -26,7 +26,9 @@ pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[
     run(model, target, &[(WOUND_TICK, Wound::Lower)], LAST_TICK, |tick, state| {
         frames.extend(TICKS.contains(&tick).then(|| state.clone()));
     });
-    let (width, height, pixels) = tiles(model, &[&frames, &batch[..batch.len().min(TICKS.len())]]);
+    let [width, height] = model.rule().grid.map(|side| side as usize);
+    let batch: Vec<State> = batch.iter().take(TICKS.len()).map(|state| cropped(state, width, height)).collect();
+    let (width, height, pixels) = tiles(model, &[&frames, &batch]);
     let scale = (160 / model.rule().grid[0].max(1)).max(2);
     let mut recording = Recording::default().with_scale(scale).with_background(Recording::DARK);
     recording.push_pixels(width, height, pixels);
@@ -40,7 +42,7 @@ pub(super) fn write_film(path: &Path, model: &Model, target: &Target) -> Result<
     let mut recording = Recording::default().with_scale(scale).with_background(Recording::DARK).with_frame_millis(50);
     run(model, target, &wounds, 720, |tick, state| {
         if tick % 3 == 0 {
-            recording.push(model.rule().output, state);
+            recording.push(model, state);
         }
     });
     Ok(recording.write(path)?)
@@ -67,6 +69,17 @@ fn run(model: &Model, target: &Target, wounds: &[(u32, Wound)], ticks: u32, mut 
     }
 }
 
+/// The middle of a state, of at most its size.
+fn cropped(state: &State, width: usize, height: usize) -> State {
+    let (left, top) = ((state.width() - width) / 2, (state.height() - height) / 2);
+    let mut middle = State::zeros(width, height, state.channels());
+    for (y, row) in middle.values_mut().chunks_exact_mut(width * state.channels()).enumerate() {
+        let first = ((top + y) * state.width() + left) * state.channels();
+        row.copy_from_slice(&state.values()[first..][..row.len()]);
+    }
+    middle
+}
+
 /// Tiles rows of sprites into one picture. Returns its width, height and pixels.
 fn tiles(model: &Model, rows: &[&[State]]) -> (u32, u32, Vec<Rgba>) {
     let [width, height] = model.rule().grid.map(|side| side as usize);
@@ -75,7 +88,7 @@ fn tiles(model: &Model, rows: &[&[State]]) -> (u32, u32, Vec<Rgba>) {
     let mut pixels = vec![[0; 4]; across * height * rows.len()];
     for (row, states) in rows.iter().enumerate() {
         for (column, state) in states.iter().enumerate() {
-            for (y, line) in picture(model.rule().output, state).chunks_exact(width).enumerate() {
+            for (y, line) in picture(model, state).chunks_exact(width).enumerate() {
                 pixels[(row * height + y) * across + column * width..][..width].copy_from_slice(line);
             }
         }

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Budget, Step, TrainConfig, TrainError, Trainer, preview};
+use super::{Budget, Mode, Step, TrainConfig, TrainError, Trainer, preview};
 use crate::{
     rule::{Model, Target, truncate_and_escape, write_atomic},
     scorecard::Scorecard,
@@ -17,6 +17,10 @@ use crate::{
 
 /// Training stops early when every error is at most this share of its gate.
 const EARLY_STOP: f32 = 0.5;
+/// Wounds of the storm in a scorecard of a run.
+const STORM: u32 = 128;
+/// Its random seed: `nca eval` measures other wounds than those by which the run selects its model.
+const STORM_SEED: u32 = 0x5EED;
 
 /// A training run in a folder.
 ///
@@ -62,7 +66,7 @@ pub struct Progress<'a> {
     pub trainer: &'a Trainer,
     /// The scorecard, at steps that measure the model.
     pub scorecard: Option<&'a Scorecard>,
-    /// Whether nothing had grown, and training started again with other weights.
+    /// Whether nothing lived, and training started again with other weights.
     pub restarted: bool,
 }
 
@@ -200,11 +204,12 @@ impl Run {
             let will_come_again = matches!(trainer.config().budget, Budget::Iterations(_))
                 && model.rule().extra.get(STEPS).and_then(|steps| steps.as_u64()) > Some(trainer.iteration().into());
             if !will_come_again {
-                let scorecard = Scorecard::of(&model, trainer.target());
-                best = Some(Best { model, scorecard });
+                best = Some(model);
             }
         }
-        Ok(Self { folder, _lock: lock, trainer, metrics, losses, best, scored })
+        let mut run = Self { folder, _lock: lock, trainer, metrics, losses, best: None, scored };
+        run.best = best.map(|model| Best { scorecard: run.measure(&model), model });
+        Ok(run)
     }
 
     /// The folder.
@@ -238,6 +243,11 @@ impl Run {
             self.losses.push((step.iteration, step.loss));
             self.note(&step)?;
             if self.trainer.is_stuck() {
+                // A rule that forgets how to grow after it has passed is done.
+                if self.best.as_ref().is_some_and(|best| best.scorecard.passes()) {
+                    self.finish()?;
+                    return Ok(Ending::Complete);
+                }
                 self.restart()?;
                 let progress = Progress { step, trainer: &self.trainer, scorecard: None, restarted: true };
                 if watch(progress).is_break() {
@@ -270,12 +280,11 @@ impl Run {
         }
     }
 
-    /// Starts again with other weights, and deletes the files of the failed attempt.
+    /// Starts again with other weights. The best model remains; the other files of the failed attempt are deleted.
     fn restart(&mut self) -> Result<(), TrainError> {
         self.trainer.restart()?;
-        (self.best, self.scored) = (None, None);
+        self.scored = None;
         self.losses.clear();
-        remove(&self.folder.join(BEST))?;
         let previews = self.folder.join(PREVIEWS);
         fs::remove_dir_all(&previews).and_then(|()| fs::create_dir(&previews)).map_err(TrainError::at(&previews))?;
         self.save()?;
@@ -291,7 +300,7 @@ impl Run {
         let model = self.trainer.model()?.map_rule(|rule| {
             rule.extra.insert(STEPS.to_owned(), steps.into());
         })?;
-        let scorecard = Scorecard::of(&model, self.trainer.target());
+        let scorecard = self.measure(&model);
         self.scored = Some(steps);
         self.note(&serde_json::json!({ "iteration": self.trainer.iteration(), "scorecard": &scorecard }))?;
         if self.best.as_ref().is_none_or(|best| scorecard.worst_ratio() < best.scorecard.worst_ratio()) {
@@ -299,6 +308,16 @@ impl Run {
             self.best = Some(Best { model, scorecard: scorecard.clone() });
         }
         Ok(scorecard)
+    }
+
+    fn measure(&self, model: &Model) -> Scorecard {
+        let target = self.trainer.target();
+        let scorecard = Scorecard::of(model, target);
+        // Without wounds in training, a storm has nothing to tell.
+        match self.trainer.config().mode {
+            Mode::Regenerate => scorecard.with_storm(model, target, STORM, STORM_SEED),
+            Mode::Grow | Mode::Persist => scorecard,
+        }
     }
 
     fn note(&mut self, line: &impl serde::Serialize) -> Result<(), TrainError> {

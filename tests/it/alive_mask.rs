@@ -4,7 +4,7 @@ use bevy::{ecs::system::RunSystemOnce, prelude::*};
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{CellMask, Shape},
+    rule::{CellMask, Model, Shape},
 };
 
 use crate::{
@@ -99,4 +99,30 @@ fn alive_mask_changes_only_when_cells_do() {
     app.world_mut().trigger(NcaDamage::circle(entity, Vec2::ZERO, 1.0));
     headless::step(&mut app, 1);
     assert_eq!(app.world().resource::<Changes>().0, before + 1);
+}
+
+/// A body of coordinates is larger than its picture: it grows, heals, and is hit where it shows something.
+#[test]
+fn the_mask_of_a_body_is_that_of_its_picture() {
+    on_each_backend(|backend| {
+        let model = Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap();
+        let (mut app, entity) = app_with(backend, &model, |texture| texture);
+        app.world_mut().entity_mut(entity).insert(NcaAliveMask::default());
+        headless::step(&mut app, 200);
+        let [width, height] = model.rule().grid.map(|side| side as usize);
+        let pixels = model.target().unwrap().premultiplied(width, height);
+        let picture = CellMask::from_fn(width, height, |&cell| pixels[cell * 4 + 3] > 0.1);
+        assert_eq!(alive_mask(&mut app, entity), picture, "{backend:?}");
+        let vitals = *app.world().get::<NcaVitals>(entity).unwrap();
+        let shown = picture.iter().count() as u32;
+        assert!(vitals.integrity == 1.0 && vitals.condition == NcaCondition::Whole, "{backend:?}: {vitals:?}");
+        assert!(vitals.live_cells > shown + 40, "{backend:?}: {} cells for {shown} pixels", vitals.live_cells);
+
+        app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(12.0, 14.0), 7.0).in_cells());
+        headless::step(&mut app, 1);
+        let left = alive_mask(&mut app, entity).iter().count();
+        assert!(left * 100 < shown as usize * 75, "{backend:?}: {left} of {shown}");
+        headless::step(&mut app, 200);
+        assert_eq!(alive_mask(&mut app, entity), picture, "{backend:?}");
+    });
 }

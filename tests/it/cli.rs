@@ -202,19 +202,23 @@ fn eval_measures_and_judges() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let slime = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca");
-    let output = nca(&["eval", slime, "--json"]);
+    let output = nca(&["eval", slime, "--json", "--storm", "40"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["passes"].as_bool().unwrap(), output.status.success());
     assert_eq!(json["entries"].as_array().unwrap().len(), 14);
     assert_eq!(json["entries"][0]["test"], serde_json::json!({ "grown": 96 }));
+    assert_eq!(json["measure"], "share of the picture lost");
+    let cases = json["storm"]["cases"].as_array().unwrap();
+    assert!(cases.len() == 40 && cases.iter().all(|case| case["left"].as_f64().unwrap() >= 0.1));
     // The model fails against another picture.
     let image = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/targets/slime.png");
     let mirrored = image::imageops::flip_vertical(&image::open(image).unwrap().to_rgba8());
     let image = path("mirrored.png");
     mirrored.save(&image).unwrap();
-    let output = nca(&["eval", slime, "--against", &image]);
+    let output = nca(&["eval", slime, "--against", &image, "--storm", "8"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && text.contains("FAILS") && text.contains("does not pass"), "{text}");
+    assert!(text.contains("a quarter or more left") && text.contains("ninths: 0 whole"), "{text}");
     // A picture that is too large for the grid, and a model without a target.
     image::RgbaImage::from_pixel(90, 90, image::Rgba([255; 4])).save(path("large.png")).unwrap();
     assert!(fail(&["eval", &golden_model("small"), "--against", &path("large.png")]).contains("90 x 90"));
@@ -365,7 +369,10 @@ fn sheets_and_pixel_art_are_not_squeezed() {
     let train = ["train", &path("sheet.png"), "--config", &config, "--iterations", "1", "-o", &path("a.nca")];
     let message = fail(&train);
     assert!(message.contains("72x12 pixels look like a sheet") && message.contains("--frames 6x1"), "{message}");
-    succeed(&[&train[..], &["--frames", "6x1"]].concat());
+    let output = nca(&[&train[..], &["--frames", "6x1"]].concat());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.starts_with(&path("a.nca")), "{told}");
+    assert!(told.contains("a body of coordinates") && told.contains("less than a minute"), "{told}");
     let target = Model::read(path("a.nca")).unwrap().target().unwrap().clone();
     assert_eq!((target.width, target.height), (12, 12));
     assert!(fail(&[&train[..], &["--frames", "7x1"]].concat()).contains("7x1 frames of whole pixels"));
@@ -376,6 +383,13 @@ fn sheets_and_pixel_art_are_not_squeezed() {
     assert_eq!(size("b.nca"), 16, "twice 8 pixels");
     succeed(&[&train[..], &[&path("c.nca"), "--filter", "lanczos"]].concat());
     assert_eq!(size("c.nca"), 20);
+    // By default, a picture has the size that heals best, or with `--colours` its own.
+    let train = ["train", &path("disc.png"), "--config", &config, "--iterations", "1", "-o"];
+    succeed(&[&train[..], &[&path("d.nca")]].concat());
+    assert_eq!(size("d.nca"), 16, "at least 12");
+    succeed(&[&train[..], &[&path("e.nca"), "--colours"]].concat());
+    let model = Model::read(path("e.nca")).unwrap();
+    assert_eq!((size("e.nca"), model.rule().version), (8, 1));
 }
 
 #[test]

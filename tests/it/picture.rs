@@ -9,7 +9,7 @@ use bevy::{
 use bevy_nca::{
     headless::{self, NoCells},
     prelude::*,
-    rule::{Model, State, picture},
+    rule::{Model, Output, Rule, State, Target, Weights, picture},
 };
 
 use crate::{
@@ -64,7 +64,7 @@ fn the_picture_is_that_of_the_cells() {
             let fifth = spawn(&mut app, 4);
             for sprite in sprites.into_iter().chain([fifth]) {
                 let (_, state) = cells(&mut app, sprite);
-                let expected = picture(golden.model.rule().output, &state);
+                let expected = picture(&golden.model, &state);
                 let got = pixels(&mut app, sprite);
                 assert_eq!(got.len(), expected.len());
                 for (got, expected) in got.iter().zip(&expected) {
@@ -104,7 +104,7 @@ fn a_crisp_sprite_shows_the_authored_pixels_where_it_is_whole() {
         app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(-6.0, 0.0), 5.0));
         headless::step(&mut app, 3);
         let (_, state) = cells(&mut app, entity);
-        let own = picture(model.rule().output, &state);
+        let own = picture(&model, &state);
         let mut counts = [0; 3];
         for ((got, (apart, authored)), own) in
             pixels(&mut app, entity).into_iter().zip(likeness(&model, &state)).zip(&own)
@@ -212,4 +212,63 @@ fn a_sprite_shows_its_own_cells_and_nothing_else() {
     let own = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
     app.world_mut().entity_mut(second).insert(Sprite::from_image(own.clone())).remove::<NcaTexture>();
     assert_eq!(shown(&app, second), (own, None));
+}
+
+/// A body of coordinates with cells in their place, off it, half dead and dead, in a rule that changes nothing.
+#[test]
+fn a_body_of_coordinates_shows_its_picture() {
+    let pixel = |x: usize, y: usize| [(20 * x) as u8, (30 * y) as u8, 200, if x == 3 && y == 2 { 0 } else { 255 }];
+    let rgba = (0..8 * 6).flat_map(|index| pixel(index % 8, index / 8)).collect();
+    let target = Target { width: 8, height: 6, rgba };
+    let rule = Rule { version: 2, output: Output::Coordinates, grid: [16, 14], ..Rule::default() };
+    let weights = Weights {
+        hidden_weight: vec![0.0; rule.features() * rule.hidden],
+        hidden_bias: vec![0.0; rule.hidden],
+        output_weight: vec![0.0; rule.hidden * rule.channels],
+        output_bias: vec![0.0; rule.channels],
+    };
+    let grown = target.cells(Output::Coordinates, 16, 14);
+    let values = grown.as_chunks::<4>().0.iter().enumerate().flat_map(|(index, [u, v, _, alpha])| {
+        let off = [0.0, 0.03, 0.1, 0.3][index % 4];
+        let life = if index % 5 == 0 { 0.5 } else { 1.0 };
+        let mut cell = [0.0; 16];
+        cell[..4].copy_from_slice(&[(u + off * alpha) * life, v * life, 0.0, alpha * life]);
+        cell
+    });
+    let state = State::from_values(16, 14, rule.channels, values.collect()).unwrap();
+    let model = Model::new(rule, weights, Some(target)).unwrap();
+    let expected = picture(&model, &state);
+    let shown = expected.iter().filter(|pixel| pixel[3] == 255).count();
+    assert!((25..8 * 6).contains(&shown), "{shown}");
+    // Cell (5, 6) is in its place, and shows pixel (1, 2).
+    assert_eq!(expected[6 * 16 + 5][..3], [20, 60, 200]);
+    on_each_backend(|backend| {
+        for angle in [0.0, std::f32::consts::PI] {
+            let (mut app, entity) = app_with(backend, &model, |texture| texture.with_angle(angle));
+            let cells: Vec<f32> = match angle {
+                0.0 => state.values().to_vec(),
+                // Turned about the cell (8, 7); row and column 0 have no counterpart.
+                _ => (0..16 * 14)
+                    .flat_map(|index| {
+                        let (x, y) = (16 - index % 16, 14 - index / 16);
+                        state.cell(x, y).map_or(vec![0.0; state.channels()], <[f32]>::to_vec)
+                    })
+                    .collect(),
+            };
+            let cells = State::from_values(16, 14, state.channels(), cells).unwrap();
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: cells });
+            headless::step(&mut app, 1);
+            let got = pixels(&mut app, entity);
+            let differ = got.iter().enumerate().filter(|(index, got)| {
+                let (x, y) = match angle {
+                    0.0 => (index % 16, index / 16),
+                    _ => (16 - index % 16, 14 - index / 16),
+                };
+                let expected = if x < 16 && y < 14 { expected[y * 16 + x] } else { [0; 4] };
+                got.iter().zip(expected).any(|(a, b)| a.abs_diff(b) > 1)
+            });
+            // Of pixels on the border of two, either may be shown.
+            assert!(differ.count() <= 2, "{backend:?}, {angle}: {got:?}");
+        }
+    });
 }

@@ -1,7 +1,7 @@
 //! Training is bit-identical on any number of threads and across interruptions, and it learns.
 
 use bevy_nca::{
-    rule::{Model, ReadOptions, Target, TargetError, Weights},
+    rule::{Model, Output, ReadOptions, Target, TargetError, Weights},
     scorecard::{Scorecard, Test, Wound},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, TrainError, Trainer},
 };
@@ -111,7 +111,7 @@ fn a_damaged_checkpoint_is_refused() {
     let empty = safetensors::SafeTensors::deserialize(&empty).unwrap().tensor("optimizer").unwrap().data().to_vec();
     for bad in [&empty[..], &[], &record[..record.len() - 9], &[7; 400]] {
         let error = Trainer::restore(&rewritten(bad)).err().expect("a bad record is refused");
-        assert!(matches!(&error, TrainError::Checkpoint(what) if what.contains("optimiser")), "{error}");
+        assert!(matches!(&error, TrainError::Checkpoint(what) if what.contains("optimizer")), "{error}");
     }
     for at in (0..record.len()).step_by(record.len() / 60 + 1) {
         let mut bad = record.clone();
@@ -134,7 +134,7 @@ fn what_never_grows_is_noticed() {
         }
         ControlFlow::Continue(())
     });
-    assert!(matches!(error, Err(TrainError::NeverGrows { attempts: 4, iterations: 400 })), "{error:?}");
+    assert!(matches!(error, Err(TrainError::NeverGrows { attempts: 4 })), "{error:?}");
     assert_eq!(restarted, [(400, 0, 1), (400, 0, 2), (400, 0, 3)]);
     // A new attempt has new weights, and a resumed one keeps them.
     let mut trainer = Trainer::new(self::config(10), picture(8)).unwrap();
@@ -156,7 +156,7 @@ fn a_model_is_a_beginning() {
     let config = TrainConfig { ticks: Some([90, 96]), warm_up: 0.0, mode: Mode::Grow, ..config(10) };
     let mut trainer = Trainer::from_model(config.clone(), target.clone(), &model).unwrap();
     assert_eq!(trainer.model().unwrap().weights(), model.weights());
-    assert_eq!((trainer.config().channels, trainer.config().hidden), (16, 128));
+    assert_eq!((trainer.config().channels, trainer.config().hidden), (model.rule().channels, model.rule().hidden));
     let loss = trainer.step().unwrap().loss;
     let nothing = Trainer::new(config, target).unwrap().step().unwrap().loss;
     assert!(loss < 0.01 * nothing, "{loss}, {nothing}");
@@ -258,7 +258,7 @@ fn it_learns_to_grow_and_to_heal() {
     train(&mut trainer, 1199);
     let scorecard = Scorecard::of(&trainer.model().unwrap(), trainer.target());
     let error = |test| scorecard.entries.iter().find(|entry| entry.test == test).unwrap().worst;
-    assert!(first > 0.1, "at first there is nothing: {first}");
+    assert!(first > 0.03, "at first there is nothing: {first}");
     assert!(error(Test::Grown(200)) < 0.01, "{scorecard:?}");
     assert!(error(Test::Repaired(Wound::Lower)) < 0.02, "{scorecard:?}");
 }
@@ -350,7 +350,7 @@ fn the_scorecard_tells_a_good_model_from_a_broken_one() {
 
     let mut weights = model.weights().clone();
     weights.output_weight.iter_mut().for_each(|weight| *weight *= 0.5);
-    let broken = Model::new(model.rule().clone(), weights, None).unwrap();
+    let broken = Model::new(model.rule().clone(), weights, Some(target.clone())).unwrap();
     let bad = Scorecard::of(&broken, target);
     assert!(!bad.passes() && bad.worst_ratio() > 5.0, "{bad:?}");
 }
@@ -361,12 +361,19 @@ fn every_picture_in_assets_has_a_model_that_passes() {
     let files = std::fs::read_dir(assets.join("targets")).unwrap().map(|file| file.unwrap().path());
     let pictures: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
     assert!(pictures.len() >= 8, "{pictures:?}");
-    for picture in pictures {
-        let path = assets.join("models").join(picture.with_extension("nca").file_name().unwrap());
+    let model = |picture: &Path| assets.join("models").join(picture.with_extension("nca").file_name().unwrap());
+    let mut pairs = vec![(assets.join("targets/slime.png"), assets.join("models/colors/slime.nca"))];
+    pairs.extend(pictures.into_iter().map(|picture| (picture.clone(), model(&picture))));
+    for (picture, path) in pairs {
         let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, ReadOptions::default()).unwrap());
         assert_eq!(model.target(), Some(&target), "{}: another picture", path.display());
-        let scorecard = Scorecard::of(&model, &target);
-        assert!(scorecard.passes(), "{}: {scorecard:?}", path.display());
+        let mut scorecard = Scorecard::of(&model, &target);
+        // No body of colors is known that withstands a storm.
+        if model.rule().output == Output::Coordinates {
+            scorecard = scorecard.with_storm(&model, &target, 100, 7);
+        }
+        let ratio = scorecard.worst_ratio();
+        assert!(scorecard.passes(), "{}: {ratio} of its gate, {:?}", path.display(), scorecard.entries);
     }
 }
 

@@ -46,8 +46,9 @@ fn vitals(app: &mut App, entity: Entity) -> NcaVitals {
     panic!("no vitals of tick {tick} have come")
 }
 
+/// A body of colors. The one of coordinates is trained again more often.
 pub fn slime() -> Model {
-    Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap()
+    Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/colors/slime.nca")).unwrap()
 }
 
 #[test]

@@ -2,20 +2,26 @@ use std::{path::PathBuf, process::ExitCode};
 
 use bevy_nca::{
     rule::{Filter, Model, ReadOptions, Target},
-    scorecard::{SEEDS, Scorecard, Test, Wound},
+    scorecard::{FragmentEnd, SEEDS, Scorecard, Storm, Test, Wound},
 };
 use clap::Args;
 
 use crate::Result;
+
+/// The random seed of the storm.
+const STORM_SEED: u32 = 1;
 
 #[derive(Args)]
 pub struct Eval {
     /// A `.nca` file.
     model: PathBuf,
     /// The picture to measure against, scaled to the size of the model's target if it has one, and
-    /// centerd in the grid [default: the model's target].
+    /// centered in the grid [default: the model's target].
     #[arg(long, value_name = "IMAGE")]
     against: Option<PathBuf>,
+    /// The number of random wounds of the storm; 0 omits it.
+    #[arg(long, value_name = "WOUNDS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    storm: u32,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -49,11 +55,15 @@ impl Eval {
             let found = format!("found {} x {} pixels", target.width, target.height);
             return Err(format!("the picture: {found}; it must be at most the grid's {width} x {height}").into());
         }
-        let scorecard = Scorecard::of(&model, target);
+        let mut scorecard = Scorecard::of(&model, target);
+        if self.storm > 0 {
+            scorecard = scorecard.with_storm(&model, target, self.storm, STORM_SEED);
+        }
         if self.json {
             let json = serde_json::json!({
                 "model": self.model, "seeds": SEEDS, "passes": scorecard.passes(),
-                "worst_ratio": scorecard.worst_ratio(), "entries": scorecard.entries,
+                "worst_ratio": scorecard.worst_ratio(), "measure": scorecard.measure(), "entries": scorecard.entries,
+                "storm": scorecard.storm,
             });
             println!("{json:#}");
         } else {
@@ -65,18 +75,48 @@ impl Eval {
 
 /// Prints a scorecard as a table.
 pub fn print(scorecard: &Scorecard) {
-    println!("{:<26}{:>10}{:>10}{:>10}", "mean squared error", "mean", "worst", "gate");
+    println!("{:<26}{:>10}{:>10}{:>10}", scorecard.measure(), "mean", "worst", "gate");
+    let mark = |passes: bool| if passes { "" } else { "  FAILS" };
     for entry in &scorecard.entries {
         let gate = entry.gate.map_or(String::new(), |gate| format!("{gate:.4}"));
-        let mark = if entry.passes() { "" } else { "  FAILS" };
-        println!("{:<26}{:>10.5}{:>10.5}{gate:>10}{mark}", name(entry.test), entry.mean, entry.worst);
+        println!("{:<26}{:>10.5}{:>10.5}{gate:>10}{}", name(entry.test), entry.mean, entry.worst, mark(entry.passes()));
+    }
+    if let Some(storm) = &scorecard.storm {
+        print_storm(storm);
     }
     println!("{}", if scorecard.passes() { "passes" } else { "does not pass" });
+}
+
+/// Prints how many of the wounds of a storm healed, by the share of living cells that they leave.
+fn print_storm(storm: &Storm) {
+    let share = |part: usize, all: usize| 100.0 * part as f32 / all.max(1) as f32;
+    println!("{:<26}{:>10}{:>10}{:>10}", "random wounds", "healed", "of", "share");
+    let row = |name: &str, part: usize, all: usize, gate: Option<f32>| {
+        let (found, gate) = (share(part, all), gate.map(|gate| 100.0 * gate));
+        let shown = gate.map_or(String::new(), |gate| format!(", gate {gate:.0}%"));
+        let mark = if gate.is_some_and(|gate| found < gate) { "  FAILS" } else { "" };
+        println!("{name:<26}{part:>10}{all:>10}{found:>9.1}%{shown}{mark}");
+    };
+    let mut upper = 100.0;
+    for group in storm.groups() {
+        let least = 100.0 * group.least;
+        row(&format!("{least:.0}% to {upper:.0}% left"), group.healed, group.wounds, None);
+        upper = least;
+    }
+    let names = ["a quarter or more left", "a tenth to a quarter left"];
+    for ((group, gate), name) in storm.gated().into_iter().zip(Storm::GATES).zip(names) {
+        row(name, group.healed, group.wounds, Some(gate));
+    }
+    row("grown from seeds", storm.whole(), storm.grown.len(), Some(Storm::GROWTH_GATE));
+    let [regrown, dead] = [FragmentEnd::Regrown, FragmentEnd::Dead].map(|end| storm.count(end));
+    let name = format!("ninths: {regrown} whole, {dead} dead");
+    row(&name, regrown + dead, storm.fragments.len(), Some(Storm::FRAGMENT_GATE));
 }
 
 fn name(test: Test) -> String {
     match test {
         Test::Grown(ticks) => format!("grown, tick {ticks}"),
+        Test::Rotated(0) => "on a larger grid".to_owned(),
         Test::Rotated(degrees) => format!("turned by {degrees} degrees"),
         Test::Repaired(wound) => {
             let wound = match wound {

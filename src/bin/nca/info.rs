@@ -21,6 +21,7 @@ impl Info {
             + weights.output_bias.len();
         let line = |name: &str, value: String| println!("{:<14}{}", printable(name), printable(&value));
         line("name", rule.name.clone());
+        line("version", rule.version.to_string());
         line("grid", format!("{} x {} cells", rule.grid[0], rule.grid[1]));
         line("channels", rule.channels.to_string());
         line("hidden", rule.hidden.to_string());
@@ -43,6 +44,9 @@ impl Info {
             "target",
             model.target().map_or("none".to_owned(), |target| format!("{} x {} pixels", target.width, target.height)),
         );
+        if let Some(target) = model.target() {
+            line("body", format!("{} cells", target.living_cells(rule)));
+        }
         for (name, value) in [("author", &rule.author), ("license", &rule.license), ("source", &rule.source)] {
             if !value.is_empty() {
                 line(name, value.clone());

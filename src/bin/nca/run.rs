@@ -153,7 +153,7 @@ impl Run {
         let mut tick = 0;
         loop {
             if animated && (tick == ticks || tick % self.every == 0) {
-                recording.push(rule.output, &simulation.state()?);
+                recording.push(&model, &simulation.state()?);
             }
             if tick == ticks {
                 break;
@@ -175,7 +175,7 @@ impl Run {
             Output::Cells => simulation.state()?.write(&self.output)?,
             Output::Picture(_) => {
                 if !animated {
-                    recording.push(rule.output, &simulation.state()?);
+                    recording.push(&model, &simulation.state()?);
                 }
                 recording.write(&self.output)?;
             }

@@ -5,7 +5,7 @@ use std::{
 };
 
 use bevy_nca::{
-    rule::{Filter, Model, ReadOptions, Target},
+    rule::{Filter, Model, Output, ReadOptions, Target},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, Trainer},
 };
 use clap::Args;
@@ -21,7 +21,8 @@ pub struct Train {
     /// The model to write, a `.nca` file.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// The length that the longer side is scaled to, 4 to 128 pixels [default: unscaled up to 64 pixels, else 40].
+    /// The length that the longer side is scaled to, 4 to 128 pixels [default: its own, if it has at most 40
+    /// pixels and its body 480 cells, or else the largest such size; with --colours, unscaled up to 64 pixels, else 40].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=128))]
     size: Option<u32>,
     /// The filter that scales the picture [default: area for pixel art, which is scaled up by whole factors only; else
@@ -38,13 +39,16 @@ pub struct Train {
     /// What the sprite learns [default: regenerate].
     #[arg(long, value_enum)]
     mode: Option<Mode>,
+    /// Grow colors, as the article's sprites do, instead of coordinates that are looked up in the picture.
+    #[arg(long, alias = "colors", conflicts_with = "from")]
+    colours: bool,
     /// Channels per cell, a multiple of 4 in 8..=32 [default: 16].
     #[arg(long, value_name = "N")]
     channels: Option<usize>,
-    /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 128].
+    /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 64; with --colours, 128].
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Training steps [default: 8500].
+    /// Training steps [default: 10000].
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     iterations: Option<u32>,
     /// Training time in minutes, instead of a number of steps.
@@ -72,7 +76,7 @@ pub struct Train {
     /// Resume the run in this folder with its own settings. --iterations or --minutes set a new total budget, also for
     /// a finished run.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "image", "size", "filter", "frames", "padding", "mode", "channels", "hidden", "seed", "device", "config",
+        "image", "size", "filter", "frames", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
         "run_dir", "from",
     ])]
     resume: Option<PathBuf>,
@@ -87,15 +91,16 @@ impl Train {
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
+        let mut notes = Vec::new();
         let mut run = match (&self.resume, &self.image) {
             (Some(folder), _) => self.go_on(folder)?,
-            (None, Some(image)) => self.begin(image)?,
+            (None, Some(image)) => self.begin(image, &mut notes)?,
             (None, None) => return Err("expected a picture, or --resume".into()),
         };
         let signals = Signals::listen()?;
 
-        let [width, height] = run.trainer().model()?.rule().grid;
-        eprintln!("{}: {width} x {height} cells; the run is kept in {}", self.output.display(), run.folder().display());
+        eprintln!("{}: {}; the run is kept in {}", self.output.display(), plan(run.trainer())?, run.folder().display());
+        notes.iter().for_each(|note| eprintln!("{note}"));
         let bar = bar(run.trainer());
         let tell = |line: String| if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) };
         let mut loss = None;
@@ -114,7 +119,7 @@ impl Train {
                 loss = None;
                 let attempt = progress.trainer.attempt() + 1;
                 let line = format!(
-                    "nothing has grown by step {}: restarted with other weights, attempt {attempt}",
+                    "nothing lives at step {}: restarted with other weights and a lower learning rate, attempt {attempt}",
                     step.iteration
                 );
                 tell(line);
@@ -180,8 +185,8 @@ impl Train {
         self.iterations.map(Budget::Iterations).or(self.minutes.map(Budget::Minutes))
     }
 
-    /// Creates a run from the options and the config file.
-    fn begin(&self, image: &Path) -> Result<Run> {
+    /// Creates a run from the options and the config file, and notes what the user may not expect.
+    fn begin(&self, image: &Path, notes: &mut Vec<String>) -> Result<Run> {
         let mut config = match &self.config {
             Some(path) => {
                 let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -197,6 +202,15 @@ impl Train {
         if config.source.is_empty() {
             config.source = image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         }
+        let from = self.from.as_ref().map(Model::read).transpose()?;
+        if self.colours && self.config.is_none() {
+            config = TrainConfig { name: config.name, source: config.source, ..TrainConfig::colors() };
+        }
+        config.output = match &from {
+            Some(model) if model.rule().output != Output::OpaqueCentered => model.rule().output,
+            None if self.colours => Output::PremultipliedAlpha,
+            _ => config.output,
+        };
         config.padding = self.padding.unwrap_or(config.padding);
         config.channels = self.channels.unwrap_or(config.channels);
         config.hidden = self.hidden.unwrap_or(config.hidden);
@@ -206,33 +220,63 @@ impl Train {
         config.mode = self.mode.unwrap_or(config.mode);
         config.device = self.device.unwrap_or(config.device);
 
-        let mut reading = ReadOptions { size: self.size, filter: self.filter.unwrap_or_default(), frames: self.frames };
-        let mut target = Target::read(image, reading)?;
-        if self.size.is_none() && target.width.max(target.height) > 64 {
-            eprintln!("{}: scaled down to 40 pixels; --size sets another size", image.display());
-            reading.size = Some(40);
-            target = Target::read(image, reading)?;
-        }
-        if let Some(size) = self.size.filter(|size| target.width.max(target.height) as u32 != *size) {
-            eprintln!(
+        let reading = ReadOptions { size: self.size, filter: self.filter.unwrap_or_default(), frames: self.frames };
+        let target = match config.output {
+            Output::Coordinates => Target::read_body(image, reading)?,
+            _ => read_colors(image, reading, notes)?,
+        };
+        let side = target.width.max(target.height) as u32;
+        if let Some(size) = self.size.filter(|size| side != *size) {
+            notes.push(format!(
                 "{}: scaled to {} x {} pixels, by a whole factor, since {size} is no multiple; --filter scales pixel art otherwise",
                 image.display(),
                 target.width,
                 target.height
-            );
+            ));
         }
         if target.is_opaque() {
-            eprintln!(
+            notes.push(format!(
                 "{}: no pixel is transparent, so the sprite will be a full rectangle; to grow only the figure, make its background transparent",
                 image.display()
-            );
+            ));
         }
         let folder = self.run_dir.clone().unwrap_or_else(|| self.output.with_extension("run"));
-        match &self.from {
-            Some(model) => Ok(Run::create_from(folder, config, target, &Model::read(model)?)?),
+        match from {
+            Some(model) => Ok(Run::create_from(folder, config, target, &model)?),
             None => Ok(Run::create(folder, config, target)?),
         }
     }
+}
+
+/// Reads a picture for a body of colors, and scales a large one.
+fn read_colors(image: &Path, reading: ReadOptions, notes: &mut Vec<String>) -> Result<Target> {
+    let target = Target::read(image, reading)?;
+    if reading.size.is_none() && target.width.max(target.height) > 64 {
+        notes.push(format!("{}: scaled down to 40 pixels; --size sets another size", image.display()));
+        return Ok(Target::read(image, ReadOptions { size: Some(40), ..reading })?);
+    }
+    Ok(target)
+}
+
+/// What a run makes, and how long it takes.
+fn plan(trainer: &Trainer) -> Result<String> {
+    let model = trainer.model()?;
+    let (rule, target) = (model.rule(), trainer.target());
+    let living = target.living_cells(rule);
+    let (of, pixels) = match rule.output {
+        Output::Coordinates => {
+            ("a body of coordinates", format!("{}x{} pixels of its picture", target.width, target.height))
+        }
+        _ => ("a body of colors", format!("{}x{} pixels", target.width, target.height)),
+    };
+    let minutes = trainer.estimate() / 60.0;
+    let time = match minutes {
+        ..1.0 => "less than a minute".to_owned(),
+        ..1.5 => "about a minute".to_owned(),
+        _ => format!("about {minutes:.0} minutes"),
+    };
+    let early = if trainer.config().early_stop { ", or less if it learns faster" } else { "" };
+    Ok(format!("{of}, {living} cells for {pixels}; {time}{early}"))
 }
 
 fn bar(trainer: &Trainer) -> ProgressBar {

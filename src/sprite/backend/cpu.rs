@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cpu::{Engine, Grid, Scratch},
     gpu::{GUTTER, Moves},
-    rule::{CellStats, Model, Output, Rule, State, crisp_pixel, pixel},
+    rule::{CellStats, Model, Output, Rule, State},
     sprite::simulation::{Atlas, Instance, InstanceStats, ReadRequest, instances_at, pick},
 };
 
@@ -197,12 +197,10 @@ impl Backend for CpuBackend {
             let instance = instances.get(index as usize).and_then(Option::as_ref);
             let (Some(grid), Some(instance)) = (slot.cells.grid(seed), instance) else { continue };
             let display = instance.display();
-            let color = |x: usize, y: usize, cell: &[f32]| match display.crisp {
-                true => crisp_pixel(cell, reference.pixel(x, y, display.rotation)),
-                false => pixel(output, cell),
-            };
-            // Zeros are transparent only with premultiplied alpha.
-            let is_empty_row = |y: usize| output == Output::PremultipliedAlpha && grid.is_empty_row(y);
+            let color =
+                |x: usize, y: usize, cell: &[f32]| reference.shown([x, y], cell, display.rotation, display.crisp);
+            // Zeros are transparent unless cells are opaque.
+            let is_empty_row = |y: usize| output != Output::OpaqueCentered && grid.is_empty_row(y);
             let blank = std::mem::take(&mut slot.blank);
             let corner = atlas.corner(index);
             paint(grid.state(), is_empty_row, color, Target { corner, data, width, blank });

@@ -15,7 +15,7 @@ use crate::rule::CellMask;
 #[reflect(Component, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[type_path = "bevy_nca"]
 pub struct NcaAliveMask {
-    /// The living cells. `None` until the first count, and again after the texture is removed or gets another model or
+    /// The living cells. In a body of coordinates, only those that show a pixel of its picture. `None` until the first count, and again after the texture is removed or gets another model or
     /// grid.
     pub cells: Option<CellMask>,
 }

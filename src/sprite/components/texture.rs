@@ -58,7 +58,8 @@ pub struct NcaTexture {
     /// restarts the sprite. A sprite with an invalid grid does not grow, and a warning reports it.
     pub grid: Option<UVec2>,
     /// Whether a cell that matches the grown sprite shows the pixel of the model's target; default false. Only cells
-    /// that differ then show their own colors. A model without a target ignores this with a warning.
+    /// that differ then show their own colors. A model without a target ignores this with a warning. A
+    /// model of [coordinates](crate::rule::Output::Coordinates) always shows its target.
     pub crisp: bool,
     /// Whether the picture is sampled linearly, for sprites that are scaled or rotated smoothly; default false:
     /// nearest. A change restarts the sprite.

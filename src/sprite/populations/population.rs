@@ -131,7 +131,7 @@ impl Population {
     /// Whether its cells can continue with another model.
     pub(super) fn fits(&self, model: &Model) -> bool {
         let (own, other) = (self.model.rule(), model.rule());
-        (own.channels, own.grid, own.alive) == (other.channels, other.grid, other.alive)
+        (own.channels, own.grid, own.alive, own.output) == (other.channels, other.grid, other.alive, other.output)
     }
 
     /// Its cells continue with another model, which they fit.

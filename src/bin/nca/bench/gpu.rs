@@ -102,7 +102,7 @@ impl Plain {
             bind_group_layouts: &[Some(&layout)],
             ..Default::default()
         });
-        let hidden = [("HIDDEN", rule.hidden as f64)];
+        let sizes = [("HIDDEN", rule.hidden as f64), ("FEATURES", rule.features() as f64)];
         let pipelines = ["think", "judge", "live"].map(|entry_point| {
             device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(entry_point),
@@ -110,7 +110,7 @@ impl Plain {
                 module: &module,
                 entry_point: Some(entry_point),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: if entry_point == "think" { &hidden } else { &[] },
+                    constants: if entry_point == "think" { &sizes } else { &[] },
                     ..Default::default()
                 },
                 cache: None,

@@ -77,7 +77,11 @@ impl Bench {
             Some(path) => Model::read(path)?,
             None => Model::from_bytes(include_bytes!("../../../../assets/models/slime.nca"))?,
         };
-        let model = model.with_target(None)?.map_rule(|rule| rule.grid = [SIDE as u32; 2])?;
+        let side = model.target().map_or(SIDE, |target| SIDE.max(target.width).max(target.height));
+        if side > SIDE {
+            return Err(format!("expected a target of at most {SIDE} pixels, found {side}").into());
+        }
+        let model = model.map_rule(|rule| rule.grid = [SIDE as u32; 2])?;
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let isa = Isa::best();
         let peak_gflops = thread::scope(|scope| {

@@ -9,7 +9,9 @@ struct Params {
 }
 
 const CHANNELS: u32 = 16u;
-const FEATURES: u32 = 48u;
+/// Three or four kernels times the channels: identity, the gradients, and the Laplacian.
+override FEATURES: u32;
+const MAX_FEATURES: u32 = 64u;
 override HIDDEN: u32;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -46,7 +48,7 @@ fn think(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let here = vec2<i32>(id.xy);
-    var features: array<f32, FEATURES>;
+    var features: array<f32, MAX_FEATURES>;
     for (var c = 0u; c < CHANNELS; c++) {
         let nw = state(id.z, here + vec2(-1, -1), c);
         let n = state(id.z, here + vec2(0, -1), c);
@@ -59,6 +61,7 @@ fn think(@builtin(global_invocation_id) id: vec3<u32>) {
         features[c] = state(id.z, here, c);
         features[CHANNELS + c] = ((ne - nw) + 2.0 * (e - w) + (se - sw)) / 8.0;
         features[2u * CHANNELS + c] = ((sw - nw) + 2.0 * (s - n) + (se - ne)) / 8.0;
+        features[3u * CHANNELS + c] = (nw + ne + sw + se + 2.0 * (n + w + e + s) - 12.0 * features[c]) / 16.0;
     }
     let output_weights = (FEATURES + 1u) * HIDDEN;
     var delta: array<f32, CHANNELS>;

@@ -3,53 +3,54 @@
 //! 1. Draws samples from the pool, and replaces some of them by a seed.
 //! 2. Wounds the samples that match the picture best.
 //! 3. Runs each sample for a random number of ticks.
-//! 4. Computes the loss: the mean squared error of the picture channels, plus a penalty for large values.
-//! 5. Updates the weights with the normalised gradients.
+//! 4. Computes the loss; see `loss.rs`.
+//! 5. Updates the weights with the normalized gradients.
 //! 6. Writes the samples back to the pool.
 
-use std::{panic::catch_unwind, time::Instant};
+use std::time::Instant;
 
 use burn::{
-    module::{Module, ModuleVisitor, Param, ParamGroup},
-    optim::{AdamConfig, AdjustLrFn, GradientsParams, ModuleOptimizer, MuonConfig, OptimizerRecord},
-    tensor::{Bytes, Device, Tensor, TensorData},
+    module::Module,
+    optim::{GradientsParams, ModuleOptimizer},
+    tensor::Device,
 };
 
-use super::{
-    Budget, Method, Mode, Network, Plan, TrainConfig, TrainError,
-    checkpoint::Checkpoint,
-    plan::{batch, states},
-    pool::{Sample, random_wound},
-    rollout::rollout,
-};
+use super::{Budget, Method, Network, Plan, TrainConfig, TrainError, plan::states, pool::Sample};
 use crate::{
     cpu::Tick,
-    rule::{Model, Rule, State, Target, Weights, mean_squared_error},
+    rule::{Model, Output, Rule, State, Target, Weights, mean_squared_error},
 };
 
-/// The loss penalizes channel values with a larger magnitude, because a rule that exceeds it tends to explode.
-const OVERFLOW_LIMIT: f32 = 3.0;
-/// The weight of this penalty in the loss.
-const OVERFLOW_WEIGHT: f32 = 0.25;
+mod loss;
+mod optimizer;
+mod samples;
+mod saving;
+
+use loss::Losses;
+use optimizer::{Normalize, optimizer};
+use samples::Batch;
+
 /// The share of one step in the moving average of the weights.
 const WEIGHT_EMA_RATE: f32 = 0.003;
 /// The share of one step in the moving average of the loss.
 const LOSS_EMA_RATE: f32 = 0.05;
 /// A sprite that has not grown by this step never does.
 const STUCK_CHECK_STEP: u32 = 400;
-/// A sprite has not grown while its loss exceeds this share of an empty grid's.
+/// Nothing lives while the loss exceeds this share of an empty grid's.
 const STUCK_LOSS_SHARE: f32 = 0.9;
 /// The number of attempts, each with other weights. The first one counts.
 const MAX_ATTEMPTS: u32 = 4;
-/// The tensors of the optimizer's record: one per weight (Muon), two per bias (Adam).
-const OPTIMIZER_TENSORS: usize = 6;
+/// The learning rate of an attempt, relative to the one before.
+const NEXT_LEARNING_RATE: f64 = 0.7;
 
 /// A model in training.
 pub struct Trainer {
     config: TrainConfig,
     target: Target,
     rule: Rule,
-    /// The picture on the grid, premultiplied.
+    /// Width and height of the grid of training, which is larger than that of the rule.
+    grid: [usize; 2],
+    /// What the first four channels of a grown sprite should be, on this grid.
     expected: Vec<f32>,
     /// The error of an empty grid.
     nothing: f32,
@@ -61,7 +62,7 @@ pub struct Trainer {
     averaged: Weights,
     pool: Vec<Sample>,
     iteration: u32,
-    /// The number of restarts because nothing grew.
+    /// The number of restarts because nothing lived.
     attempt: u32,
     /// The moving average of the loss.
     recent_loss: f32,
@@ -98,16 +99,19 @@ impl Trainer {
         Self::assemble(config, target, weights, pool)
     }
 
-    /// Creates a trainer that starts from the weights of a model. The model's channels, hidden width, perception and
-    /// fire rate replace those of the config.
+    /// Creates a trainer that starts from the weights of a model. The model's channels, hidden width, perception, fire
+    /// rate and output replace those of the config.
     ///
     /// # Errors
-    /// Those of [`Trainer::new`], and [`TrainError::From`] if the model's boundary, step size, life mask or output
-    /// differs from those of training.
+    /// Those of [`Trainer::new`], and [`TrainError::From`] if the model's boundary, step size or life mask differs
+    /// from those of training, or it is a texture.
     pub fn from_model(mut config: TrainConfig, target: Target, model: &Model) -> Result<Self, TrainError> {
         let from = model.rule();
         (config.channels, config.hidden, config.fire_rate) = (from.channels, from.hidden, from.fire_rate);
         config.perception.clone_from(&from.perception);
+        if from.output != Output::OpaqueCentered {
+            config.output = from.output;
+        }
         let rule = config.rule(&target)?;
         let shown = |rule: &Rule| {
             let Rule { boundary, step_size, alive, output, .. } = rule;
@@ -125,10 +129,12 @@ impl Trainer {
         let rule = config.rule(&target)?;
         let (device, method) = config.device.open()?;
         let device = device.autodiff();
-        let [width, height] = rule.grid.map(|side| side as usize);
-        let expected = target.premultiplied(width, height);
+        let grid = TrainConfig::training_grid(&rule);
+        let [width, height] = grid;
+        let expected = target.cells(rule.output, width, height);
         Ok(Self {
-            nothing: expected.iter().map(|value| value * value).sum::<f32>() / expected.len() as f32,
+            nothing: mean_squared_error(rule.output, &State::zeros(width, height, rule.channels), &expected),
+            grid,
             expected,
             network: Network::new(&rule, &weights, &device),
             averaged: weights,
@@ -177,7 +183,7 @@ impl Trainer {
         share.min(1.0)
     }
 
-    /// The final states of the last step's samples.
+    /// The final states of the last step's samples. Their grid has a margin around that of the rule.
     pub fn last_batch(&self) -> &[State] {
         &self.last
     }
@@ -201,7 +207,8 @@ impl Trainer {
         let mut random =
             fastrand::Rng::with_seed(self.seed() ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let progress = self.progress();
-        let learning_rate = self.config.learning_rate_at(progress);
+        let slower = NEXT_LEARNING_RATE.powi(self.attempt as i32);
+        let learning_rate = self.config.learning_rate_at(progress) * slower;
         let Batch { slots, starts } = self.starts(progress, &mut random);
         let noise = random.u32(..);
         let plan = Plan {
@@ -212,18 +219,15 @@ impl Trainer {
             ticks: starts.iter().map(|_| random.u32(self.config.ticks_at(progress, &self.target))).collect(),
         };
 
-        let ends = rollout(&self.network, batch(&starts, &self.device), &plan, self.method);
-        let [_, height, width, _] = ends.dims();
-        let expected = TensorData::new(self.expected.clone(), [1, height, width, 4]);
-        let error = (ends.clone().narrow(3, 0, 4) - Tensor::from_data(expected, &self.device)).square().mean();
-        let overflow = (ends.clone().abs() - OVERFLOW_LIMIT).clamp_min(0.0).square().mean();
-        let loss = error.clone().into_scalar::<f32>();
+        let ticks = plan.ticks.iter().sum();
+        let Losses { ends, error, total } = self.losses(&starts, plan, &mut random);
+        let loss = error.into_scalar::<f32>();
         if !loss.is_finite() {
             return Err(TrainError::Diverged { iteration: self.iteration });
         }
-        let gradients = (error + overflow * OVERFLOW_WEIGHT).backward();
+        let gradients = total.backward();
         let mut gradients = GradientsParams::from_grads(gradients, &self.network);
-        self.network.visit(&mut Normalise(&mut gradients));
+        self.network.visit(&mut Normalize(&mut gradients));
         let network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
         let weights = network.weights();
         if weights.tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
@@ -247,15 +251,44 @@ impl Trainer {
             self.pool[slot] = Sample::of(end);
         }
         self.iteration = self.iteration.saturating_add(1);
-        let ticks = plan.ticks.iter().sum();
         Ok(Step { iteration: self.iteration, loss, learning_rate, ticks })
     }
 }
 
 impl Trainer {
-    /// Whether step 400 has just ended and nothing has grown. Nothing grows later from such weights.
+    /// Estimates the seconds that the rest of the budget takes, from a step with grown samples that changes nothing. Takes
+    /// about a second.
+    pub fn estimate(&self) -> f64 {
+        let iterations = match self.config.budget {
+            Budget::Minutes(minutes) => return (minutes * 60.0 - self.seconds()).max(0.0),
+            Budget::Iterations(iterations) => iterations.saturating_sub(self.iteration),
+        };
+        let [width, height] = self.grid;
+        let mut grown = State::zeros(width, height, self.rule.channels);
+        let cells = grown.values_mut().chunks_exact_mut(self.rule.channels);
+        cells.zip(self.expected.as_chunks::<4>().0).for_each(|(cell, expected)| cell[..4].copy_from_slice(expected));
+        let starts = vec![grown; self.config.batch];
+        let [least, most] = self.config.ticks_for(&self.target);
+        let step = |_| {
+            let began = Instant::now();
+            let plan = Plan {
+                rule: self.rule.clone(),
+                starts: vec![Tick { tick: 0, seed: 0, angle: 0.0 }; starts.len()],
+                ticks: vec![(least + most) / 2; starts.len()],
+            };
+            let losses = self.losses(&starts, plan, &mut fastrand::Rng::with_seed(0));
+            let gradients = losses.total.backward();
+            drop(GradientsParams::from_grads(gradients, &self.network));
+            began.elapsed().as_secs_f64()
+        };
+        // The first step also warms up.
+        (0..3).map(step).fold(f64::INFINITY, f64::min) * f64::from(iterations)
+    }
+
+    /// Whether nothing lives, at step 400 or later: nothing has grown, or the rule has forgotten how to grow. Training does
+    /// not recover from that, because dead cells have no gradient.
     pub fn is_stuck(&self) -> bool {
-        self.iteration == STUCK_CHECK_STEP
+        self.iteration >= STUCK_CHECK_STEP
             && self.progress() < 1.0
             && self.recent_loss > STUCK_LOSS_SHARE * self.nothing
     }
@@ -265,13 +298,13 @@ impl Trainer {
         self.attempt
     }
 
-    /// Starts again with other weights and other noise.
+    /// Starts again with other weights, other noise, and 0.7 times the learning rate.
     ///
     /// # Errors
     /// [`TrainError::NeverGrows`] after four attempts.
     pub fn restart(&mut self) -> Result<(), TrainError> {
         if self.attempt + 1 == MAX_ATTEMPTS {
-            return Err(TrainError::NeverGrows { attempts: MAX_ATTEMPTS, iterations: STUCK_CHECK_STEP });
+            return Err(TrainError::NeverGrows { attempts: MAX_ATTEMPTS });
         }
         self.attempt += 1;
         let weights = Network::initial(&self.rule, self.seed());
@@ -317,133 +350,6 @@ impl Trainer {
 
 /// A pool of `count` seeds.
 fn seeds(rule: &Rule, count: usize) -> Vec<Sample> {
-    let [width, height] = rule.grid.map(|side| side as usize);
+    let [width, height] = TrainConfig::training_grid(rule);
     vec![Sample::of(&State::seed(rule, width, height)); count]
-}
-
-/// Muon for the weight matrices (Jordan et al., "Muon: an optimizer for hidden layers", 2024), and Adam for the
-/// biases. Muon orthogonalises the update of a matrix, so that every direction of it is trained. In the same
-/// number of steps it reaches a sixth of Adam's error.
-fn optimizer() -> ModuleOptimizer {
-    let weights = MuonConfig::new().with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW).build();
-    // burn's default of 1e-5 would damp the small normalised gradients.
-    AdamConfig::new().with_epsilon(1e-8).init().with_group(ParamGroup::from_predicate("weight"), weights, None)
-}
-
-/// The samples at the start of a step.
-struct Batch {
-    /// The pool slot of each sample; empty in [`Mode::Grow`].
-    slots: Vec<usize>,
-    starts: Vec<State>,
-}
-
-impl Trainer {
-    /// Draws the samples of a step from the pool, replaces some by a seed, and wounds some.
-    fn starts(&self, progress: f64, random: &mut fastrand::Rng) -> Batch {
-        let size = self.rule.grid.map(|side| side as usize);
-        let seed = || State::seed(&self.rule, size[0], size[1]);
-        let batch = self.config.batch;
-        if self.config.mode == Mode::Grow {
-            return Batch { slots: Vec::new(), starts: (0..batch).map(|_| seed()).collect() };
-        }
-        let slots = random.choose_multiple(0..self.pool.len(), batch);
-        let pick = |slot: usize| {
-            let state = self.pool[slot].state(size, self.rule.channels);
-            let error = mean_squared_error(&state, &self.expected);
-            // Seeds keep the rule from forgetting how to grow. They replace random samples, not the worst one as in
-            // the article, because the drifted samples teach the rule to persist. They also replace dead samples and
-            // samples worse than an empty grid, which teach nothing.
-            let fresh = random.f64() < self.config.seeds || error >= self.nothing || !self.is_alive(&state);
-            if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
-        };
-        let mut picked: Vec<(f32, usize, State)> = slots.into_iter().map(pick).collect();
-        if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
-            // Wound the best samples, but no seeds, which would die.
-            picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            for (_, _, state) in picked.iter_mut().take(self.config.wounded).filter(|(error, ..)| error.is_finite()) {
-                state.wound(&random_wound(random, state));
-            }
-        }
-        let (slots, starts) = picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip();
-        Batch { slots, starts }
-    }
-
-    fn is_alive(&self, state: &State) -> bool {
-        self.rule.alive.is_none_or(|alive| {
-            state.values().chunks_exact(self.rule.channels).any(|cell| cell[alive.channel] > alive.threshold)
-        })
-    }
-
-    /// Serializes the trainer. A [restored](Self::restore) trainer reaches the same weights as this one.
-    ///
-    /// # Errors
-    /// [`TrainError::Checkpoint`] if the optimizer cannot be serialized.
-    pub fn checkpoint(&self) -> Result<Vec<u8>, TrainError> {
-        let optimizer = self.optimizer.into_bytes().map_err(|error| TrainError::Checkpoint(error.to_string()))?;
-        Checkpoint {
-            config: self.config.clone(),
-            target: self.target.clone(),
-            iteration: self.iteration,
-            attempt: self.attempt,
-            recent_loss: self.recent_loss,
-            seconds: self.seconds(),
-            weights: self.network.weights(),
-            averaged: self.averaged.clone(),
-            optimizer: optimizer.to_vec(),
-            pool: self.pool.clone(),
-        }
-        .to_bytes()
-    }
-
-    /// Restores a trainer from a [checkpoint](Self::checkpoint).
-    ///
-    /// # Errors
-    /// [`TrainError::Checkpoint`] if the checkpoint is damaged, and those of [`Trainer::new`].
-    pub fn restore(bytes: &[u8]) -> Result<Self, TrainError> {
-        let Checkpoint {
-            config,
-            target,
-            iteration,
-            attempt,
-            recent_loss,
-            seconds,
-            weights,
-            averaged,
-            optimizer: record,
-            pool,
-        } = Checkpoint::from_bytes(bytes)?;
-        let mut trainer = Self::assemble(config, target, weights, pool)?;
-        trainer.averaged = averaged;
-        if iteration > 0 {
-            // burn panics on a record that does not fit.
-            let restored = catch_unwind(|| {
-                let record =
-                    OptimizerRecord::from_bytes(Bytes::from_bytes_vec(record)).map_err(|error| error.to_string())?;
-                let found = record.len();
-                if found != OPTIMIZER_TENSORS {
-                    return Err(format!("expected {OPTIMIZER_TENSORS}, found {found} tensors"));
-                }
-                Ok(optimizer().load_record(record))
-            });
-            let restored = restored.unwrap_or_else(|_| Err("it does not fit the weights".to_owned()));
-            trainer.optimizer =
-                restored.map_err(|error| TrainError::Checkpoint(format!("the optimiser's record: {error}")))?;
-        }
-        (trainer.iteration, trainer.attempt, trainer.recent_loss) = (iteration, attempt, recent_loss);
-        trainer.spent = seconds;
-        Ok(trainer)
-    }
-}
-
-/// Divides each parameter's gradient by its norm, as the article's published code does. The size of a step then
-/// depends neither on the length of the rollout nor on the size of the picture.
-struct Normalise<'a>(&'a mut GradientsParams);
-
-impl ModuleVisitor for Normalise<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.0.remove::<D>(param.id) {
-            let norm = gradient.clone().square().sum().sqrt() + 1e-8;
-            self.0.register(param.id, gradient / norm.unsqueeze());
-        }
-    }
 }
