@@ -157,23 +157,9 @@ impl Scorecard {
     /// Measures a model against a picture, on one thread per core, up to one per noise seed.
     pub fn of(model: &Model, target: &Target) -> Self {
         let engine = Engine::new(model);
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(SEEDS.len());
         let expected = Expected::new(model.rule().output, target, model.rule().grid.map(|side| side as usize));
         let rotated = [0, 90, 45].map(|degrees: u32| (degrees, expected.rotated((degrees as f32).to_radians())));
-        let measure = |seeds: &[u32]| {
-            seeds.iter().map(|&seed| run(&engine, model.rule(), target, &expected, &rotated, seed)).collect()
-        };
-        let runs: Vec<Vec<(Test, f32)>> = thread::scope(|scope| {
-            let workers: Vec<_> = SEEDS
-                .chunks(SEEDS.len().div_ceil(threads))
-                .map(|seeds| scope.spawn(move || -> Vec<_> { measure(seeds) }))
-                .collect();
-            let join = |worker: thread::ScopedJoinHandle<'_, Vec<_>>| match worker.join() {
-                Ok(runs) => runs,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            workers.into_iter().flat_map(join).collect()
-        });
+        let runs = parallel(SEEDS.len(), |index| run(&engine, model.rule(), target, &expected, &rotated, SEEDS[index]));
         let tests = runs.first().map_or(&[][..], Vec::as_slice);
         let entry = |(index, &(test, _)): (usize, &(Test, f32))| {
             let errors = || runs.iter().map(|run| run[index].1);
@@ -224,6 +210,23 @@ impl Entry {
 /// The largest absolute value, NaN if there is one, or infinity if there are no values.
 fn worst(errors: impl Iterator<Item = f32>) -> f32 {
     errors.map(f32::abs).max_by(f32::total_cmp).unwrap_or(f32::INFINITY)
+}
+
+/// The results of `run` for `0..count`, on one thread per core, up to one per result.
+fn parallel<T: Send>(count: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count.max(1));
+    let mut results: Vec<(usize, T)> = thread::scope(|scope| {
+        let run = &run;
+        let worker = |first: usize| scope.spawn(move || (first..count).step_by(threads).map(|i| (i, run(i))).collect());
+        let workers: Vec<thread::ScopedJoinHandle<'_, Vec<_>>> = (0..threads).map(worker).collect();
+        let join = |worker: thread::ScopedJoinHandle<'_, Vec<_>>| match worker.join() {
+            Ok(results) => results,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        workers.into_iter().flat_map(join).collect()
+    });
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The error up to which a sprite counts as healed.

@@ -1,10 +1,8 @@
 //! A storm: many random wounds, and fragments.
 
-use std::{num::NonZero, thread};
-
 use serde::Serialize;
 
-use super::{Expected, WoundKind, healed_error};
+use super::{Expected, WoundKind, healed_error, parallel};
 use crate::{
     cpu::{Engine, Grid, Scratch, Tick},
     rule::{CellMask, Model, State, Target, mix},
@@ -244,21 +242,4 @@ impl Tester<'_> {
         };
         Some(Fragment { left: cells as f32 / living.iter().count() as f32, end })
     }
-}
-
-/// The results of `run` for `0..count`, on one thread per core.
-fn parallel<T: Send>(count: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut results: Vec<(usize, T)> = thread::scope(|scope| {
-        let run = &run;
-        let worker = |first: usize| scope.spawn(move || (first..count).step_by(threads).map(|i| (i, run(i))).collect());
-        let workers: Vec<thread::ScopedJoinHandle<'_, Vec<_>>> = (0..threads).map(worker).collect();
-        let join = |worker: thread::ScopedJoinHandle<'_, Vec<_>>| match worker.join() {
-            Ok(results) => results,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        workers.into_iter().flat_map(join).collect()
-    });
-    results.sort_unstable_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
 }
