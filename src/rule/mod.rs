@@ -9,6 +9,7 @@ mod article;
 mod body;
 mod error;
 mod file;
+mod generic;
 mod mask;
 mod model;
 mod noise;
@@ -22,6 +23,7 @@ mod spec;
 mod state;
 mod statistics;
 mod target;
+mod transposed;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
@@ -29,6 +31,7 @@ pub(crate) use error::truncate_and_escape;
 pub use error::{ModelError, ModelErrorKind, printable};
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
+pub use generic::GenericBody;
 pub(crate) use mask::CellEdits;
 pub use mask::{CellMap, CellMask};
 #[cfg(feature = "train")]

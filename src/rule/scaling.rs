@@ -39,6 +39,39 @@ impl Target {
         }
         Self { width, height, rgba }
     }
+
+    /// The smallest rectangle with all pixels that are not transparent; the picture itself if all of them are.
+    pub(crate) fn trimmed(&self) -> Self {
+        let visible = |index: usize| self.rgba.get(index * 4 + 3).is_some_and(|alpha| *alpha > 0);
+        let mut bounds = [usize::MAX, usize::MAX, 0, 0];
+        for index in (0..self.width * self.height).filter(|&index| visible(index)) {
+            let (x, y) = (index % self.width, index / self.width);
+            bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x + 1), bounds[3].max(y + 1)];
+        }
+        let [left, top, right, bottom] = bounds;
+        if left >= right {
+            return self.clone();
+        }
+        let rows = self.rgba.chunks_exact(self.width * 4).take(bottom).skip(top);
+        let rgba = rows.flat_map(|row| &row[left * 4..right * 4]).copied().collect();
+        Self { width: right - left, height: bottom - top, rgba }
+    }
+
+    /// The picture in a frame of another size: centered, with its own aspect. It is reduced by area, and enlarged by whole
+    /// factors only.
+    pub fn fitted_into(&self, [width, height]: [usize; 2]) -> Self {
+        let scale = (width as f32 / self.width.max(1) as f32).min(height as f32 / self.height.max(1) as f32);
+        let scale = if scale >= 1.0 { scale.floor() } else { scale };
+        let side = |side: usize, most: usize| ((side as f32 * scale).round() as usize).clamp(1, most.max(1));
+        let small = self.scaled_by_area(side(self.width, width), side(self.height, height));
+        let mut whole = Self { width, height, rgba: vec![0; width * height * 4] };
+        let (left, top) = ((width - small.width.min(width)) / 2, (height - small.height.min(height)) / 2);
+        let rows = whole.rgba.chunks_exact_mut((width * 4).max(1)).skip(top);
+        for (row, from) in rows.zip(small.rgba.chunks_exact(small.width * 4)) {
+            row[left * 4..][..from.len()].copy_from_slice(from);
+        }
+        whole
+    }
 }
 
 #[cfg(test)]
@@ -66,5 +99,23 @@ mod tests {
         let speck = picture(60, 60, |x, y| if (x, y) == (7, 7) { RED } else { [0; 4] });
         let small = speck.scaled_by_area(2, 2);
         assert_eq!(small.rgba, [[200, 0, 0, 1], [0; 4], [0; 4], [0; 4]].concat());
+    }
+
+    #[test]
+    fn a_trimmed_picture_has_its_visible_pixels() {
+        let spot = picture(9, 5, |x, y| if (2..5).contains(&x) && y == 3 { RED } else { [7, 7, 7, 0] });
+        assert_eq!(spot.trimmed(), picture(3, 1, |_, _| RED));
+        let nothing = picture(4, 4, |_, _| [0; 4]);
+        assert_eq!(nothing.trimmed(), nothing);
+    }
+
+    #[test]
+    fn a_fitted_picture_keeps_its_aspect() {
+        let plank = picture(30, 10, |_, _| RED).fitted_into([20, 20]);
+        let row = |y: usize| plank.rgba[y * 80..][..80].as_chunks::<4>().0.iter().all(|pixel| *pixel == RED);
+        assert_eq!((0..20).filter(|&y| row(y)).collect::<Vec<_>>(), (6..13).collect::<Vec<_>>());
+        let small = picture(4, 8, |_, _| BLUE).fitted_into([20, 20]);
+        let blue = small.rgba.as_chunks::<4>().0.iter().filter(|pixel| **pixel == BLUE).count();
+        assert_eq!(blue, 8 * 16, "twice its size");
     }
 }

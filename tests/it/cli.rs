@@ -241,6 +241,7 @@ fn mistakes_in_training_are_named() {
         (vec!["train", &image, "-o", &path("a.nca"), "--config", &path("bad.json")], "batches"),
         (vec!["train", &image, "-o", &path("a.nca"), "--channels", "9"], "multiple of 4"),
         (vec!["train", &image, "-o", &path("a.nca"), "--padding", "900"], "256x256"),
+        (vec!["train", &image, "-o", &path("a.nca"), "--size", "3"], "4 to 128"),
         (vec!["train", &image, "-o", &path("a.nca"), "--device", "cuda"], "feature `cuda`"),
         (vec!["train", &image, "-o", &path("old.nca"), "--config", &config], "resume"),
         (vec!["train", "--resume", &path("old.run"), "-o", &path("a.nca")], "checkpoint"),
@@ -352,6 +353,31 @@ fn a_folder_with_other_files_is_no_place_for_a_run() {
     assert_eq!(std::fs::read_dir(path("mine")).unwrap().count(), 3);
 }
 
+/// A picture lives in a generic body at once, with its own aspect.
+#[test]
+fn a_picture_is_imported_into_a_generic_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let red = image::Rgba([200, 10, 10, 255]);
+    image::RgbaImage::from_pixel(64, 20, red).save(path("plank.png")).unwrap();
+    let printed = succeed(&["import", &path("plank.png"), "-o", &path("plank.nca")]);
+    assert!(printed.contains("a rectangle of 3:1 of 33 x 11 cells"), "{printed}");
+    let model = Model::read(path("plank.nca")).unwrap();
+    let target = model.target().unwrap();
+    assert_eq!((model.rule().name.as_str(), target.width, target.height), ("plank", 33, 11));
+    let rows: Vec<bool> = target.rgba.chunks(33 * 4).map(|row| row[..4] == red.0).collect();
+    assert_eq!(rows.iter().filter(|is_red| **is_red).count(), 10, "64 to 20 is 33 to 10");
+    // It is grown by tick 200.
+    succeed(&["run", &path("plank.nca"), "--ticks", "200", "-o", &path("plank.png")]);
+    let shown = image::open(path("plank.png")).unwrap().to_rgba8();
+    assert!(shown.pixels().filter(|pixel| **pixel == red).count() >= 320, "33 x 10 pixels");
+    assert!(fail(&["import", &path("nowhere.png"), "-o", &path("a.nca")]).contains("nowhere.png"));
+    assert!(fail(&["import", &path("plank.png"), "-o", &path("plank.png")]).contains(".nca"), "the picture is kept");
+    image::RgbaImage::new(9, 9).save(path("nothing.png")).unwrap();
+    assert!(fail(&["import", &path("nothing.png"), "-o", &path("a.nca")]).contains("transparent"));
+    assert!(fail(&["import", &path("a.json"), "--frames", "2x1", "-o", &path("a.nca")]).contains("--frames"));
+}
+
 /// A row of frames needs `--frames`, and the union of the frames is grown. Pixel art is scaled by whole factors.
 #[test]
 fn sheets_and_pixel_art_are_not_squeezed() {
@@ -387,6 +413,8 @@ fn sheets_and_pixel_art_are_not_squeezed() {
     let train = ["train", &path("disc.png"), "--config", &config, "--iterations", "1", "-o"];
     succeed(&[&train[..], &[&path("d.nca")]].concat());
     assert_eq!(size("d.nca"), 16, "at least 12");
+    succeed(&[&train[..], &[&path("own.nca"), "--size", "own"]].concat());
+    assert_eq!(size("own.nca"), 8);
     succeed(&[&train[..], &[&path("e.nca"), "--colours"]].concat());
     let model = Model::read(path("e.nca")).unwrap();
     assert_eq!((size("e.nca"), model.rule().version), (8, 1));

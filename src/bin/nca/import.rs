@@ -1,17 +1,20 @@
 use std::{io::Read, path::PathBuf};
 
-use bevy_nca::rule::{ModelErrorKind, import_article};
+use bevy_nca::rule::{GenericBody, ModelErrorKind, ReadOptions, Target, import_article};
 use clap::Args;
 
 use crate::Result;
 
 #[derive(Args)]
 pub struct Import {
-    /// The JSON file of the web demo.
+    /// A picture, a PNG, which lives in a generic body without training; or the JSON file of a web-demo model.
     file: PathBuf,
     /// The `.nca` file to write.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
+    /// Columns and rows of a sprite sheet, e.g. 6x1; the sprite is the union of its frames.
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames)]
+    frames: Option<[u32; 2]>,
 }
 
 impl Import {
@@ -19,6 +22,32 @@ impl Import {
     const MAX_BYTES: u64 = 64 << 20;
 
     pub fn run(&self) -> Result {
+        if self.output.extension().is_none_or(|extension| extension != "nca") {
+            return Err(format!("{}: expected the extension .nca", self.output.display()).into());
+        }
+        match self.file.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("json")) {
+            true if self.frames.is_some() => Err("--frames is for a picture".into()),
+            true => self.article(),
+            false => self.picture(),
+        }
+    }
+
+    /// Puts a picture into the generic body that fits it.
+    fn picture(&self) -> Result {
+        let picture = Target::read(&self.file, ReadOptions { frames: self.frames, ..ReadOptions::default() })?;
+        let model = GenericBody::with_picture(&picture)?;
+        let file = |path: &std::path::Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self.output.file_stem().unwrap_or_default().to_string_lossy();
+        let model = model.map_rule(|rule| (rule.name, rule.source) = (name.into_owned(), file(&self.file)))?;
+        model.write(&self.output)?;
+        let [width, height] = model.target().map_or([0, 0], |target| [target.width, target.height]);
+        let body = GenericBody::fitting(&picture);
+        println!("{}: a generic body, {body} of {width} x {height} cells", self.output.display());
+        Ok(())
+    }
+
+    /// Imports a model of the article.
+    fn article(&self) -> Result {
         let in_file = |kind: ModelErrorKind| kind.in_file(&self.file);
         let mut json = Vec::new();
         // A device or a pipe can be endless.

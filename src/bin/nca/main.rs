@@ -45,7 +45,7 @@ enum Command {
     Eval(eval::Eval),
     /// Grow a sprite, wound it, and write a picture, an animation or its cells.
     Run(run::Run),
-    /// Convert a JSON file of the Growing NCA article's web demo into a `.nca` file.
+    /// Put a picture into a generic body, or convert a JSON file of the Growing NCA article's web demo.
     Import(import::Import),
     /// Print the contents of a model file.
     Info(info::Info),
