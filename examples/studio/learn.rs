@@ -50,8 +50,10 @@ pub struct Learning {
     padding: u32,
     steps: u32,
     losses: Vec<[f64; 2]>,
-    /// The share of the budget that is used, 0 to 1.
+    /// The share of the round's budget that is used, 0 to 1.
     progress: f64,
+    /// The number of finished rounds.
+    round: u32,
     worker: Option<Worker>,
     /// The latest model, and the asset that shows it.
     model: Option<Model>,
@@ -78,6 +80,7 @@ enum News {
         iteration: u32,
         loss: f32,
         progress: f64,
+        round: u32,
     },
     Model(Box<Model>),
     /// A message for the user, when training ends.
@@ -89,9 +92,10 @@ impl Default for Learning {
         Self {
             picture: None,
             padding: 8,
-            steps: 10_000,
+            steps: 5000,
             losses: Vec::new(),
             progress: 0.0,
+            round: 0,
             worker: None,
             model: None,
             handle: None,
@@ -122,7 +126,8 @@ impl Learning {
             ""
         };
         self.picture = Some(Picture { path: path.to_owned(), target, texture: None });
-        (self.losses, self.progress, self.model, self.handle) = (Vec::new(), 0.0, None, None);
+        (self.losses, self.progress, self.round) = (Vec::new(), 0.0, 0);
+        (self.model, self.handle) = (None, None);
         Ok(note)
     }
 
@@ -140,7 +145,7 @@ impl Learning {
             Ok(()) => format!("the run is now {}", aside.display()),
             Err(error) => format!("{}: {error}", folder.display()),
         };
-        (self.losses, self.progress) = (Vec::new(), 0.0);
+        (self.losses, self.progress, self.round) = (Vec::new(), 0.0, 0);
     }
 
     /// The run's folder, beside the picture.
@@ -207,8 +212,12 @@ fn train(
     let ending = pool.map_err(|error| error.to_string())?.install(|| {
         run.train(|progress| {
             let (trainer, step) = (progress.trainer, &progress.step);
-            let mut told =
-                news.send(News::Step { iteration: step.iteration, loss: step.loss, progress: trainer.progress() });
+            let mut told = news.send(News::Step {
+                iteration: step.iteration,
+                loss: step.loss,
+                progress: trainer.progress(),
+                round: trainer.round(),
+            });
             if step.iteration % SHOW_EVERY == 0
                 && let Ok(model) = trainer.model()
             {
@@ -250,9 +259,9 @@ fn hear(
     let mut model = None;
     for news in news {
         match news {
-            News::Step { iteration, loss, progress } => {
+            News::Step { iteration, loss, progress, round } => {
                 learning.losses.push([f64::from(iteration), f64::from(loss).max(1e-6).log10()]);
-                learning.progress = progress;
+                (learning.progress, learning.round) = (progress, round);
             }
             News::Model(newer) => model = Some(*newer),
             News::Told(told) => learning.message = told,
@@ -338,7 +347,12 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
                 learning.save();
             }
         });
-        ui.add(egui::ProgressBar::new(learning.progress as f32).show_percentage());
+        let percent = (learning.progress * 100.0) as u32;
+        let text = match learning.round {
+            0 => format!("{percent}%"),
+            round => format!("{percent}% of round {}", round + 1),
+        };
+        ui.add(egui::ProgressBar::new(learning.progress as f32).text(text));
         let curve = Line::new("loss", PlotPoints::from(smoothed(&learning.losses)));
         Plot::new("loss").height(140.0).allow_drag(false).allow_zoom(false).allow_scroll(false).show(ui, |plot| {
             plot.line(curve);

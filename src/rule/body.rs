@@ -2,7 +2,8 @@
 //!
 //! A body of coordinates ([`Output::Coordinates`]) contains, in channels 0 and 1, the place of each cell in the picture.
 //! Its cells cover the visible pixels of the picture, and one cell more on each side: life, sampled between cells, is
-//! then whole at every visible pixel. The parts of a picture are joined, because life does not cross a gap. A cell
+//! then whole at every visible pixel. A body that would be thin covers two cells more, because strands of three cells
+//! hold too little to learn from. The parts of a picture are joined, because life does not cross a gap. A cell
 //! without a visible pixel shows nothing.
 
 use super::{CellMap, CellMask, Output, Rule, Shape, Target};
@@ -59,18 +60,32 @@ impl Target {
         cells.as_chunks::<4>().0.iter().filter(|cell| cell[3] > threshold).count()
     }
 
-    /// The living cells of a body of coordinates: the visible pixels, joined to one part, and grown by one cell. A stalk
-    /// leads from the seed to a picture beside it.
+    /// The living cells of a body of coordinates: the visible pixels, joined to one part, and grown by one cell, or by two
+    /// if it is thin. A stalk leads from the seed to a picture beside it.
     pub(crate) fn body(&self, width: usize, height: usize) -> CellMask {
         let pixels = self.premultiplied(width, height);
         let visible = CellMask::from_fn(width, height, |&cell| pixels[cell * 4 + 3] > 0.0);
         let seed = height / 2 * width + width / 2;
-        let grown = |radius: usize| grow(&close(&visible, radius), 1);
-        let radii = RADII.into_iter().filter(|radius| *radius <= width.max(height));
-        let mut joined = radii.map(grown);
-        let body = joined.find(|body| parts(body).len() <= 1).unwrap_or_else(|| grown(1));
+        let joined = |more: usize| {
+            let grown = |radius: usize| grow(&close(&visible, radius), more);
+            let radii = RADII.into_iter().filter(|radius| *radius <= width.max(height));
+            radii.map(grown).find(|body| parts(body).len() <= 1).unwrap_or_else(|| grown(1))
+        };
+        let body = joined(1);
+        let body = if is_thin(&body) { joined(2) } else { body };
         if body.contains(seed) && parts(&body).len() == 1 { body } else { with_stalks(body, seed) }
     }
+}
+
+/// Whether more than a quarter of a body is narrower than five cells.
+fn is_thin(body: &CellMask) -> bool {
+    const HALF: usize = 2;
+    let (width, height) = (body.width(), body.height());
+    let outside = grow(&CellMask::from_fn(width, height, |&cell| !body.contains(cell)), HALF);
+    let wide = grow(&CellMask::from_fn(width, height, |&cell| !outside.contains(cell)), HALF);
+    let cells = body.iter().count();
+    let thin = cells - wide.iter().count();
+    thin * 4 > cells
 }
 
 /// Joins each part of a body to the seed by a stalk.
@@ -196,8 +211,19 @@ mod tests {
 
     #[test]
     fn a_body_is_the_silhouette_grown_by_a_cell() {
-        let body = picture(&["##", "#."]).body(6, 6);
-        assert_eq!(drawn(&body), ["......", ".####.", ".####.", ".####.", ".###..", "......"]);
+        let body = picture(&["####", "####", "####", "##.."]).body(8, 8);
+        let [none, full, last] = ["........", ".######.", ".####..."];
+        assert_eq!(drawn(&body), [none, full, full, full, full, full, last, none]);
+    }
+
+    #[test]
+    fn a_thin_body_is_grown_by_two_cells() {
+        let body = picture(&["#########"]).body(15, 7);
+        let [none, full] = ["...............", ".#############."];
+        assert_eq!(drawn(&body), [none, full, full, full, full, full, none]);
+        // A thick one with a thin handle is not.
+        let body = picture(&["######....", "##########", "######....", "######...."]).body(14, 8);
+        assert_eq!(body.iter().count(), 8 * 6 + 4 * 3, "{:#?}", drawn(&body));
     }
 
     #[test]
@@ -213,10 +239,10 @@ mod tests {
 
     #[test]
     fn coordinates_are_those_of_the_rectangle() {
-        let cells = picture(&["####", "####"]).cells(Output::Coordinates, 8, 6);
+        let cells = picture(&["####"; 4]).cells(Output::Coordinates, 8, 8);
         let cell = |x: usize, y: usize| &cells[(y * 8 + x) * 4..][..4];
-        assert_eq!(cell(2, 2), [0.125, 0.25, 0.0, 1.0]);
-        assert_eq!(cell(1, 4), [-0.125, 1.25, 0.0, 1.0]);
+        assert_eq!(cell(2, 2), [0.125, 0.125, 0.0, 1.0]);
+        assert_eq!(cell(1, 4), [-0.125, 0.625, 0.0, 1.0]);
         assert_eq!(cell(0, 0), [0.0; 4]);
     }
 

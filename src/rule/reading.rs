@@ -150,7 +150,7 @@ impl Target {
                 Filter::Auto => scaled(&art, size - size % longest, Filter::Nearest),
                 filter => scaled(&art, size, filter),
             };
-            let cells = target.body(target.width + 2, target.height + 2).iter().count();
+            let cells = target.body(target.width + 4, target.height + 4).iter().count();
             if reading.size.is_some() || cells <= MAX_BODY_CELLS || size <= *BODY_SIDES.start() {
                 return match target.is_visible() {
                     true => Ok(target),

@@ -16,6 +16,8 @@ pub enum WoundKind {
     Band,
     /// Everything but a disc about a living cell.
     AllButDisc,
+    /// Everything but a square about a point in the bounding box of the living cells. It often spares only a tip.
+    AllButSquare,
     /// Two to five discs about living cells.
     Discs,
     /// Cells at random.
@@ -55,6 +57,20 @@ impl WoundKind {
                 let sign = if self == Self::AllButDisc { -1.0 } else { 1.0 };
                 (0..width * height).map(|cell| sign * nearest(cell)).collect()
             }
+            Self::AllButSquare => {
+                let [x, y] = [0, 1].map(|axis| {
+                    let along = || cells.iter().map(|&cell| center(cell)[axis]);
+                    let (least, most) = (along().fold(f32::INFINITY, f32::min), along().fold(0.0, f32::max));
+                    least + (most - least) * random.f32()
+                });
+                let distance = |cell: usize| {
+                    let [to_x, to_y] = center(cell);
+                    let (across, down) = ((to_x - x).abs(), (to_y - y).abs());
+                    // The second term orders cells at the same distance.
+                    across.max(down) + 0.001 * across.min(down)
+                };
+                (0..width * height).map(|cell| -distance(cell)).collect()
+            }
             Self::Scattered => (0..width * height).map(|_| random.f32()).collect(),
         };
         let mut order: Vec<f32> = cells.iter().map(|&cell| depth[cell]).collect();
@@ -78,7 +94,7 @@ mod tests {
         let count = living.iter().count() as f32;
         let mut random = fastrand::Rng::with_seed(3);
         use WoundKind::*;
-        for kind in [HalfPlane, Disc, Band, AllButDisc, Discs, Scattered] {
+        for kind in [HalfPlane, Disc, Band, AllButDisc, AllButSquare, Discs, Scattered] {
             for left in [0.1, 0.25, 0.5, 0.9] {
                 let wound = kind.mask(&mut random, &living, left);
                 let found = living.iter().filter(|&cell| !wound.contains(cell)).count() as f32 / count;

@@ -13,6 +13,8 @@ const KINDS: [WoundKind; 4] = [WoundKind::HalfPlane, WoundKind::Disc, WoundKind:
 /// Sprites that are grown, each with its own noise, and the number of those that are wounded.
 const SPRITES: u32 = 64;
 const WOUNDED: u32 = 8;
+/// The parts that a wounded sprite is cut into.
+const PARTS: usize = 9;
 /// The tick of the wounds.
 const WOUND_TICK: u32 = 200;
 /// Ticks to heal a wound, and to regrow from a fragment.
@@ -101,7 +103,7 @@ impl Storm {
         let (grown, errors): (Vec<_>, Vec<_>) = grown.into_iter().unzip();
         let grown: Vec<Grid> = grown.into_iter().flatten().collect();
         let fragments: Vec<(usize, usize)> =
-            (0..4.min(grown.len())).flat_map(|i| (0..9).map(move |j| (i, j))).collect();
+            (0..grown.len()).flat_map(|sprite| (0..PARTS).map(move |part| (sprite, part))).collect();
         let cases = parallel(wounds as usize, |wound| test.wound(&grown, wound as u32));
         let pieces = parallel(fragments.len(), |index| {
             let (sprite, ninth) = fragments[index];

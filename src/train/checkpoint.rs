@@ -9,7 +9,7 @@ use super::{TrainConfig, TrainError, pool::Sample};
 use crate::rule::{FNV_START, Target, Weights, fnv1a, truncate_and_escape};
 
 const KEY: &str = "nca_checkpoint";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const CHECKSUM: &str = "nca_checksum";
 const AVERAGED: [&str; 4] =
     ["averaged.hidden.weight", "averaged.hidden.bias", "averaged.output.weight", "averaged.output.bias"];
@@ -20,6 +20,7 @@ pub(super) struct Checkpoint {
     pub target: Target,
     pub iteration: u32,
     pub attempt: u32,
+    pub round: u32,
     pub recent_loss: f32,
     pub seconds: f64,
     pub weights: Weights,
@@ -37,6 +38,8 @@ struct Metadata {
     iteration: u32,
     #[serde(default)]
     attempt: u32,
+    #[serde(default)]
+    round: u32,
     /// `None` for infinity, which JSON cannot represent.
     #[serde(default)]
     recent_loss: Option<f32>,
@@ -50,6 +53,7 @@ impl Checkpoint {
             config: self.config.clone(),
             iteration: self.iteration,
             attempt: self.attempt,
+            round: self.round,
             recent_loss: self.recent_loss.is_finite().then_some(self.recent_loss),
             seconds: self.seconds,
         };
@@ -57,6 +61,7 @@ impl Checkpoint {
         let lengths: Vec<u32> = self.pool.iter().map(|sample| sample.cells.len() as u32).collect();
         let cells: Vec<u32> = self.pool.iter().flat_map(|sample| &sample.cells).copied().collect();
         let values: Vec<f32> = self.pool.iter().flat_map(|sample| &sample.values).copied().collect();
+        let shifts: Vec<[i32; 2]> = self.pool.iter().map(|sample| sample.shift).collect();
         let mut views = Vec::new();
         let mut add = |name: &'static str, dtype: Dtype, shape: Vec<usize>, data| {
             TensorView::new(dtype, shape, data).map(|view| views.push((name, view))).map_err(bad)
@@ -72,6 +77,7 @@ impl Checkpoint {
         add("pool.lengths", Dtype::U32, vec![lengths.len()], bytemuck::cast_slice(&lengths))?;
         add("pool.cells", Dtype::U32, vec![cells.len()], bytemuck::cast_slice(&cells))?;
         add("pool.values", Dtype::F32, vec![values.len()], bytemuck::cast_slice(&values))?;
+        add("pool.shifts", Dtype::I32, vec![shifts.len(), 2], bytemuck::cast_slice(&shifts))?;
         let checksum = checksum(&json, views.iter().map(|(name, view)| (*name, view.data())));
         let metadata = HashMap::from([(KEY.to_owned(), json), (CHECKSUM.to_owned(), checksum)]);
         safetensors::serialize(views, Some(metadata)).map_err(bad)
@@ -81,7 +87,7 @@ impl Checkpoint {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
         let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
         let json = json.ok_or_else(|| TrainError::Checkpoint(format!("found no metadata key `{KEY}`")))?;
-        let Metadata { version, config, iteration, attempt, recent_loss, seconds } =
+        let Metadata { version, config, iteration, attempt, round, recent_loss, seconds } =
             serde_json::from_str(json).map_err(bad)?;
         if version != VERSION {
             return Err(TrainError::Checkpoint(format!("expected version {VERSION}, found {version}")));
@@ -142,33 +148,41 @@ impl Checkpoint {
         let values: Vec<f32> = floats("pool.values")?;
         let [width, height] = TrainConfig::training_grid(&rule).map(|side| side as u32);
         let count = width * height;
+        let shifts: Vec<i32> = words(tensor("pool.shifts", Dtype::I32)?.data()).map(u32::cast_signed).collect();
+        let mut shifts = shifts.as_chunks::<2>().0.iter();
         let (mut rest, mut rest_values) = (&all[..], &values[..]);
         let mut pool = Vec::new();
         for length in words(tensor("pool.lengths", Dtype::U32)?.data()) {
             let length = length as usize;
             let split =
                 rest.split_at_checked(length).zip(rest_values.split_at_checked(length.saturating_mul(rule.channels)));
-            let Some(((cells, more), (values, more_values))) =
-                split.filter(|((cells, _), _)| cells.iter().all(|cell| *cell < count))
-            else {
+            let split = split.filter(|((cells, _), _)| cells.iter().all(|cell| *cell < count));
+            let (Some(((cells, more), (values, more_values))), Some(&shift)) = (split, shifts.next()) else {
                 return Err(TrainError::Checkpoint("the pool does not fit the config".to_owned()));
             };
-            pool.push(Sample { cells: cells.to_vec(), values: values.to_vec() });
+            pool.push(Sample { cells: cells.to_vec(), values: values.to_vec(), shift });
             (rest, rest_values) = (more, more_values);
         }
-        if !rest.is_empty() || !rest_values.is_empty() || values.iter().any(|value| !value.is_finite()) {
+        if !rest.is_empty()
+            || !rest_values.is_empty()
+            || shifts.next().is_some()
+            || values.iter().any(|value| !value.is_finite())
+        {
             return Err(TrainError::Checkpoint("the pool is not whole".to_owned()));
         }
         if pool.len() != config.pool {
             return Err(TrainError::Checkpoint(format!(
                 "expected {} samples in the pool, found {}",
-                pool.len(),
-                config.pool
+                config.pool,
+                pool.len()
             )));
+        }
+        if round >= config.rounds {
+            return Err(TrainError::Checkpoint(format!("expected at most {} rounds, found {round}", config.rounds)));
         }
         let optimizer = tensor("optimizer", Dtype::U8)?.data().to_vec();
         let recent_loss = recent_loss.unwrap_or(f32::INFINITY);
-        Ok(Self { config, target, iteration, attempt, recent_loss, seconds, weights, averaged, optimizer, pool })
+        Ok(Self { config, target, iteration, attempt, round, recent_loss, seconds, weights, averaged, optimizer, pool })
     }
 }
 

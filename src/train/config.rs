@@ -90,11 +90,18 @@ pub struct TrainConfig {
     pub perception: Vec<Kernel>,
     /// The probability that a cell fires at a tick; default 0.5.
     pub fire_rate: f64,
-    /// When to stop; default 10,000 iterations.
+    /// The length of a round; default 5,000 iterations.
     pub budget: Budget,
+    /// The maximum number of rounds, for a body of coordinates in [`Mode::Regenerate`]; default 3. If an error of the best
+    /// model is above half of its gate at the end of a budget of iterations, training continues for another such budget,
+    /// with half the learning rate.
+    pub rounds: u32,
+    /// Whether training starts from the weights of the slime in `assets/models` (a warm start), if [`Mode::Regenerate`]
+    /// grows coordinates with the default network; default true. The slime already grows, keeps its shape and heals.
+    pub warm_start: bool,
     /// Whether to stop early, once every error of the scorecard is at most half of its gate; default true.
     pub early_stop: bool,
-    /// The random seed of weights and noise; default 0.
+    /// The random seed of noise, and of random weights; default 0.
     pub seed: u64,
     /// The device to train on; default [`TrainDevice::Flex`].
     pub device: TrainDevice,
@@ -112,12 +119,13 @@ pub struct TrainConfig {
     pub ticks: Option<[u32; 2]>,
     /// The share of the budget over which the ticks rise from half of `ticks` to `ticks`; default 0.05.
     pub warm_up: f64,
-    /// The learning rate at the first and the last step, with a cosine schedule; default 4e-3 and 5e-5.
-    pub learning_rate: [f64; 2],
+    /// The learning rate at the first and the last step, with a cosine schedule; default 2e-3 and 5e-5 from a warm
+    /// start, 4e-3 and 5e-5 from random weights.
+    pub learning_rate: Option<[f64; 2]>,
     /// Wounded samples per step; default 2.
     pub wounded: usize,
-    /// The share of the budget before the first wound; default 0.2.
-    pub wounds_from: f64,
+    /// The share of the budget before the first wound; default 0.02 from a warm start, 0.2 from random weights.
+    pub wounds_from: Option<f64>,
     /// The minimum and maximum share of living cells that a wound leaves; default 0.02 and 0.9. Large wounds are more
     /// frequent.
     pub left: [f64; 2],
@@ -148,7 +156,9 @@ impl Default for TrainConfig {
             hidden: 64,
             perception: vec![Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian],
             fire_rate: rule.fire_rate,
-            budget: Budget::Iterations(10_000),
+            budget: Budget::Iterations(5000),
+            rounds: 3,
+            warm_start: true,
             early_stop: true,
             seed: 0,
             device: TrainDevice::default(),
@@ -157,9 +167,9 @@ impl Default for TrainConfig {
             seeds: 0.25,
             ticks: None,
             warm_up: 0.05,
-            learning_rate: [4e-3, 5e-5],
+            learning_rate: None,
             wounded: 2,
-            wounds_from: 0.2,
+            wounds_from: None,
             left: [0.02, 0.9],
             keep: 1.0,
             checkpoint_every: 500,
@@ -170,11 +180,12 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// The defaults for cells that grow colors: the article's kernels, and 128 hidden units. Colors have more detail than
-    /// coordinates.
+    /// The defaults for cells that grow colors: the article's kernels, 128 hidden units, and one round of 10,000
+    /// iterations. Colors have more detail than coordinates.
     pub fn colors() -> Self {
         let Rule { hidden, perception, .. } = Rule::default();
-        Self { output: Output::PremultipliedAlpha, hidden, perception, ..Self::default() }
+        let budget = Budget::Iterations(10_000);
+        Self { output: Output::PremultipliedAlpha, hidden, perception, budget, rounds: 1, ..Self::default() }
     }
 
     /// The maximum side of a training grid, in cells.
@@ -189,7 +200,8 @@ impl TrainConfig {
             if good { Ok(()) } else { Err(TrainError::Config { field, found, expected }) }
         };
         let share = |value: f64| (0.0..=1.0).contains(&value);
-        let [first, last] = self.learning_rate;
+        let [first, last] = self.learning_rates();
+        let wounds_from = self.wounds_from();
         let budget = match self.budget {
             Budget::Iterations(iterations) => iterations > 0,
             Budget::Minutes(minutes) => minutes.is_finite() && minutes > 0.0,
@@ -202,6 +214,7 @@ impl TrainConfig {
             self.pool.to_string(),
             "at least a batch, at most 65536 samples",
         )?;
+        check((1..=100).contains(&self.rounds), "rounds", self.rounds.to_string(), "1 to 100")?;
         check(share(self.seeds), "seeds", self.seeds.to_string(), "a share of 0 to 1")?;
         if self.mode == Mode::Regenerate {
             check(
@@ -233,7 +246,7 @@ impl TrainConfig {
             "two shares of 0 to 1, the first not above the second",
         )?;
         check(self.keep.is_finite() && self.keep >= 0.0, "keep", self.keep.to_string(), "a finite number, 0 or more")?;
-        check(share(self.wounds_from), "wounds_from", self.wounds_from.to_string(), "a share of 0 to 1")?;
+        check(share(wounds_from), "wounds_from", wounds_from.to_string(), "a share of 0 to 1")?;
         check(
             first.is_finite() && last.is_finite() && first > 0.0 && last >= 0.0,
             "learning_rate",
@@ -286,9 +299,25 @@ impl TrainConfig {
         rule.grid.map(|side| side as usize + 2 * MARGIN)
     }
 
+    /// Whether training starts from the weights of the slime, which has the default network.
+    pub fn is_warm(&self) -> bool {
+        let Self { output, mode, channels, hidden, perception, .. } = Self::default();
+        let found = (self.output, self.mode, self.channels, self.hidden, &self.perception);
+        self.warm_start && found == (output, mode, channels, hidden, &perception)
+    }
+
+    pub(super) fn learning_rates(&self) -> [f64; 2] {
+        self.learning_rate.unwrap_or(if self.is_warm() { [2e-3, 5e-5] } else { [4e-3, 5e-5] })
+    }
+
+    /// The share of the budget before the first wound.
+    pub(super) fn wounds_from(&self) -> f64 {
+        self.wounds_from.unwrap_or(if self.is_warm() { 0.02 } else { 0.2 })
+    }
+
     /// The learning rate after a share `progress` of the budget.
     pub(super) fn learning_rate_at(&self, progress: f64) -> f64 {
-        let [first, last] = self.learning_rate;
+        let [first, last] = self.learning_rates();
         last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
     }
 

@@ -50,8 +50,7 @@ pub enum TrainError {
         /// The iteration in which it was detected.
         iteration: u32,
     },
-    /// In each attempt, nothing grew or everything died. Each attempt starts from different weights, with a lower learning
-    /// rate.
+    /// In each attempt, nothing grew or everything died. Each attempt has other noise and a lower learning rate.
     #[error(
         "nothing lives after {attempts} attempts: expected a smaller `--size`, more `ticks`, or a lower `learning_rate`"
     )]

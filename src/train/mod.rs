@@ -4,11 +4,14 @@
 //! [Growing Neural Cellular Automata](https://distill.pub/2020/growing-ca) (Distill 2020, experiments 1 to 3;
 //! "the article" in this module), with these differences:
 //!
+//! - Training starts from the weights of a trained sprite.
 //! - Muon optimizes the weights, instead of Adam.
 //! - Cells learn coordinates instead of colors, unless [`TrainConfig::output`] says otherwise.
 //! - Cells also perceive their Laplacian.
 //! - Wounds include straight cuts, bands and scattered cells, down to a fiftieth of the sprite.
 //! - After a few ticks, the cells that a wound has left must still be right.
+//! - A wounded body may regrow beside its place. From then on, it must stay there.
+//! - Training continues for several rounds until a model passes the scorecard by a margin.
 //! - Random samples are replaced by a seed, not the worst one.
 //! - Batches are smaller, and there are more steps.
 //! - The number of ticks grows with the size of the picture.

@@ -20,9 +20,10 @@ pub struct Plan {
 }
 
 /// Stacks states of the same size into a batch `[batch, height, width, channels]`.
-pub(super) fn batch(states: &[State], device: &Device) -> Tensor<4> {
-    let shape = states.first().map_or([0; 4], |s| [states.len(), s.height(), s.width(), s.channels()]);
-    let values: Vec<&[f32]> = states.iter().map(State::values).collect();
+pub(super) fn batch<'a>(states: impl ExactSizeIterator<Item = &'a State> + Clone, device: &Device) -> Tensor<4> {
+    let count = states.len();
+    let shape = states.clone().next().map_or([0; 4], |s| [count, s.height(), s.width(), s.channels()]);
+    let values: Vec<&[f32]> = states.map(State::values).collect();
     Tensor::from_data(TensorData::new(values.concat(), shape), device)
 }
 

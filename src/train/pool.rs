@@ -10,6 +10,8 @@ pub(super) struct Sample {
     pub cells: Vec<u32>,
     /// The channels of these cells.
     pub values: Vec<f32>,
+    /// How far from its place the body is expected to stand, in cells.
+    pub shift: [i32; 2],
 }
 
 impl Sample {

@@ -15,8 +15,9 @@ use crate::{
     scorecard::Scorecard,
 };
 
-/// Training stops early when every error is at most this share of its gate.
-const EARLY_STOP: f32 = 0.5;
+/// Training stops early, or after its round, when every error is at most this share of its gate. The model should then
+/// also pass with other noise and other wounds than those of the run.
+const ENOUGH: f32 = 0.5;
 /// Wounds of the storm in a scorecard of a run.
 const STORM: u32 = 128;
 /// Its random seed: `nca eval` measures other wounds than those by which the run selects its model.
@@ -66,7 +67,7 @@ pub struct Progress<'a> {
     pub trainer: &'a Trainer,
     /// The scorecard, at steps that measure the model.
     pub scorecard: Option<&'a Scorecard>,
-    /// Whether nothing lived, and training started again with other weights.
+    /// Whether nothing lived, and training started again.
     pub restarted: bool,
 }
 
@@ -128,7 +129,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Sets a larger total budget, in iterations or minutes. This also works for a finished run. The learning rate
+    /// Sets a larger total budget, in iterations or minutes, in one round. This also works for a finished run. The learning rate
     /// follows the new budget, so it rises again. A run that has stopped early does not stop early again.
     ///
     /// # Errors
@@ -155,8 +156,11 @@ impl Run {
     }
 
     fn may_stop_early(&self) -> bool {
-        let is_enough = |best: &Best| best.scorecard.worst_ratio() <= EARLY_STOP;
-        self.trainer.config().early_stop && self.best.as_ref().is_some_and(is_enough)
+        self.trainer.config().early_stop && self.is_enough()
+    }
+
+    fn is_enough(&self) -> bool {
+        self.best.as_ref().is_some_and(|best| best.scorecard.worst_ratio() <= ENOUGH)
     }
 
     /// Resumes the run in a folder from its last checkpoint.
@@ -201,8 +205,11 @@ impl Run {
         if folder.join(BEST).exists() {
             let model = Model::read(folder.join(BEST))?;
             // Drop a model from after the checkpoint, which the run reproduces. A run by the clock does not.
+            let extra = |key| model.rule().extra.get(key).and_then(|count| count.as_u64());
+            let is_of_this_attempt = extra(ATTEMPT).unwrap_or(0) == u64::from(trainer.attempt());
             let will_come_again = matches!(trainer.config().budget, Budget::Iterations(_))
-                && model.rule().extra.get(STEPS).and_then(|steps| steps.as_u64()) > Some(trainer.iteration().into());
+                && is_of_this_attempt
+                && extra(STEPS) > Some(trainer.iteration().into());
             if !will_come_again {
                 best = Some(model);
             }
@@ -227,7 +234,8 @@ impl Run {
         self.best.as_ref()
     }
 
-    /// Trains until the budget is used up or the run stops early. `watch` is called after every step and can break.
+    /// Trains until the budget is used up or the run stops early, in several [rounds](TrainConfig::rounds) if necessary.
+    /// `watch` is called after every step and can break.
     ///
     /// # Errors
     /// [`TrainError::Diverged`], [`TrainError::NeverGrows`], or a file that cannot be written. The last checkpoint
@@ -236,6 +244,10 @@ impl Run {
         loop {
             let early = self.may_stop_early();
             if early || self.trainer.progress() >= 1.0 {
+                if !early && !self.is_enough() && self.trainer.next_round() {
+                    self.save()?;
+                    continue;
+                }
                 self.finish()?;
                 return Ok(if early { Ending::Early } else { Ending::Complete });
             }
@@ -280,7 +292,7 @@ impl Run {
         }
     }
 
-    /// Starts again with other weights. The best model remains; the other files of the failed attempt are deleted.
+    /// Starts again. The best model remains; the other files of the failed attempt are deleted.
     fn restart(&mut self) -> Result<(), TrainError> {
         self.trainer.restart()?;
         self.scored = None;
@@ -299,6 +311,9 @@ impl Run {
         let steps = self.trainer.iteration();
         let model = self.trainer.model()?.map_rule(|rule| {
             rule.extra.insert(STEPS.to_owned(), steps.into());
+            if self.trainer.attempt() > 0 {
+                rule.extra.insert(ATTEMPT.to_owned(), self.trainer.attempt().into());
+            }
         })?;
         let scorecard = self.measure(&model);
         self.scored = Some(steps);
@@ -357,6 +372,8 @@ const METRICS: &str = "metrics.jsonl";
 const BEST: &str = "best.nca";
 /// The metadata key of a model file for the number of steps it was trained for.
 const STEPS: &str = "trained_steps";
+/// The metadata key for the number of restarts before, if there were any.
+const ATTEMPT: &str = "trained_attempt";
 const PREVIEWS: &str = "previews";
 const PLOT: &str = "loss.svg";
 const FILM: &str = "final.gif";

@@ -1,8 +1,8 @@
 //! Training is bit-identical on any number of threads and across interruptions, and it learns.
 
 use bevy_nca::{
-    rule::{Model, Output, ReadOptions, Target, TargetError, Weights},
-    scorecard::{Scorecard, Test, Wound},
+    rule::{GenericBody, Model, Output, ReadOptions, Target, TargetError, Weights},
+    scorecard::{Scorecard, Storm, Test, Wound},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, TrainError, Trainer},
 };
 use std::{ops::ControlFlow, path::Path};
@@ -25,11 +25,13 @@ pub fn config(iterations: u32) -> TrainConfig {
         channels: 8,
         hidden: 16,
         budget: Budget::Iterations(iterations),
+        rounds: 1,
+        warm_start: false,
         batch: 4,
         pool: 12,
         ticks: Some([8, 12]),
         wounded: 1,
-        wounds_from: 0.3,
+        wounds_from: Some(0.3),
         early_stop: false,
         checkpoint_every: 4,
         preview_every: 10,
@@ -43,6 +45,25 @@ fn train(trainer: &mut Trainer, steps: u32) -> Weights {
         trainer.step().unwrap();
     }
     trainer.model().unwrap().weights().clone()
+}
+
+/// Only a body of coordinates with the default network starts from the weights of the slime.
+#[test]
+fn a_warm_start_has_the_weights_of_the_slime() {
+    let target = || Target { width: 6, height: 6, rgba: [200, 30, 30, 255].repeat(36) };
+    let slime = Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap();
+    let warm = |config: TrainConfig| {
+        let trainer = Trainer::new(config, target()).unwrap();
+        let is_slime = trainer.model().unwrap().weights() == slime.weights();
+        assert_eq!(trainer.config().is_warm(), is_slime);
+        is_slime
+    };
+    let config = TrainConfig::default();
+    assert!(warm(config.clone()));
+    assert!(!warm(TrainConfig { warm_start: false, ..config.clone() }));
+    assert!(!warm(TrainConfig { hidden: 32, ..config.clone() }));
+    assert!(!warm(TrainConfig { mode: Mode::Grow, ..config }));
+    assert!(!warm(TrainConfig::colors()));
 }
 
 #[test]
@@ -66,6 +87,38 @@ fn a_restored_trainer_goes_on_to_the_same_bits() {
         assert_eq!(second.iteration(), 7);
         assert_eq!(train(&mut second, 5), whole);
     }
+}
+
+/// A run that does not pass continues for as many rounds as its config allows, at half the learning rate each. A resumed
+/// run goes on in the same round.
+#[test]
+fn a_run_that_does_not_pass_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = TrainConfig { rounds: 3, learning_rate: Some([1e-3, 0.0]), ..config(6) };
+    let rates = |run: &mut Run, until: u32| {
+        let mut rates = Vec::new();
+        let ending = run.train(|progress| {
+            rates.push((progress.trainer.round(), progress.step.learning_rate));
+            if progress.step.iteration == until { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        (ending.unwrap(), rates)
+    };
+    let mut whole = Run::create(folder.path().join("whole.run"), config.clone(), picture(8)).unwrap();
+    let (ending, steps) = rates(&mut whole, 100);
+    assert_eq!((ending, steps.len(), whole.trainer().round()), (Ending::Complete, 18, 2));
+    for (index, (round, rate)) in steps.iter().enumerate() {
+        let halved = steps[index % 6].1 * 0.5f64.powi(*round as i32);
+        assert!(*round as usize == index / 6 && (rate - halved).abs() < 1e-12, "{index}: {round}, {rate}");
+    }
+    let mut cut = Run::create(folder.path().join("cut.run"), config, picture(8)).unwrap();
+    assert_eq!(rates(&mut cut, 9).0, Ending::Interrupted);
+    drop(cut);
+    let mut cut = Run::resume(folder.path().join("cut.run")).unwrap();
+    assert_eq!(rates(&mut cut, 100), (Ending::Complete, steps[9..].to_vec()));
+    assert_eq!(cut.trainer().model().unwrap(), whole.trainer().model().unwrap());
+    // A new total budget is one round.
+    whole.extend(Budget::Iterations(20)).unwrap();
+    assert_eq!(rates(&mut whole, 100).1.len(), 2);
 }
 
 #[test]
@@ -125,8 +178,9 @@ fn a_damaged_checkpoint_is_refused() {
 fn what_never_grows_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     // A learning rate this small learns nothing.
-    let config = TrainConfig { learning_rate: [1e-12, 1e-12], batch: 1, wounded: 0, ..config(100_000) };
-    let mut run = Run::create(folder.path().join("stuck.run"), config, picture(8)).unwrap();
+    let stuck = TrainConfig { learning_rate: Some([1e-12, 1e-12]), batch: 1, wounded: 0, ..config(100_000) };
+    let no_scores = TrainConfig { score_every: 1_000_000, ..stuck.clone() };
+    let mut run = Run::create(folder.path().join("stuck.run"), no_scores, picture(8)).unwrap();
     let mut restarted = Vec::new();
     let error = run.train(|progress| {
         if progress.restarted {
@@ -136,6 +190,17 @@ fn what_never_grows_is_noticed() {
     });
     assert!(matches!(error, Err(TrainError::NeverGrows { attempts: 4 })), "{error:?}");
     assert_eq!(restarted, [(400, 0, 1), (400, 0, 2), (400, 0, 3)]);
+    // A run that is killed after a restart keeps the best model of the attempt before.
+    let cut = folder.path().join("cut.run");
+    let mut run = Run::create(&cut, TrainConfig { score_every: 300, ..stuck }, picture(8)).unwrap();
+    let ending = run.train(|progress| match progress.restarted {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    assert_eq!((ending.unwrap(), run.trainer().attempt()), (Ending::Interrupted, 1));
+    let best = run.best().unwrap().model.clone();
+    drop(run);
+    assert_eq!(Run::resume(&cut).unwrap().best().unwrap().model, best);
     // A new attempt has new weights, and a resumed one keeps them.
     let mut trainer = Trainer::new(self::config(10), picture(8)).unwrap();
     let first = trainer.model().unwrap();
@@ -266,7 +331,7 @@ fn it_learns_to_grow_and_to_heal() {
 #[test]
 fn a_config_out_of_range_names_its_field() {
     type Edit = fn(&mut TrainConfig);
-    let edits: [(&str, Edit); 10] = [
+    let edits: [(&str, Edit); 12] = [
         ("budget", |c| c.budget = Budget::Minutes(f64::NAN)),
         ("batch", |c| c.batch = 0),
         ("pool", |c| c.pool = 3),
@@ -274,7 +339,9 @@ fn a_config_out_of_range_names_its_field() {
         ("warm_up", |c| c.warm_up = -1.0),
         ("wounded", |c| c.wounded = 5),
         ("seeds", |c| c.seeds = 1.5),
-        ("learning_rate", |c| c.learning_rate = [f64::NAN, 0.0]),
+        ("learning_rate", |c| c.learning_rate = Some([f64::NAN, 0.0])),
+        ("wounds_from", |c| c.wounds_from = Some(1.5)),
+        ("rounds", |c| c.rounds = 0),
         ("score_every", |c| c.score_every = 0),
         ("padding", |c| c.padding = u32::MAX),
     ];
@@ -358,12 +425,22 @@ fn the_scorecard_tells_a_good_model_from_a_broken_one() {
 #[test]
 fn every_picture_in_assets_has_a_model_that_passes() {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
-    let files = std::fs::read_dir(assets.join("targets")).unwrap().map(|file| file.unwrap().path());
-    let pictures: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
-    assert!(pictures.len() >= 8, "{pictures:?}");
-    let model = |picture: &Path| assets.join("models").join(picture.with_extension("nca").file_name().unwrap());
     let mut pairs = vec![(assets.join("targets/slime.png"), assets.join("models/colors/slime.nca"))];
-    pairs.extend(pictures.into_iter().map(|picture| (picture.clone(), model(&picture))));
+    for (folder, least) in [("", 8), ("bodies", 4)] {
+        let files = std::fs::read_dir(assets.join("targets").join(folder)).unwrap().map(|file| file.unwrap().path());
+        let pictures: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
+        assert!(pictures.len() >= least, "{pictures:?}");
+        let model = |picture: &Path| {
+            assets.join("models").join(folder).join(picture.with_extension("nca").file_name().unwrap())
+        };
+        pairs.extend(pictures.into_iter().map(|picture| (picture.clone(), model(&picture))));
+    }
+    // They are trained as wide ones.
+    for body in [GenericBody::Tall, GenericBody::VeryTall] {
+        let model = body.model().unwrap();
+        let storm = Storm::of(&model, model.target().unwrap(), 100, 7);
+        assert!(storm.passes(), "{body:?}: {} of its gate", storm.worst_ratio());
+    }
     for (picture, path) in pairs {
         let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, ReadOptions::default()).unwrap());
         assert_eq!(model.target(), Some(&target), "{}: another picture", path.display());

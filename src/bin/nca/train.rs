@@ -21,10 +21,10 @@ pub struct Train {
     /// The model to write, a `.nca` file.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// The length that the longer side is scaled to, 4 to 128 pixels [default: its own, if it has at most 40
+    /// The length that the longer side is scaled to, 4 to 128 pixels, or `own` [default: its own, if it has at most 40
     /// pixels and its body 480 cells, or else the largest such size; with --colours, unscaled up to 64 pixels, else 40].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=128))]
-    size: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = size)]
+    size: Option<Size>,
     /// The filter that scales the picture [default: area for pixel art, which is scaled up by whole factors only; else
     /// lanczos].
     #[arg(long, value_enum, value_name = "FILTER")]
@@ -48,9 +48,12 @@ pub struct Train {
     /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 64; with --colours, 128].
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Training steps [default: 10000].
+    /// Training steps of a round [default: 5000; with --colours, 10000].
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     iterations: Option<u32>,
+    /// The maximum number of rounds: training continues until a model passes by a margin [default: 3; with --colours, 1].
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
     /// Training time in minutes, instead of a number of steps.
     #[arg(long, value_name = "M")]
     minutes: Option<f64>,
@@ -69,17 +72,37 @@ pub struct Train {
     /// The folder for checkpoints, metrics and previews [default: MODEL with the extension .run].
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
-    /// Start from the weights of this model, a `.nca` file, and keep its channels and hidden width. If nothing grows,
-    /// training starts again with other weights.
+    /// Start from the weights of this model, a `.nca` file, and keep its channels and hidden width.
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["channels", "hidden"])]
     from: Option<PathBuf>,
-    /// Resume the run in this folder with its own settings. --iterations or --minutes set a new total budget, also for
-    /// a finished run.
+    /// Start from random weights, instead of those of the slime. Only a body of coordinates with the default network that
+    /// learns to regenerate starts from the slime.
+    #[arg(long, conflicts_with = "from")]
+    scratch: bool,
+    /// Resume the run in this folder with its own settings. --iterations or --minutes set a new total budget, in one
+    /// round, also for a finished run.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "image", "size", "filter", "frames", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
-        "run_dir", "from",
+        "run_dir", "from", "scratch", "rounds",
     ])]
     resume: Option<PathBuf>,
+}
+
+/// The size of the trained picture.
+#[derive(Clone, Copy)]
+enum Size {
+    /// That of the file.
+    Own,
+    /// The length of the longer side.
+    Pixels(u32),
+}
+
+fn size(text: &str) -> std::result::Result<Size, String> {
+    match text.parse() {
+        _ if text == "own" => Ok(Size::Own),
+        Ok(pixels @ 4..=128) => Ok(Size::Pixels(pixels)),
+        _ => Err("expected 4 to 128 pixels, or `own`".to_owned()),
+    }
 }
 
 impl Train {
@@ -103,7 +126,7 @@ impl Train {
         notes.iter().for_each(|note| eprintln!("{note}"));
         let bar = bar(run.trainer());
         let tell = |line: String| if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) };
-        let mut loss = None;
+        let (mut loss, mut round) = (None, run.trainer().round());
         let ending = run.train(|progress| {
             let step = progress.step;
             // A moving average over about 50 steps.
@@ -115,11 +138,17 @@ impl Train {
             }
             let rate = f64::from(step.iteration) / progress.trainer.seconds();
             bar.set_message(format!("step {}, loss {average:.5}, {rate:.1} steps/s", step.iteration));
+            if progress.trainer.round() > round {
+                round = progress.trainer.round();
+                bar.set_length(length(progress.trainer));
+                tell(format!("no model passes by a margin yet: training continues, round {}", round + 1));
+            }
             if progress.restarted {
-                loss = None;
+                (loss, round) = (None, 0);
+                bar.set_length(length(progress.trainer));
                 let attempt = progress.trainer.attempt() + 1;
                 let line = format!(
-                    "nothing lives at step {}: restarted with other weights and a lower learning rate, attempt {attempt}",
+                    "nothing lives at step {}: restarted with a lower learning rate, attempt {attempt}",
                     step.iteration
                 );
                 tell(line);
@@ -215,18 +244,25 @@ impl Train {
         config.channels = self.channels.unwrap_or(config.channels);
         config.hidden = self.hidden.unwrap_or(config.hidden);
         config.seed = self.seed.unwrap_or(config.seed);
+        config.warm_start &= !self.scratch;
         config.early_stop &= !self.full;
         config.budget = self.budget().unwrap_or(config.budget);
+        config.rounds = self.rounds.unwrap_or(config.rounds);
         config.mode = self.mode.unwrap_or(config.mode);
         config.device = self.device.unwrap_or(config.device);
 
-        let reading = ReadOptions { size: self.size, filter: self.filter.unwrap_or_default(), frames: self.frames };
-        let target = match config.output {
-            Output::Coordinates => Target::read_body(image, reading)?,
+        let size = match self.size {
+            Some(Size::Pixels(pixels)) => Some(pixels),
+            Some(Size::Own) | None => None,
+        };
+        let reading = ReadOptions { size, filter: self.filter.unwrap_or_default(), frames: self.frames };
+        let target = match (self.size, config.output) {
+            (Some(Size::Own), _) => Target::read(image, reading)?,
+            (_, Output::Coordinates) => Target::read_body(image, reading)?,
             _ => read_colors(image, reading, notes)?,
         };
         let side = target.width.max(target.height) as u32;
-        if let Some(size) = self.size.filter(|size| side != *size) {
+        if let Some(size) = size.filter(|size| side != *size) {
             notes.push(format!(
                 "{}: scaled to {} x {} pixels, by a whole factor, since {size} is no multiple; --filter scales pixel art otherwise",
                 image.display(),
@@ -269,22 +305,36 @@ fn plan(trainer: &Trainer) -> Result<String> {
         }
         _ => ("a body of colors", format!("{}x{} pixels", target.width, target.height)),
     };
-    let minutes = trainer.estimate() / 60.0;
-    let time = match minutes {
+    let time = |seconds: f64| match seconds / 60.0 {
         ..1.0 => "less than a minute".to_owned(),
         ..1.5 => "about a minute".to_owned(),
-        _ => format!("about {minutes:.0} minutes"),
+        minutes => format!("about {minutes:.0} minutes"),
     };
+    let [this, later] = trainer.estimate();
+    let weights = if trainer.config().is_warm() { " from the weights of the slime" } else { "" };
     let early = if trainer.config().early_stop { ", or less if it learns faster" } else { "" };
-    Ok(format!("{of}, {living} cells for {pixels}; {time}{early}"))
+    let late = match trainer.rounds_left() {
+        0 => String::new(),
+        _ => format!("; if it learns slowly, {}", time(this + later)),
+    };
+    let time = time(this);
+    Ok(format!("{of}, {living} cells for {pixels}{weights}; {time}{early}{late}"))
+}
+
+/// The length of the progress bar: the steps of all rounds so far, or the seconds.
+fn length(trainer: &Trainer) -> u64 {
+    match trainer.config().budget {
+        Budget::Iterations(iterations) => u64::from(iterations) * u64::from(trainer.round() + 1),
+        Budget::Minutes(minutes) => (minutes * 60.0) as u64,
+    }
 }
 
 fn bar(trainer: &Trainer) -> ProgressBar {
-    let (length, position) = match trainer.config().budget {
-        Budget::Iterations(iterations) => (u64::from(iterations), u64::from(trainer.iteration())),
-        Budget::Minutes(minutes) => ((minutes * 60.0) as u64, trainer.seconds() as u64),
+    let position = match trainer.config().budget {
+        Budget::Iterations(_) => u64::from(trainer.iteration()),
+        Budget::Minutes(_) => trainer.seconds() as u64,
     };
-    let bar = ProgressBar::new(length).with_position(position);
+    let bar = ProgressBar::new(length(trainer)).with_position(position);
     if let Ok(style) = ProgressStyle::with_template("{bar:32} {percent}% {msg}, {eta} left") {
         bar.set_style(style);
     }

@@ -10,9 +10,9 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::Trainer;
+use super::{LIVING, Start, Trainer};
 use crate::{
-    rule::{Output, State},
+    rule::Output,
     train::{Mode, Plan, plan::batch, rollout::rollout},
 };
 
@@ -22,8 +22,6 @@ const OVERFLOW_LIMIT: f32 = 3.0;
 const OVERFLOW_WEIGHT: f32 = 0.25;
 /// The range of the ticks of the first part.
 const FIRST_TICKS: std::ops::RangeInclusive<u32> = 4..=32;
-/// The alpha from which a cell counts as living at the start.
-const LIVING: f32 = 0.5;
 
 /// The result of a rollout.
 pub(super) struct Losses {
@@ -37,12 +35,13 @@ pub(super) struct Losses {
 
 impl Trainer {
     /// Runs the samples for the ticks of the plan.
-    pub(super) fn losses(&self, starts: &[State], mut plan: Plan, random: &mut fastrand::Rng) -> Losses {
+    pub(super) fn losses(&self, starts: &[Start], mut plan: Plan, random: &mut fastrand::Rng) -> Losses {
         let [width, height] = self.grid;
         let tensor = |values: Vec<f32>, shape: [usize; 4]| -> Tensor<4> {
             Tensor::from_data(TensorData::new(values, shape), &self.device)
         };
-        let expected = tensor(self.expected.clone(), [1, height, width, 4]);
+        let expected = starts.iter().flat_map(|start| self.expected(start.shift)).collect();
+        let expected = tensor(expected, [starts.len(), height, width, 4]);
         let weights = match self.rule.output {
             // The free channel has no error.
             Output::Coordinates => vec![1.0, 1.0, 0.0, 1.0],
@@ -51,7 +50,7 @@ impl Trainer {
         let weights = tensor(weights, [1, 1, 1, 4]);
         let errors = |cells: &Tensor<4>| (cells.clone().narrow(3, 0, 4) - expected.clone()).square() * weights.clone();
 
-        let mut cells = batch(starts, &self.device);
+        let mut cells = batch(starts.iter().map(|start| &start.state), &self.device);
         let mut forgotten = None;
         if self.config.mode == Mode::Regenerate && self.config.keep > 0.0 {
             let first: Vec<u32> = plan.ticks.iter().map(|ticks| random.u32(FIRST_TICKS).min(ticks - 1)).collect();
@@ -61,7 +60,11 @@ impl Trainer {
                 *ticks -= first;
             }
             let living = starts.iter().flat_map(|start| {
-                start.values().chunks_exact(start.channels()).map(|cell| f32::from(u8::from(cell[3] > LIVING)))
+                start
+                    .state
+                    .values()
+                    .chunks_exact(start.state.channels())
+                    .map(|cell| f32::from(u8::from(cell[3] > LIVING)))
             });
             let living = tensor(living.collect(), [starts.len(), height, width, 1]);
             forgotten = Some((errors(&cells) * living).mean());

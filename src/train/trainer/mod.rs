@@ -15,7 +15,7 @@ use burn::{
     tensor::Device,
 };
 
-use super::{Budget, Method, Network, Plan, TrainConfig, TrainError, plan::states, pool::Sample};
+use super::{Budget, Method, Mode, Network, Plan, TrainConfig, TrainError, plan::states, pool::Sample};
 use crate::{
     cpu::Tick,
     rule::{Model, Output, Rule, State, Target, Weights, mean_squared_error},
@@ -28,20 +28,27 @@ mod saving;
 
 use loss::Losses;
 use optimizer::{Normalize, optimizer};
-use samples::Batch;
+use samples::Start;
 
+/// The model of a [warm start](TrainConfig::warm_start).
+const SLIME: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca"));
 /// The share of one step in the moving average of the weights.
 const WEIGHT_EMA_RATE: f32 = 0.003;
+/// The alpha from which a cell of a sample counts as living.
+const LIVING: f32 = 0.5;
 /// The share of one step in the moving average of the loss.
 const LOSS_EMA_RATE: f32 = 0.05;
 /// A sprite that has not grown by this step never does.
 const STUCK_CHECK_STEP: u32 = 400;
 /// Nothing lives while the loss exceeds this share of an empty grid's.
 const STUCK_LOSS_SHARE: f32 = 0.9;
-/// The number of attempts, each with other weights. The first one counts.
+/// The number of attempts. The first one counts.
 const MAX_ATTEMPTS: u32 = 4;
 /// The learning rate of an attempt, relative to the one before.
 const NEXT_LEARNING_RATE: f64 = 0.7;
+
+/// The learning rate of a round, relative to the one before.
+const NEXT_ROUND: f64 = 0.5;
 
 /// A model in training.
 pub struct Trainer {
@@ -64,6 +71,8 @@ pub struct Trainer {
     iteration: u32,
     /// The number of restarts because nothing lived.
     attempt: u32,
+    /// The number of finished rounds of this attempt.
+    round: u32,
     /// The moving average of the loss.
     recent_loss: f32,
     /// Seconds of earlier sessions.
@@ -94,13 +103,13 @@ impl Trainer {
     /// device's feature is not enabled.
     pub fn new(config: TrainConfig, target: Target) -> Result<Self, TrainError> {
         let rule = config.rule(&target)?;
-        let weights = Network::initial(&rule, config.seed);
+        let weights = first_weights(&config, &rule, config.seed)?;
         let pool = seeds(&rule, config.pool);
         Self::assemble(config, target, weights, pool)
     }
 
     /// Creates a trainer that starts from the weights of a model. The model's channels, hidden width, perception, fire
-    /// rate and output replace those of the config.
+    /// rate and output replace those of the config. A [restart](Trainer::restart) starts from random weights.
     ///
     /// # Errors
     /// Those of [`Trainer::new`], and [`TrainError::From`] if the model's boundary, step size or life mask differs
@@ -112,6 +121,11 @@ impl Trainer {
         if from.output != Output::OpaqueCentered {
             config.output = from.output;
         }
+        // A model that has learned needs what a warm start does.
+        let defaults = TrainConfig::default();
+        config.learning_rate = config.learning_rate.or(Some(defaults.learning_rates()));
+        config.wounds_from = config.wounds_from.or(Some(defaults.wounds_from()));
+        config.warm_start = false;
         let rule = config.rule(&target)?;
         let shown = |rule: &Rule| {
             let Rule { boundary, step_size, alive, output, .. } = rule;
@@ -147,6 +161,7 @@ impl Trainer {
             pool,
             iteration: 0,
             attempt: 0,
+            round: 0,
             recent_loss: f32::INFINITY,
             spent: 0.0,
             began: Instant::now(),
@@ -174,10 +189,12 @@ impl Trainer {
         self.spent + self.began.elapsed().as_secs_f64()
     }
 
-    /// The share of the budget that is used up, 0 to 1.
+    /// The share of the round's budget that is used up, 0 to 1.
     pub fn progress(&self) -> f64 {
         let share = match self.config.budget {
-            Budget::Iterations(iterations) => f64::from(self.iteration) / f64::from(iterations),
+            Budget::Iterations(iterations) => {
+                f64::from(self.iteration.saturating_sub(self.round.saturating_mul(iterations))) / f64::from(iterations)
+            }
             Budget::Minutes(minutes) => self.seconds() / (minutes * 60.0),
         };
         share.min(1.0)
@@ -207,9 +224,11 @@ impl Trainer {
         let mut random =
             fastrand::Rng::with_seed(self.seed() ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let progress = self.progress();
-        let slower = NEXT_LEARNING_RATE.powi(self.attempt as i32);
+        let slower = NEXT_LEARNING_RATE.powi(self.attempt as i32) * NEXT_ROUND.powi(self.round as i32);
         let learning_rate = self.config.learning_rate_at(progress) * slower;
-        let Batch { slots, starts } = self.starts(progress, &mut random);
+        // Later rounds need no warm-up.
+        let progress = if self.round == 0 { progress } else { 1.0 };
+        let starts = self.samples(progress, &mut random);
         let noise = random.u32(..);
         let plan = Plan {
             rule: self.rule.clone(),
@@ -247,8 +266,10 @@ impl Trainer {
         };
 
         self.last = states(ends);
-        for (&slot, end) in slots.iter().zip(&self.last) {
-            self.pool[slot] = Sample::of(end);
+        for (start, end) in starts.iter().zip(&self.last) {
+            if let Some(slot) = start.slot {
+                self.pool[slot] = self.sample(start, end);
+            }
         }
         self.iteration = self.iteration.saturating_add(1);
         Ok(Step { iteration: self.iteration, loss, learning_rate, ticks })
@@ -256,25 +277,28 @@ impl Trainer {
 }
 
 impl Trainer {
-    /// Estimates the seconds that the rest of the budget takes, from a step with grown samples that changes nothing. Takes
+    /// Estimates the seconds that the rest of this round takes, and those of all rounds that may follow, from a step with grown samples that changes nothing. Takes
     /// about a second.
-    pub fn estimate(&self) -> f64 {
-        let iterations = match self.config.budget {
-            Budget::Minutes(minutes) => return (minutes * 60.0 - self.seconds()).max(0.0),
-            Budget::Iterations(iterations) => iterations.saturating_sub(self.iteration),
+    pub fn estimate(&self) -> [f64; 2] {
+        let (iterations, round) = match self.config.budget {
+            Budget::Minutes(minutes) => return [(minutes * 60.0 - self.seconds()).max(0.0), 0.0],
+            Budget::Iterations(round) => {
+                (round.saturating_sub(self.iteration.saturating_sub(self.round.saturating_mul(round))), round)
+            }
         };
         let [width, height] = self.grid;
         let mut grown = State::zeros(width, height, self.rule.channels);
         let cells = grown.values_mut().chunks_exact_mut(self.rule.channels);
         cells.zip(self.expected.as_chunks::<4>().0).for_each(|(cell, expected)| cell[..4].copy_from_slice(expected));
-        let starts = vec![grown; self.config.batch];
+        let batch = self.config.batch;
+        let starts: Vec<Start> = (0..batch).map(|_| Start::new(None, grown.clone())).collect();
         let [least, most] = self.config.ticks_for(&self.target);
         let step = |_| {
             let began = Instant::now();
             let plan = Plan {
                 rule: self.rule.clone(),
-                starts: vec![Tick { tick: 0, seed: 0, angle: 0.0 }; starts.len()],
-                ticks: vec![(least + most) / 2; starts.len()],
+                starts: vec![Tick { tick: 0, seed: 0, angle: 0.0 }; batch],
+                ticks: vec![(least + most) / 2; batch],
             };
             let losses = self.losses(&starts, plan, &mut fastrand::Rng::with_seed(0));
             let gradients = losses.total.backward();
@@ -282,7 +306,8 @@ impl Trainer {
             began.elapsed().as_secs_f64()
         };
         // The first step also warms up.
-        (0..3).map(step).fold(f64::INFINITY, f64::min) * f64::from(iterations)
+        let step = (0..3).map(step).fold(f64::INFINITY, f64::min);
+        [iterations, self.rounds_left().saturating_mul(round)].map(|iterations| step * f64::from(iterations))
     }
 
     /// Whether nothing lives, at step 400 or later: nothing has grown, or the rule has forgotten how to grow. Training does
@@ -293,12 +318,34 @@ impl Trainer {
             && self.recent_loss > STUCK_LOSS_SHARE * self.nothing
     }
 
+    /// The number of finished rounds; see [`TrainConfig::rounds`].
+    pub fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// The number of rounds that may follow this one. Only a run of iterations that teaches a body of coordinates to
+    /// regenerate has several.
+    pub fn rounds_left(&self) -> u32 {
+        let TrainConfig { mode, budget, rounds, output, .. } = self.config;
+        match (mode, budget, output) {
+            (Mode::Regenerate, Budget::Iterations(_), Output::Coordinates) => rounds.saturating_sub(self.round + 1),
+            _ => 0,
+        }
+    }
+
+    /// Begins another round, if the config allows one.
+    pub(super) fn next_round(&mut self) -> bool {
+        let next = self.rounds_left() > 0;
+        self.round += u32::from(next);
+        next
+    }
+
     /// The number of restarts with [`Trainer::restart`].
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Starts again with other weights, other noise, and 0.7 times the learning rate.
+    /// Starts again with other noise and 0.7 times the learning rate, and with other weights if they are random.
     ///
     /// # Errors
     /// [`TrainError::NeverGrows`] after four attempts.
@@ -307,12 +354,12 @@ impl Trainer {
             return Err(TrainError::NeverGrows { attempts: MAX_ATTEMPTS });
         }
         self.attempt += 1;
-        let weights = Network::initial(&self.rule, self.seed());
+        let weights = first_weights(&self.config, &self.rule, self.seed())?;
         self.network = Network::new(&self.rule, &weights, &self.device);
         self.averaged = weights;
         self.optimizer = optimizer();
         self.pool = seeds(&self.rule, self.config.pool);
-        (self.iteration, self.recent_loss) = (0, f32::INFINITY);
+        (self.iteration, self.round, self.recent_loss) = (0, 0, f32::INFINITY);
         self.last.clear();
         Ok(())
     }
@@ -322,12 +369,12 @@ impl Trainer {
         self.config.seed.wrapping_add(u64::from(self.attempt) << 32)
     }
 
-    /// Sets another total budget, which must exceed what is used up.
+    /// Sets another total budget, in one round, which must exceed what is used up.
     ///
     /// # Errors
     /// [`TrainError::Budget`] if the new budget is already used up, and [`TrainError::Config`] if it is out of range.
     pub fn set_budget(&mut self, budget: Budget) -> Result<(), TrainError> {
-        let config = TrainConfig { budget, ..self.config.clone() };
+        let config = TrainConfig { budget, rounds: 1, ..self.config.clone() };
         config.rule(&self.target)?;
         let (used, enough) = match budget {
             Budget::Iterations(iterations) => (format!("{} iterations", self.iteration), iterations > self.iteration),
@@ -338,13 +385,21 @@ impl Trainer {
         if !enough {
             return Err(TrainError::Budget { found: budget, used });
         }
-        self.config = config;
+        (self.config, self.round) = (config, 0);
         Ok(())
     }
 
     /// Disables the early stop of [`Run`](super::Run).
     pub fn forbid_early_stop(&mut self) {
         self.config.early_stop = false;
+    }
+}
+
+/// The weights at the start of an attempt.
+fn first_weights(config: &TrainConfig, rule: &Rule, seed: u64) -> Result<Weights, TrainError> {
+    match config.is_warm() {
+        true => Ok(Model::from_bytes(SLIME)?.weights().clone()),
+        false => Ok(Network::initial(rule, seed)),
     }
 }
 

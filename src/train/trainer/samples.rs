@@ -1,21 +1,22 @@
 //! The samples of a step: where they come from, and their wounds.
 
-use super::Trainer;
+use super::{LIVING, Trainer};
 use crate::{
-    rule::{CellMask, State, mean_squared_error},
+    rule::{CellMask, Output, State, mean_squared_error},
     scorecard::WoundKind,
-    train::Mode,
+    train::{Mode, pool::Sample},
 };
 
 /// The kinds of wounds, as often as they are listed.
-const WOUNDS: [WoundKind; 10] = [
+const WOUNDS: [WoundKind; 11] = [
     WoundKind::HalfPlane,
     WoundKind::HalfPlane,
     WoundKind::Disc,
     WoundKind::Band,
     WoundKind::AllButDisc,
     WoundKind::AllButDisc,
-    WoundKind::AllButDisc,
+    WoundKind::AllButSquare,
+    WoundKind::AllButSquare,
     WoundKind::Discs,
     WoundKind::Scattered,
     WoundKind::Scattered,
@@ -23,43 +24,109 @@ const WOUNDS: [WoundKind; 10] = [
 /// The power that makes large wounds more frequent than small ones.
 const LARGE_WOUNDS: f64 = 2.0;
 
-/// The samples at the start of a step.
-pub(super) struct Batch {
-    /// The pool slot of each sample; empty in [`Mode::Grow`].
-    pub(super) slots: Vec<usize>,
-    pub(super) starts: Vec<State>,
+/// A sample at the start of a step.
+pub(super) struct Start {
+    /// Its slot in the pool; `None` in [`Mode::Grow`].
+    pub(super) slot: Option<usize>,
+    pub(super) state: State,
+    /// How far from its place the body is expected to stand, in cells.
+    pub(super) shift: [i32; 2],
+    /// Whether this step has wounded it.
+    pub(super) is_wounded: bool,
+    /// Its error; infinity for a seed.
+    error: f32,
+}
+
+impl Start {
+    /// A body at its place.
+    pub(super) fn new(slot: Option<usize>, state: State) -> Self {
+        Self { slot, state, shift: [0, 0], is_wounded: false, error: f32::INFINITY }
+    }
 }
 
 impl Trainer {
     /// Draws the samples of a step from the pool, replaces some by a seed, and wounds some.
-    pub(super) fn starts(&self, progress: f64, random: &mut fastrand::Rng) -> Batch {
+    pub(super) fn samples(&self, progress: f64, random: &mut fastrand::Rng) -> Vec<Start> {
         let size = self.grid;
         let seed = || State::seed(&self.rule, size[0], size[1]);
         let batch = self.config.batch;
         if self.config.mode == Mode::Grow {
-            return Batch { slots: Vec::new(), starts: (0..batch).map(|_| seed()).collect() };
+            return (0..batch).map(|_| Start::new(None, seed())).collect();
         }
         let slots = random.choose_multiple(0..self.pool.len(), batch);
         let pick = |slot: usize| {
-            let state = self.pool[slot].state(size, self.rule.channels);
-            let error = mean_squared_error(self.rule.output, &state, &self.expected);
+            let sample = &self.pool[slot];
+            let (state, shift) = (sample.state(size, self.rule.channels), sample.shift);
+            let error = mean_squared_error(self.rule.output, &state, &self.expected(shift));
             // Seeds keep the rule from forgetting how to grow. They replace random samples, not the worst one as in
             // the article, because the drifted samples teach the rule to persist. They also replace dead samples and
             // samples worse than an empty grid, which teach nothing.
-            let fresh = random.f64() < self.config.seeds || error >= self.nothing || !self.is_alive(&state);
-            if fresh { (f32::INFINITY, slot, seed()) } else { (error, slot, state) }
+            match random.f64() < self.config.seeds || error >= self.nothing || !self.is_alive(&state) {
+                true => Start::new(Some(slot), seed()),
+                false => Start { slot: Some(slot), state, shift, is_wounded: false, error },
+            }
         };
-        let mut picked: Vec<(f32, usize, State)> = slots.into_iter().map(pick).collect();
-        if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from {
+        let mut starts: Vec<Start> = slots.into_iter().map(pick).collect();
+        if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from() {
             // Wound the best samples, but no seeds, which would die.
-            picked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            for (_, _, state) in picked.iter_mut().take(self.config.wounded).filter(|(error, ..)| error.is_finite()) {
-                let wound = self.random_wound(random, state);
-                state.wound(&wound);
+            starts.sort_by(|a, b| a.error.total_cmp(&b.error).then(a.slot.cmp(&b.slot)));
+            for start in starts.iter_mut().take(self.config.wounded).filter(|start| start.error.is_finite()) {
+                let wound = self.random_wound(random, &start.state);
+                start.state.wound(&wound);
+                start.is_wounded = true;
             }
         }
-        let (slots, starts) = picked.into_iter().map(|(_, slot, state)| (slot, state)).unzip();
-        Batch { slots, starts }
+        starts
+    }
+
+    /// The sample at the end of a step.
+    ///
+    /// A rule is the same everywhere, so a whole body that has regrown beside its place cannot return. A loss that demands
+    /// it contradicts itself: some samples teach the body to drift to one side, some to the other. Therefore, a wounded
+    /// body must stay from then on where it has regrown. The shift of a body that was not wounded is the fault of the rule,
+    /// and remains an error.
+    pub(super) fn sample(&self, start: &Start, end: &State) -> Sample {
+        let shift = if start.is_wounded { self.shift(end) } else { start.shift };
+        Sample { shift, ..Sample::of(end) }
+    }
+
+    /// How far a body of coordinates stands from its place, in whole cells: the median over its living cells.
+    fn shift(&self, state: &State) -> [i32; 2] {
+        if self.rule.output != Output::Coordinates {
+            return [0, 0];
+        }
+        let frame = self.target.frame(state.width(), state.height());
+        [0, 1].map(|axis| {
+            let cells = state.values().chunks_exact(state.channels()).enumerate();
+            let living = cells.filter(|(_, cell)| cell[3] > LIVING);
+            let mut shifts: Vec<f32> = living
+                .map(|(index, cell)| {
+                    let at = [index % state.width(), index / state.width()].map(|at| at as f32 + 0.5);
+                    (frame.place(at)[axis] - cell[axis] / cell[3]) * frame.size[axis]
+                })
+                .collect();
+            let middle = shifts.len() / 2;
+            match shifts.is_empty() {
+                true => 0,
+                false => shifts.select_nth_unstable_by(middle, f32::total_cmp).1.round() as i32,
+            }
+        })
+    }
+
+    /// What the first four channels of a shifted body should be. Outside of the grid, nothing is expected.
+    pub(super) fn expected(&self, [right, down]: [i32; 2]) -> Vec<f32> {
+        if [right, down] == [0, 0] {
+            return self.expected.clone();
+        }
+        let [width, height] = self.grid.map(|side| side as i64);
+        let mut cells = vec![0.0; self.expected.len()];
+        for (index, cell) in cells.chunks_exact_mut(4).enumerate() {
+            let (x, y) = (index as i64 % width - i64::from(right), index as i64 / width - i64::from(down));
+            if (0..width).contains(&x) && (0..height).contains(&y) {
+                cell.copy_from_slice(&self.expected[(y * width + x) as usize * 4..][..4]);
+            }
+        }
+        cells
     }
 
     fn random_wound(&self, random: &mut fastrand::Rng, state: &State) -> CellMask {
@@ -73,5 +140,47 @@ impl Trainer {
         self.rule.alive.is_none_or(|alive| {
             state.values().chunks_exact(self.rule.channels).any(|cell| cell[alive.channel] > alive.threshold)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{rule::Target, train::TrainConfig};
+
+    #[test]
+    fn a_shifted_body_is_expected_where_it_stands() {
+        let target = Target { width: 10, height: 7, rgba: [9, 9, 9, 255].repeat(70) };
+        let mut trainer = Trainer::new(TrainConfig::default(), target).unwrap();
+        let [width, height] = trainer.grid;
+        let body = |shift| {
+            let mut state = State::zeros(width, height, trainer.rule.channels);
+            let cells = state.values_mut().chunks_exact_mut(trainer.rule.channels);
+            let shifted = trainer.expected(shift);
+            cells.zip(shifted.as_chunks::<4>().0).for_each(|(cell, expected)| cell[..4].copy_from_slice(expected));
+            state
+        };
+        for shift in [[0, 0], [2, -1], [-7, 5]] {
+            let mut state = body(shift);
+            assert_eq!(trainer.shift(&state), shift);
+            let living =
+                |state: &State| state.values().chunks_exact(state.channels()).filter(|cell| cell[3] > 0.5).count();
+            assert_eq!(living(&state), living(&body([0, 0])), "nothing is lost");
+            // Also of a fragment, and of one whose places are a little off.
+            let half = CellMask::from_fn(width, height, |&cell| cell % width > width / 2);
+            state.wound(&half);
+            state.values_mut().chunks_exact_mut(trainer.rule.channels).for_each(|cell| cell[0] += 0.03 * cell[3]);
+            assert_eq!(trainer.shift(&state), shift);
+        }
+        // Only a wound excuses a shift, and a checkpoint contains it.
+        let shifted = body([2, -1]);
+        let mut start = Start::new(Some(5), body([0, 0]));
+        assert_eq!(trainer.sample(&start, &shifted).shift, [0, 0]);
+        start.is_wounded = true;
+        trainer.pool[5] = trainer.sample(&start, &shifted);
+        assert_eq!(trainer.pool[5].shift, [2, -1]);
+        assert_eq!(Trainer::restore(&trainer.checkpoint().unwrap()).unwrap().pool, trainer.pool);
+        assert_eq!(trainer.shift(&State::zeros(width, height, trainer.rule.channels)), [0, 0], "nothing lives");
+        assert!(trainer.expected([i32::MAX, i32::MIN]).iter().all(|value| *value == 0.0), "outside of the grid");
     }
 }

@@ -22,6 +22,7 @@ impl Trainer {
             target: self.target.clone(),
             iteration: self.iteration,
             attempt: self.attempt,
+            round: self.round,
             recent_loss: self.recent_loss,
             seconds: self.seconds(),
             weights: self.network.weights(),
@@ -42,6 +43,7 @@ impl Trainer {
             target,
             iteration,
             attempt,
+            round,
             recent_loss,
             seconds,
             weights,
@@ -66,7 +68,8 @@ impl Trainer {
             trainer.optimizer =
                 restored.map_err(|error| TrainError::Checkpoint(format!("the optimizer's record: {error}")))?;
         }
-        (trainer.iteration, trainer.attempt, trainer.recent_loss) = (iteration, attempt, recent_loss);
+        (trainer.iteration, trainer.attempt, trainer.round) = (iteration, attempt, round);
+        trainer.recent_loss = recent_loss;
         trainer.spent = seconds;
         Ok(trainer)
     }
