@@ -28,9 +28,6 @@ pub enum GenericBody {
 }
 
 impl GenericBody {
-    /// All bodies.
-    pub const ALL: [Self; 6] = [Self::Square, Self::Wide, Self::VeryWide, Self::Tall, Self::VeryTall, Self::Disc];
-
     /// The body whose shape is the most similar to the visible part of a picture: by its aspect, and a disc if the corners
     /// of a square are transparent.
     pub fn fitting(picture: &Target) -> Self {
@@ -56,18 +53,19 @@ impl GenericBody {
         }
     }
 
-    /// The body that [fits](Self::fitting) a picture, as a model with the visible part of the picture as its target,
-    /// [scaled](Target::fitted_into) to the lattice of the body. Name, author, license and source of the model are empty.
+    /// The body as a model with the visible part of a picture as its target, centered in the lattice of the body with its
+    /// own aspect. It is reduced by area, and enlarged by whole factors only. Name, author, license and source of the model
+    /// are empty.
     ///
     /// # Errors
     /// [`ModelErrorKind::Shape`] if the picture has no pixels, or their number is not that of its size.
-    pub fn with_picture(picture: &Target) -> Result<Model, ModelErrorKind> {
+    pub fn with_picture(self, picture: &Target) -> Result<Model, ModelErrorKind> {
         let Target { width, height, rgba } = picture;
         if *width == 0 || *height == 0 || rgba.len() != width * height * 4 {
             let expected = format!("[{height}, {width}, 4], and neither 0");
             return Err(ModelErrorKind::Shape { tensor: "target", found: vec![rgba.len()], expected });
         }
-        let model = Self::fitting(picture).model()?;
+        let model = self.model()?;
         let size = model.target().map_or([1, 1], |shape| [shape.width, shape.height]);
         let model = model.with_target(Some(picture.trimmed().fitted_into(size)))?;
         model.map_rule(|rule| {
@@ -152,23 +150,14 @@ mod tests {
 
     #[test]
     fn a_picture_of_any_size_lives_in_a_body() {
+        let living = |picture: &Target| GenericBody::fitting(picture).with_picture(picture);
         for size in [[1, 1], [1, 900], [900, 1], [70, 40]] {
-            let model = GenericBody::with_picture(&picture(size[0], size[1], |_, _| true)).unwrap();
+            let model = living(&picture(size[0], size[1], |_, _| true)).unwrap();
             let visible = model.target().unwrap().rgba.chunks(4).filter(|pixel| pixel[3] > 0).count();
             assert!(visible > 0 && model.rule().name.is_empty() && model.rule().extra.is_empty(), "{size:?}");
         }
         let nothing = picture(20, 20, |_, _| false);
-        assert!(
-            GenericBody::with_picture(&nothing)
-                .unwrap()
-                .target()
-                .unwrap()
-                .rgba
-                .iter()
-                .skip(3)
-                .step_by(4)
-                .all(|a| *a == 0)
-        );
-        assert!(GenericBody::with_picture(&Target { width: 3, height: 3, rgba: vec![0; 5] }).is_err());
+        assert!(living(&nothing).unwrap().target().unwrap().rgba.iter().skip(3).step_by(4).all(|a| *a == 0));
+        assert!(living(&Target { width: 3, height: 3, rgba: vec![0; 5] }).is_err());
     }
 }

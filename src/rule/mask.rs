@@ -137,6 +137,14 @@ impl CellMask {
         self.words.get(cell / 32).is_some_and(|word| word >> (cell % 32) & 1 != 0)
     }
 
+    /// The bounding box of the cells in the mask: left, top, right and bottom, the last two exclusive. `None` if it is empty.
+    pub(crate) fn bounds(&self) -> Option<[usize; 4]> {
+        self.iter().map(|cell| (cell % self.width, cell / self.width)).fold(None, |bounds, (x, y)| {
+            let [left, top, right, bottom] = bounds.unwrap_or([x, y, 0, 0]);
+            Some([left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)])
+        })
+    }
+
     /// The indices of its cells, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(word, &bits)| {

@@ -1,6 +1,6 @@
-//! Scales a picture by area.
+//! Trims a picture, scales it by area, and fits it into a frame.
 
-use super::Target;
+use super::{CellMask, Target};
 
 impl Target {
     /// The picture scaled to another size: each pixel is the mean of the area that it covers. Colors are premultiplied by
@@ -42,16 +42,10 @@ impl Target {
 
     /// The smallest rectangle with all pixels that are not transparent; the picture itself if all of them are.
     pub(crate) fn trimmed(&self) -> Self {
-        let visible = |index: usize| self.rgba.get(index * 4 + 3).is_some_and(|alpha| *alpha > 0);
-        let mut bounds = [usize::MAX, usize::MAX, 0, 0];
-        for index in (0..self.width * self.height).filter(|&index| visible(index)) {
-            let (x, y) = (index % self.width, index / self.width);
-            bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x + 1), bounds[3].max(y + 1)];
-        }
-        let [left, top, right, bottom] = bounds;
-        if left >= right {
+        let visible = |&index: &usize| self.rgba.get(index * 4 + 3).is_some_and(|alpha| *alpha > 0);
+        let Some([left, top, right, bottom]) = CellMask::from_fn(self.width, self.height, visible).bounds() else {
             return self.clone();
-        }
+        };
         let rows = self.rgba.chunks_exact(self.width * 4).take(bottom).skip(top);
         let rgba = rows.flat_map(|row| &row[left * 4..right * 4]).copied().collect();
         Self { width: right - left, height: bottom - top, rgba }
@@ -59,7 +53,7 @@ impl Target {
 
     /// The picture in a frame of another size: centered, with its own aspect. It is reduced by area, and enlarged by whole
     /// factors only.
-    pub fn fitted_into(&self, [width, height]: [usize; 2]) -> Self {
+    pub(crate) fn fitted_into(&self, [width, height]: [usize; 2]) -> Self {
         let scale = (width as f32 / self.width.max(1) as f32).min(height as f32 / self.height.max(1) as f32);
         let scale = if scale >= 1.0 { scale.floor() } else { scale };
         let side = |side: usize, most: usize| ((side as f32 * scale).round() as usize).clamp(1, most.max(1));

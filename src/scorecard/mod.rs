@@ -282,10 +282,6 @@ fn run(
 /// The bounding box of the visible pixels of a picture centered in a grid: left, top, right, bottom.
 fn bounds(target: &Target, width: usize, height: usize) -> [f32; 4] {
     let pixels = target.premultiplied(width, height);
-    let mut bounds = [width, height, 0, 0];
-    for (cell, _) in pixels.as_chunks::<4>().0.iter().enumerate().filter(|(_, pixel)| pixel[3] > 0.1) {
-        let (x, y) = (cell % width, cell / width);
-        bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x + 1), bounds[3].max(y + 1)];
-    }
-    bounds.map(|bound| bound as f32)
+    let visible = CellMask::from_fn(width, height, |&cell| pixels[cell * 4 + 3] > 0.1);
+    visible.bounds().unwrap_or([width, height, 0, 0]).map(|bound| bound as f32)
 }

@@ -58,11 +58,10 @@ impl WoundKind {
                 (0..width * height).map(|cell| sign * nearest(cell)).collect()
             }
             Self::AllButSquare => {
-                let [x, y] = [0, 1].map(|axis| {
-                    let along = || cells.iter().map(|&cell| center(cell)[axis]);
-                    let (least, most) = (along().fold(f32::INFINITY, f32::min), along().fold(0.0, f32::max));
-                    least + (most - least) * random.f32()
-                });
+                let [left, top, right, bottom] = living.bounds().unwrap_or_default();
+                // Between the centers of the outermost cells.
+                let [x, y] = [(left, right), (top, bottom)]
+                    .map(|(least, end)| least as f32 + 0.5 + (end - least).saturating_sub(1) as f32 * random.f32());
                 let distance = |cell: usize| {
                     let [to_x, to_y] = center(cell);
                     let (across, down) = ((to_x - x).abs(), (to_y - y).abs());

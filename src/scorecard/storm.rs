@@ -214,16 +214,8 @@ impl Tester<'_> {
         let mut grid = grown.clone();
         let rule = self.model.rule();
         let living = rule.alive_mask(grid.state());
-        if living.is_empty() {
-            return None;
-        }
         let width = living.width();
-        let mut bounds = [usize::MAX, usize::MAX, 0, 0];
-        for cell in living.iter() {
-            let (x, y) = (cell % width, cell / width);
-            bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x + 1), bounds[3].max(y + 1)];
-        }
-        let [left, top, right, bottom] = bounds;
+        let [left, top, right, bottom] = living.bounds()?;
         let third = |at: usize, low: usize, high: usize| (at.saturating_sub(low) * 3 / (high - low).max(1)).min(2);
         let wound = CellMask::from_fn(width, living.height(), |&cell| {
             let (x, y) = (cell % width, cell / width);

@@ -38,7 +38,6 @@ struct Metadata {
     iteration: u32,
     #[serde(default)]
     attempt: u32,
-    #[serde(default)]
     round: u32,
     /// `None` for infinity, which JSON cannot represent.
     #[serde(default)]

@@ -129,8 +129,8 @@ impl Run {
         Ok(run)
     }
 
-    /// Sets a larger total budget, in iterations or minutes, in one round. This also works for a finished run. The learning rate
-    /// follows the new budget, so it rises again. A run that has stopped early does not stop early again.
+    /// Sets a larger total budget, in iterations or minutes, in one round. This also works for a finished run. The
+    /// learning rate follows the new budget, so it rises again. A run that has stopped early does not stop early again.
     ///
     /// # Errors
     /// - [`TrainError::Budget`] if the new budget is already used up.

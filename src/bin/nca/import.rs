@@ -22,9 +22,7 @@ impl Import {
     const MAX_BYTES: u64 = 64 << 20;
 
     pub fn run(&self) -> Result {
-        if self.output.extension().is_none_or(|extension| extension != "nca") {
-            return Err(format!("{}: expected the extension .nca", self.output.display()).into());
-        }
+        crate::check_model_path(&self.output)?;
         match self.file.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("json")) {
             true if self.frames.is_some() => Err("--frames is for a picture".into()),
             true => self.article(),
@@ -35,13 +33,12 @@ impl Import {
     /// Puts a picture into the generic body that fits it.
     fn picture(&self) -> Result {
         let picture = Target::read(&self.file, ReadOptions { frames: self.frames, ..ReadOptions::default() })?;
-        let model = GenericBody::with_picture(&picture)?;
-        let file = |path: &std::path::Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let name = self.output.file_stem().unwrap_or_default().to_string_lossy();
-        let model = model.map_rule(|rule| (rule.name, rule.source) = (name.into_owned(), file(&self.file)))?;
+        let body = GenericBody::fitting(&picture);
+        let name = self.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let source = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let model = body.with_picture(&picture)?.map_rule(|rule| (rule.name, rule.source) = (name, source))?;
         model.write(&self.output)?;
         let [width, height] = model.target().map_or([0, 0], |target| [target.width, target.height]);
-        let body = GenericBody::fitting(&picture);
         println!("{}: a generic body, {body} of {width} x {height} cells", self.output.display());
         Ok(())
     }

@@ -83,6 +83,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Refuses to write a model to a file that is named otherwise, such as a picture.
+fn check_model_path(path: &std::path::Path) -> Result {
+    match path.extension() {
+        Some(extension) if extension == "nca" => Ok(()),
+        _ => Err(format!("{}: expected the extension .nca", path.display()).into()),
+    }
+}
+
 /// Parses the columns and rows of a sprite sheet, e.g. `6x1`.
 fn frames(text: &str) -> std::result::Result<[u32; 2], String> {
     let expected = || format!("expected COLUMNSxROWS, as 6x1, found `{text}`");

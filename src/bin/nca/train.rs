@@ -107,9 +107,7 @@ fn size(text: &str) -> std::result::Result<Size, String> {
 
 impl Train {
     pub fn run(&self) -> Result<ExitCode> {
-        if self.output.extension().is_none_or(|extension| extension != "nca") {
-            return Err(format!("{}: expected the extension .nca", self.output.display()).into());
-        }
+        crate::check_model_path(&self.output)?;
         let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;

@@ -192,9 +192,7 @@ impl Trainer {
     /// The share of the round's budget that is used up, 0 to 1.
     pub fn progress(&self) -> f64 {
         let share = match self.config.budget {
-            Budget::Iterations(iterations) => {
-                f64::from(self.iteration.saturating_sub(self.round.saturating_mul(iterations))) / f64::from(iterations)
-            }
+            Budget::Iterations(iterations) => f64::from(self.steps_of_round(iterations)) / f64::from(iterations),
             Budget::Minutes(minutes) => self.seconds() / (minutes * 60.0),
         };
         share.min(1.0)
@@ -277,14 +275,17 @@ impl Trainer {
 }
 
 impl Trainer {
-    /// Estimates the seconds that the rest of this round takes, and those of all rounds that may follow, from a step with grown samples that changes nothing. Takes
-    /// about a second.
+    /// The number of steps of this round, if each round has `iterations`.
+    fn steps_of_round(&self, iterations: u32) -> u32 {
+        self.iteration.saturating_sub(self.round.saturating_mul(iterations))
+    }
+
+    /// Estimates the seconds that the rest of this round takes, and those of all rounds that may follow, from a step with
+    /// grown samples that changes nothing. Takes about a second.
     pub fn estimate(&self) -> [f64; 2] {
         let (iterations, round) = match self.config.budget {
             Budget::Minutes(minutes) => return [(minutes * 60.0 - self.seconds()).max(0.0), 0.0],
-            Budget::Iterations(round) => {
-                (round.saturating_sub(self.iteration.saturating_sub(self.round.saturating_mul(round))), round)
-            }
+            Budget::Iterations(round) => (round.saturating_sub(self.steps_of_round(round)), round),
         };
         let [width, height] = self.grid;
         let mut grown = State::zeros(width, height, self.rule.channels);
