@@ -1,8 +1,8 @@
 //! Training is bit-identical on any number of threads and across interruptions, and it learns.
 
 use bevy_nca::{
-    rule::{GenericBody, Model, Output, ReadOptions, Target, TargetError, Weights},
-    scorecard::{Scorecard, Storm, Test, Wound},
+    rule::{Model, Target, Weights},
+    scorecard::{Scorecard, Test, Wound},
     train::{Budget, Ending, Mode, Run, TrainConfig, TrainDevice, TrainError, Trainer},
 };
 use std::{ops::ControlFlow, path::Path};
@@ -355,103 +355,6 @@ fn a_config_out_of_range_names_its_field() {
     }
     assert!(matches!(Trainer::new(TrainConfig { hidden: 17, ..config(10) }, picture(8)), Err(TrainError::Rule(_))));
     assert!(serde_json::from_str::<TrainConfig>(r#"{"itterations": 5}"#).is_err());
-}
-
-#[test]
-fn pictures_that_cannot_be_grown_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("empty.png"), b"").unwrap();
-    std::fs::write(path("text.png"), b"not a picture").unwrap();
-    image::RgbaImage::new(9, 9).save(path("transparent.png")).unwrap();
-    image::RgbaImage::new(5000, 1).save(path("huge.png")).unwrap();
-    image::RgbaImage::from_pixel(9, 9, image::Rgba([9, 9, 9, 255])).save(path("opaque.png")).unwrap();
-    let whole = std::fs::read(path("opaque.png")).unwrap();
-    std::fs::write(path("cut.png"), &whole[..whole.len() / 2]).unwrap();
-    for name in ["empty.png", "text.png", "cut.png", "missing.png"] {
-        let error = Target::read(path(name), ReadOptions::default()).unwrap_err();
-        assert!(matches!(error, TargetError::Unreadable { .. }) && error.to_string().contains(name), "{error}");
-    }
-    assert!(matches!(
-        Target::read(path("transparent.png"), ReadOptions::default()),
-        Err(TargetError::Transparent { .. })
-    ));
-    assert!(matches!(Target::read(path("huge.png"), ReadOptions::default()), Err(TargetError::TooLarge { .. })));
-    assert!(Target::read(path("opaque.png"), ReadOptions::default()).unwrap().is_opaque());
-    assert!(!picture(9).is_opaque());
-}
-
-/// A bright disc on transparent pixels of another color, which must not bleed in.
-#[test]
-fn scaling_keeps_shape_and_colour() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("disc.png");
-    let disc = image::RgbaImage::from_fn(200, 100, |x, y| {
-        let inside = (x as f32 - 100.0).hypot(y as f32 - 50.0) < 50.0;
-        image::Rgba(if inside { [250, 200, 10, 255] } else { [0, 0, 255, 0] })
-    });
-    disc.save(&path).unwrap();
-    let target = Target::read(&path, ReadOptions::sized(40)).unwrap();
-    assert_eq!((target.width, target.height), (40, 20));
-    let pixels = target.rgba.as_chunks::<4>().0;
-    for pixel in pixels.iter().filter(|pixel| pixel[3] > 30) {
-        assert!(pixel[0] > 240 && pixel[1].abs_diff(200) < 12 && pixel[2] < 30, "{pixel:?}");
-    }
-    let covered = pixels.iter().map(|pixel| f32::from(pixel[3]) / 255.0).sum::<f32>();
-    assert!((covered - 314.0).abs() < 8.0, "{covered}");
-    let larger = Target::read(&path, ReadOptions::sized(400)).unwrap();
-    assert_eq!((larger.width, larger.height), (400, 200));
-}
-
-/// The scorecard of the slime model, and of the same model with halved output weights.
-#[test]
-fn the_scorecard_tells_a_good_model_from_a_broken_one() {
-    let model = Model::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca")).unwrap();
-    let target = model.target().unwrap();
-    let error = |scorecard: &Scorecard, test| scorecard.entries.iter().find(|e| e.test == test).unwrap().worst;
-    let good = Scorecard::of(&model, target);
-    assert_eq!(good.entries.len(), 4 + 7 + 3);
-    assert!(error(&good, Test::Grown(200)) < 0.005, "{good:?}");
-    // A rotated sprite grows the rotated picture, not its mirror image.
-    assert!(error(&good, Test::Rotated(90)) < 0.02, "{good:?}");
-
-    let mut weights = model.weights().clone();
-    weights.output_weight.iter_mut().for_each(|weight| *weight *= 0.5);
-    let broken = Model::new(model.rule().clone(), weights, Some(target.clone())).unwrap();
-    let bad = Scorecard::of(&broken, target);
-    assert!(!bad.passes() && bad.worst_ratio() > 5.0, "{bad:?}");
-}
-
-#[test]
-fn every_picture_in_assets_has_a_model_that_passes() {
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
-    let mut pairs = vec![(assets.join("targets/slime.png"), assets.join("models/colors/slime.nca"))];
-    for (folder, least) in [("", 9), ("bodies", 4)] {
-        let files = std::fs::read_dir(assets.join("targets").join(folder)).unwrap().map(|file| file.unwrap().path());
-        let pictures: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
-        assert!(pictures.len() >= least, "{pictures:?}");
-        let model = |picture: &Path| {
-            assets.join("models").join(folder).join(picture.with_extension("nca").file_name().unwrap())
-        };
-        pairs.extend(pictures.into_iter().map(|picture| (picture.clone(), model(&picture))));
-    }
-    // They are trained as wide ones.
-    for body in [GenericBody::Tall, GenericBody::VeryTall] {
-        let model = body.model().unwrap();
-        let storm = Storm::of(&model, model.target().unwrap(), 100, 7);
-        assert!(storm.passes(), "{body:?}: {} of its gate", storm.worst_ratio());
-    }
-    for (picture, path) in pairs {
-        let (model, target) = (Model::read(&path).unwrap(), Target::read(&picture, ReadOptions::default()).unwrap());
-        assert_eq!(model.target(), Some(&target), "{}: another picture", path.display());
-        let mut scorecard = Scorecard::of(&model, &target);
-        // No body of colors is known that withstands a storm.
-        if model.rule().output == Output::Coordinates {
-            scorecard = scorecard.with_storm(&model, &target, 100, 7);
-        }
-        let ratio = scorecard.worst_ratio();
-        assert!(scorecard.passes(), "{}: {ratio} of its gate, {:?}", path.display(), scorecard.entries);
-    }
 }
 
 /// Whole training steps, with the optimizer: the fused operation on flex, and burn's own operations on ndarray.
