@@ -16,8 +16,9 @@ pub enum WoundKind {
     Band,
     /// Everything but a disc about a living cell.
     AllButDisc,
-    /// Everything but a square about a point in the bounding box of the living cells. It often spares only a tip.
-    AllButSquare,
+    /// Everything but a rectangle of a third of the bounding box's width and height, at a place at which it contains a
+    /// living cell. Its size does not depend on the share that is left. It often spares only a tip.
+    AllButNinth,
     /// Two to five discs about living cells.
     Discs,
     /// Cells at random.
@@ -25,7 +26,7 @@ pub enum WoundKind {
 }
 
 impl WoundKind {
-    /// The cells of a random wound that leaves a share `left` of the living cells, 0 to 1.
+    /// The cells of a random wound that leaves a share `left` of the living cells, 0 to 1, except for [`Self::AllButNinth`].
     pub(crate) fn mask(self, random: &mut fastrand::Rng, living: &CellMask, left: f32) -> CellMask {
         let (width, height) = (living.width(), living.height());
         let center = |cell: usize| [(cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5];
@@ -57,19 +58,7 @@ impl WoundKind {
                 let sign = if self == Self::AllButDisc { -1.0 } else { 1.0 };
                 (0..width * height).map(|cell| sign * nearest(cell)).collect()
             }
-            Self::AllButSquare => {
-                let [left, top, right, bottom] = living.bounds().unwrap_or_default();
-                // Between the centers of the outermost cells.
-                let [x, y] = [(left, right), (top, bottom)]
-                    .map(|(least, end)| least as f32 + 0.5 + (end - least).saturating_sub(1) as f32 * random.f32());
-                let distance = |cell: usize| {
-                    let [to_x, to_y] = center(cell);
-                    let (across, down) = ((to_x - x).abs(), (to_y - y).abs());
-                    // The second term orders cells at the same distance.
-                    across.max(down) + 0.001 * across.min(down)
-                };
-                (0..width * height).map(|cell| -distance(cell)).collect()
-            }
+            Self::AllButNinth => return all_but_ninth(random, living),
             Self::Scattered => (0..width * height).map(|_| random.f32()).collect(),
         };
         let mut order: Vec<f32> = cells.iter().map(|&cell| depth[cell]).collect();
@@ -78,6 +67,25 @@ impl WoundKind {
         match order.get(lost) {
             Some(first_left) => CellMask::from_fn(width, height, |&cell| depth[cell] < *first_left),
             None => CellMask::full(width, height),
+        }
+    }
+}
+
+/// See [`WoundKind::AllButNinth`]. The living cells must not be empty.
+fn all_but_ninth(random: &mut fastrand::Rng, living: &CellMask) -> CellMask {
+    let width = living.width();
+    let [left, top, right, bottom] = living.bounds().unwrap_or_default();
+    let sides = [(left, right), (top, bottom)];
+    // Any place is as likely as another. Rectangles about living cells would rarely spare only a tip.
+    loop {
+        let [x, y] = sides.map(|(least, end)| least as f32 + (end - least) as f32 * random.f32());
+        let [half_x, half_y] = sides.map(|(least, end)| (end - least) as f32 / 6.0);
+        let spares = |cell: usize| {
+            let (to_x, to_y) = ((cell % width) as f32 + 0.5 - x, (cell / width) as f32 + 0.5 - y);
+            to_x.abs() <= half_x && to_y.abs() <= half_y
+        };
+        if living.iter().any(spares) {
+            return CellMask::from_fn(width, living.height(), |&cell| !spares(cell));
         }
     }
 }
@@ -93,13 +101,22 @@ mod tests {
         let count = living.iter().count() as f32;
         let mut random = fastrand::Rng::with_seed(3);
         use WoundKind::*;
-        for kind in [HalfPlane, Disc, Band, AllButDisc, AllButSquare, Discs, Scattered] {
+        for kind in [HalfPlane, Disc, Band, AllButDisc, Discs, Scattered] {
             for left in [0.1, 0.25, 0.5, 0.9] {
                 let wound = kind.mask(&mut random, &living, left);
                 let found = living.iter().filter(|&cell| !wound.contains(cell)).count() as f32 / count;
                 assert!((found - left).abs() < 0.05, "{kind:?}: {found} for {left}");
             }
         }
-        assert!(Disc.mask(&mut random, &CellMask::new(4, 4), 0.5).is_empty(), "nothing to wound");
+        for _ in 0..100 {
+            let wound = AllButNinth.mask(&mut random, &living, 0.5);
+            let spared = CellMask::from_fn(40, 30, |&cell| !wound.contains(cell));
+            let [left, top, right, bottom] = spared.bounds().unwrap();
+            assert!(right - left <= 7 && bottom - top <= 7, "a third of 20 cells");
+            assert!(living.iter().any(|cell| spared.contains(cell)));
+        }
+        for kind in [Disc, AllButNinth] {
+            assert!(kind.mask(&mut random, &CellMask::new(4, 4), 0.5).is_empty(), "nothing to wound");
+        }
     }
 }

@@ -292,11 +292,13 @@ impl TrainConfig {
         Ok(rule)
     }
 
+    /// The cells around the grid of the model on each side of the grid of training.
+    pub(super) const MARGIN: usize = 8;
+
     /// The width and height of the grid on which a rule is trained. It has a margin around the grid of the model, because
     /// a sprite that is kept in shape by the edge of its grid would grow without end on a larger one.
     pub(super) fn training_grid(rule: &Rule) -> [usize; 2] {
-        const MARGIN: usize = 8;
-        rule.grid.map(|side| side as usize + 2 * MARGIN)
+        rule.grid.map(|side| side as usize + 2 * Self::MARGIN)
     }
 
     /// Whether training starts from the weights of the slime, which has the default network.

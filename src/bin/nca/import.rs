@@ -22,7 +22,7 @@ impl Import {
     const MAX_BYTES: u64 = 64 << 20;
 
     pub fn run(&self) -> Result {
-        crate::check_model_path(&self.output)?;
+        crate::prepare_output(&self.output)?;
         match self.file.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("json")) {
             true if self.frames.is_some() => Err("--frames is for a picture".into()),
             true => self.article(),

@@ -83,12 +83,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Refuses to write a model to a file that is named otherwise, such as a picture.
-fn check_model_path(path: &std::path::Path) -> Result {
-    match path.extension() {
-        Some(extension) if extension == "nca" => Ok(()),
-        _ => Err(format!("{}: expected the extension .nca", path.display()).into()),
+/// Refuses a model path with another extension, such as that of a picture, and creates its folder.
+fn prepare_output(path: &std::path::Path) -> Result {
+    if path.extension().is_none_or(|extension| extension != "nca") {
+        return Err(format!("{}: expected the extension .nca", path.display()).into());
     }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Parses the columns and rows of a sprite sheet, e.g. `6x1`.

@@ -107,11 +107,7 @@ fn size(text: &str) -> std::result::Result<Size, String> {
 
 impl Train {
     pub fn run(&self) -> Result<ExitCode> {
-        crate::check_model_path(&self.output)?;
-        let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder {
-            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        }
+        crate::prepare_output(&self.output)?;
         let mut notes = Vec::new();
         let mut run = match (&self.resume, &self.image) {
             (Some(folder), _) => self.go_on(folder)?,

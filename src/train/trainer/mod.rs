@@ -139,8 +139,16 @@ impl Trainer {
         Self::assemble(config, target, model.weights().clone(), pool)
     }
 
-    fn assemble(config: TrainConfig, target: Target, weights: Weights, pool: Vec<Sample>) -> Result<Self, TrainError> {
+    fn assemble(
+        mut config: TrainConfig,
+        target: Target,
+        weights: Weights,
+        pool: Vec<Sample>,
+    ) -> Result<Self, TrainError> {
         let rule = config.rule(&target)?;
+        // A run records what it has used.
+        config.learning_rate = Some(config.learning_rates());
+        config.wounds_from = Some(config.wounds_from());
         let (device, method) = config.device.open()?;
         let device = device.autodiff();
         let grid = TrainConfig::training_grid(&rule);

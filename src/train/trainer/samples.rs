@@ -4,7 +4,7 @@ use super::{LIVING, Trainer};
 use crate::{
     rule::{CellMask, Output, State, mean_squared_error},
     scorecard::WoundKind,
-    train::{Mode, pool::Sample},
+    train::{Mode, TrainConfig, pool::Sample},
 };
 
 /// The kinds of wounds, as often as they are listed.
@@ -15,8 +15,8 @@ const WOUNDS: [WoundKind; 11] = [
     WoundKind::Band,
     WoundKind::AllButDisc,
     WoundKind::AllButDisc,
-    WoundKind::AllButSquare,
-    WoundKind::AllButSquare,
+    WoundKind::AllButNinth,
+    WoundKind::AllButNinth,
     WoundKind::Discs,
     WoundKind::Scattered,
     WoundKind::Scattered,
@@ -83,11 +83,15 @@ impl Trainer {
     ///
     /// A rule is the same everywhere, so a whole body that has regrown beside its place cannot return. A loss that demands
     /// it contradicts itself: some samples teach the body to drift to one side, some to the other. Therefore, a wounded
-    /// body must stay from then on where it has regrown. The shift of a body that was not wounded is the fault of the rule,
-    /// and remains an error.
+    /// body must stay from then on where it has regrown, unless that is beside the grid of its model. The shift of a body
+    /// that was not wounded is the fault of the rule, and remains an error.
     pub(super) fn sample(&self, start: &Start, end: &State) -> Sample {
-        let shift = if start.is_wounded { self.shift(end) } else { start.shift };
-        Sample { shift, ..Sample::of(end) }
+        let error = |shift| mean_squared_error(self.rule.output, end, &self.expected(shift));
+        let regrown = self.shift(end);
+        let stays = start.is_wounded
+            && regrown.into_iter().all(|cells| cells.unsigned_abs() as usize <= TrainConfig::MARGIN)
+            && error(regrown) < error(start.shift);
+        Sample { shift: if stays { regrown } else { start.shift }, ..Sample::of(end) }
     }
 
     /// How far a body of coordinates stands from its place, in whole cells: the median over its living cells.
@@ -146,7 +150,7 @@ impl Trainer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{rule::Target, train::TrainConfig};
+    use crate::rule::Target;
 
     #[test]
     fn a_shifted_body_is_expected_where_it_stands() {
@@ -177,6 +181,8 @@ mod tests {
         let mut start = Start::new(Some(5), body([0, 0]));
         assert_eq!(trainer.sample(&start, &shifted).shift, [0, 0]);
         start.is_wounded = true;
+        let outside = TrainConfig::MARGIN as i32 + 1;
+        assert_eq!(trainer.sample(&start, &body([outside, 0])).shift, [0, 0]);
         trainer.pool[5] = trainer.sample(&start, &shifted);
         assert_eq!(trainer.pool[5].shift, [2, -1]);
         assert_eq!(Trainer::restore(&trainer.checkpoint().unwrap()).unwrap().pool, trainer.pool);
