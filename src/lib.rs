@@ -158,7 +158,7 @@ pub mod prelude {
             NcaAliveMask, NcaArmor, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
             NcaDiagnosticsPlugin, NcaDied, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit, NcaKillBelow, NcaModel,
             NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore, NcaRestoreFailed,
-            NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSleeping, NcaSleepingDisabled, NcaSnapshot,
+            NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaSnapshot,
             NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
         },
     };

@@ -17,8 +17,13 @@ use super::{
     layout::Params,
 };
 
+/// The format in which the shaders write an atlas: pixels, or tissue.
+fn atlas_format(shows_tissue: bool) -> TextureFormat {
+    if shows_tissue { TextureFormat::Rgba16Float } else { TextureFormat::Rgba8Unorm }
+}
+
 /// The layout of the bind group, the same for all passes.
-pub(super) fn layout() -> BindGroupLayoutDescriptor {
+pub(super) fn layout(shows_tissue: bool) -> BindGroupLayoutDescriptor {
     let read_only = || storage_buffer_read_only_sized(false, None);
     let read_write = || storage_buffer_sized(false, None);
     BindGroupLayoutDescriptor::new(
@@ -34,7 +39,7 @@ pub(super) fn layout() -> BindGroupLayoutDescriptor {
                 read_write(),
                 read_write(),
                 read_only(),
-                texture_storage_2d(TextureFormat::Rgba8Unorm, StorageTextureAccess::WriteOnly),
+                texture_storage_2d(atlas_format(shows_tissue), StorageTextureAccess::WriteOnly),
                 read_write(),
             ),
         ),
@@ -48,6 +53,7 @@ pub(super) struct Bound<'a> {
     pub(super) cells: &'a CellBuffers,
     pub(super) tick: &'a TickBuffers,
     pub(super) atlas: &'a GpuImage,
+    pub(super) shows_tissue: bool,
 }
 
 /// A bind group, and the resources that it was created from.
@@ -72,11 +78,10 @@ impl BoundGroup {
     pub(super) fn update(
         earlier: Option<Self>,
         bound: Bound,
-        layout: &BindGroupLayoutDescriptor,
         cache: &PipelineCache,
         device: &RenderDevice,
     ) -> Option<Self> {
-        let Bound { uploads, weights, cells, tick, atlas } = bound;
+        let Bound { uploads, weights, cells, tick, atlas, shows_tissue } = bound;
         let (params, jobs, payload) = (uploads.params.buffer()?, uploads.jobs.buffer()?, uploads.payload.buffer()?);
         let made_of = Key {
             atlas: atlas.texture.id(),
@@ -85,16 +90,16 @@ impl BoundGroup {
         if let Some(earlier) = earlier.filter(|earlier| earlier.made_of == made_of) {
             return Some(earlier);
         }
-        // The texture is linear. Sprites sample it through an sRGB view; this view writes bytes unchanged.
+        // The texture of pictures is linear. Sprites sample it through an sRGB view; this view writes bytes unchanged.
         let view = atlas.texture.create_view(&TextureViewDescriptor {
             label: Some("nca_atlas"),
-            format: Some(TextureFormat::Rgba8Unorm),
+            format: Some(atlas_format(shows_tissue)),
             usage: Some(TextureUsages::STORAGE_BINDING),
             ..default()
         });
         let group = device.create_bind_group(
             "nca",
-            &cache.get_bind_group_layout(layout),
+            &cache.get_bind_group_layout(&layout(shows_tissue)),
             &BindGroupEntries::sequential((
                 uploads.params.binding()?,
                 jobs.as_entire_binding(),

@@ -85,7 +85,11 @@ const DEAD: u32 = 2u;
 @group(0) @binding(6) var<storage, read_write> cell_flags: array<u32>;
 /// The masks and the new cells of this frame.
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
+#ifdef TISSUE
+@group(0) @binding(8) var atlas: texture_storage_2d<rgba16float, write>;
+#else
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba8unorm, write>;
+#endif
 /// `[slot][word]`, the words of `CellStats` in `statistics.rs`. Then the alive masks as `[slot][word]`, with one bit
 /// per cell.
 @group(0) @binding(9) var<storage, read_write> statistics: array<atomic<u32>>;
@@ -251,11 +255,14 @@ fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
 }
 #endif
 
-/// Draws a cell into the slot of the atlas. A cell at the edge is also drawn into the gutter.
+/// Draws a cell into the slot of the atlas: its pixel, or its first four channels. A cell at the edge is also drawn into the gutter.
 fn draw(job: Job, position: vec2<u32>) {
     let cell = load(job.slot, 0u, position.y * params.size.x + position.x);
     let columns = params.atlas_columns;
     let corner = vec2(job.slot % columns, job.slot / columns) * (params.size + 2u * GUTTER) + GUTTER;
+#ifdef TISSUE
+    let color = cell;
+#else
 #ifdef COORDINATES
     let color = coordinates_pixel(cell, position, job.rotation);
 #else
@@ -264,6 +271,7 @@ fn draw(job: Job, position: vec2<u32>) {
     if (job.flags & CRISP) != 0u {
         color = crisp_pixel(cell, grown_pixel(position, job.rotation));
     }
+#endif
 #endif
 #endif
     let first = vec2<i32>(position == vec2(0u));

@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn structs_are_those_of_the_shaders() {
-        let module = compose("live.wgsl", &PipelineKey::new(&Rule::default(), NcaPrecision::Full));
+        let module = compose("live.wgsl", &PipelineKey::new(&Rule::default(), false, NcaPrecision::Full));
         macro_rules! offsets {
             ($type:ty: $($field:ident),*) => {
                 vec![$((stringify!($field).to_owned(), offset_of!($type, $field) as u32)),*]
@@ -174,10 +174,10 @@ mod tests {
 
     #[test]
     fn bindings_are_those_of_the_shaders() {
-        let entries = layout().entries;
+        let entries = layout(false).entries;
         assert_eq!(entries.len(), BINDINGS.len());
         for file in ["edit.wgsl", "think.wgsl", "live.wgsl"] {
-            let module = compose(file, &PipelineKey::new(&Rule::default(), NcaPrecision::Full));
+            let module = compose(file, &PipelineKey::new(&Rule::default(), false, NcaPrecision::Full));
             for (_, variable) in module.global_variables.iter() {
                 let Some(binding) = &variable.binding else { continue };
                 let index = binding.binding as usize;
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn workgroups_have_the_size_of_their_tiles() {
-        let key = PipelineKey::new(&Rule::default(), NcaPrecision::Full);
+        let key = PipelineKey::new(&Rule::default(), false, NcaPrecision::Full);
         for (file, size) in
             [("edit.wgsl", [TILE, TILE, 1]), ("think.wgsl", [THINK_THREADS, 1, 1]), ("live.wgsl", [TILE, TILE, 1])]
         {

@@ -4,13 +4,13 @@ use bevy::{
     asset::load_embedded_asset,
     prelude::*,
     render::render_resource::{
-        BindGroupLayoutDescriptor, CachedComputePipelineId, CachedPipelineState, ComputePipeline,
-        ComputePipelineDescriptor, PipelineCache, SpecializedComputePipeline, SpecializedComputePipelines,
+        CachedComputePipelineId, CachedPipelineState, ComputePipeline, ComputePipelineDescriptor, PipelineCache,
+        SpecializedComputePipeline, SpecializedComputePipelines,
     },
     shader::{ShaderCacheError, ShaderDefVal},
 };
 
-use super::{NcaPrecision, bindings::layout};
+use super::{NcaPrecision, PopulationSpec, bindings::layout};
 use crate::rule::{Boundary, CellStats, FireRate, Kernel, Output, Rule};
 
 /// The part of a rule that is compiled into the shaders.
@@ -23,12 +23,14 @@ pub(super) struct PipelineKey {
     alive_channel: Option<usize>,
     always_fires: bool,
     output: Output,
+    shows_tissue: bool,
     precision: NcaPrecision,
 }
 
 impl PipelineKey {
-    pub(super) fn new(rule: &Rule, precision: NcaPrecision) -> Self {
+    pub(super) fn new(rule: &Rule, shows_tissue: bool, precision: NcaPrecision) -> Self {
         Self {
+            shows_tissue,
             precision,
             channels: rule.channels,
             hidden: rule.hidden,
@@ -67,6 +69,9 @@ impl PipelineKey {
         if self.always_fires {
             defs.push("ALWAYS_FIRES".into());
         }
+        if self.shows_tissue {
+            defs.push("TISSUE".into());
+        }
         match self.output {
             Output::PremultipliedAlpha => {}
             Output::OpaqueCentered => defs.push("OPAQUE_CENTERED".into()),
@@ -87,10 +92,9 @@ pub(super) enum Pass {
     Live,
 }
 
-/// The shaders of the passes, and the layout of their bind group.
+/// The shaders of the passes.
 #[derive(Resource)]
 pub(super) struct NcaPipeline {
-    pub(super) layout: BindGroupLayoutDescriptor,
     edit: Handle<Shader>,
     think: Handle<Shader>,
     live: Handle<Shader>,
@@ -100,7 +104,6 @@ impl FromWorld for NcaPipeline {
     fn from_world(world: &mut World) -> Self {
         let assets = world.resource::<AssetServer>();
         Self {
-            layout: layout(),
             edit: load_embedded_asset!(assets, "edit.wgsl"),
             think: load_embedded_asset!(assets, "think.wgsl"),
             live: load_embedded_asset!(assets, "live.wgsl"),
@@ -119,7 +122,7 @@ impl SpecializedComputePipeline for NcaPipeline {
         };
         ComputePipelineDescriptor {
             label: Some(format!("nca_{name}").into()),
-            layout: vec![self.layout.clone()],
+            layout: vec![layout(key.shows_tissue)],
             shader: shader.clone(),
             shader_defs: key.shader_defs(),
             entry_point: Some(name.into()),
@@ -145,15 +148,14 @@ pub(super) struct Pipelines<'a> {
 }
 
 impl PipelineIds {
-    /// Starts compiling the pipelines of a rule, unless they exist.
+    /// Starts compiling the pipelines of a population, unless they exist.
     pub(super) fn new(
-        rule: &Rule,
-        precision: NcaPrecision,
+        spec: &PopulationSpec,
         pipelines: &mut SpecializedComputePipelines<NcaPipeline>,
         pipeline: &NcaPipeline,
         cache: &PipelineCache,
     ) -> Self {
-        let key = PipelineKey::new(rule, precision);
+        let key = PipelineKey::new(spec.model.rule(), spec.shows_tissue, spec.precision);
         let mut id = |pass| pipelines.specialize(cache, pipeline, (pass, key.clone()));
         Self { edit: id(Pass::Edit), think: id(Pass::Think), live: id(Pass::Live) }
     }
@@ -242,7 +244,7 @@ pub(super) mod tests {
                 ..Rule::default()
             };
             let precision = if variant & 64 != 0 { NcaPrecision::Half } else { NcaPrecision::Full };
-            let key = PipelineKey::new(&rule, precision);
+            let key = PipelineKey::new(&rule, variant % 7 == 0, precision);
             for file in ["edit.wgsl", "think.wgsl", "live.wgsl"] {
                 let module = compose(file, &key);
                 let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);

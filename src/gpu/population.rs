@@ -148,8 +148,7 @@ pub(super) fn prepare_buffers(
     queue: Res<RenderQueue>,
 ) {
     let GpuPopulations { by_id, arrived, .. } = &mut *populations;
-    let mut pipelines =
-        |spec: &PopulationSpec| PipelineIds::new(spec.model.rule(), spec.precision, &mut pipelines, &pipeline, &cache);
+    let mut pipelines = |spec: &PopulationSpec| PipelineIds::new(spec, &mut pipelines, &pipeline, &cache);
     for (id, (spec, work)) in arrived.drain() {
         let population = GpuPopulation {
             cells: Cells::new(&device, &spec),
@@ -184,16 +183,16 @@ pub(super) fn prepare_buffers(
 /// Creates bind groups again if their resources have been replaced.
 pub(super) fn prepare_bind_groups(
     mut populations: ResMut<GpuPopulations>,
-    pipeline: Res<NcaPipeline>,
     images: Res<RenderAssets<GpuImage>>,
     cache: Res<PipelineCache>,
     device: Res<RenderDevice>,
 ) {
     for population in populations.by_id.values_mut().filter(|population| population.is_ready) {
         let Some(atlas) = images.get(population.spec.atlas) else { continue };
-        let GpuPopulation { uploads, weights, cells, tick, bind_group, .. } = population;
-        let bound = Bound { uploads, weights, cells: &cells.buffers, tick, atlas };
-        *bind_group = BoundGroup::update(bind_group.take(), bound, &pipeline.layout, &cache, &device);
+        let GpuPopulation { spec, uploads, weights, cells, tick, bind_group, .. } = population;
+        let shows_tissue = spec.shows_tissue;
+        let bound = Bound { uploads, weights, cells: &cells.buffers, tick, atlas, shows_tissue };
+        *bind_group = BoundGroup::update(bind_group.take(), bound, &cache, &device);
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct PopulationSpec {
     pub(crate) atlas: AssetId<Image>,
     /// Slots in a row of the atlas.
     pub(crate) atlas_columns: u32,
+    /// The atlas contains the first four channels of each sprite instead of its picture.
+    pub(crate) shows_tissue: bool,
     pub(crate) precision: NcaPrecision,
 }
 

@@ -31,7 +31,7 @@ impl GenericBody {
     /// The body whose shape is the most similar to the visible part of a picture: by its aspect, and a disc if the corners
     /// of a square are transparent.
     pub fn fitting(picture: &Target) -> Self {
-        let picture = &picture.trimmed();
+        let picture = &picture.cut(picture.visible_bounds());
         let aspect = (picture.width.max(1) as f32 / picture.height.max(1) as f32).log2();
         let rectangles = [Self::VeryWide, Self::Wide, Self::Square, Self::Tall, Self::VeryTall];
         let distance = |body: &Self| (body.aspect().log2() - aspect).abs();
@@ -60,6 +60,12 @@ impl GenericBody {
     /// # Errors
     /// [`ModelErrorKind::Shape`] if the picture has no pixels, or their number is not that of its size.
     pub fn with_picture(self, picture: &Target) -> Result<Model, ModelErrorKind> {
+        Ok(self.with_art(picture)?.0)
+    }
+
+    /// As [`Self::with_picture`], and what of the picture the target covers: the left, upper, right and lower edge of the
+    /// target as shares of the picture, which may lie outside of it.
+    pub(crate) fn with_art(self, picture: &Target) -> Result<(Model, [f32; 4]), ModelErrorKind> {
         let Target { width, height, rgba } = picture;
         if *width == 0 || *height == 0 || rgba.len() != width * height * 4 {
             let expected = format!("[{height}, {width}, 4], and neither 0");
@@ -67,13 +73,23 @@ impl GenericBody {
         }
         let model = self.model()?;
         let size = model.target().map_or([1, 1], |shape| [shape.width, shape.height]);
-        let model = model.with_target(Some(picture.trimmed().fitted_into(size)))?;
-        model.map_rule(|rule| {
+        let visible = picture.visible_bounds();
+        let (target, fitted) = picture.cut(visible).fitted_into(size);
+        let edge = |axis: usize, side: usize, at: f32| {
+            // The visible pixels are on the fitted cells.
+            let [first, end] = [0, 2].map(|edge| (visible[axis + edge] as f32, fitted[axis + edge] as f32));
+            let pixels = (end.0 - first.0) / (end.1 - first.1);
+            (first.0 + (at - first.1) * pixels) / side as f32
+        };
+        let [columns, rows] = size.map(|side| side as f32);
+        let region = [edge(0, *width, 0.0), edge(1, *height, 0.0), edge(0, *width, columns), edge(1, *height, rows)];
+        let model = model.with_target(Some(target))?.map_rule(|rule| {
             for text in [&mut rule.name, &mut rule.author, &mut rule.license, &mut rule.source] {
                 text.clear();
             }
             rule.extra.clear();
-        })
+        })?;
+        Ok((model, region))
     }
 
     /// The model. Its target is the shape.

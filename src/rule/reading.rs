@@ -246,18 +246,10 @@ fn union(image: &RgbaImage, [columns, rows]: [u32; 2]) -> Option<RgbaImage> {
     if width == 0 || height == 0 || width * columns != image.width() || height * rows != image.height() {
         return None;
     }
-    Some(RgbaImage::from_fn(width, height, |x, y| {
-        let frames = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
-        let (mut alpha, mut weight, mut sums) = (0, 0u64, [0u64; 3]);
-        for (column, row) in frames {
-            let image::Rgba([r, g, b, a]) = *image.get_pixel(column * width + x, row * height + y);
-            alpha = alpha.max(a);
-            weight += u64::from(a);
-            sums = [0, 1, 2].map(|i| sums[i] + u64::from([r, g, b][i]) * u64::from(a));
-        }
-        let [r, g, b] = sums.map(|sum| ((sum + weight / 2).checked_div(weight).unwrap_or(0)) as u8);
-        image::Rgba([r, g, b, alpha])
-    }))
+    let sheet = Target::from(image.clone());
+    let frames = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * width, row * height)));
+    let frame = |(left, top): (u32, u32)| sheet.cut([left, top, left + width, top + height].map(|side| side as usize));
+    RgbaImage::from_raw(width, height, Target::union(frames.map(frame)).rgba)
 }
 
 /// Scales the longer side to `size` pixels. With whole factors, the longer side may be shorter than `size`.

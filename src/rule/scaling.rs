@@ -40,20 +40,50 @@ impl Target {
         Self { width, height, rgba }
     }
 
-    /// The smallest rectangle with all pixels that are not transparent; the picture itself if all of them are.
-    pub(crate) fn trimmed(&self) -> Self {
+    /// The smallest rectangle with all pixels that are not transparent; the whole picture if all of them are. Left, upper,
+    /// right and lower edge.
+    pub(crate) fn visible_bounds(&self) -> [usize; 4] {
         let visible = |&index: &usize| self.rgba.get(index * 4 + 3).is_some_and(|alpha| *alpha > 0);
-        let Some([left, top, right, bottom]) = CellMask::from_fn(self.width, self.height, visible).bounds() else {
-            return self.clone();
-        };
-        let rows = self.rgba.chunks_exact(self.width * 4).take(bottom).skip(top);
+        let bounds = CellMask::from_fn(self.width, self.height, visible).bounds();
+        bounds.unwrap_or([0, 0, self.width, self.height])
+    }
+
+    /// A rectangle of the picture, by its left, upper, right and lower edge. What is outside of the picture is left out.
+    pub(crate) fn cut(&self, [left, top, right, bottom]: [usize; 4]) -> Self {
+        let (right, bottom) = (right.min(self.width), bottom.min(self.height));
+        let (left, top) = (left.min(right), top.min(bottom));
+        let rows = self.rgba.chunks_exact((self.width * 4).max(1)).take(bottom).skip(top);
         let rgba = rows.flat_map(|row| &row[left * 4..right * 4]).copied().collect();
         Self { width: right - left, height: bottom - top, rgba }
     }
 
+    /// The union of the frames of a sheet, which have the size of the first: each pixel has the largest alpha, and the mean
+    /// color weighted by alpha.
+    pub(crate) fn union(frames: impl IntoIterator<Item = Self>) -> Self {
+        let mut frames = frames.into_iter();
+        let Some(first) = frames.next() else { return Self { width: 0, height: 0, rgba: Vec::new() } };
+        let mut sums: Vec<(u8, u64, [u64; 3])> = vec![(0, 0, [0; 3]); first.width * first.height];
+        let (width, height) = (first.width, first.height);
+        for frame in std::iter::once(first).chain(frames) {
+            if (frame.width, frame.height) != (width, height) {
+                continue;
+            }
+            for ((alpha, weight, sums), [r, g, b, a]) in sums.iter_mut().zip(frame.rgba.as_chunks::<4>().0) {
+                *alpha = (*alpha).max(*a);
+                *weight += u64::from(*a);
+                sums.iter_mut().zip([r, g, b]).for_each(|(sum, value)| *sum += u64::from(*value) * u64::from(*a));
+            }
+        }
+        let pixel = |(alpha, weight, sums): (u8, u64, [u64; 3])| {
+            let [r, g, b] = sums.map(|sum| (sum + weight / 2).checked_div(weight).unwrap_or(0) as u8);
+            [r, g, b, alpha]
+        };
+        Self { width, height, rgba: sums.into_iter().flat_map(pixel).collect() }
+    }
+
     /// The picture in a frame of another size: centered, with its own aspect. It is reduced by area, and enlarged by whole
-    /// factors only.
-    pub(crate) fn fitted_into(&self, [width, height]: [usize; 2]) -> Self {
+    /// factors only. Also the rectangle that it covers: left, upper, right and lower edge.
+    pub(crate) fn fitted_into(&self, [width, height]: [usize; 2]) -> (Self, [usize; 4]) {
         let scale = (width as f32 / self.width.max(1) as f32).min(height as f32 / self.height.max(1) as f32);
         let scale = if scale >= 1.0 { scale.floor() } else { scale };
         let side = |side: usize, most: usize| ((side as f32 * scale).round() as usize).clamp(1, most.max(1));
@@ -64,7 +94,7 @@ impl Target {
         for (row, from) in rows.zip(small.rgba.chunks_exact(small.width * 4)) {
             row[left * 4..][..from.len()].copy_from_slice(from);
         }
-        whole
+        (whole, [left, top, left + small.width, top + small.height])
     }
 }
 
@@ -96,19 +126,22 @@ mod tests {
     }
 
     #[test]
-    fn a_trimmed_picture_has_its_visible_pixels() {
+    fn a_picture_is_cut_to_its_visible_pixels() {
         let spot = picture(9, 5, |x, y| if (2..5).contains(&x) && y == 3 { RED } else { [7, 7, 7, 0] });
-        assert_eq!(spot.trimmed(), picture(3, 1, |_, _| RED));
+        assert_eq!(spot.cut(spot.visible_bounds()), picture(3, 1, |_, _| RED));
         let nothing = picture(4, 4, |_, _| [0; 4]);
-        assert_eq!(nothing.trimmed(), nothing);
+        assert_eq!(nothing.cut(nothing.visible_bounds()), nothing);
+        assert_eq!(spot.cut([7, 4, 99, 99]).width, 2);
     }
 
     #[test]
     fn a_fitted_picture_keeps_its_aspect() {
-        let plank = picture(30, 10, |_, _| RED).fitted_into([20, 20]);
+        let (plank, at) = picture(30, 10, |_, _| RED).fitted_into([20, 20]);
+        assert_eq!(at, [0, 6, 20, 13]);
         let row = |y: usize| plank.rgba[y * 80..][..80].as_chunks::<4>().0.iter().all(|pixel| *pixel == RED);
         assert_eq!((0..20).filter(|&y| row(y)).collect::<Vec<_>>(), (6..13).collect::<Vec<_>>());
-        let small = picture(4, 8, |_, _| BLUE).fitted_into([20, 20]);
+        let (small, at) = picture(4, 8, |_, _| BLUE).fitted_into([20, 20]);
+        assert_eq!(at, [6, 2, 14, 18]);
         let blue = small.rgba.as_chunks::<4>().0.iter().filter(|pixel| **pixel == BLUE).count();
         assert_eq!(blue, 8 * 16, "twice its size");
     }

@@ -1,7 +1,7 @@
 //! The public API for games: components, events, resources and the plugin.
 //!
 //! A module depends only on modules before it in this order: `components`, `save`, `events`, `sets`, `simulation`,
-//! `backend`, `populations`, `spatial`, `systems`, `display`, `render_bridge`, `plugin`.
+//! `backend`, `populations`, `spatial`, `systems`, `display`, `skin`, `render_bridge`, `plugin`.
 
 mod backend;
 mod components;
@@ -13,13 +13,14 @@ mod render_bridge;
 mod save;
 mod sets;
 mod simulation;
+mod skin;
 mod spatial;
 mod systems;
 
 pub use crate::gpu::NcaPrecision;
 pub use components::{
     NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaEngine, NcaKillBelow, NcaModel, NcaModelLoader,
-    NcaPace, NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTextureTemplate, NcaVitals,
+    NcaPace, NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTextureTemplate, NcaVitals,
 };
 pub use events::{
     NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,

@@ -11,6 +11,7 @@ use super::{
     display::DisplaysPlugin,
     render_bridge::RenderBridgePlugin,
     sets::NcaSystems,
+    skin::SkinPlugin,
     systems::{BackendPlugin, ClockPlugin, DamagePlugin, LifecyclePlugin, ReadBackPlugin, SleepPlugin, VitalsPlugin},
 };
 use crate::gpu::NcaPrecision;
@@ -82,6 +83,7 @@ impl Plugin for NcaPlugin {
                 SleepPlugin,
                 ReadBackPlugin,
                 DisplaysPlugin,
+                SkinPlugin,
                 RenderBridgePlugin,
             ));
         #[cfg(feature = "picking")]

@@ -19,6 +19,8 @@ mod readme;
 mod rollout;
 mod scale;
 mod scorecard;
+mod screen;
+mod skin;
 mod snapshot;
 mod soak;
 mod support;

@@ -10,14 +10,14 @@ use bevy::{asset::AssetMut, prelude::*, tasks::ComputeTaskPool};
 
 use super::{
     Backend, Frame, Members, NewCells, Status, Unfinished,
-    paint::{Target, paint},
+    paint::{Target, paint, tissue},
     upload::Patches,
 };
 use crate::{
     cpu::{Engine, Grid, Scratch},
     gpu::{GUTTER, Moves},
     rule::{CellStats, Model, Output, Rule, State},
-    sprite::simulation::{Atlas, Instance, InstanceStats, ReadRequest, instances_at, pick},
+    sprite::simulation::{Atlas, AtlasContent, Instance, InstanceStats, ReadRequest, instances_at, pick},
 };
 
 /// The cells of a population on the CPU.
@@ -197,15 +197,20 @@ impl Backend for CpuBackend {
             let instance = instances.get(index as usize).and_then(Option::as_ref);
             let (Some(grid), Some(instance)) = (slot.cells.grid(seed), instance) else { continue };
             let display = instance.display();
-            let color =
-                |x: usize, y: usize, cell: &[f32]| reference.shown([x, y], cell, display.rotation, display.crisp);
             // Zeros are transparent unless cells are opaque.
             let is_empty_row = |y: usize| output != Output::OpaqueCentered && grid.is_empty_row(y);
             let blank = std::mem::take(&mut slot.blank);
             let corner = atlas.corner(index);
-            paint(grid.state(), is_empty_row, color, Target { corner, data, width, blank });
+            let target = Target { corner, data, width, blank };
+            match atlas.content {
+                AtlasContent::Tissue => paint(grid.state(), is_empty_row, |_, _, cell| tissue(cell), target),
+                AtlasContent::Picture { .. } => {
+                    let color = |x, y, cell: &[f32]| reference.shown([x, y], cell, display.rotation, display.crisp);
+                    paint(grid.state(), is_empty_row, color, target);
+                }
+            }
             if let Some(patches) = patches {
-                patches.add(corner - GUTTER, data, atlas.size);
+                patches.add(corner - GUTTER, data, atlas);
             }
         }
     }

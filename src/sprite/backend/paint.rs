@@ -2,16 +2,13 @@
 
 use bevy::prelude::*;
 
-use crate::{
-    gpu::GUTTER,
-    rule::{Rgba, State},
-};
+use crate::{gpu::GUTTER, rule::State};
 
 /// Where to paint a sprite in an image.
 pub(super) struct Target<'a> {
     /// The upper left corner, in pixels.
     pub(super) corner: UVec2,
-    /// The RGBA bytes of the image.
+    /// The pixels of the image.
     pub(super) data: &'a mut [u8],
     /// The width of the image in pixels.
     pub(super) width: usize,
@@ -20,10 +17,10 @@ pub(super) struct Target<'a> {
 }
 
 /// Paints cells, and repeats the edge in the gutter. Rows that are known to be empty are transparent.
-pub(super) fn paint(
+pub(super) fn paint<const PIXEL: usize>(
     state: &State,
     is_empty_row: impl Fn(usize) -> bool,
-    color: impl Fn(usize, usize, &[f32]) -> Rgba,
+    color: impl Fn(usize, usize, &[f32]) -> [u8; PIXEL],
     target: Target,
 ) {
     const _: () = assert!(GUTTER == 1, "each edge is copied once");
@@ -34,26 +31,32 @@ pub(super) fn paint(
         if is_empty && blank {
             continue;
         }
-        let first = ((corner_y + y) * width + corner_x) * 4;
-        let row = first..first + state.width() * 4;
+        let first = ((corner_y + y) * width + corner_x) * PIXEL;
+        let row = first..first + state.width() * PIXEL;
         if is_empty {
             data[row.clone()].fill(0);
         } else {
             let cells = state.values()[y * state.width() * state.channels()..].chunks_exact(state.channels());
-            for (x, (bytes, cell)) in data[row.clone()].as_chunks_mut::<4>().0.iter_mut().zip(cells).enumerate() {
+            for (x, (bytes, cell)) in data[row.clone()].as_chunks_mut::<PIXEL>().0.iter_mut().zip(cells).enumerate() {
                 *bytes = color(x, y, cell);
             }
         }
-        data.copy_within(row.start..row.start + 4, row.start - 4);
-        data.copy_within(row.end - 4..row.end, row.end);
-        let wide = row.start - 4..row.end + 4;
+        data.copy_within(row.start..row.start + PIXEL, row.start - PIXEL);
+        data.copy_within(row.end - PIXEL..row.end, row.end);
+        let wide = row.start - PIXEL..row.end + PIXEL;
         if y == 0 {
-            data.copy_within(wide.clone(), wide.start - width * 4);
+            data.copy_within(wide.clone(), wide.start - width * PIXEL);
         }
         if y + 1 == state.height() {
-            data.copy_within(wide.clone(), wide.start + width * 4);
+            data.copy_within(wide.clone(), wide.start + width * PIXEL);
         }
     }
+}
+
+/// The first four channels of a cell as half floats.
+pub(super) fn tissue(cell: &[f32]) -> [u8; 8] {
+    let shown = cell.first_chunk::<4>().copied().unwrap_or_default();
+    bytemuck::cast(shown.map(half::f16::from_f32))
 }
 
 #[cfg(test)]

@@ -15,12 +15,16 @@ use bevy::{
     },
 };
 
+use crate::sprite::simulation::Atlas;
+
 /// The slots of an atlas that were painted in a frame.
 #[derive(Default)]
 pub(crate) struct Patches {
     /// Width and height of a slot with its gutter, and of the image.
     size: UVec2,
     image_size: UVec2,
+    /// The size of a pixel.
+    pixel_bytes: usize,
     /// The upper left corners of the slots, gutters included.
     corners: Vec<UVec2>,
     /// The pixels of one slot after another.
@@ -49,23 +53,23 @@ impl Patches {
         self.corners.is_empty() && !self.is_whole
     }
 
-    /// Copies a slot from an image.
-    pub(crate) fn add(&mut self, corner: UVec2, data: &[u8], image_size: UVec2) {
+    /// Copies a slot from the image of an atlas.
+    pub(crate) fn add(&mut self, corner: UVec2, data: &[u8], atlas: &Atlas) {
         if self.is_whole {
             return;
         }
-        let width = image_size.x as usize;
-        self.image_size = image_size;
+        (self.image_size, self.pixel_bytes) = (atlas.size, atlas.content.pixel_bytes());
         self.corners.push(corner);
-        let first = (corner.y as usize * width + corner.x as usize) * 4;
-        let rows = data.get(first..).into_iter().flat_map(|rest| rest.chunks(width * 4)).take(self.size.y as usize);
-        for row in rows {
-            self.bytes.extend_from_slice(&row[..row.len().min(self.size.x as usize * 4)]);
+        let width = self.image_size.x as usize;
+        let first = (corner.y as usize * width + corner.x as usize) * self.pixel_bytes;
+        let rows = data.get(first..).into_iter().flat_map(|rest| rest.chunks(width * self.pixel_bytes));
+        for row in rows.take(self.size.y as usize) {
+            self.bytes.extend_from_slice(&row[..row.len().min(self.size.x as usize * self.pixel_bytes)]);
         }
     }
 
     fn bytes_of_one(&self) -> usize {
-        (self.size.x * self.size.y * 4) as usize
+        (self.size.x * self.size.y) as usize * self.pixel_bytes
     }
 }
 
@@ -95,7 +99,7 @@ impl AtlasUploads {
         if arrived.corners.is_empty() {
             // Swapping reuses the memory of both.
             std::mem::swap(arrived, patches);
-            patches.size = arrived.size;
+            (patches.size, patches.pixel_bytes) = (arrived.size, arrived.pixel_bytes);
         } else {
             // The renderer has skipped a frame.
             arrived.corners.append(&mut patches.corners);
@@ -155,7 +159,11 @@ fn write(queue: &RenderQueue, image: &GpuImage, corner: UVec2, size: UVec2, byte
             aspect: TextureAspect::All,
         },
         bytes,
-        TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(size.x * 4), rows_per_image: None },
+        TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(bytes.len() as u32 / size.y.max(1)),
+            rows_per_image: None,
+        },
         Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 },
     );
 }

@@ -17,4 +17,6 @@ pub(crate) struct Placement {
     /// The atlas that the entity shows, to recognize it later. Changing this field does not mark the component as
     /// changed.
     pub(crate) shown: Option<Handle<Image>>,
+    /// The entity has an [`NcaSkin`](super::NcaSkin).
+    pub(crate) is_skinned: bool,
 }

@@ -28,6 +28,9 @@ pub(super) trait Display: Component<Mutability = Mutable> {
     /// stay when the component goes.
     const IS_ASSET: bool = false;
 
+    /// Whether it shows the art of an [`NcaSkin`](crate::NcaSkin) instead.
+    const SHOWS_SKINS: bool = false;
+
     /// Whether it shows an image.
     fn shows(&self, image: &Handle<Image>, context: &<Self::Context as SystemParam>::Item<'_, '_>) -> bool;
 
@@ -77,7 +80,11 @@ fn show<D: Display>(
     let mut context = context.into_inner();
     for (display, placement) in &mut displays {
         if all || placement.is_changed() || display.is_changed() || D::IS_ASSET {
-            let region = placement.id.and_then(|id| populations.region(id));
+            if placement.is_skinned && D::SHOWS_SKINS {
+                continue;
+            }
+            // Tissue is no picture.
+            let region = placement.id.filter(|_| !placement.is_skinned).and_then(|id| populations.region(id));
             let is_ours = |image: &Handle<Image>| is_shown(&placement, image) || populations.owns(image.id());
             D::show(display, region, &is_ours, &mut context);
         }

@@ -6,9 +6,11 @@ use super::display_trait::Display;
 use crate::sprite::simulation::AtlasRegion;
 
 macro_rules! display {
-    ($component:ty) => {
+    ($component:ty, $shows_skins:literal) => {
         impl Display for $component {
             type Context = ();
+
+            const SHOWS_SKINS: bool = $shows_skins;
 
             fn shows(&self, image: &Handle<Image>, (): &()) -> bool {
                 self.image == *image
@@ -40,7 +42,7 @@ macro_rules! display {
     };
 }
 
-display!(Sprite);
-display!(SpriteMesh);
+display!(Sprite, true);
+display!(SpriteMesh, false);
 #[cfg(feature = "ui")]
-display!(ImageNode);
+display!(ImageNode, false);

@@ -10,8 +10,8 @@ use crate::{
         backend::{Backend, BackendChoice, Frame, Members, NewCells, Status},
         components::NcaModel,
         simulation::{
-            ActiveSet, Atlas, AtlasRegion, Instance, InstanceState, InstanceStats, PendingRead, ReadRequest, Settings,
-            instances_at,
+            ActiveSet, Atlas, AtlasContent, AtlasRegion, Instance, InstanceState, InstanceStats, PendingRead,
+            ReadRequest, Settings, instances_at,
         },
     },
 };
@@ -25,8 +25,7 @@ pub(crate) struct Spec {
     pub(crate) model_id: AssetId<NcaModel>,
     /// Width and height in cells.
     pub(crate) grid: [u32; 2],
-    /// Whether the atlas is sampled linearly.
-    pub(crate) smooth: bool,
+    pub(crate) content: AtlasContent,
 }
 
 /// The instances of one model, grid size and sampling.
@@ -37,8 +36,8 @@ pub(crate) struct Population {
     pub(super) reference: Arc<Reference>,
     /// Width and height in cells.
     pub(super) grid: [u32; 2],
-    /// Whether the atlas is sampled linearly.
-    pub(super) smooth: bool,
+    /// What the atlas contains.
+    pub(super) content: AtlasContent,
     /// `None` in an app without images.
     pub(super) atlas: Option<Atlas>,
     pub(super) choice: BackendChoice,
@@ -75,7 +74,7 @@ impl Population {
         reference: Arc<Reference>,
         images: Option<&mut Assets<Image>>,
     ) -> Option<Self> {
-        let Spec { model_id, grid, smooth } = spec;
+        let Spec { model_id, grid, content } = spec;
         let model = model.0.clone();
         let max_slots = choice.max_instances(model.rule(), grid, images.is_some());
         if max_slots == 0 {
@@ -83,7 +82,7 @@ impl Population {
             return None;
         }
         let capacity = FIRST_SLOTS.min(max_slots);
-        let atlas = |images| Atlas::new(images, grid, smooth, capacity, choice.texture_side(), choice.writes_on_gpu());
+        let atlas = |images| Atlas::new(images, grid, content, capacity, choice.texture_side(), choice.writes_on_gpu());
         Some(Self {
             id,
             atlas: images.map(atlas),
@@ -91,7 +90,7 @@ impl Population {
             reference,
             model_id,
             model,
-            smooth,
+            content,
             grid,
             choice,
             max_slots,
@@ -106,7 +105,7 @@ impl Population {
 
     /// Whether instances of this specification belong here.
     pub(crate) fn matches(&self, spec: Spec) -> bool {
-        (self.model_id, self.grid, self.smooth) == (spec.model_id, spec.grid, spec.smooth)
+        (self.model_id, self.grid, self.content) == (spec.model_id, spec.grid, spec.content)
     }
 
     /// Whether the cells are on the GPU.
@@ -121,6 +120,13 @@ impl Population {
 
     pub(crate) fn model(&self) -> &Arc<Model> {
         &self.model
+    }
+
+    /// The rectangle of the model's target in the grid, in cells.
+    pub(crate) fn frame(&self) -> Rect {
+        let frame = self.reference.frame();
+        let min = Vec2::from(frame.min);
+        Rect { min, max: min + Vec2::from(frame.size) }
     }
 
     /// Whether the asset of its model has been replaced.
@@ -188,7 +194,10 @@ impl Population {
 
     /// The memory of cells and pictures in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let atlas = self.atlas.as_ref().map_or(0, |atlas| u64::from(atlas.size.x) * u64::from(atlas.size.y) * 4);
+        let atlas = self
+            .atlas
+            .as_ref()
+            .map_or(0, |atlas| u64::from(atlas.size.x) * u64::from(atlas.size.y) * atlas.content.pixel_bytes() as u64);
         self.backend.memory_bytes(&self.model, self.grid, self.capacity) + atlas
     }
 

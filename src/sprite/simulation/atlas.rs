@@ -18,6 +18,25 @@ pub(crate) struct AtlasRegion<'a> {
     pub(crate) image_size: Vec2,
 }
 
+/// What the image of a population contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtlasContent {
+    /// The picture of each sprite, in straight-alpha sRGB, sampled linearly if `smooth`.
+    Picture { smooth: bool },
+    /// The first four channels of each sprite, for [skins](crate::NcaSkin).
+    Tissue,
+}
+
+impl AtlasContent {
+    /// The size of a pixel.
+    pub(crate) fn pixel_bytes(self) -> usize {
+        match self {
+            Self::Picture { .. } => 4,
+            Self::Tissue => 8,
+        }
+    }
+}
+
 /// An image with a grid of slots, each with a gutter around it.
 #[derive(Debug)]
 pub(crate) struct Atlas {
@@ -27,8 +46,8 @@ pub(crate) struct Atlas {
     pub(crate) slots: u32,
     /// Width and height of the image.
     pub(crate) size: UVec2,
+    pub(crate) content: AtlasContent,
     grid: [u32; 2],
-    smooth: bool,
 }
 
 /// The maximum number of slots of an atlas whose sides have at most `side` pixels.
@@ -42,15 +61,15 @@ impl Atlas {
     pub(crate) fn new(
         images: &mut Assets<Image>,
         grid: [u32; 2],
-        smooth: bool,
+        content: AtlasContent,
         slots: u32,
         side: u32,
         on_gpu: bool,
     ) -> Self {
         let columns = columns(grid, slots, side);
         let size = size(grid, columns, slots);
-        let image = images.add(blank(size, smooth, on_gpu));
-        Self { image, columns, slots, size, grid, smooth }
+        let image = images.add(blank(size, content, on_gpu));
+        Self { image, columns, slots, size, content, grid }
     }
 
     /// Changes the number of slots. The pixels are lost, and the slots move.
@@ -58,7 +77,7 @@ impl Atlas {
         self.columns = columns(self.grid, slots, side);
         self.slots = slots;
         self.size = size(self.grid, self.columns, slots);
-        if let Err(error) = images.insert(&self.image, blank(self.size, self.smooth, on_gpu)) {
+        if let Err(error) = images.insert(&self.image, blank(self.size, self.content, on_gpu)) {
             error!("an atlas of sprites cannot be resized: {error}");
         }
     }
@@ -97,28 +116,37 @@ fn size(grid: [u32; 2], columns: u32, slots: u32) -> UVec2 {
     (UVec2::from_array(grid) + 2 * GUTTER) * UVec2::new(columns, slots.div_ceil(columns))
 }
 
-/// A transparent image. Compute shaders write it through a linear view, because sRGB textures cannot be storage
-/// textures. It is always sampled as sRGB.
-fn blank(size: UVec2, smooth: bool, on_gpu: bool) -> Image {
+/// A transparent image. Compute shaders write pictures through a linear view, because sRGB textures cannot be storage
+/// textures. They are always sampled as sRGB.
+fn blank(size: UVec2, content: AtlasContent, on_gpu: bool) -> Image {
     let size = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
     let usages = RenderAssetUsages::MAIN_WORLD | RenderAssetUsages::RENDER_WORLD;
+    let (storage_format, sampled_format) = match content {
+        AtlasContent::Picture { .. } => (TextureFormat::Rgba8Unorm, TextureFormat::Rgba8UnormSrgb),
+        AtlasContent::Tissue => (TextureFormat::Rgba16Float, TextureFormat::Rgba16Float),
+    };
     let mut image = if on_gpu {
-        let mut image = Image::new_uninit(size, TextureDimension::D2, TextureFormat::Rgba8Unorm, usages);
+        let mut image = Image::new_uninit(size, TextureDimension::D2, storage_format, usages);
         image.texture_descriptor.usage |= TextureUsages::STORAGE_BINDING;
-        image.texture_descriptor.view_formats = &[TextureFormat::Rgba8UnormSrgb];
+        if let AtlasContent::Picture { .. } = content {
+            image.texture_descriptor.view_formats = &[TextureFormat::Rgba8UnormSrgb];
+        }
         image.texture_view_descriptor = Some(TextureViewDescriptor {
-            format: Some(TextureFormat::Rgba8UnormSrgb),
+            format: Some(sampled_format),
             usage: Some(TextureUsages::TEXTURE_BINDING),
             ..default()
         });
         image
     } else {
         // `vec!` allocates zeroed memory without writing it.
-        let data = vec![0; size.width as usize * size.height as usize * 4];
-        Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, usages)
+        let data = vec![0; size.width as usize * size.height as usize * content.pixel_bytes()];
+        Image::new(size, TextureDimension::D2, data, sampled_format, usages)
     };
     image.texture_descriptor.label = Some("nca_atlas");
-    image.sampler = if smooth { ImageSampler::linear() } else { ImageSampler::nearest() };
+    image.sampler = match content {
+        AtlasContent::Picture { smooth: false } => ImageSampler::nearest(),
+        AtlasContent::Picture { smooth: true } | AtlasContent::Tissue => ImageSampler::linear(),
+    };
     image
 }
 
@@ -133,7 +161,7 @@ mod tests {
         {
             let mut images = Assets::<Image>::default();
             assert!(slots <= max_slots(grid, side));
-            let atlas = Atlas::new(&mut images, grid, false, slots, side, true);
+            let atlas = Atlas::new(&mut images, grid, AtlasContent::Tissue, slots, side, true);
             let size = images.get(&atlas.image).unwrap().size();
             assert_eq!(size, atlas.size);
             assert!(size.max_element() <= side, "{size} for {slots} slots of {grid:?}");

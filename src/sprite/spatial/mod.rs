@@ -22,5 +22,5 @@ pub(crate) use contacts::PhysicsPlugin;
 #[cfg(feature = "picking")]
 pub(crate) use picking::PickingPlugin;
 pub use probe::{NcaHit, NcaProbe};
-pub(crate) use transform::{ShapeSpace, SpriteTransforms};
+pub(crate) use transform::{ShapeSpace, SpriteTransform, SpriteTransforms};
 pub(crate) use visibility::Visibilities;

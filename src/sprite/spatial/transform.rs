@@ -12,7 +12,10 @@ use bevy::{
     sprite::{Anchor, SpriteImageMode, SpriteMesh, SpriteScalingMode},
 };
 
-use crate::rule::{CellMap, CellMask};
+use crate::{
+    rule::{CellMap, CellMask},
+    sprite::components::{NcaSkin, SkinFit},
+};
 
 /// The space of a shape. It finds the cells of the shape once the grid is known.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,8 @@ pub(crate) struct SpriteTransform {
     anchor: Vec2,
     flip_x: bool,
     flip_y: bool,
+    /// The picture is the art of a skin instead of the cells.
+    skin: Option<SkinFit>,
 }
 
 /// The rectangle that Bevy draws, in the space of the sprite, and the part of the picture on it.
@@ -68,7 +73,28 @@ struct Quad {
     across: Vec2,
 }
 
+/// The two dimensions of a transform in which sprites lie.
+fn flat(world: &GlobalTransform) -> Affine2 {
+    let world = world.affine();
+    let [x, y, translation] = [world.matrix3.x_axis, world.matrix3.y_axis, world.translation].map(Vec3A::truncate);
+    Affine2::from_cols(x, y, translation)
+}
+
 impl SpriteTransform {
+    /// The transform of a sprite, which shows the art of a skin if it has one.
+    pub(crate) fn of_sprite(sprite: &Sprite, anchor: &Anchor, skin: Option<&SkinFit>, world: &GlobalTransform) -> Self {
+        Self {
+            to_world: flat(world),
+            custom_size: sprite.custom_size,
+            scaling: sprite.image_mode.scale(),
+            is_mesh: false,
+            anchor: anchor.as_vec(),
+            flip_x: sprite.flip_x,
+            flip_y: sprite.flip_y,
+            skin: skin.copied(),
+        }
+    }
+
     pub(crate) fn cells_to_world(&self, grid: [u32; 2]) -> CellMap {
         CellMap((self.to_world * self.cells_to_sprite(grid)).to_cols_array())
     }
@@ -76,8 +102,12 @@ impl SpriteTransform {
     /// The map from cells to the space of the sprite, which is that of its children.
     pub(crate) fn cells_to_sprite(&self, grid: [u32; 2]) -> Affine2 {
         let Quad { corner, size, first, across } = self.quad(grid);
-        let cells = UVec2::from_array(grid).as_vec2();
-        Affine2::from_scale_angle_translation(size / (cells * across), 0.0, corner - first / across * size)
+        let (scale, origin) = match &self.skin {
+            Some(skin) => skin.cells_to_art(),
+            None => (1.0 / UVec2::from_array(grid).as_vec2(), Vec2::ZERO),
+        };
+        let to_sprite = size / across;
+        Affine2::from_scale_angle_translation(scale * to_sprite, 0.0, corner + (origin - first) * to_sprite)
     }
 
     /// The map from cells to the space of the sprite's body in a physics engine without mirrored bodies. Such an engine
@@ -88,10 +118,10 @@ impl SpriteTransform {
         Affine2::from_scale(mirror) * self.cells_to_sprite(grid)
     }
 
-    /// What `bevy_sprite_render` draws of a picture with one pixel per cell.
+    /// What `bevy_sprite_render` draws of a picture with one pixel per cell, or of the art of a skin.
     fn quad(&self, grid: [u32; 2]) -> Quad {
         use SpriteScalingMode::{FillCenter, FillEnd, FillStart, FitCenter, FitEnd, FitStart};
-        let cells = UVec2::from_array(grid).as_vec2();
+        let cells = self.skin.map_or(UVec2::from_array(grid).as_vec2(), |skin| skin.size);
         let mut size = self.custom_size.unwrap_or(cells);
         let (mut first, mut across) = (Vec2::new(0.0, 1.0), Vec2::new(1.0, -1.0));
         for axis in [(0, self.flip_x), (1, self.flip_y)].into_iter().filter_map(|(axis, flip)| flip.then_some(axis)) {
@@ -139,10 +169,13 @@ impl SpriteTransform {
         Quad { corner, size, first, across }
     }
 
-    /// The drawn part of the picture, in cells.
+    /// The drawn part of the picture, in cells. A skin also shows cells beside its art.
     fn part(&self, grid: [u32; 2]) -> Rect {
         let Quad { first, across, .. } = self.quad(grid);
         let cells = UVec2::from_array(grid).as_vec2();
+        if self.skin.is_some() {
+            return Rect { min: Vec2::ZERO, max: cells };
+        }
         Rect::from_corners(first * cells, (first + across) * cells)
     }
 
@@ -179,48 +212,43 @@ impl SpriteTransform {
 }
 
 type AnySprite = AnyOf<(&'static Sprite, &'static SpriteMesh)>;
+type MaybeSkin = (Option<&'static SkinFit>, Has<NcaSkin>);
 
 /// Finds the transforms of sprites, disabled or not. It uses the current `Transform`s, not the last propagated ones.
 #[derive(SystemParam)]
 pub(crate) struct SpriteTransforms<'w, 's> {
     transforms: Query<'w, 's, (&'static Transform, Option<&'static ChildOf>), Allow<Disabled>>,
-    sprites: Query<'w, 's, (AnySprite, &'static Anchor), Allow<Disabled>>,
+    sprites: Query<'w, 's, (AnySprite, &'static Anchor, MaybeSkin), Allow<Disabled>>,
 }
 
 impl SpriteTransforms<'_, '_> {
     /// `None` if the entity has no sprite, or an ancestor has no transform.
     pub(crate) fn get(&self, entity: Entity) -> Option<SpriteTransform> {
-        let ((sprite, mesh), anchor) = self.sprites.get(entity).ok()?;
+        let ((sprite, mesh), anchor, (fit, is_skinned)) = self.sprites.get(entity).ok()?;
         // If an entity has both, use the `Sprite`.
-        let (custom_size, mode, flip_x, flip_y) = match (sprite, mesh) {
-            (Some(Sprite { custom_size, image_mode, flip_x, flip_y, .. }), _) => {
-                (custom_size, image_mode, flip_x, flip_y)
-            }
-            (None, Some(SpriteMesh { custom_size, image_mode, flip_x, flip_y, .. })) => {
-                (custom_size, image_mode, flip_x, flip_y)
-            }
+        let world = self.global_transform(entity)?;
+        let transform = match (sprite, mesh) {
+            (Some(sprite), _) => SpriteTransform::of_sprite(sprite, anchor, fit.filter(|_| is_skinned), &world),
+            (None, Some(mesh)) => SpriteTransform {
+                custom_size: mesh.custom_size,
+                scaling: mesh.image_mode.scale(),
+                is_mesh: true,
+                anchor: anchor.as_vec(),
+                flip_x: mesh.flip_x,
+                flip_y: mesh.flip_y,
+                skin: None,
+                to_world: flat(&world),
+            },
             (None, None) => return None,
         };
-        if mode.uses_slices() {
+        let mode = sprite.map(|sprite| &sprite.image_mode).or(mesh.map(|mesh| &mesh.image_mode));
+        if mode.is_some_and(SpriteImageMode::uses_slices) {
             warn_once!(
                 "{entity} has an NcaTexture and a sprite that is sliced or tiled: wounds, probes and colliders treat \
                  its picture as stretched"
             );
         }
-        let world = self.global_transform(entity)?.affine();
-        Some(SpriteTransform {
-            to_world: Affine2::from_cols(
-                world.matrix3.x_axis.truncate(),
-                world.matrix3.y_axis.truncate(),
-                world.translation.truncate(),
-            ),
-            custom_size: *custom_size,
-            scaling: SpriteImageMode::scale(mode),
-            is_mesh: sprite.is_none(),
-            anchor: anchor.as_vec(),
-            flip_x: *flip_x,
-            flip_y: *flip_y,
-        })
+        Some(transform)
     }
 
     fn global_transform(&self, entity: Entity) -> Option<GlobalTransform> {
@@ -247,6 +275,7 @@ mod tests {
             anchor: Vec2::ZERO,
             flip_x: false,
             flip_y: false,
+            skin: None,
         }
     }
 

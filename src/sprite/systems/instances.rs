@@ -10,7 +10,7 @@ use crate::{
     sprite::{
         components::{InstanceId, NcaTexture, Placement},
         populations::{Populations, Spec},
-        simulation::{Instance, Settings},
+        simulation::{AtlasContent, Instance, Settings},
     },
 };
 
@@ -19,19 +19,24 @@ pub(super) fn settings(texture: &NcaTexture) -> Settings {
     Settings { seed: texture.seed, angle: texture.angle, crisp: texture.crisp }
 }
 
-/// The population to which the instance of a texture belongs.
-pub(super) fn spec(texture: &NcaTexture, model: &Model) -> Spec {
+/// The population to which the instance of a texture belongs. `is_skinned` textures have a [`NcaSkin`](crate::NcaSkin).
+pub(super) fn spec(texture: &NcaTexture, is_skinned: bool, model: &Model) -> Spec {
     Spec {
         model_id: texture.model.id(),
         grid: texture.grid.map_or(model.rule().grid, |grid| grid.to_array()),
-        smooth: texture.smooth,
+        content: match is_skinned {
+            true => AtlasContent::Tissue,
+            false => AtlasContent::Picture { smooth: texture.smooth },
+        },
     }
 }
 
 /// The instance of a texture. `None` if a change of the texture requires another instance.
 pub(super) fn current(placement: &Placement, texture: &NcaTexture, populations: &Populations) -> Option<InstanceId> {
     let belongs = |id: &InstanceId| {
-        populations.get(*id).is_some_and(|population| population.matches(spec(texture, population.model())))
+        populations
+            .get(*id)
+            .is_some_and(|population| population.matches(spec(texture, placement.is_skinned, population.model())))
     };
     placement.id.filter(belongs)
 }

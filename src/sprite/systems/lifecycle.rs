@@ -226,7 +226,7 @@ fn place(
     for entity in changed {
         let Ok(UnplacedItem { texture, mut known, .. }) = textures.get_mut(entity) else { continue };
         let Some(id) = known.placement.id else { continue };
-        let spec = populations.get(id).map(|population| spec(&texture, population.model()));
+        let spec = populations.get(id).map(|population| spec(&texture, known.placement.is_skinned, population.model()));
         if !spec.is_some_and(|spec| populations.follow(id, spec, settings(&texture))) {
             known.forget(entity, &mut commands);
             queues.requests.merge(entity, populations.remove(id));
@@ -248,9 +248,10 @@ fn place(
             known.forget(entity, &mut commands);
         }
         let images = images.as_mut().map(|images| images.bypass_change_detection());
-        let id = models
-            .get(&texture.model)
-            .and_then(|model| populations.insert(entity, spec(&texture, model), settings(&texture), model, images));
+        let id = models.get(&texture.model).and_then(|model| {
+            let spec = spec(&texture, known.placement.is_skinned, model);
+            populations.insert(entity, spec, settings(&texture), model, images)
+        });
         let Some(id) = id else {
             queues.waiting.0.push(entity);
             continue;

@@ -1,0 +1,84 @@
+//! A game's own art, shown through living cells.
+
+use bevy::prelude::*;
+
+use super::NcaTexture;
+
+/// Shows the art of a [`Sprite`] through living cells: whole, it is the art to the pixel. Wounded, it is cut open, and
+/// its own pixels swim back into place.
+///
+/// The art is the sprite's own: its image, [`Sprite::texture_atlas`] with its index, [`Sprite::rect`], color, flips and
+/// custom size, and its [`Anchor`](bevy::sprite::Anchor). Code that animates a sprite goes on as it is. The art has any
+/// size; it covers the rectangle of the model's target. Where a cell lives but the art is transparent, nothing is shown.
+///
+/// Without a model of its own ([`NcaTexture::model`]), the sprite lives in the [generic
+/// body](crate::rule::GenericBody) that fits all frames of its art, without any training. A sprite with another aspect
+/// needs another skin: change [`NcaTexture::model`] back to the default handle to get another body.
+///
+/// Sprites with the same model and the same image are drawn in one draw call, in the order of z with other sprites. A skin
+/// ignores [`NcaTexture::crisp`] and [`NcaTexture::smooth`], and sprites that are sliced or tiled.
+///
+/// ```
+/// # use bevy::prelude::*;
+/// # use bevy_nca::prelude::*;
+/// fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+///     commands.spawn(NcaSkin::new(assets.load("knight.png")));
+/// }
+/// ```
+#[derive(Component, Reflect, Clone, Debug, Default, PartialEq)]
+#[reflect(Component, Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
+#[require(NcaTexture, Sprite, SkinFit)]
+pub struct NcaSkin {
+    /// The art of a sprite without an image: it becomes [`Sprite::image`] when the skin is added.
+    pub art: Handle<Image>,
+    /// Whether the edge of a wound follows the pixels of the art; default false: it is smooth.
+    pub pixelated: bool,
+    /// The color that lost tissue is tinted with: cells that are not at their place. Its alpha says how much, 0 to 1;
+    /// default none.
+    pub lost: Color,
+}
+
+impl NcaSkin {
+    /// A skin with this art.
+    pub fn new(art: Handle<Image>) -> Self {
+        Self { art, lost: Color::NONE, ..default() }
+    }
+
+    /// Sets [`pixelated`](Self::pixelated) to true.
+    pub fn with_pixelated(self) -> Self {
+        Self { pixelated: true, ..self }
+    }
+
+    /// Sets the [color of lost tissue](Self::lost).
+    pub fn with_lost(self, lost: impl Into<Color>) -> Self {
+        Self { lost: lost.into(), ..self }
+    }
+}
+
+/// How the art of a skin lies over its cells.
+#[derive(Component, Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SkinFit {
+    /// The part of the art that covers the target of the model: 0 to 1 on each axis is the art. A generic body may cover
+    /// more, or less.
+    pub(crate) region: Rect,
+    /// The rectangle of the target in the grid, in cells.
+    pub(crate) frame: Rect,
+    /// Width and height of the art, of one frame, in pixels. Zero until it is loaded.
+    pub(crate) size: Vec2,
+}
+
+impl Default for SkinFit {
+    fn default() -> Self {
+        let unit = Rect { min: Vec2::ZERO, max: Vec2::ONE };
+        Self { region: unit, frame: unit, size: Vec2::ZERO }
+    }
+}
+
+impl SkinFit {
+    /// The map from cells to the art, 0 to 1: a scale, and the place of the grid's corner.
+    pub(crate) fn cells_to_art(&self) -> (Vec2, Vec2) {
+        let scale = self.region.size() / self.frame.size();
+        (scale, self.region.min - self.frame.min * scale)
+    }
+}

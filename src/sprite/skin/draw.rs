@@ -1,0 +1,209 @@
+//! Draws skins: those in a row that share art and atlas in one call.
+
+use std::ops::Range;
+
+use bevy::{
+    asset::AssetId,
+    core_pipeline::core_2d::Transparent2d,
+    ecs::{
+        query::ROQueryItem,
+        system::{
+            SystemParamItem,
+            lifetimeless::{Read, SRes},
+        },
+    },
+    platform::collections::HashMap,
+    prelude::*,
+    render::{
+        render_asset::RenderAssets,
+        render_phase::{
+            DrawFunctions, PhaseItem, RenderCommand, RenderCommandResult, SetItemPipeline, TrackedRenderPass,
+            ViewSortedRenderPhases,
+        },
+        render_resource::{
+            BindGroup, BindGroupEntries, BufferUsages, IndexFormat, PipelineCache, RawBufferVec, TextureViewId,
+        },
+        renderer::{RenderDevice, RenderQueue},
+        texture::GpuImage,
+        view::{ExtractedView, RetainedViewEntity},
+    },
+    sprite_render::SetSpriteViewBindGroup,
+};
+
+use super::{
+    extract::ExtractedSkins,
+    pipeline::{Instance, SkinPipelines},
+};
+
+pub(super) type DrawSkins = (SetItemPipeline, SetSpriteViewBindGroup<0>, DrawBatch);
+
+/// The images of a batch: the art and the atlas.
+type Images = [AssetId<Image>; 2];
+
+/// Skins that are drawn in one call.
+pub(super) struct Batch {
+    images: Images,
+    instances: Range<u32>,
+}
+
+/// The batches of this frame, by view and first item.
+#[derive(Resource, Default)]
+pub(super) struct SkinBatches {
+    by_item: HashMap<(RetainedViewEntity, Entity), Batch>,
+    /// The bind groups of the images in use, and the views that they were made from.
+    bind_groups: HashMap<Images, ([TextureViewId; 2], BindGroup)>,
+}
+
+/// The instances of this frame, and the indices of a quad.
+#[derive(Resource)]
+pub(super) struct SkinBuffers {
+    instances: RawBufferVec<Instance>,
+    indices: RawBufferVec<u32>,
+}
+
+impl Default for SkinBuffers {
+    fn default() -> Self {
+        let mut indices = RawBufferVec::new(BufferUsages::INDEX);
+        indices.extend([2, 0, 1, 1, 3, 2]);
+        Self { instances: RawBufferVec::new(BufferUsages::VERTEX), indices }
+    }
+}
+
+/// Takes over the items that Bevy has queued for the sprites of skins: they are drawn here, in the same order.
+pub(super) fn queue(
+    extracted: Res<ExtractedSkins>,
+    draw_functions: Res<DrawFunctions<Transparent2d>>,
+    mut pipelines: ResMut<SkinPipelines>,
+    mut phases: ResMut<ViewSortedRenderPhases<Transparent2d>>,
+    cache: Res<PipelineCache>,
+) {
+    if extracted.skins.is_empty() && extracted.hidden.is_empty() {
+        return;
+    }
+    let draw_function = draw_functions.read().id::<DrawSkins>();
+    for phase in phases.values_mut() {
+        for key in &extracted.hidden {
+            phase.items.swap_remove(key);
+        }
+        for (index, skin) in extracted.skins.iter().enumerate() {
+            let Some(item) = phase.items.get_mut(&skin.key) else { continue };
+            match pipelines.get(item.pipeline, &cache) {
+                Some(pipeline) => {
+                    item.pipeline = pipeline;
+                    item.draw_function = draw_function;
+                    item.extracted_index = HIDDEN_FROM_SPRITES + index;
+                }
+                // Bevy compiles its pipeline first.
+                None => {
+                    phase.items.swap_remove(&skin.key);
+                }
+            }
+        }
+    }
+}
+
+/// Added to the index of a skin, so that Bevy does not take it for the index of a sprite.
+const HIDDEN_FROM_SPRITES: usize = usize::MAX / 2;
+
+/// Batches the items of each view in their order, and uploads their instances.
+pub(super) fn prepare_batches(
+    extracted: Res<ExtractedSkins>,
+    mut phases: ResMut<ViewSortedRenderPhases<Transparent2d>>,
+    mut batches: ResMut<SkinBatches>,
+    mut buffers: ResMut<SkinBuffers>,
+    images: Res<RenderAssets<GpuImage>>,
+    device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
+) {
+    let (by_item, buffers) = (&mut batches.by_item, &mut *buffers);
+    by_item.clear();
+    if extracted.skins.is_empty() {
+        return;
+    }
+    buffers.instances.clear();
+    for (view, phase) in phases.iter_mut() {
+        // The first item of the batch, and its images.
+        let mut open: Option<(usize, Images)> = None;
+        for index in 0..phase.items.len() {
+            let found = phase.items.get_index(index).and_then(|(key, item)| {
+                let skin = extracted.skins.get(item.extracted_index.checked_sub(HIDDEN_FROM_SPRITES)?)?;
+                images.get(skin.atlas)?;
+                Some((skin, images.get(skin.art)?)).filter(|_| skin.key == *key)
+            });
+            let Some((skin, art)) = found else {
+                // Something else lies in between.
+                open = None;
+                continue;
+            };
+            let pair = [skin.art, skin.atlas];
+            let first = match open {
+                Some((first, images)) if images == pair => first,
+                _ => index,
+            };
+            open = Some((first, pair));
+            let next = buffers.instances.len() as u32;
+            buffers.instances.push(Instance::new(skin, art.size_2d().as_vec2()));
+            let Some((first, item)) = phase.items.get_index_mut(first) else { continue };
+            item.batch_range.end += 1;
+            let batch = by_item.entry((*view, first.0)).or_insert(Batch { images: pair, instances: next..next });
+            batch.instances.end = next + 1;
+        }
+    }
+    buffers.instances.write_buffer(&device, &queue);
+    if buffers.indices.buffer().is_none() {
+        buffers.indices.write_buffer(&device, &queue);
+    }
+}
+
+/// Makes the bind groups of batches whose images are new, or have been replaced.
+pub(super) fn prepare_bind_groups(
+    mut batches: ResMut<SkinBatches>,
+    pipelines: Res<SkinPipelines>,
+    images: Res<RenderAssets<GpuImage>>,
+    cache: Res<PipelineCache>,
+    device: Res<RenderDevice>,
+) {
+    let SkinBatches { by_item, bind_groups } = &mut *batches;
+    bind_groups.retain(|images, _| by_item.values().any(|batch| batch.images == *images));
+    for batch in by_item.values() {
+        let [Some(art), Some(atlas)] = batch.images.map(|id| images.get(id)) else { continue };
+        let made_of = [art.texture_view.id(), atlas.texture_view.id()];
+        if bind_groups.get(&batch.images).is_some_and(|(views, _)| *views == made_of) {
+            continue;
+        }
+        let layout = cache.get_bind_group_layout(&pipelines.textures_layout);
+        let entries = (&art.texture_view, &art.sampler, &atlas.texture_view, &atlas.sampler);
+        let group = device.create_bind_group("nca_skin", &layout, &BindGroupEntries::sequential(entries));
+        bind_groups.insert(batch.images, (made_of, group));
+    }
+}
+
+/// Draws a batch.
+pub(super) struct DrawBatch;
+
+impl<P: PhaseItem> RenderCommand<P> for DrawBatch {
+    type Param = (SRes<SkinBuffers>, SRes<SkinBatches>);
+    type ViewQuery = Read<ExtractedView>;
+    type ItemQuery = ();
+
+    fn render<'w>(
+        item: &P,
+        view: ROQueryItem<'w, '_, Self::ViewQuery>,
+        _: Option<()>,
+        (buffers, batches): SystemParamItem<'w, '_, Self::Param>,
+        pass: &mut TrackedRenderPass<'w>,
+    ) -> RenderCommandResult {
+        let (buffers, batches) = (buffers.into_inner(), batches.into_inner());
+        let batch = batches.by_item.get(&(view.retained_view_entity, item.entity()));
+        let found = batch.and_then(|batch| {
+            let (_, group) = batches.bind_groups.get(&batch.images)?;
+            Some((batch, group, buffers.instances.buffer()?, buffers.indices.buffer()?))
+        });
+        let Some((batch, group, instances, indices)) = found else { return RenderCommandResult::Skip };
+        pass.set_bind_group(1, group, &[]);
+        pass.set_vertex_buffer(0, instances.slice(..));
+        pass.set_index_buffer(indices.slice(..), IndexFormat::Uint32);
+        pass.draw_indexed(0..6, 0, batch.instances.clone());
+        RenderCommandResult::Success
+    }
+}

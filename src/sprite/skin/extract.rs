@@ -1,0 +1,114 @@
+//! The skins of a frame.
+
+use bevy::{
+    asset::AssetId,
+    camera::visibility::ViewVisibility,
+    math::{Affine2, Affine3A},
+    prelude::*,
+    render::{
+        Extract,
+        sync_world::{MainEntity, RenderEntity},
+    },
+    sprite::Anchor,
+};
+
+use crate::{
+    rule::rotation,
+    sprite::{
+        components::{NcaSkin, NcaTexture, Placement, SkinFit},
+        populations::Populations,
+        simulation::AtlasRegion,
+        spatial::SpriteTransform,
+    },
+};
+
+/// A skin that is drawn.
+pub(super) struct ExtractedSkin {
+    /// Its entity in the render world and in the main world.
+    pub(super) key: (Entity, MainEntity),
+    pub(super) art: AssetId<Image>,
+    pub(super) atlas: AssetId<Image>,
+    /// From the cells of the sprite.
+    pub(super) to_world: Affine3A,
+    pub(super) color: LinearRgba,
+    pub(super) lost: LinearRgba,
+    /// The slot in the atlas, in pixels.
+    pub(super) slot: Rect,
+    pub(super) fit: SkinFit,
+    /// The frame in the image of the art, in pixels; `None` for the whole image.
+    pub(super) frame: Option<Rect>,
+    /// Cosine and sine of the angle by which the sprite grows rotated.
+    pub(super) rotation: (f32, f32),
+    pub(super) pixelated: bool,
+}
+
+/// The skins of this frame.
+#[derive(Resource, Default)]
+pub(super) struct ExtractedSkins {
+    pub(super) skins: Vec<ExtractedSkin>,
+    /// Skins that have no cells or no art yet: the entities in the render world and in the main world.
+    pub(super) hidden: Vec<(Entity, MainEntity)>,
+}
+
+type Skins<'w> = (
+    Entity,
+    RenderEntity,
+    &'w ViewVisibility,
+    (&'w Sprite, &'w Anchor, &'w GlobalTransform),
+    (&'w NcaSkin, &'w SkinFit, &'w NcaTexture, &'w Placement),
+);
+
+pub(super) fn extract(
+    mut extracted: ResMut<ExtractedSkins>,
+    populations: Extract<Option<Res<Populations>>>,
+    layouts: Extract<Option<Res<Assets<TextureAtlasLayout>>>>,
+    skins: Extract<Query<Skins>>,
+) {
+    let ExtractedSkins { skins: drawn, hidden } = extracted.bypass_change_detection();
+    drawn.clear();
+    hidden.clear();
+    for (main_entity, render_entity, visibility, shape, (skin, fit, texture, placement)) in &skins {
+        if !visibility.get() {
+            continue;
+        }
+        let (sprite, anchor, transform) = shape;
+        let region = populations.as_ref().and_then(|populations| populations.region(placement.id?));
+        let Some(AtlasRegion { image: atlas, rect: slot, .. }) = region.filter(|_| fit.size != Vec2::ZERO) else {
+            hidden.push((render_entity, main_entity.into()));
+            continue;
+        };
+        let grid = slot.size().as_uvec2().to_array();
+        let to_sprite = SpriteTransform::of_sprite(sprite, anchor, Some(fit), transform).cells_to_sprite(grid);
+        drawn.push(ExtractedSkin {
+            key: (render_entity, main_entity.into()),
+            art: sprite.image.id(),
+            atlas: atlas.id(),
+            to_world: transform.affine() * solid(to_sprite),
+            color: sprite.color.into(),
+            lost: skin.lost.into(),
+            slot,
+            fit: *fit,
+            frame: frame(sprite, layouts.as_deref()),
+            rotation: rotation(texture.angle),
+            pixelated: skin.pixelated,
+        });
+    }
+}
+
+/// A transform of the plane in space.
+fn solid(plane: Affine2) -> Affine3A {
+    Affine3A::from_mat3_translation(
+        Mat3::from_cols(plane.matrix2.x_axis.extend(0.0), plane.matrix2.y_axis.extend(0.0), Vec3::Z),
+        plane.translation.extend(0.0),
+    )
+}
+
+/// The part of its image that a sprite shows, in pixels; `None` for all of it.
+pub(super) fn frame(sprite: &Sprite, layouts: Option<&Assets<TextureAtlasLayout>>) -> Option<Rect> {
+    let atlas = sprite.texture_atlas.as_ref().zip(layouts);
+    let atlas = atlas.and_then(|(atlas, layouts)| atlas.texture_rect(layouts)).map(|rect| rect.as_rect());
+    match (atlas, sprite.rect) {
+        (Some(atlas), Some(rect)) => Some(Rect { min: rect.min + atlas.min, max: rect.max + atlas.min }),
+        (atlas, rect) => atlas.or(rect),
+    }
+}

@@ -1,0 +1,84 @@
+//! Skins: a game's own art, shown through living cells.
+//!
+//! 1. `dress` gives a skin without a model the generic body that fits its art.
+//! 2. The population of a skin draws tissue instead of pictures: the first four channels of its cells.
+//! 3. `extract` takes the skins of a frame to the render world. Bevy queues them as sprites, by depth. `draw` then draws
+//!    those that share art and population in one call, with a pipeline of its own.
+
+mod draw;
+mod dress;
+mod extract;
+mod pipeline;
+
+use bevy::{
+    asset::embedded_asset,
+    core_pipeline::core_2d::Transparent2d,
+    prelude::*,
+    render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems, render_phase::AddRenderCommand},
+    sprite_render::queue_sprites,
+};
+
+use self::{
+    draw::{DrawSkins, SkinBatches, SkinBuffers, prepare_batches, prepare_bind_groups, queue},
+    dress::{Bodies, dress, fit},
+    extract::{ExtractedSkins, extract},
+    pipeline::init_pipelines,
+};
+use super::{
+    components::{NcaSkin, NcaTexture, Placement},
+    sets::NcaSystems,
+};
+
+/// Shows the art of sprites through their cells.
+pub(super) struct SkinPlugin;
+
+impl Plugin for SkinPlugin {
+    fn build(&self, app: &mut App) {
+        embedded_asset!(app, "skin.wgsl");
+        app.register_type::<NcaSkin>()
+            .init_resource::<Bodies>()
+            .add_observer(on_skin_added)
+            .add_observer(on_skin_removed)
+            .add_systems(
+                PostUpdate,
+                (dress.before(NcaSystems::Place), fit.after(NcaSystems::Place).before(NcaSystems::Show)),
+            );
+    }
+
+    // Bevy's sprites are known by now, wherever this plugin was added.
+    fn finish(&self, app: &mut App) {
+        if let Some(render_app) = app.get_sub_app_mut(RenderApp) {
+            render_app
+                .init_resource::<ExtractedSkins>()
+                .init_resource::<SkinBatches>()
+                .init_resource::<SkinBuffers>()
+                .add_render_command::<Transparent2d, DrawSkins>()
+                .add_systems(RenderStartup, init_pipelines)
+                .add_systems(ExtractSchedule, extract)
+                .add_systems(
+                    Render,
+                    (
+                        queue.in_set(RenderSystems::Queue).after(queue_sprites),
+                        (prepare_batches, prepare_bind_groups).chain().in_set(RenderSystems::PrepareBindGroups),
+                    ),
+                );
+        }
+    }
+}
+
+/// The art of a new skin becomes that of its sprite, and its cells show tissue from now on.
+fn on_skin_added(added: On<Add, NcaSkin>, mut skins: Query<(&NcaSkin, &mut Sprite, &mut NcaTexture, &mut Placement)>) {
+    let Ok((skin, mut sprite, mut texture, mut placement)) = skins.get_mut(added.entity) else { return };
+    if sprite.image == Handle::default() && skin.art != Handle::default() {
+        sprite.image = skin.art.clone();
+    }
+    placement.is_skinned = true;
+    texture.set_changed();
+}
+
+/// The cells show a picture again.
+fn on_skin_removed(removed: On<Remove, NcaSkin>, mut skins: Query<(&mut NcaTexture, &mut Placement)>) {
+    let Ok((mut texture, mut placement)) = skins.get_mut(removed.entity) else { return };
+    placement.is_skinned = false;
+    texture.set_changed();
+}

@@ -1,0 +1,115 @@
+//! The render pipelines of skins, and their vertices.
+
+use bevy::{
+    asset::load_embedded_asset,
+    mesh::VertexBufferLayout,
+    platform::collections::HashMap,
+    prelude::*,
+    render::render_resource::{
+        BindGroupLayoutDescriptor, BindGroupLayoutEntries, CachedRenderPipelineId, PipelineCache, SamplerBindingType,
+        ShaderStages, TextureSampleType, VertexAttribute, VertexFormat, VertexStepMode,
+        binding_types::{sampler, texture_2d},
+    },
+};
+use bytemuck::{Pod, Zeroable};
+
+use super::extract::ExtractedSkin;
+
+/// The vertex data of a skin; `Instance` in `skin.wgsl`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Instance {
+    to_world: [Vec4; 3],
+    color: [f32; 4],
+    lost: [f32; 4],
+    slot: [Vec2; 2],
+    frame: [Vec2; 2],
+    art: [Vec2; 2],
+    bounds: [Vec2; 2],
+    style: Vec4,
+}
+
+impl Instance {
+    /// One vector of four per location.
+    fn layout() -> VertexBufferLayout {
+        let stride = size_of::<Self>() as u64;
+        let attribute = |location| VertexAttribute {
+            format: VertexFormat::Float32x4,
+            offset: location * VertexFormat::Float32x4.size(),
+            shader_location: location as u32,
+        };
+        VertexBufferLayout {
+            array_stride: stride,
+            step_mode: VertexStepMode::Instance,
+            attributes: (0..stride / VertexFormat::Float32x4.size()).map(attribute).collect(),
+        }
+    }
+
+    /// `size` is the width and height of the image of the art, in pixels.
+    pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
+        let ExtractedSkin { to_world, color, lost, slot, fit, rotation, pixelated, .. } = skin;
+        let matrix = to_world.matrix3.transpose();
+        let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
+        let translation = to_world.translation.to_array();
+        let frame = skin.frame.unwrap_or(Rect { min: Vec2::ZERO, max: size });
+        let art = |place: Vec2| (frame.min + place * frame.size()) / size;
+        let corner = art(fit.region.min);
+        Self {
+            to_world: [0, 1, 2].map(|row| columns[row].extend(translation[row])),
+            color: color.to_f32_array(),
+            lost: lost.to_f32_array(),
+            slot: [slot.min, slot.size()],
+            frame: [fit.frame.min, fit.frame.size()],
+            art: [corner, art(fit.region.max) - corner],
+            bounds: [frame.min / size, frame.max / size],
+            style: Vec4::new(rotation.0, rotation.1, f32::from(u8::from(*pixelated)), 0.0),
+        }
+    }
+}
+
+/// The pipelines of skins. Each is one of Bevy's sprite pipelines with another shader.
+#[derive(Resource)]
+pub(super) struct SkinPipelines {
+    pub(super) textures_layout: BindGroupLayoutDescriptor,
+    shader: Handle<Shader>,
+    /// By the pipeline of sprites in the same view.
+    by_sprite: HashMap<CachedRenderPipelineId, CachedRenderPipelineId>,
+}
+
+/// Starts without pipelines, at first and after a lost device.
+pub(super) fn init_pipelines(mut commands: Commands, assets: Res<AssetServer>) {
+    let texture = || texture_2d(TextureSampleType::Float { filterable: true });
+    let textures_layout = BindGroupLayoutDescriptor::new(
+        "nca_skin_textures",
+        &BindGroupLayoutEntries::sequential(
+            ShaderStages::FRAGMENT,
+            (texture(), sampler(SamplerBindingType::Filtering), texture(), sampler(SamplerBindingType::Filtering)),
+        ),
+    );
+    let shader = load_embedded_asset!(&*assets, "skin.wgsl");
+    commands.insert_resource(SkinPipelines { textures_layout, shader, by_sprite: HashMap::default() });
+}
+
+impl SkinPipelines {
+    /// The pipeline for a view in which sprites have another one. `None` until that one is compiled.
+    pub(super) fn get(
+        &mut self,
+        sprite: CachedRenderPipelineId,
+        cache: &PipelineCache,
+    ) -> Option<CachedRenderPipelineId> {
+        if let Some(known) = self.by_sprite.get(&sprite) {
+            return Some(*known);
+        }
+        cache.get_render_pipeline(sprite)?;
+        let mut descriptor = cache.get_render_pipeline_descriptor(sprite).clone();
+        let fragment = descriptor.fragment.as_mut()?;
+        (descriptor.vertex.shader, fragment.shader) = (self.shader.clone(), self.shader.clone());
+        descriptor.label = Some("nca_skin".into());
+        descriptor.vertex.buffers = vec![Instance::layout()];
+        descriptor.layout.truncate(1);
+        descriptor.layout.push(self.textures_layout.clone());
+        let pipeline = cache.queue_render_pipeline(descriptor);
+        self.by_sprite.insert(sprite, pipeline);
+        Some(pipeline)
+    }
+}

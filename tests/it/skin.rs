@@ -1,0 +1,171 @@
+//! Skins: what is seen of a game's art through living cells.
+
+use bevy::{
+    asset::RenderAssetUsages,
+    prelude::*,
+    render::render_resource::{Extent3d, TextureDimension, TextureFormat},
+    sprite::Anchor,
+};
+use bevy_nca::{
+    headless,
+    prelude::*,
+    rule::{Model, State, Target, skin_picture},
+};
+use safetensors::SafeTensors;
+
+use crate::{
+    screen::Screen,
+    support::{golden_folder, on_the_gpu},
+};
+
+fn asset(path: &str) -> Model {
+    Model::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models").join(path)).unwrap()
+}
+
+/// Cells with the given values in the first four channels.
+fn state_of(model: &Model, width: usize, shown: &[f32]) -> State {
+    let channels = model.rule().channels;
+    let values = shown.as_chunks::<4>().0.iter().flat_map(|cell| cell.iter().copied().chain([0.0; 60]).take(channels));
+    State::from_values(width, shown.len() / 4 / width, channels, values.collect()).unwrap()
+}
+
+/// A healing heart and a healing slime, and what the reference implementation shows of art on them.
+struct GoldenSkin {
+    model: Model,
+    state: State,
+    art: Target,
+    picture: Target,
+}
+
+impl GoldenSkin {
+    fn read(name: &str, model: &str) -> Self {
+        let bytes = std::fs::read(golden_folder().join("skin.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let picture = |part: &str| {
+            let tensor = tensors.tensor(&format!("{name}.{part}")).unwrap();
+            Target { width: tensor.shape()[1], height: tensor.shape()[0], rgba: tensor.data().to_vec() }
+        };
+        let model = asset(model).with_target(Some(picture("target"))).unwrap();
+        let tensor = tensors.tensor(&format!("{name}.state")).unwrap();
+        let shown: Vec<f32> = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let state = state_of(&model, tensor.shape()[1], &shown);
+        Self { model, state, art: picture("art"), picture: picture("picture") }
+    }
+}
+
+#[test]
+fn a_skin_shows_what_the_reference_shows() {
+    for (name, model) in [("coordinates", "heart.nca"), ("colors", "colors/slime.nca")] {
+        let GoldenSkin { model, state, art, picture } = GoldenSkin::read(name, model);
+        let found = skin_picture(&model, &state, &art, 1);
+        assert_eq!((found.width, found.height), (picture.width, picture.height), "{name}");
+        let pairs = || found.rgba.as_chunks::<4>().0.iter().zip(picture.rgba.as_chunks::<4>().0);
+        let differs = |(found, expected): &(&[u8; 4], &[u8; 4])| {
+            // The color of a faint pixel is a quotient of small numbers.
+            let channels = if expected[3] < 16 { 3..4 } else { 0..4 };
+            channels.into_iter().any(|channel| found[channel].abs_diff(expected[channel]) > 1)
+        };
+        let wrong = pairs().filter(differs).count();
+        // A place on the border of two pixels of the art may be rounded to either.
+        assert!(wrong <= pairs().count() / 1000, "{name}: {wrong} of {}", pairs().count());
+        assert!(picture.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > 0));
+    }
+}
+
+/// Art of any size and aspect, on a body at its places: every pixel is the art's own, at any scale.
+#[test]
+fn a_whole_body_shows_the_art_to_the_pixel() {
+    let model = asset("heart.nca");
+    let [width, height] = model.rule().grid.map(|side| side as usize);
+    let target = model.target().unwrap();
+    let state = state_of(&model, width, &target.cells(model.rule().output, width, height));
+    for (size, scale) in [([22, 20], 1), ([97, 131], 1), ([256, 233], 3), ([44, 40], 2)] {
+        // Art is visible only where the target is.
+        let pixel = |index: usize| {
+            let (x, y) = (index % size[0], index / size[0]);
+            let [column, row] = [x * target.width / size[0], y * target.height / size[1]];
+            let visible = target.rgba[(row * target.width + column) * 4 + 3] == 255;
+            if visible { [x as u8, y as u8, (x * y) as u8, 255] } else { [0; 4] }
+        };
+        let art = Target { width: size[0], height: size[1], rgba: (0..size[0] * size[1]).flat_map(pixel).collect() };
+        let found = skin_picture(&model, &state, &art, scale as u32);
+        let margin = [(0, width, target.width), (1, height, target.height)]
+            .map(|(axis, grid, target)| ((grid - target) / 2 * size[axis] * scale) / target);
+        for y in 0..size[1] * scale {
+            for x in 0..size[0] * scale {
+                let at = ((y + margin[1]) * found.width + x + margin[0]) * 4;
+                let expected = pixel(y / scale * size[0] + x / scale);
+                assert_eq!(found.rgba[at..at + 4], expected, "{size:?}, {scale}: {x}, {y}");
+            }
+        }
+    }
+}
+
+/// A picture of `size` in which each pixel differs, transparent outside of an ellipse, with some half-transparent pixels.
+fn art(size: UVec2, shade: u8) -> Image {
+    let pixel = |index: u32| {
+        let (x, y) = (index % size.x, index / size.x);
+        let at = (Vec2::new(x as f32, y as f32) + 0.5) / size.as_vec2() * 2.0 - 1.0;
+        let alpha = if at.length() > 0.95 {
+            0
+        } else if (x + y) % 17 == 0 {
+            128
+        } else {
+            255
+        };
+        [(x * 3) as u8, (y * 5) as u8, shade, alpha]
+    };
+    let extent = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
+    let data = (0..size.x * size.y).flat_map(pixel).collect();
+    Image::new(extent, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default())
+}
+
+/// A sprite shows the same with a skin on a grown body as without, in every pose.
+#[test]
+fn a_grown_skin_is_its_art_to_the_pixel() {
+    on_the_gpu(|| {
+        for backend in [NcaBackend::Cpu, NcaBackend::Gpu] {
+            let mut screen = Screen::new(backend, 400, 400);
+            let picture = screen.add_image(art(UVec2::new(90, 62), 40));
+            let sheet = screen.add_image(art(UVec2::new(120, 40), 90));
+            let layout = TextureAtlasLayout::from_grid(UVec2::splat(40), 3, 1, None, None);
+            let layout = screen.app.world_mut().resource_mut::<Assets<TextureAtlasLayout>>().add(layout);
+            let frame = |index| Some(TextureAtlas { layout: layout.clone(), index });
+            let plain = Sprite { image: picture.clone(), ..default() };
+            let poses = [
+                (plain.clone(), Anchor::CENTER),
+                (Sprite { flip_x: true, ..plain.clone() }, Anchor::BOTTOM_LEFT),
+                (Sprite { flip_y: true, color: Color::srgb(0.9, 0.5, 1.0), ..plain.clone() }, Anchor::CENTER),
+                (Sprite { custom_size: Some(Vec2::new(270.0, 186.0)), ..plain.clone() }, Anchor::CENTER),
+                (Sprite { rect: Some(Rect::new(0.0, 0.0, 90.0, 62.0)), ..plain.clone() }, Anchor(Vec2::new(0.25, 0.1))),
+            ];
+            let frames = [0, 1, 2].map(|index| {
+                let sprite = Sprite { image: sheet.clone(), texture_atlas: frame(index), ..default() };
+                (Sprite { custom_size: Some(Vec2::splat(120.0)), ..sprite }, Anchor::BOTTOM_CENTER)
+            });
+            let entity = screen.app.world_mut().spawn((NcaSkin::default(), plain, Anchor::CENTER)).id();
+            headless::step(&mut screen.app, 260);
+            for (index, (sprite, anchor)) in poses.into_iter().chain(frames).enumerate() {
+                let is_sheet = sprite.texture_atlas.is_some();
+                if index == 5 {
+                    assert!(is_sheet, "the first frame");
+                    let texture = NcaTexture::default();
+                    screen.app.world_mut().entity_mut(entity).insert((texture, sprite.clone(), anchor));
+                    headless::step(&mut screen.app, 260);
+                }
+                screen.app.world_mut().entity_mut(entity).insert((sprite.clone(), anchor));
+                let found = screen.pixels();
+                screen.app.world_mut().entity_mut(entity).insert(Visibility::Hidden);
+                let reference = screen.app.world_mut().spawn((sprite, anchor)).id();
+                let expected = screen.pixels();
+                screen.app.world_mut().despawn(reference);
+                screen.app.world_mut().entity_mut(entity).insert(Visibility::Inherited);
+                let visible = expected.iter().filter(|pixel| pixel[3] > 0).count();
+                assert!(visible > 1000, "{index}: {visible}");
+                let apart = |(a, b): (&[u8; 4], &[u8; 4])| (0..4).any(|channel| a[channel].abs_diff(b[channel]) > 1);
+                let wrong = found.iter().zip(&expected).filter(|pair| apart(*pair)).count();
+                assert_eq!(wrong, 0, "{backend:?}, pose {index}: of {visible} visible pixels");
+            }
+        }
+    });
+}
