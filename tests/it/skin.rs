@@ -2,6 +2,7 @@
 
 use bevy::{
     asset::RenderAssetUsages,
+    image::ImageSampler,
     prelude::*,
     render::render_resource::{Extent3d, TextureDimension, TextureFormat},
     sprite::Anchor,
@@ -14,6 +15,7 @@ use bevy_nca::{
 use safetensors::SafeTensors;
 
 use crate::{
+    plugin::{add_model, cells},
     screen::Screen,
     support::{golden_folder, on_the_gpu},
 };
@@ -117,7 +119,9 @@ fn art(size: UVec2, shade: u8) -> Image {
     };
     let extent = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
     let data = (0..size.x * size.y).flat_map(pixel).collect();
-    Image::new(extent, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default())
+    let usages = RenderAssetUsages::default();
+    let image = Image::new(extent, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, usages);
+    Image { sampler: ImageSampler::nearest(), ..image }
 }
 
 /// A sprite shows the same with a skin on a grown body as without, in every pose.
@@ -137,7 +141,7 @@ fn a_grown_skin_is_its_art_to_the_pixel() {
                 (Sprite { flip_x: true, ..plain.clone() }, Anchor::BOTTOM_LEFT),
                 (Sprite { flip_y: true, color: Color::srgb(0.9, 0.5, 1.0), ..plain.clone() }, Anchor::CENTER),
                 (Sprite { custom_size: Some(Vec2::new(270.0, 186.0)), ..plain.clone() }, Anchor::CENTER),
-                (Sprite { rect: Some(Rect::new(0.0, 0.0, 90.0, 62.0)), ..plain.clone() }, Anchor(Vec2::new(0.25, 0.1))),
+                (Sprite { rect: Some(Rect::new(0.0, 0.0, 90.0, 62.0)), ..plain.clone() }, Anchor(Vec2::new(0.1, 0.5))),
             ];
             let frames = [0, 1, 2].map(|index| {
                 let sprite = Sprite { image: sheet.clone(), texture_atlas: frame(index), ..default() };
@@ -165,6 +169,53 @@ fn a_grown_skin_is_its_art_to_the_pixel() {
                 let apart = |(a, b): (&[u8; 4], &[u8; 4])| (0..4).any(|channel| a[channel].abs_diff(b[channel]) > 1);
                 let wrong = found.iter().zip(&expected).filter(|pair| apart(*pair)).count();
                 assert_eq!(wrong, 0, "{backend:?}, pose {index}: of {visible} visible pixels");
+            }
+        }
+    });
+}
+
+/// While a wound heals, the shader shows what the CPU paints of the same cells.
+#[test]
+fn a_healing_skin_is_what_the_painter_paints() {
+    on_the_gpu(|| {
+        for backend in [NcaBackend::Cpu, NcaBackend::Gpu] {
+            let model = asset("heart.nca");
+            let size = UVec2::new(132, 120);
+            let mut screen = Screen::new(backend, 240, 220);
+            // Neighboring pixels differ little, because the cells in the texture are half floats: at the border of two
+            // pixels, the shader may take the other one.
+            let mut image = art(size, 40);
+            for (index, pixel) in image.data.as_mut().unwrap().as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                *pixel = [(index % 132) as u8, (index / 132 * 2) as u8, 40, if pixel[3] > 0 { 255 } else { 0 }];
+            }
+            let picture = Target { width: 132, height: 120, rgba: image.data.clone().unwrap() };
+            let image = screen.add_image(image);
+            let handle = add_model(&mut screen.app, &model);
+            let skin = (NcaSkin::new(image), NcaTexture::new(handle).with_seed(5));
+            let entity = screen.app.world_mut().spawn(skin).id();
+            headless::step(&mut screen.app, 200);
+            screen.app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(20.0, 15.0), 30.0));
+            for ticks in [6, 20, 40] {
+                headless::step(&mut screen.app, ticks);
+                screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
+                let (_, cells) = cells(&mut screen.app, entity);
+                let painted = skin_picture(&model, &cells, &picture, 1);
+                let shown = screen.pixels();
+                screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
+                // The painter aligns its picture to the pixels of the art; both have it in the middle.
+                let margin = |screen: usize, painted: usize| (screen - painted) / 2;
+                let (left, top) = (margin(240, painted.width), margin(220, painted.height));
+                let (mut wrong, mut visible) = (0, 0);
+                for (index, pixel) in painted.rgba.as_chunks::<4>().0.iter().enumerate() {
+                    let (x, y) = (left + index % painted.width, top + index / painted.width);
+                    let found = shown[y * 240 + x];
+                    let differs = |channel: usize| found[channel].abs_diff(pixel[channel]) > 3;
+                    // Blending has multiplied the colors of the others by alpha.
+                    let is_opaque = pixel[3] == 255 && found[3] == 255;
+                    wrong += usize::from(differs(3) || is_opaque && (0..3).any(differs));
+                    visible += usize::from(pixel[3] > 0);
+                }
+                assert!(visible > 1000 && wrong * 1000 < visible, "{backend:?}, {ticks}: {wrong} of {visible}");
             }
         }
     });
