@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{Model, ModelErrorKind, Target};
+use super::{Model, ModelErrorKind, SkinArt, Target};
 
 /// A trained body of coordinates in a common shape.
 ///
@@ -63,9 +63,11 @@ impl GenericBody {
         Ok(self.with_art(picture)?.0)
     }
 
-    /// As [`Self::with_picture`], and what of the picture the target covers: the left, upper, right and lower edge of the
-    /// target as shares of the picture, which may lie outside of it.
-    pub(crate) fn with_art(self, picture: &Target) -> Result<(Model, [f32; 4]), ModelErrorKind> {
+    /// The body as a model, and a picture as the art of its skin. The model is that of [`with_picture`](Self::with_picture).
+    ///
+    /// # Errors
+    /// See [`with_picture`](Self::with_picture).
+    pub fn with_art(self, picture: &Target) -> Result<(Model, SkinArt), ModelErrorKind> {
         let Target { width, height, rgba } = picture;
         if *width == 0 || *height == 0 || rgba.len() != width * height * 4 {
             let expected = format!("[{height}, {width}, 4], and neither 0");
@@ -89,7 +91,7 @@ impl GenericBody {
             }
             rule.extra.clear();
         })?;
-        Ok((model, region))
+        Ok((model, SkinArt::on(picture.clone(), region)))
     }
 
     /// The model. Its target is the shape.

@@ -49,7 +49,7 @@ pub use picture::{Rgba, picture};
 pub use reading::{Filter, ReadOptions, TargetError};
 pub(crate) use reference::Reference;
 pub use shape::{Shape, Stencil};
-pub use skin::skin_picture;
+pub use skin::SkinArt;
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};
 pub use state::State;

@@ -164,6 +164,27 @@ impl Target {
     }
 
     /// Whether a pixel is more than nearly transparent.
+    /// Reads the frames of a sprite sheet, row by row, or one picture, without scaling them. `frames` is the number of columns
+    /// and rows.
+    ///
+    /// # Errors
+    /// [`TargetError`] if the file cannot be read, looks like a sheet but `frames` is `None`, cannot be cut into these frames, or
+    /// is transparent.
+    pub fn read_frames(path: impl AsRef<Path>, frames: Option<[u32; 2]>) -> Result<Vec<Self>, TargetError> {
+        let path = path.as_ref();
+        let image = open(path)?;
+        let size = [image.width(), image.height()];
+        if let (None, Some(frames)) = (frames, sheet(&image)) {
+            return Err(TargetError::Sheet { path: path.to_owned(), size, frames });
+        }
+        let counts = frames.unwrap_or([1, 1]);
+        let whole = Self::from(image);
+        if !whole.is_visible() {
+            return Err(TargetError::Transparent { path: path.to_owned() });
+        }
+        cut(&whole, counts).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames: counts })
+    }
+
     fn is_visible(&self) -> bool {
         self.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA)
     }
@@ -176,22 +197,14 @@ impl From<RgbaImage> for Target {
 }
 
 /// Reads a picture, or the union of a sheet's frames, unscaled.
-fn art(path: &Path, frames: Option<[u32; 2]>) -> Result<RgbaImage, TargetError> {
-    let image = open(path)?;
-    let size = [image.width(), image.height()];
-    let image = match frames {
-        Some(frames) => {
-            union(&image, frames).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?
-        }
-        None => match sheet(&image) {
-            Some(frames) => return Err(TargetError::Sheet { path: path.to_owned(), size, frames }),
-            None => image,
-        },
+fn art(path: &Path, counts: Option<[u32; 2]>) -> Result<RgbaImage, TargetError> {
+    let frames = Target::read_frames(path, counts)?;
+    let Target { width, height, rgba } = match <[Target; 1]>::try_from(frames) {
+        Ok([whole]) => whole,
+        Err(frames) => Target::union(frames),
     };
-    match image.pixels().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA) {
-        true => Ok(image),
-        false => Err(TargetError::Transparent { path: path.to_owned() }),
-    }
+    RgbaImage::from_raw(width as u32, height as u32, rgba)
+        .ok_or_else(|| TargetError::Transparent { path: path.to_owned() })
 }
 
 fn open(path: &Path) -> Result<RgbaImage, TargetError> {
@@ -240,16 +253,15 @@ fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
     Some(if is_wide { [count, 1] } else { [1, count] })
 }
 
-/// The union of a sheet's frames; `None` if the sheet does not divide into frames of whole pixels.
-fn union(image: &RgbaImage, [columns, rows]: [u32; 2]) -> Option<RgbaImage> {
-    let (width, height) = (image.width().checked_div(columns)?, image.height().checked_div(rows)?);
-    if width == 0 || height == 0 || width * columns != image.width() || height * rows != image.height() {
+/// The frames of a sheet, row by row; `None` if the sheet does not divide into frames of whole pixels.
+fn cut(sheet: &Target, [columns, rows]: [u32; 2]) -> Option<Vec<Target>> {
+    let [columns, rows] = [columns, rows].map(|count| count as usize);
+    let (width, height) = (sheet.width.checked_div(columns)?, sheet.height.checked_div(rows)?);
+    if width == 0 || height == 0 || width * columns != sheet.width || height * rows != sheet.height {
         return None;
     }
-    let sheet = Target::from(image.clone());
-    let frames = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * width, row * height)));
-    let frame = |(left, top): (u32, u32)| sheet.cut([left, top, left + width, top + height].map(|side| side as usize));
-    RgbaImage::from_raw(width, height, Target::union(frames.map(frame)).rgba)
+    let corners = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * width, row * height)));
+    Some(corners.map(|(left, top)| sheet.cut([left, top, left + width, top + height])).collect())
 }
 
 /// Scales the longer side to `size` pixels. With whole factors, the longer side may be shorter than `size`.
@@ -385,12 +397,13 @@ mod tests {
             (3, 1) => image::Rgba([0, 40, 0, 51]),
             _ => NONE,
         });
-        let union = union(&sheet, [3, 1]).unwrap();
-        assert_eq!(union.get_pixel(0, 0).0, [133, 0, 33, 255]);
-        assert_eq!(union.get_pixel(1, 0)[3], 0);
-        assert_eq!(union.get_pixel(1, 1).0, [0, 7, 83, 255]);
-        assert!(super::union(&sheet, [4, 1]).is_none() && super::union(&sheet, [0, 1]).is_none());
-        assert!(super::union(&sheet, [12, 1]).is_none());
+        let sheet = Target::from(sheet);
+        let union = Target::union(cut(&sheet, [3, 1]).unwrap());
+        assert_eq!(pixels(&union)[0], [133, 0, 33, 255]);
+        assert_eq!(pixels(&union)[1][3], 0);
+        assert_eq!(pixels(&union)[3], [0, 7, 83, 255]);
+        assert!(cut(&sheet, [4, 1]).is_none() && cut(&sheet, [0, 1]).is_none());
+        assert!(cut(&sheet, [12, 1]).is_none());
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Target {
 
     /// The union of the frames of a sheet, which have the size of the first: each pixel has the largest alpha, and the mean
     /// color weighted by alpha.
-    pub(crate) fn union(frames: impl IntoIterator<Item = Self>) -> Self {
+    pub fn union(frames: impl IntoIterator<Item = Self>) -> Self {
         let mut frames = frames.into_iter();
         let Some(first) = frames.next() else { return Self { width: 0, height: 0, rgba: Vec::new() } };
         let mut sums: Vec<(u8, u64, [u64; 3])> = vec![(0, 0, [0; 3]); first.width * first.height];

@@ -9,19 +9,74 @@ use super::{
     picture::{CRISP_BLEND, LIFE_BLEND, PLACE_BLEND, ramp},
 };
 
+/// The art of a skin, and how it lies on the body of a sprite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SkinArt {
+    picture: Target,
+    /// What of the picture the model's target covers: its left, upper, right and lower edge as shares of the picture. They may
+    /// lie outside of it.
+    region: [f32; 4],
+}
+
+impl SkinArt {
+    /// Art that covers the rectangle of the model's target, as the picture does from which the model was trained. For a
+    /// generic body, see [`GenericBody::with_art`](super::GenericBody::with_art).
+    pub fn new(picture: Target) -> Self {
+        Self::on(picture, [0.0, 0.0, 1.0, 1.0])
+    }
+
+    pub(super) fn on(picture: Target, region: [f32; 4]) -> Self {
+        Self { picture, region }
+    }
+
+    /// Another picture of the same size in the same place, as the next frame of an animation.
+    pub fn with_picture(&self, picture: Target) -> Self {
+        Self { picture, ..*self }
+    }
+
+    /// The picture.
+    pub fn picture(&self) -> &Target {
+        &self.picture
+    }
+
+    pub(crate) fn region(&self) -> [f32; 4] {
+        self.region
+    }
+
+    /// A sprite that shows the art through its cells: the whole grid in straight-alpha sRGB, with `scale` pixels per pixel
+    /// of the art. The pixels of the art are aligned to those of the result, so a whole body shows them exactly.
+    ///
+    /// For a sprite without a skin, see [`picture`](super::picture).
+    pub fn paint(&self, model: &Model, state: &State, scale: u32) -> Target {
+        let skin = Skin::new(model, state, self);
+        let sides = [(0, state.width(), self.picture.width), (1, state.height(), self.picture.height)];
+        let [columns, rows] = sides.map(|(axis, side, art)| {
+            let pixels = (art.max(1) as u64 * u64::from(scale.max(1))) as f32;
+            let (cells, first) = (skin.frame.size[axis], skin.frame.min[axis]);
+            let (least, share) = (self.region[axis], self.region[axis + 2] - self.region[axis]);
+            // The pixels of the art are 0..pixels.
+            let pixel = |cell: f32| ((cell - first) / cells * share + least) * pixels;
+            let cell = move |pixel: i64| ((pixel as f32 + 0.5) / pixels - least) / share * cells + first;
+            (pixel(0.0).ceil() as i64..pixel(side as f32).floor() as i64).map(cell).collect::<Vec<f32>>()
+        });
+        let rgba = rows.iter().flat_map(|y| columns.iter().flat_map(|x| straight(skin.at([*x, *y])))).collect();
+        Target { width: columns.len(), height: rows.len(), rgba }
+    }
+}
+
 /// What is looked at through the cells of a sprite.
-pub(crate) struct Skin<'a> {
+struct Skin<'a> {
     output: Output,
     state: &'a State,
-    /// The rectangle of the art in the grid.
+    /// The rectangle of the model's target in the grid.
     frame: Frame,
-    art: &'a Target,
+    art: &'a SkinArt,
     /// The target in the grid, premultiplied; empty for a body of coordinates.
     target: Vec<f32>,
 }
 
 impl<'a> Skin<'a> {
-    pub(crate) fn new(model: &Model, state: &'a State, art: &'a Target) -> Self {
+    fn new(model: &Model, state: &'a State, art: &'a SkinArt) -> Self {
         let (output, [width, height]) = (model.rule().output, [state.width(), state.height()]);
         let target = model.target();
         let frame = target
@@ -34,7 +89,7 @@ impl<'a> Skin<'a> {
     }
 
     /// What is shown at a point of the grid, in cells: premultiplied, 0 to 1.
-    pub(crate) fn at(&self, point: [f32; 2]) -> [f32; 4] {
+    fn at(&self, point: [f32; 2]) -> [f32; 4] {
         let tissue = self.between(point, |cell| {
             let values = self.state.values().get(cell * self.state.channels()..).unwrap_or_default();
             values.first_chunk().copied().unwrap_or_default()
@@ -79,34 +134,16 @@ impl<'a> Skin<'a> {
         [0, 1, 2, 3].map(|channel| upper[channel] * (1.0 - down) + lower[channel] * down)
     }
 
-    /// The pixel of the art that contains a place, premultiplied. Nothing beyond its edge.
+    /// The pixel of the art at a place in the target, premultiplied. Nothing beyond its edge.
     fn look_up(&self, place: [f32; 2]) -> [f32; 4] {
-        let Target { width, height, rgba } = self.art;
-        let (x, y) = ((place[0] * *width as f32).floor(), (place[1] * *height as f32).floor());
+        let SkinArt { picture: Target { width, height, rgba }, region: [left, top, right, bottom] } = self.art;
+        let (u, v) = (left + place[0] * (right - left), top + place[1] * (bottom - top));
+        let (x, y) = ((u * *width as f32).floor(), (v * *height as f32).floor());
         let inside = x >= 0.0 && y >= 0.0 && x < *width as f32 && y < *height as f32;
         let pixel = rgba.as_chunks::<4>().0.get(y as usize * width + x as usize).filter(|_| inside);
         let [r, g, b, a] = pixel.map_or([0.0; 4], |pixel| pixel.map(|value| f32::from(value) / 255.0));
         [r * a, g * a, b * a, a]
     }
-}
-
-/// A sprite that shows art through its cells: the whole grid in straight-alpha sRGB, with `scale` pixels per pixel of the
-/// art. The art covers the rectangle of the model's target, or the whole grid without a target. Its pixels are aligned to
-/// those of the picture, so that a whole body shows them exactly.
-///
-/// See [`crate::rule::picture`] for a sprite without a skin.
-pub fn skin_picture(model: &Model, state: &State, art: &Target, scale: u32) -> Target {
-    let skin = Skin::new(model, state, art);
-    let [columns, rows] = [(0, state.width(), art.width), (1, state.height(), art.height)].map(|(axis, side, art)| {
-        let (frame, pixels) = (skin.frame, art.max(1) as f32 * scale.max(1) as f32);
-        // The pixels of the art's rectangle are 0..pixels.
-        let [first, end] = [0.0, side as f32].map(|edge| (edge - frame.min[axis]) / frame.size[axis] * pixels);
-        let centers = (first.ceil() as i64..end.floor() as i64)
-            .map(move |pixel| (pixel as f32 + 0.5) / pixels * frame.size[axis] + frame.min[axis]);
-        centers.collect::<Vec<f32>>()
-    });
-    let rgba = rows.iter().flat_map(|y| columns.iter().flat_map(|x| straight(skin.at([*x, *y])))).collect();
-    Target { width: columns.len(), height: rows.len(), rgba }
 }
 
 /// A premultiplied color as straight-alpha bytes.

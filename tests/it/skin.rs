@@ -10,7 +10,7 @@ use bevy::{
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{Model, State, Target, skin_picture},
+    rule::{Model, SkinArt, State, Target},
 };
 use safetensors::SafeTensors;
 
@@ -59,7 +59,7 @@ impl GoldenSkin {
 fn a_skin_shows_what_the_reference_shows() {
     for (name, model) in [("coordinates", "heart.nca"), ("colors", "colors/slime.nca")] {
         let GoldenSkin { model, state, art, picture } = GoldenSkin::read(name, model);
-        let found = skin_picture(&model, &state, &art, 1);
+        let found = SkinArt::new(art).paint(&model, &state, 1);
         assert_eq!((found.width, found.height), (picture.width, picture.height), "{name}");
         let pairs = || found.rgba.as_chunks::<4>().0.iter().zip(picture.rgba.as_chunks::<4>().0);
         let differs = |(found, expected): &(&[u8; 4], &[u8; 4])| {
@@ -90,7 +90,7 @@ fn a_whole_body_shows_the_art_to_the_pixel() {
             if visible { [x as u8, y as u8, (x * y) as u8, 255] } else { [0; 4] }
         };
         let art = Target { width: size[0], height: size[1], rgba: (0..size[0] * size[1]).flat_map(pixel).collect() };
-        let found = skin_picture(&model, &state, &art, scale as u32);
+        let found = SkinArt::new(art).paint(&model, &state, scale as u32);
         let margin = [(0, width, target.width), (1, height, target.height)]
             .map(|(axis, grid, target)| ((grid - target) / 2 * size[axis] * scale) / target);
         for y in 0..size[1] * scale {
@@ -188,7 +188,8 @@ fn a_healing_skin_is_what_the_painter_paints() {
             for (index, pixel) in image.data.as_mut().unwrap().as_chunks_mut::<4>().0.iter_mut().enumerate() {
                 *pixel = [(index % 132) as u8, (index / 132 * 2) as u8, 40, if pixel[3] > 0 { 255 } else { 0 }];
             }
-            let picture = Target { width: 132, height: 120, rgba: image.data.clone().unwrap() };
+            let rgba = image.data.clone().unwrap();
+            let picture = SkinArt::new(Target { width: 132, height: 120, rgba });
             let image = screen.add_image(image);
             let handle = add_model(&mut screen.app, &model);
             let skin = (NcaSkin::new(image), NcaTexture::new(handle).with_seed(5));
@@ -199,7 +200,7 @@ fn a_healing_skin_is_what_the_painter_paints() {
                 headless::step(&mut screen.app, ticks);
                 screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
                 let (_, cells) = cells(&mut screen.app, entity);
-                let painted = skin_picture(&model, &cells, &picture, 1);
+                let painted = picture.paint(&model, &cells, 1);
                 let shown = screen.pixels();
                 screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
                 // The painter aligns its picture to the pixels of the art; both have it in the middle.

@@ -3,17 +3,27 @@ use std::{path::PathBuf, str::FromStr};
 use bevy_nca::{
     NcaPrecision,
     record::{PictureFormat, Recording},
-    rule::{Model, Rule, Shape},
+    rule::{GenericBody, Model, Rule, Shape, SkinArt, State, Target},
 };
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{Result, simulation::Simulation};
 
+/// Ticks for which a frame of a skin is shown.
+const TICKS_OF_FRAME: u32 = 6;
+
 #[derive(Args)]
 pub struct Run {
-    /// A `.nca` file.
-    model: PathBuf,
+    /// A `.nca` file. With --skin, it may be left out: the art then lives in the generic body that fits it.
+    #[arg(required_unless_present = "skin")]
+    model: Option<PathBuf>,
+    /// A PNG that is shown through the cells, of any size.
+    #[arg(long, value_name = "ART")]
+    skin: Option<PathBuf>,
+    /// Columns and rows of the skin's sprite sheet, e.g. 6x1. An animation plays them, ten frames a second.
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames, requires = "skin")]
+    frames: Option<[u32; 2]>,
     /// The number of ticks to run; 0 writes the seed [default: twice the model's mature_ticks].
     #[arg(long, value_name = "N")]
     ticks: Option<u32>,
@@ -42,7 +52,7 @@ pub struct Run {
     /// Ticks between the frames of an animation.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
-    /// Pixels per side of a cell [default: 4 for animations, else 1].
+    /// Pixels per side of a cell [default: 4 for animations, else 1], or of a pixel of the skin [default: 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     scale: Option<u32>,
     /// The background color, as RRGGBB [default: none; 16181d for GIF, which has no semi-transparent pixels].
@@ -120,9 +130,24 @@ impl Run {
         Ok(Output::Picture(PictureFormat::of(&self.output).ok_or_else(wrong)?))
     }
 
+    /// The model, and the frames of its skin if it has one.
+    fn model_and_skin(&self) -> Result<(Model, Vec<SkinArt>)> {
+        let model = self.model.as_ref().map(Model::read).transpose()?;
+        let Some(skin) = &self.skin else { return Ok((model.ok_or("expected a model")?, Vec::new())) };
+        let frames = Target::read_frames(skin, self.frames)?;
+        match model {
+            Some(model) => Ok((model, frames.into_iter().map(SkinArt::new).collect())),
+            None => {
+                let union = Target::union(frames.iter().cloned());
+                let (model, art) = GenericBody::fitting(&union).with_art(&union)?;
+                Ok((model, frames.into_iter().map(|frame| art.with_picture(frame)).collect()))
+            }
+        }
+    }
+
     pub fn run(&self) -> Result {
         let expected = self.expected()?;
-        let model = Model::read(&self.model)?;
+        let (model, skin) = self.model_and_skin()?;
         let rule = model.rule();
         let ticks = self.ticks.unwrap_or(rule.mature_ticks.saturating_mul(2));
         let grid = self.grid.map_or(rule.grid, |grid| grid.0);
@@ -131,7 +156,7 @@ impl Run {
         }
         let animated = matches!(expected, Output::Picture(PictureFormat::Gif | PictureFormat::Apng));
         let mut recording = Recording::default()
-            .with_scale(self.scale.unwrap_or(if animated { 4 } else { 1 }))
+            .with_scale(self.scale.unwrap_or(if animated && skin.is_empty() { 4 } else { 1 }))
             // The default clock runs 60 ticks per second.
             .with_frame_millis((self.every.saturating_mul(1000) / 60).clamp(20, 10_000) as u16);
         let gif = matches!(expected, Output::Picture(PictureFormat::Gif));
@@ -150,10 +175,18 @@ impl Run {
             (Backend::Gpu, true) => Some(NcaPrecision::Half),
         };
         let mut simulation = Simulation::new(&model, grid, self.seed, self.angle.to_radians(), gpu)?;
+        let record = |recording: &mut Recording, tick: u32, state: &State| match skin.as_slice() {
+            [] => recording.push(&model, state),
+            frames => {
+                let frame = (tick / TICKS_OF_FRAME) as usize % frames.len();
+                let Target { width, height, rgba } = frames[frame].paint(&model, state, 1);
+                recording.push_pixels(width as u32, height as u32, rgba.as_chunks().0.to_vec());
+            }
+        };
         let mut tick = 0;
         loop {
             if animated && (tick == ticks || tick % self.every == 0) {
-                recording.push(&model, &simulation.state()?);
+                record(&mut recording, tick, &simulation.state()?);
             }
             if tick == ticks {
                 break;
@@ -175,7 +208,7 @@ impl Run {
             Output::Cells => simulation.state()?.write(&self.output)?,
             Output::Picture(_) => {
                 if !animated {
-                    recording.push(&model, &simulation.state()?);
+                    record(&mut recording, tick, &simulation.state()?);
                 }
                 recording.write(&self.output)?;
             }

@@ -109,10 +109,11 @@ fn body(image: &Image, frames: &[URect], models: &mut Assets<NcaModel>) -> Optio
             Target { width: size.x, height: size.y, rgba: vec![255; size.x * size.y * 4] }
         }
     };
-    let (model, [left, top, right, bottom]) = GenericBody::fitting(&picture)
+    let (model, art) = GenericBody::fitting(&picture)
         .with_art(&picture)
         .inspect_err(|error| error!("a skin has no body: {error}"))
         .ok()?;
+    let [left, top, right, bottom] = art.region();
     let region = Rect::new(left, top, right, bottom);
     Some(Body { model: models.add(NcaModel::from(model)), region })
 }
