@@ -13,6 +13,7 @@
 /// Words of a sprite in `statistics`: sums, then maxima, then the number of living cells killed by wounds.
 const STATS_LIVE: u32 = #{STATS_LIVE}u;
 const STATS_MATCHING: u32 = #{STATS_MATCHING}u;
+const STATS_SHOWN: u32 = #{STATS_SHOWN}u;
 const STATS_SUM: u32 = #{STATS_SUM}u;
 const STATS_FROM_FAR_EDGE: u32 = #{STATS_FROM_FAR_EDGE}u;
 const STATS_END: u32 = #{STATS_END}u;
@@ -91,6 +92,10 @@ fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) {
 fn count(job: Job, position: vec2<u32>) {
     atomicAdd(&tile_stats[STATS_LIVE], 1u);
     atomicAdd(&tile_stats[STATS_MATCHING], u32(matches_grown(position, job.rotation)));
+    if !shows(position, job.rotation) {
+        return;
+    }
+    atomicAdd(&tile_stats[STATS_SHOWN], 1u);
     atomicAdd(&tile_stats[STATS_SUM], position.x);
     atomicAdd(&tile_stats[STATS_SUM + 1u], position.y);
     atomicMax(&tile_stats[STATS_FROM_FAR_EDGE], params.size.x - position.x);

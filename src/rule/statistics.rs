@@ -37,11 +37,13 @@ pub(crate) struct CellStats {
     pub(crate) live: u32,
     /// The number of living cells that a grown sprite has too.
     pub(crate) matching: u32,
-    /// The sums of the columns and rows of the living cells.
+    /// The number of living cells that show something. A body of coordinates is larger than its picture.
+    pub(crate) shown: u32,
+    /// The sums of their columns and rows.
     pub(crate) sum: [u32; 2],
-    /// The distance of the first column and row with a living cell from the far edge.
+    /// The distance of their first column and row from the far edge.
     pub(crate) from_far_edge: [u32; 2],
-    /// One more than the last column and row with a living cell.
+    /// One more than their last column and row.
     pub(crate) end: [u32; 2],
     /// The number of living cells killed by wounds since the last count.
     pub(crate) lost: u32,
@@ -56,9 +58,10 @@ macro_rules! word {
 
 impl CellStats {
     /// The indices of the words, by the names of the shaders.
-    pub(crate) const WORDS: [(&str, usize); 7] = [
+    pub(crate) const WORDS: [(&str, usize); 8] = [
         ("STATS_LIVE", word!(live)),
         ("STATS_MATCHING", word!(matching)),
+        ("STATS_SHOWN", word!(shown)),
         ("STATS_SUM", word!(sum)),
         ("STATS_FROM_FAR_EDGE", word!(from_far_edge)),
         ("STATS_END", word!(end)),
@@ -95,21 +98,25 @@ impl CellStats {
         let mut stats = Self::default();
         for cell in alive {
             let (x, y) = (cell % width, cell / width);
+            stats.live += 1;
             stats.matching += u32::from(reference.has_cell(x, y, rotation));
+            if !reference.shows(x, y, rotation) {
+                continue;
+            }
             let (x, y) = (x as u32, y as u32);
+            stats.shown += 1;
             let [to_x, to_y] = [width as u32 - x, height as u32 - y];
             stats.sum = [stats.sum[0] + x, stats.sum[1] + y];
             stats.from_far_edge = [stats.from_far_edge[0].max(to_x), stats.from_far_edge[1].max(to_y)];
             stats.end = [stats.end[0].max(x + 1), stats.end[1].max(y + 1)];
-            stats.live += 1;
         }
         stats
     }
 
-    /// The first column and row with a living cell on a grid of this width and height; zeros if no cell lives.
+    /// The first column and row with a cell that is shown on a grid of this width and height; zeros if there is none.
     pub(crate) fn first(&self, grid: [u32; 2]) -> [u32; 2] {
         let first = |axis: usize| grid[axis].saturating_sub(self.from_far_edge[axis]);
-        if self.live > 0 { [0, 1].map(first) } else { [0; 2] }
+        if self.shown > 0 { [0, 1].map(first) } else { [0; 2] }
     }
 
     /// The share of `cells` cells of a grown sprite that is alive, 0 to 1; 0 while their number is unknown.
@@ -168,9 +175,17 @@ mod tests {
         assert_eq!(reference.pixels()[3 * 9 + 4], [0.0, 1.0, 0.0, 128.0 / 255.0]);
         let cells = state(&[(7, 1), (4, 3), (2, 5)]);
         let upright = stats(&model, &cells, &reference, (1.0, 0.0));
-        let expected = CellStats { live: 3, matching: 1, sum: [13, 9], from_far_edge: [7, 6], end: [8, 6], lost: 0 };
+        let expected =
+            CellStats { live: 3, matching: 1, shown: 3, sum: [13, 9], from_far_edge: [7, 6], end: [8, 6], lost: 0 };
         assert_eq!(upright, expected);
         assert_eq!(upright.first([9, 7]), [2, 1]);
+        // Of a body of coordinates, only cells under the picture have a place.
+        let rule = Rule { output: Output::Coordinates, version: 2, ..model.rule().clone() };
+        let body = Model::new(rule, model.weights().clone(), model.target().cloned()).unwrap();
+        let under = stats(&body, &cells, &Reference::new(&body, [9, 7], || unreachable!()), (1.0, 0.0));
+        let expected =
+            CellStats { live: 3, matching: 1, shown: 1, sum: [4, 3], from_far_edge: [5, 4], end: [5, 4], lost: 0 };
+        assert_eq!(under, expected);
         // A quarter rotation moves the pixel left of the center to above or below it.
         let quarter = rotation(std::f32::consts::FRAC_PI_2);
         let turned = [(4, 2), (4, 4)].map(|cell| stats(&model, &state(&[(4, 3), cell]), &reference, quarter).matching);

@@ -355,6 +355,29 @@ fn a_folder_with_other_files_is_no_place_for_a_run() {
 
 /// A picture lives in a generic body at once, with its own aspect.
 #[test]
+fn a_skin_is_painted_with_and_without_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    image::RgbaImage::from_pixel(120, 60, image::Rgba([200, 90, 20, 255])).save(path("plank.png")).unwrap();
+    succeed(&["import", &path("plank.png"), "-o", &path("new/plank.nca")]);
+    let size = |name: &str| image::image_dimensions(path(name)).unwrap();
+    let visible = |name: &str| {
+        let image = image::open(path(name)).unwrap().into_rgba8();
+        image.pixels().filter(|pixel| pixel.0 == [200, 90, 20, 255]).count()
+    };
+    let skin = path("plank.png");
+    succeed(&["run", &path("new/plank.nca"), "--skin", &skin, "-o", &path("own.png")]);
+    succeed(&["run", "--skin", &skin, "--scale", "2", "-o", &path("generic.png")]);
+    assert_eq!(visible("own.png"), 120 * 60, "{:?}", size("own.png"));
+    assert_eq!(visible("generic.png"), 4 * 120 * 60, "{:?}", size("generic.png"));
+    // Two frames of 60x60, of which an animation plays both.
+    succeed(&["run", "--skin", &skin, "--frames", "2x1", "--ticks", "20", "-o", &path("frames.apng")]);
+    assert!(fail(&["run", "--skin", &skin, "--frames", "7x1", "-o", &path("a.png")]).contains("plank.png"));
+    assert!(fail(&["run", "--frames", "2x1", &path("new/plank.nca"), "-o", &path("a.png")]).contains("--skin"));
+    assert!(fail(&["run", "-o", &path("a.png")]).contains("MODEL"));
+}
+
+#[test]
 fn a_picture_is_imported_into_a_generic_body() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

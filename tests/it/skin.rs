@@ -10,7 +10,7 @@ use bevy::{
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{Model, SkinArt, State, Target},
+    rule::{Model, Shape, SkinArt, State, Target},
 };
 use safetensors::SafeTensors;
 
@@ -220,4 +220,72 @@ fn a_healing_skin_is_what_the_painter_paints() {
             }
         }
     });
+}
+
+/// Wounds in the world hit the cells under the art that is drawn there.
+#[test]
+fn a_wound_hits_the_art_where_it_is_drawn() {
+    let mut app = crate::plugin::paused_app(NcaBackend::Cpu);
+    let model = asset("heart.nca");
+    let [width, height] = model.rule().grid.map(|side| side as usize);
+    let body = model.target().unwrap().cells(model.rule().output, width, height);
+    let handle = add_model(&mut app, &model);
+    // A cell is ten pixels of the art wide, and five units of the world.
+    let image = app.world_mut().resource_mut::<Assets<Image>>().add(art(UVec2::new(220, 200), 0));
+    let sprite = Sprite { custom_size: Some(Vec2::new(110.0, 100.0)), flip_x: true, ..default() };
+    let place = Transform::from_xyz(30.0, -10.0, 0.0);
+    let skin = (NcaSkin::new(image), NcaTexture::new(handle), sprite, Anchor::BOTTOM_CENTER, place);
+    let entity = app.world_mut().spawn(skin).id();
+    app.update();
+    app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: state_of(&model, width, &body) });
+    app.update();
+    // The two columns of cells at the left edge, which show the right edge of the art, and the lower half of them.
+    let corner = Vec2::new(30.0 - 55.0, -10.0);
+    app.world_mut()
+        .trigger(NcaDamage::new(entity, Shape::rect(corner.x - 50.0, corner.y, corner.x + 10.0, corner.y + 50.0)));
+    headless::step(&mut app, 1);
+    let (_, after) = cells(&mut app, entity);
+    let [left, top] = [(width - 22) / 2, (height - 20) / 2];
+    for y in 0..height {
+        for x in 0..width {
+            let alpha = after.values()[(y * width + x) * after.channels() + 3];
+            let is_hit = x >= left + 20 && (top + 10..top + 20).contains(&y);
+            let was_alive = body[(y * width + x) * 4 + 3] > 0.5;
+            // A tick has passed since: cells beside the wound may have changed, those deep in it have no living neighbor.
+            let is_deep = x > left + 20 && (top + 11..top + 19).contains(&y);
+            assert!(!is_deep || alpha < 0.1, "{x}, {y}: {alpha}");
+            assert!(is_hit || !was_alive || alpha > 0.4, "{x}, {y}: {alpha}");
+        }
+    }
+}
+
+/// Art alone is enough: it lives in the generic body that fits all its frames.
+#[test]
+fn art_without_a_model_lives_in_a_generic_body() {
+    let mut app = headless::app(NcaBackend::Cpu).unwrap();
+    let sheet = app.world_mut().resource_mut::<Assets<Image>>().add(art(UVec2::new(60, 90), 0));
+    let layout = TextureAtlasLayout::from_grid(UVec2::new(30, 90), 2, 1, None, None);
+    app.init_asset::<TextureAtlasLayout>();
+    let layout = app.world_mut().resource_mut::<Assets<TextureAtlasLayout>>().add(layout);
+    let atlas = TextureAtlas { layout, index: 1 };
+    let sprite = Sprite { image: sheet.clone(), texture_atlas: Some(atlas), ..default() };
+    let spawn = |app: &mut App| app.world_mut().spawn((NcaSkin::default(), sprite.clone())).id();
+    let (first, second) = (spawn(&mut app), spawn(&mut app));
+    headless::step(&mut app, 250);
+    let texture = |app: &App, entity| app.world().get::<NcaTexture>(entity).unwrap().model.clone();
+    assert_eq!(texture(&app, first), texture(&app, second), "the same body");
+    let models = app.world().resource::<Assets<NcaModel>>();
+    let model = models.get(&texture(&app, first)).unwrap();
+    let target = model.target().unwrap();
+    assert!(target.height > 2 * target.width, "a rectangle of 1:3");
+    for entity in [first, second] {
+        let vitals = app.world().get::<NcaVitals>(entity).unwrap();
+        assert_eq!(vitals.condition, NcaCondition::Whole, "{vitals:?}");
+        let sprite = app.world().get::<Sprite>(entity).unwrap();
+        assert!(sprite.image == sheet && sprite.texture_atlas.is_some(), "the art stays");
+    }
+    // Without its skin, the sprite shows the cells themselves.
+    app.world_mut().entity_mut(first).remove::<NcaSkin>();
+    headless::step(&mut app, 2);
+    assert_ne!(app.world().get::<Sprite>(first).unwrap().image, sheet);
 }

@@ -15,16 +15,17 @@ use crate::rule::CellStats;
 pub struct NcaVitals {
     /// The condition in one word.
     pub condition: NcaCondition,
-    /// The number of living cells: those whose alive channel (usually alpha) is above the rule's threshold.
+    /// The number of living cells: those whose alive channel (usually alpha) is above the rule's threshold. A body of
+    /// [coordinates](crate::rule::Output::Coordinates) has more of them than its picture has pixels.
     pub live_cells: u32,
     /// The share of the cells of a grown sprite that is alive, 0 to 1. The grown sprite is the model's target, rotated
     /// by [`NcaTexture::angle`](super::NcaTexture::angle). If the model has no target, it is what the seed grows into
     /// in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks), at most 512. Until that is known, integrity is 0.
     /// Integrity is also low while the sprite grows: check [`has_grown`](Self::has_grown) first.
     pub integrity: f32,
-    /// The bounding box of the living cells, in cells, y down; empty if no cell lives.
+    /// The bounding box of the living cells that show something, in cells, y down; empty if there are none.
     pub bounds: URect,
-    /// The mean of the living cells' centers, in cells, y down; zero if no cell lives.
+    /// The mean of their centers, in cells, y down; zero if there are none.
     pub centroid: Vec2,
     /// The age in ticks.
     pub tick: u32,
@@ -64,15 +65,15 @@ impl NcaVitals {
         has_grown: bool,
         tick: u32,
     ) -> Self {
-        let CellStats { live, sum, end, .. } = *stats;
+        let CellStats { live, shown, sum, end, .. } = *stats;
         Self {
             condition,
             live_cells: live,
             integrity: stats.integrity(grown_cells),
             bounds: URect { min: stats.first(grid).into(), max: end.into() },
-            centroid: match live {
+            centroid: match shown {
                 0 => Vec2::ZERO,
-                _ => (UVec2::from(sum).as_dvec2() / f64::from(live) + 0.5).as_vec2(),
+                _ => (UVec2::from(sum).as_dvec2() / f64::from(shown) + 0.5).as_vec2(),
             },
             tick,
             has_grown,
@@ -97,7 +98,15 @@ mod tests {
 
     #[test]
     fn vitals_follow_from_statistics() {
-        let stats = CellStats { live: 96, matching: 96, sum: [96 * 3, 0], from_far_edge: [9, 9], end: [9, 9], lost: 0 };
+        let stats = CellStats {
+            live: 99,
+            matching: 96,
+            shown: 96,
+            sum: [96 * 3, 0],
+            from_far_edge: [9, 9],
+            end: [9, 9],
+            lost: 0,
+        };
         let vitals = NcaVitals::new(&stats, [9, 9], Some(100), NcaCondition::Whole, true, 7);
         assert_eq!((vitals.centroid, vitals.integrity, vitals.tick), (Vec2::new(3.5, 0.5), 0.96, 7));
     }
