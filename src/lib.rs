@@ -34,6 +34,19 @@
 //! the `ImageNode` (feature `ui`) or the `MeshMaterial3d<StandardMaterial>` (feature `pbr`) of the same entity. In a
 //! `bsn!` scene, the model is a path: `NcaTexture { model: "models/slime.nca" }`.
 //!
+//! # Your own art
+//!
+//! [`NcaSkin`] shows the art of a `Sprite` through living cells: an image or a texture atlas of any size, animated. It needs
+//! no model: the sprite lives in the [generic body](rule::GenericBody) that fits its art.
+//!
+//! ```
+//! # use bevy::prelude::*;
+//! # use bevy_nca::prelude::*;
+//! fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+//!     commands.spawn(NcaSkin::new(assets.load("knight.png")));
+//! }
+//! ```
+//!
 //! # Wounds and healing
 //!
 //! - [`NcaDamage`] wounds one sprite. Its shape is in world units, or in cells or texture coordinates ([`NcaSpace`]).

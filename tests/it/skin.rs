@@ -2,9 +2,14 @@
 
 use bevy::{
     asset::RenderAssetUsages,
+    core_pipeline::core_2d::Transparent2d,
     image::ImageSampler,
     prelude::*,
-    render::render_resource::{Extent3d, TextureDimension, TextureFormat},
+    render::{
+        RenderApp,
+        render_phase::{PhaseItem, ViewSortedRenderPhases},
+        render_resource::{Extent3d, TextureDimension, TextureFormat},
+    },
     sprite::Anchor,
 };
 use bevy_nca::{
@@ -178,18 +183,27 @@ fn a_grown_skin_is_its_art_to_the_pixel() {
 #[test]
 fn a_healing_skin_is_what_the_painter_paints() {
     on_the_gpu(|| {
-        for backend in [NcaBackend::Cpu, NcaBackend::Gpu] {
-            let model = asset("heart.nca");
-            let size = UVec2::new(132, 120);
+        let models = ["heart.nca", "colors/slime.nca"];
+        let cases =
+            models.into_iter().flat_map(|model| [NcaBackend::Cpu, NcaBackend::Gpu].map(|backend| (model, backend)));
+        for (name, backend) in cases {
+            let model = asset(name);
+            let target = model.target().unwrap();
+            let size = UVec2::new(target.width as u32, target.height as u32) * 6;
             let mut screen = Screen::new(backend, 240, 220);
             // Neighboring pixels differ little, because the cells in the texture are half floats: at the border of two
             // pixels, the shader may take the other one.
             let mut image = art(size, 40);
             for (index, pixel) in image.data.as_mut().unwrap().as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                *pixel = [(index % 132) as u8, (index / 132 * 2) as u8, 40, if pixel[3] > 0 { 255 } else { 0 }];
+                *pixel = [
+                    (index % size.x as usize) as u8,
+                    (index / size.x as usize * 2) as u8,
+                    40,
+                    if pixel[3] > 0 { 255 } else { 0 },
+                ];
             }
             let rgba = image.data.clone().unwrap();
-            let picture = SkinArt::new(Target { width: 132, height: 120, rgba });
+            let picture = SkinArt::new(Target { width: size.x as usize, height: size.y as usize, rgba });
             let image = screen.add_image(image);
             let handle = add_model(&mut screen.app, &model);
             let skin = (NcaSkin::new(image), NcaTexture::new(handle).with_seed(5));
@@ -216,7 +230,7 @@ fn a_healing_skin_is_what_the_painter_paints() {
                     wrong += usize::from(differs(3) || is_opaque && (0..3).any(differs));
                     visible += usize::from(pixel[3] > 0);
                 }
-                assert!(visible > 1000 && wrong * 1000 < visible, "{backend:?}, {ticks}: {wrong} of {visible}");
+                assert!(visible > 1000 && wrong * 1000 < visible, "{name}, {backend:?}, {ticks}: {wrong} of {visible}");
             }
         }
     });
@@ -288,4 +302,30 @@ fn art_without_a_model_lives_in_a_generic_body() {
     app.world_mut().entity_mut(first).remove::<NcaSkin>();
     headless::step(&mut app, 2);
     assert_ne!(app.world().get::<Sprite>(first).unwrap().image, sheet);
+}
+
+/// Skins of the same art and body are drawn in one call, in the order of z with other sprites, at rest and animated.
+#[test]
+fn each_sheet_is_drawn_as_one_batch() {
+    on_the_gpu(|| {
+        for backend in [NcaBackend::Cpu, NcaBackend::Gpu] {
+            let mut screen = Screen::new(backend, 64, 64);
+            let layout = TextureAtlasLayout::from_grid(UVec2::splat(20), 3, 1, None, None);
+            let layout = screen.app.world_mut().resource_mut::<Assets<TextureAtlasLayout>>().add(layout);
+            let sheets = [1, 2].map(|shade| screen.add_image(art(UVec2::new(60, 20), shade)));
+            for index in 0..200_usize {
+                let atlas = TextureAtlas { layout: layout.clone(), index: index % 3 };
+                let sprite = Sprite::from_atlas_image(sheets[index % 2].clone(), atlas);
+                let place = Transform::from_xyz(0.0, 0.0, 2.0 * (index % 2) as f32);
+                screen.app.world_mut().spawn((NcaSkin::default(), sprite, place));
+            }
+            let between = screen.add_image(art(UVec2::new(20, 20), 3));
+            screen.app.world_mut().spawn((Sprite::from_image(between), Transform::from_xyz(0.0, 0.0, 1.0)));
+            (0..8).for_each(|_| screen.app.update());
+            let phases = screen.app.sub_app(RenderApp).world().resource::<ViewSortedRenderPhases<Transparent2d>>();
+            let items = phases.values().flat_map(|phase| phase.items.values());
+            let batches: Vec<usize> = items.map(|item| item.batch_range().len()).filter(|count| *count > 0).collect();
+            assert_eq!(batches, [100, 1, 100], "{backend:?}");
+        }
+    });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
 use crate::{
-    rule::{CellMask, CellStats, Model, Reference, Rule, State, printable},
+    rule::{CellMask, CellStats, Model, Output, Reference, Rule, State, printable},
     sprite::{
         backend::{Backend, BackendChoice, Frame, Members, NewCells, Status},
         components::NcaModel,
@@ -152,6 +152,9 @@ impl Population {
         // No instance has been judged by an unknown shape.
         let same_shape = *self.reference == *reference || !self.reference.is_known();
         self.reference = reference;
+        if let Some(atlas) = &mut self.atlas {
+            atlas.grown = None;
+        }
         let can_be_crisp = self.reference.is_authored();
         self.activate_all(|instance| instance.replace_reference(same_shape, can_be_crisp));
         self.backend.replace_reference();
@@ -380,7 +383,11 @@ impl Population {
 
     /// Draws what has changed, if the CPU draws. Call it once per frame.
     pub(crate) fn draw(&mut self, images: Option<&mut Assets<Image>>) {
-        if let (Some(atlas), Some(images)) = (&self.atlas, images) {
+        if let (Some(atlas), Some(images)) = (&mut self.atlas, images) {
+            let shows_colors = self.model.rule().output == Output::PremultipliedAlpha && self.reference.is_authored();
+            if atlas.content == AtlasContent::Tissue && shows_colors && atlas.grown.is_none() {
+                atlas.show_grown(images, self.reference.pixels());
+            }
             let (backend, members) = parts!(self);
             backend.draw(members, atlas, images);
         }

@@ -16,6 +16,8 @@ pub(crate) struct AtlasRegion<'a> {
     pub(crate) rect: Rect,
     /// Width and height of the whole image.
     pub(crate) image_size: Vec2,
+    /// The target of a model of colors in its grid, premultiplied. Skins show how far the tissue is from it.
+    pub(crate) grown: Option<&'a Handle<Image>>,
 }
 
 /// What the image of a population contains.
@@ -48,6 +50,7 @@ pub(crate) struct Atlas {
     pub(crate) size: UVec2,
     pub(crate) content: AtlasContent,
     grid: [u32; 2],
+    pub(crate) grown: Option<Handle<Image>>,
 }
 
 /// The maximum number of slots of an atlas whose sides have at most `side` pixels.
@@ -69,7 +72,18 @@ impl Atlas {
         let columns = columns(grid, slots, side);
         let size = size(grid, columns, slots);
         let image = images.add(blank(size, content, on_gpu));
-        Self { image, columns, slots, size, content, grid }
+        Self { image, columns, slots, size, content, grid, grown: None }
+    }
+
+    /// Keeps the grown sprite of a model of colors for skins: `[height, width, 4]`, straight alpha, 0 to 1.
+    pub(crate) fn show_grown(&mut self, images: &mut Assets<Image>, pixels: &[[f32; 4]]) {
+        let [width, height] = self.grid;
+        let size = Extent3d { width, height, depth_or_array_layers: 1 };
+        let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+        let data = pixels.iter().flat_map(|[r, g, b, a]| [r * a, g * a, b * a, *a].map(byte)).collect();
+        let usages = RenderAssetUsages::RENDER_WORLD;
+        let image = Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8Unorm, usages);
+        self.grown = Some(images.add(Image { sampler: ImageSampler::linear(), ..image }));
     }
 
     /// Changes the number of slots. The pixels are lost, and the slots move.
@@ -94,7 +108,8 @@ impl Atlas {
 
     /// The region of a slot.
     pub(crate) fn region(&self, slot: u32) -> AtlasRegion<'_> {
-        AtlasRegion { image: &self.image, rect: self.rect(slot), image_size: self.size.as_vec2() }
+        let (image, rect, grown) = (&self.image, self.rect(slot), self.grown.as_ref());
+        AtlasRegion { image, rect, image_size: self.size.as_vec2(), grown }
     }
 
     /// The rectangle of a slot without its gutter, in pixels.

@@ -37,8 +37,8 @@ use super::{
 
 pub(super) type DrawSkins = (SetItemPipeline, SetSpriteViewBindGroup<0>, DrawBatch);
 
-/// The images of a batch: the art and the atlas.
-type Images = [AssetId<Image>; 2];
+/// The images of a batch: the art, the atlas, and the target of a model of colors. Others have the atlas again.
+type Images = [AssetId<Image>; 3];
 
 /// Skins that are drawn in one call.
 pub(super) struct Batch {
@@ -51,7 +51,7 @@ pub(super) struct Batch {
 pub(super) struct SkinBatches {
     by_item: HashMap<(RetainedViewEntity, Entity), Batch>,
     /// The bind groups of the images in use, and the views that they were made from.
-    bind_groups: HashMap<Images, ([TextureViewId; 2], BindGroup)>,
+    bind_groups: HashMap<Images, ([TextureViewId; 3], BindGroup)>,
 }
 
 /// The instances of this frame, and the indices of a quad.
@@ -128,6 +128,7 @@ pub(super) fn prepare_batches(
             let found = phase.items.get_index(index).and_then(|(key, item)| {
                 let skin = extracted.skins.get(item.extracted_index.checked_sub(HIDDEN_FROM_SPRITES)?)?;
                 images.get(skin.atlas)?;
+                images.get(skin.grown.unwrap_or(skin.atlas))?;
                 Some((skin, images.get(skin.art)?)).filter(|_| skin.key == *key)
             });
             let Some((skin, art)) = found else {
@@ -135,17 +136,17 @@ pub(super) fn prepare_batches(
                 open = None;
                 continue;
             };
-            let pair = [skin.art, skin.atlas];
+            let shown = [skin.art, skin.atlas, skin.grown.unwrap_or(skin.atlas)];
             let first = match open {
-                Some((first, images)) if images == pair => first,
+                Some((first, images)) if images == shown => first,
                 _ => index,
             };
-            open = Some((first, pair));
+            open = Some((first, shown));
             let next = buffers.instances.len() as u32;
             buffers.instances.push(Instance::new(skin, art.size_2d().as_vec2()));
             let Some((first, item)) = phase.items.get_index_mut(first) else { continue };
             item.batch_range.end += 1;
-            let batch = by_item.entry((*view, first.0)).or_insert(Batch { images: pair, instances: next..next });
+            let batch = by_item.entry((*view, first.0)).or_insert(Batch { images: shown, instances: next..next });
             batch.instances.end = next + 1;
         }
     }
@@ -166,13 +167,13 @@ pub(super) fn prepare_bind_groups(
     let SkinBatches { by_item, bind_groups } = &mut *batches;
     bind_groups.retain(|images, _| by_item.values().any(|batch| batch.images == *images));
     for batch in by_item.values() {
-        let [Some(art), Some(atlas)] = batch.images.map(|id| images.get(id)) else { continue };
-        let made_of = [art.texture_view.id(), atlas.texture_view.id()];
+        let [Some(art), Some(atlas), Some(grown)] = batch.images.map(|id| images.get(id)) else { continue };
+        let made_of = [art, atlas, grown].map(|image| image.texture_view.id());
         if bind_groups.get(&batch.images).is_some_and(|(views, _)| *views == made_of) {
             continue;
         }
         let layout = cache.get_bind_group_layout(&pipelines.textures_layout);
-        let entries = (&art.texture_view, &art.sampler, &atlas.texture_view, &atlas.sampler);
+        let entries = (&art.texture_view, &art.sampler, &atlas.texture_view, &atlas.sampler, &grown.texture_view);
         let group = device.create_bind_group("nca_skin", &layout, &BindGroupEntries::sequential(entries));
         bind_groups.insert(batch.images, (made_of, group));
     }

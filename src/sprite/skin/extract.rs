@@ -28,6 +28,8 @@ pub(super) struct ExtractedSkin {
     pub(super) key: (Entity, MainEntity),
     pub(super) art: AssetId<Image>,
     pub(super) atlas: AssetId<Image>,
+    /// The target of a model of colors.
+    pub(super) grown: Option<AssetId<Image>>,
     /// From the cells of the sprite.
     pub(super) to_world: Affine3A,
     pub(super) color: LinearRgba,
@@ -73,7 +75,8 @@ pub(super) fn extract(
         }
         let (sprite, anchor, transform) = shape;
         let region = populations.as_ref().and_then(|populations| populations.region(placement.id?));
-        let Some(AtlasRegion { image: atlas, rect: slot, .. }) = region.filter(|_| fit.size != Vec2::ZERO) else {
+        let Some(AtlasRegion { image: atlas, rect: slot, grown, .. }) = region.filter(|_| fit.size != Vec2::ZERO)
+        else {
             hidden.push((render_entity, main_entity.into()));
             continue;
         };
@@ -83,6 +86,7 @@ pub(super) fn extract(
             key: (render_entity, main_entity.into()),
             art: sprite.image.id(),
             atlas: atlas.id(),
+            grown: grown.map(Handle::id),
             to_world: transform.affine() * solid(to_sprite),
             color: sprite.color.into(),
             lost: skin.lost.into(),

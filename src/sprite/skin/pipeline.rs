@@ -47,7 +47,8 @@ impl Instance {
 
     /// `size` is the width and height of the image of the art, in pixels.
     pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
-        let ExtractedSkin { to_world, color, lost, slot, fit, rotation, pixelated, .. } = skin;
+        let ExtractedSkin { to_world, color, lost, slot, fit, rotation, .. } = skin;
+        let flag = |flag: bool| f32::from(u8::from(flag));
         let matrix = to_world.matrix3.transpose();
         let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
         let translation = to_world.translation.to_array();
@@ -62,7 +63,7 @@ impl Instance {
             frame: [fit.frame.min, fit.frame.size()],
             art: [corner, art(fit.region.max) - corner],
             bounds: [frame.min / size, frame.max / size],
-            style: Vec4::new(rotation.0, rotation.1, f32::from(u8::from(*pixelated)), 0.0),
+            style: Vec4::new(rotation.0, rotation.1, flag(skin.pixelated), flag(skin.grown.is_some())),
         }
     }
 }
@@ -83,7 +84,13 @@ pub(super) fn init_pipelines(mut commands: Commands, assets: Res<AssetServer>) {
         "nca_skin_textures",
         &BindGroupLayoutEntries::sequential(
             ShaderStages::FRAGMENT,
-            (texture(), sampler(SamplerBindingType::Filtering), texture(), sampler(SamplerBindingType::Filtering)),
+            (
+                texture(),
+                sampler(SamplerBindingType::Filtering),
+                texture(),
+                sampler(SamplerBindingType::Filtering),
+                texture(),
+            ),
         ),
     );
     let shader = load_embedded_asset!(&*assets, "skin.wgsl");
@@ -111,5 +118,20 @@ impl SkinPipelines {
         let pipeline = cache.queue_render_pipeline(descriptor);
         self.by_sprite.insert(sprite, pipeline);
         Some(pipeline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rule::{CRISP_BLEND, LIFE_BLEND, PLACE_BLEND};
+
+    #[test]
+    fn thresholds_are_those_of_the_painter() {
+        for (name, range) in [("CRISP", CRISP_BLEND), ("PLACE", PLACE_BLEND), ("LIFE", LIFE_BLEND)] {
+            for (end, value) in [("FROM", range.start), ("TO", range.end)] {
+                let line = format!("const {name}_{end}: f32 = {value};");
+                assert!(include_str!("skin.wgsl").lines().any(|found| found == line), "{line}");
+            }
+        }
     }
 }

@@ -4,9 +4,7 @@
 #ifdef TONEMAP_IN_SHADER
 #import bevy_core_pipeline::tonemapping
 #endif
-#ifdef SRGB_OUTPUT
-#import bevy_render::color_operations::linear_to_srgb
-#endif
+#import bevy_render::color_operations::{linear_to_srgb, srgb_to_linear}
 #ifdef OKLAB_OUTPUT
 #import bevy_render::color_operations::linear_rgb_to_oklab
 #endif
@@ -14,6 +12,8 @@
 // Thresholds; see `picture.rs`.
 const PLACE_FROM: f32 = 0.06;
 const PLACE_TO: f32 = 0.16;
+const CRISP_FROM: f32 = 0.15;
+const CRISP_TO: f32 = 0.35;
 const LIFE_FROM: f32 = 0.35;
 const LIFE_TO: f32 = 0.65;
 
@@ -34,7 +34,8 @@ struct Instance {
     @location(7) art: vec4<f32>,
     /// The least and the largest texture coordinates of the frame of the art.
     @location(8) bounds: vec4<f32>,
-    /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels.
+    /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; 1 if its
+    /// tissue is colors instead of coordinates.
     @location(9) style: vec4<f32>,
 }
 
@@ -54,6 +55,8 @@ struct Varying {
 @group(1) @binding(1) var art_sampler: sampler;
 @group(1) @binding(2) var tissue_texture: texture_2d<f32>;
 @group(1) @binding(3) var tissue_sampler: sampler;
+/// The target of a model of colors in its grid, premultiplied.
+@group(1) @binding(4) var grown_texture: texture_2d<f32>;
 
 @vertex
 fn vertex(in: Instance) -> Varying {
@@ -78,6 +81,22 @@ fn turned(point: vec2<f32>, size: vec2<f32>, rotation: vec2<f32>) -> vec2<f32> {
     return vec2(offset.x * rotation.x - offset.y * rotation.y, offset.x * rotation.y + offset.y * rotation.x) + center;
 }
 
+/// The art at texture coordinates. Nothing beyond the edge of its frame.
+fn art_at(uv: vec2<f32>, bounds: vec4<f32>, across: vec2<f32>, down: vec2<f32>) -> vec4<f32> {
+    let color = textureSampleGrad(art_texture, art_sampler, uv, across, down);
+    let is_inside = all(uv >= bounds.xy) && all(uv <= bounds.zw);
+    return select(vec4(0.0), color, is_inside);
+}
+
+/// Adds what the tissue is off by, in premultiplied sRGB as the cells have it.
+fn tinted_by(art: vec4<f32>, off: vec4<f32>, is_off: bool) -> vec4<f32> {
+    if !is_off {
+        return art;
+    }
+    let shown = saturate(vec4(linear_to_srgb(art.rgb) * art.a, art.a) + off);
+    return vec4(srgb_to_linear(saturate(shown.rgb / max(shown.a, 0.001))), shown.a);
+}
+
 @fragment
 fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let size = in.slot.zw;
@@ -100,14 +119,23 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     if in.style.z > 0.0 {
         life = step(0.5, life);
     }
-    let off = tissue.xy / max(tissue.a, 0.001) - place;
-    let share = saturate((max(abs(off.x), abs(off.y)) - PLACE_FROM) / (PLACE_TO - PLACE_FROM));
-    let shown_at = in.art.xy + (place + off * share) * in.art.zw;
-    let is_inside = all(shown_at >= in.bounds.xy) && all(shown_at <= in.bounds.zw);
-    // Where nothing is lost, the coordinates are those of the sprite, to the last bit.
-    let at = select(shown_at, uv, share == 0.0 && in.style.z == 0.0);
-    let art = textureSampleGrad(art_texture, art_sampler, at, across, down);
-    var color = in.color * art * vec4(1.0, 1.0, 1.0, select(0.0, life, is_inside));
+    var share: f32;
+    var color: vec4<f32>;
+    if in.style.w > 0.0 {
+        let grown_at = turned(cell, size, rotation) / size;
+        let off = tissue - textureSampleLevel(grown_texture, tissue_sampler, grown_at, 0.0);
+        let apart = abs(off);
+        share = saturate((max(max(apart.r, apart.g), max(apart.b, apart.a)) - CRISP_FROM) / (CRISP_TO - CRISP_FROM));
+        color = tinted_by(art_at(uv, in.bounds, across, down), off * share, share > 0.0);
+    } else {
+        let off = tissue.xy / max(tissue.a, 0.001) - place;
+        share = saturate((max(abs(off.x), abs(off.y)) - PLACE_FROM) / (PLACE_TO - PLACE_FROM));
+        let shown_at = in.art.xy + (place + off * share) * in.art.zw;
+        // Where nothing is lost, the coordinates are those of the sprite, to the last bit.
+        let at = select(shown_at, uv, share == 0.0 && in.style.z == 0.0);
+        color = art_at(at, in.bounds, across, down);
+    }
+    color *= in.color * vec4(1.0, 1.0, 1.0, life);
     color = vec4(mix(color.rgb, in.lost.rgb, in.lost.a * share), color.a);
     // Discarded pixels would hide nothing behind them, but cost the blending.
     if color.a <= 0.0 {

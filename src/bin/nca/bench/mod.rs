@@ -1,5 +1,6 @@
 mod gpu;
 mod scenes;
+mod skins;
 
 use std::{hint::black_box, num::NonZero, path::PathBuf, thread, time::Instant};
 
@@ -12,7 +13,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use self::{gpu::Versus, scenes::Scene};
+use self::{gpu::Versus, scenes::Scene, skins::Skins};
 use crate::Result;
 
 /// Cells per side of the grid, and sprites per batch.
@@ -34,6 +35,9 @@ pub struct Bench {
     /// to grow (10 seconds if no value is given).
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10")]
     scenes: Option<f64>,
+    /// Also time a thousand animated skins, as --scenes does.
+    #[arg(long)]
+    skins: bool,
     /// Store 16 bits per value (half precision) on the GPU in the scenes.
     #[arg(long)]
     half: bool,
@@ -54,6 +58,8 @@ struct Report {
     gpu: Option<Versus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scenes: Vec<Scene>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    skins: Vec<Skins>,
     /// The peak resident memory of the process in MiB; `None` if the system does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_mib: Option<f64>,
@@ -94,9 +100,11 @@ impl Bench {
             Some(seconds) => scenes::measure(&model, seconds, precision, |scene| bar.set_message(scene.to_string()))?,
             None => Vec::new(),
         };
+        let skins = if self.skins || self.scenes.is_some() { skins::measure(precision)? } else { Vec::new() };
         bar.finish_and_clear();
         let report = Report {
             scenes,
+            skins,
             gpu: gpu::measure(&model)?,
             model: model.rule().name.clone(),
             instructions: format!("{isa:?}").to_lowercase(),
@@ -157,6 +165,10 @@ impl Report {
         if !self.scenes.is_empty() {
             println!("\n{}", Scene::HEAD);
             self.scenes.iter().for_each(|scene| println!("{scene}"));
+        }
+        if !self.skins.is_empty() {
+            println!("\n{}", Skins::HEAD);
+            self.skins.iter().for_each(|skins| println!("{skins}"));
         }
     }
 }

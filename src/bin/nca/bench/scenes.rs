@@ -147,13 +147,13 @@ pub fn measure(
 }
 
 /// Seconds of one frame: in the main world, in the render world, and in total until the GPU has finished.
-struct Frame {
+pub(super) struct Frame {
     main: f64,
     render: f64,
     done: f64,
 }
 
-fn frame(app: &mut App) -> Frame {
+pub(super) fn frame(app: &mut App) -> Frame {
     let start = Instant::now();
     let apps = app.sub_apps_mut();
     apps.main.run_default_schedule();
@@ -173,14 +173,14 @@ fn frame(app: &mut App) -> Frame {
 }
 
 /// Milliseconds of each part of a frame: median, minimum and maximum; and the allocator calls per frame.
-struct Times {
-    main: [f64; 3],
-    render: [f64; 3],
+pub(super) struct Times {
+    pub(super) main: [f64; 3],
+    pub(super) render: [f64; 3],
     done: [f64; 3],
     allocations: f64,
 }
 
-fn time(app: &mut App) -> Times {
+pub(super) fn time(app: &mut App) -> Times {
     for _ in 0..WARM_UP {
         frame(app);
     }
