@@ -101,6 +101,7 @@ fn app() -> App {
     let no_window = WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() };
     app.add_plugins(
         DefaultPlugins
+            .set(ImagePlugin::default_nearest())
             .set(no_window)
             .set(RenderPlugin { synchronous_pipeline_compilation: true, ..default() })
             .disable::<WinitPlugin>(),

@@ -34,7 +34,11 @@ fn main() -> AppExit {
         None => {
             let window = Window { title: "Regrowth".to_owned(), resolution: (960, 720).into(), ..default() };
             App::new()
-                .add_plugins(DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }))
+                .add_plugins(
+                    DefaultPlugins
+                        .set(WindowPlugin { primary_window: Some(window), ..default() })
+                        .set(ImagePlugin::default_nearest()),
+                )
                 .add_plugins(game)
                 .run()
         }

@@ -64,8 +64,8 @@ pub fn living(assets: &AssetServer, name: &str, side: Side, at: Vec2, scale: f32
     (
         DespawnOnExit(Screen::Play),
         NcaTexture::new(assets.load(format!("models/{name}.nca"))).with_seed((at.x as i32 * 31 + at.y as i32) as u32),
+        NcaSkin::new(assets.load(format!("targets/{name}.png"))),
         NcaAliveMask::default(),
-        Sprite::default(),
         Transform::from_translation(at.extend(0.0)).with_scale(Vec3::splat(scale)),
         side,
     )

@@ -76,7 +76,7 @@ fn title(mut commands: Commands, assets: Res<AssetServer>) {
         commands.spawn((
             DespawnOnExit(Screen::Title),
             NcaTexture::new(assets.load(format!("models/{name}.nca"))).with_seed(index as u32),
-            Sprite::default(),
+            NcaSkin::new(assets.load(format!("targets/{name}.png"))),
             Transform::from_xyz((index as f32 - 2.0) * 140.0, -190.0, 0.0).with_scale(Vec3::splat(3.0)),
         ));
     }

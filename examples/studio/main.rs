@@ -15,7 +15,8 @@ use learn::{LearnPlugin, Learning};
 /// The longer side of a sprite on the stage, in pixels.
 const STAGE: f32 = 620.0;
 /// The models in `assets/models`.
-const SHIPPED: [&str; 9] = ["slime", "heart", "ship", "coin", "mushroom", "crystal", "tree", "potion", "shield"];
+const SHIPPED: [&str; 10] =
+    ["slime", "heart", "ship", "coin", "mushroom", "crystal", "tree", "potion", "shield", "monster"];
 
 fn main() -> AppExit {
     if let Some(why) = offscreen::no_window() {

@@ -69,7 +69,14 @@ impl Plugin for NcaPlugin {
             .configure_sets(schedule, (NcaSystems::Place, NcaSystems::Tick).chain())
             .configure_sets(
                 PostUpdate,
-                (NcaSystems::Place, NcaSystems::Show, NcaSystems::Report, NcaSystems::Answer, NcaSystems::Draw)
+                (
+                    NcaSystems::Dress,
+                    NcaSystems::Place,
+                    NcaSystems::Show,
+                    NcaSystems::Report,
+                    NcaSystems::Answer,
+                    NcaSystems::Draw,
+                )
                     .chain()
                     // New and changed images reach the renderer in the same frame.
                     .before(AssetEventSystems),

@@ -5,8 +5,8 @@ use bevy::prelude::*;
 /// The system sets of the plugin.
 ///
 /// A frame runs them in this order: [`Receive`](Self::Receive) in [`First`]; [`Place`](Self::Place) and
-/// [`Tick`](Self::Tick) in the plugin's schedule, by default [`FixedPostUpdate`]; [`Place`](Self::Place) again,
-/// [`Show`](Self::Show), [`Report`](Self::Report), [`Answer`](Self::Answer) and [`Draw`](Self::Draw) in [`PostUpdate`];
+/// [`Tick`](Self::Tick) in the plugin's schedule, by default [`FixedPostUpdate`]; [`Dress`](Self::Dress),
+/// [`Place`](Self::Place) again, [`Show`](Self::Show), [`Report`](Self::Report), [`Answer`](Self::Answer) and [`Draw`](Self::Draw) in [`PostUpdate`];
 /// [`Redraw`](Self::Redraw) in [`Last`].
 #[derive(SystemSet, Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -15,6 +15,8 @@ pub enum NcaSystems {
     ChooseBackend,
     /// In [`First`]: what was read back from the GPU becomes events and vitals.
     Receive,
+    /// In [`PostUpdate`]: skins without a model get a generic body, once their art is loaded.
+    Dress,
     /// In the plugin's schedule and in [`PostUpdate`]: textures whose model is loaded get their cells.
     ///
     /// Spawn a sprite before this set, for it to tick in the same frame.

@@ -86,6 +86,7 @@ fn types_are_registered_under_stable_paths() {
         "NcaRestoreFailed",
         "NcaSave",
         "NcaSaved",
+        "NcaSkin",
         "NcaSleeping",
         "NcaSleepingDisabled",
         "NcaSnapshot",
@@ -97,7 +98,7 @@ fn types_are_registered_under_stable_paths() {
         "NcaWriteCells",
     ];
     assert_eq!(registered(&registry), names.map(|name| format!("bevy_nca::{name}")));
-    for name in ["NcaAliveMask", "NcaArmor", "NcaCollider", "NcaPace", "NcaTexture", "NcaVitals"] {
+    for name in ["NcaAliveMask", "NcaArmor", "NcaCollider", "NcaPace", "NcaSkin", "NcaTexture", "NcaVitals"] {
         let registration = registry.get_with_type_path(&format!("bevy_nca::{name}")).unwrap();
         assert!(registration.data::<ReflectComponent>().is_some(), "{name}");
     }

@@ -14,7 +14,10 @@ use bevy::{
     asset::embedded_asset,
     core_pipeline::core_2d::Transparent2d,
     prelude::*,
-    render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems, render_phase::AddRenderCommand},
+    render::{
+        ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems,
+        render_phase::{AddRenderCommand, DrawFunctions},
+    },
     sprite_render::queue_sprites,
 };
 
@@ -39,15 +42,14 @@ impl Plugin for SkinPlugin {
             .init_resource::<Bodies>()
             .add_observer(on_skin_added)
             .add_observer(on_skin_removed)
-            .add_systems(
-                PostUpdate,
-                (dress.before(NcaSystems::Place), fit.after(NcaSystems::Place).before(NcaSystems::Show)),
-            );
+            .add_systems(PostUpdate, (dress.in_set(NcaSystems::Dress), fit.in_set(NcaSystems::Show)));
     }
 
     // Bevy's sprites are known by now, wherever this plugin was added.
     fn finish(&self, app: &mut App) {
-        if let Some(render_app) = app.get_sub_app_mut(RenderApp) {
+        let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
+        // Without Bevy's 2D pipeline, nothing is drawn.
+        if render_app.world().contains_resource::<DrawFunctions<Transparent2d>>() {
             render_app
                 .init_resource::<ExtractedSkins>()
                 .init_resource::<SkinBatches>()

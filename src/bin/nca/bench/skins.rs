@@ -64,7 +64,6 @@ pub fn measure(precision: NcaPrecision) -> Result<Vec<Skins>> {
                 sprite.insert(NcaSkin::default());
             })?;
             let grown_by = before.zip(resident_memory()).map(|(before, after)| (after - before) * 1024.0);
-            eprintln!("GROWN");
             let Times { main, render, .. } = time(&mut skinned);
             Ok(Skins {
                 backend: name,
