@@ -163,7 +163,6 @@ impl Target {
         }
     }
 
-    /// Whether a pixel is more than nearly transparent.
     /// Reads the frames of a sprite sheet, row by row, or one picture, without scaling them. `frames` is the number of columns
     /// and rows.
     ///
@@ -185,6 +184,7 @@ impl Target {
         cut(&whole, counts).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames: counts })
     }
 
+    /// Whether a pixel is more than nearly transparent.
     fn is_visible(&self) -> bool {
         self.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA)
     }

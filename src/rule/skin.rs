@@ -105,6 +105,8 @@ impl<'a> Skin<'a> {
                 let share = ramp(off[0].abs().max(off[1].abs()), &PLACE_BLEND);
                 self.look_up([place[0] + off[0] * share, place[1] + off[1] * share])
             }
+            // Without a target, nothing tells what is lost.
+            _ if self.target.is_empty() => self.look_up(place),
             Output::PremultipliedAlpha | Output::OpaqueCentered => {
                 let grown = self.between(point, |cell| {
                     let values = self.target.get(cell * 4..).unwrap_or_default();

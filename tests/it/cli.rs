@@ -374,6 +374,7 @@ fn a_skin_is_painted_with_and_without_a_model() {
     succeed(&["run", "--skin", &skin, "--frames", "2x1", "--ticks", "20", "-o", &path("frames.apng")]);
     assert!(fail(&["run", "--skin", &skin, "--frames", "7x1", "-o", &path("a.png")]).contains("plank.png"));
     assert!(fail(&["run", "--frames", "2x1", &path("new/plank.nca"), "-o", &path("a.png")]).contains("--skin"));
+    assert!(fail(&["run", "--skin", &skin, "--angle", "90", "-o", &path("a.png")]).contains("--angle"));
     assert!(fail(&["run", "-o", &path("a.png")]).contains("MODEL"));
 }
 

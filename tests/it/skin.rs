@@ -3,6 +3,7 @@
 use bevy::{
     asset::RenderAssetUsages,
     core_pipeline::core_2d::Transparent2d,
+    ecs::entity_disabling::Disabled,
     image::ImageSampler,
     prelude::*,
     render::{
@@ -301,7 +302,26 @@ fn art_without_a_model_lives_in_a_generic_body() {
     // Without its skin, the sprite shows the cells themselves.
     app.world_mut().entity_mut(first).remove::<NcaSkin>();
     headless::step(&mut app, 2);
-    assert_ne!(app.world().get::<Sprite>(first).unwrap().image, sheet);
+    let image = |app: &App, entity| app.world().get::<Sprite>(entity).unwrap().image.clone();
+    assert_ne!(image(&app, first), sheet);
+    // A picture of the cells is no art: with a skin again, the sprite shows that of the skin.
+    app.world_mut().entity_mut(first).insert(NcaSkin::new(sheet.clone()));
+    headless::step(&mut app, 2);
+    assert!(image(&app, first) == sheet && app.world().get::<Sprite>(first).unwrap().rect.is_none());
+    // A disabled skin keeps its art.
+    let disabled = app.world_mut().spawn((NcaSkin::new(sheet.clone()), Disabled)).id();
+    headless::step(&mut app, 2);
+    app.world_mut().entity_mut(disabled).remove::<Disabled>();
+    headless::step(&mut app, 250);
+    assert_eq!(image(&app, disabled), sheet);
+    assert_eq!(app.world().get::<NcaVitals>(disabled).unwrap().condition, NcaCondition::Whole);
+    // Art that has no body is no reason to try again in every frame, or to panic.
+    let empty = app
+        .world_mut()
+        .spawn((NcaSkin::new(sheet.clone()), Sprite { rect: Some(Rect::new(5.0, 5.0, 5.0, 5.0)), ..default() }))
+        .id();
+    headless::step(&mut app, 2);
+    assert_eq!(app.world().get::<NcaTexture>(empty).unwrap().model, Handle::default());
 }
 
 /// Skins of the same art and body are drawn in one call, in the order of z with other sprites, at rest and animated.

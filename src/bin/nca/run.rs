@@ -134,6 +134,9 @@ impl Run {
     fn model_and_skin(&self) -> Result<(Model, Vec<SkinArt>)> {
         let model = self.model.as_ref().map(Model::read).transpose()?;
         let Some(skin) = &self.skin else { return Ok((model.ok_or("expected a model")?, Vec::new())) };
+        if self.angle != 0.0 {
+            return Err("--angle is for a sprite without a skin".into());
+        }
         let frames = Target::read_frames(skin, self.frames)?;
         match model {
             Some(model) => Ok((model, frames.into_iter().map(SkinArt::new).collect())),

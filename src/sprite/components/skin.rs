@@ -1,8 +1,12 @@
 //! A game's own art, shown through living cells.
 
-use bevy::prelude::*;
+use bevy::{
+    ecs::{lifecycle::HookContext, world::DeferredWorld},
+    image::TRANSPARENT_IMAGE_HANDLE,
+    prelude::*,
+};
 
-use super::NcaTexture;
+use super::{NcaTexture, Placement};
 
 /// Shows the art of a [`Sprite`] through living cells: whole, it is the art to the pixel. Wounded, it is cut open, and
 /// its own pixels swim back into place.
@@ -12,11 +16,14 @@ use super::NcaTexture;
 /// size; it covers the rectangle of the model's target. Where a cell lives but the art is transparent, nothing is shown.
 ///
 /// Without a model of its own ([`NcaTexture::model`]), the sprite lives in the [generic
-/// body](crate::rule::GenericBody) that fits all frames of its art, without any training. A sprite with another aspect
-/// needs another skin: change [`NcaTexture::model`] back to the default handle to get another body.
+/// body](crate::rule::GenericBody) that fits its art, without any training: all frames of its atlas that have the size of
+/// the present one. If the game animates [`Sprite::rect`] or replaces the image instead, the body is that of the first
+/// frame. To get another body, set [`NcaTexture::model`] back to the default handle.
 ///
 /// Sprites with the same model and the same image are drawn in one draw call, in the order of z with other sprites. A skin
-/// ignores [`NcaTexture::crisp`] and [`NcaTexture::smooth`], and sprites that are sliced or tiled.
+/// ignores [`NcaTexture::crisp`] and [`NcaTexture::smooth`], and sprites that are sliced, tiled or cropped. Only a `Sprite`
+/// shows a skin: a `SpriteMesh`, a node or a material beside it stays transparent. Adding or removing a skin restarts the
+/// sprite.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -29,8 +36,9 @@ use super::NcaTexture;
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 #[type_path = "bevy_nca"]
 #[require(NcaTexture, Sprite, SkinFit)]
+#[component(on_add = on_add, on_remove = on_remove)]
 pub struct NcaSkin {
-    /// The art of a sprite without an image: it becomes [`Sprite::image`] when the skin is added.
+    /// The art of a sprite without an image: it becomes [`Sprite::image`]. To change the art later, change that.
     pub art: Handle<Image>,
     /// Whether the edge of a wound follows the pixels of the art; default false: it is smooth.
     pub pixelated: bool,
@@ -53,6 +61,38 @@ impl NcaSkin {
     /// Sets the [color of lost tissue](Self::lost).
     pub fn with_lost(self, lost: impl Into<Color>) -> Self {
         Self { lost: lost.into(), ..self }
+    }
+}
+
+/// The art of a new skin becomes that of a sprite without art, and its cells show tissue from now on.
+fn on_add(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
+    let Some(art) = world.get::<NcaSkin>(entity).map(|skin| skin.art.clone()) else { return };
+    let shown = world.get::<Placement>(entity).and_then(|placement| placement.shown.clone());
+    if let Some(mut sprite) = world.get_mut::<Sprite>(entity) {
+        // A picture of the cells is no art.
+        let is_painted = sprite.image == TRANSPARENT_IMAGE_HANDLE || shown.is_some_and(|shown| shown == sprite.image);
+        if is_painted {
+            (sprite.image, sprite.rect) = (Handle::default(), None);
+        }
+        if sprite.image == Handle::default() {
+            sprite.image = art;
+        }
+    }
+    set_skinned(&mut world, entity, true);
+}
+
+/// The cells show a picture again.
+fn on_remove(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
+    set_skinned(&mut world, entity, false);
+}
+
+fn set_skinned(world: &mut DeferredWorld, entity: Entity, is_skinned: bool) {
+    if let Some(mut placement) = world.get_mut::<Placement>(entity) {
+        placement.is_skinned = is_skinned;
+    }
+    // The instance moves to another population.
+    if let Some(mut texture) = world.get_mut::<NcaTexture>(entity) {
+        texture.set_changed();
     }
 }
 

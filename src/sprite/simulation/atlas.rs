@@ -81,7 +81,8 @@ impl Atlas {
         let size = Extent3d { width, height, depth_or_array_layers: 1 };
         let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
         let data = pixels.iter().flat_map(|[r, g, b, a]| [r * a, g * a, b * a, *a].map(byte)).collect();
-        let usages = RenderAssetUsages::RENDER_WORLD;
+        // A new device after a lost one needs the data again.
+        let usages = RenderAssetUsages::default();
         let image = Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8Unorm, usages);
         self.grown = Some(images.add(Image { sampler: ImageSampler::linear(), ..image }));
     }

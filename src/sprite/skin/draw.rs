@@ -21,7 +21,8 @@ use bevy::{
             ViewSortedRenderPhases,
         },
         render_resource::{
-            BindGroup, BindGroupEntries, BufferUsages, IndexFormat, PipelineCache, RawBufferVec, TextureViewId,
+            BindGroup, BindGroupEntries, BufferUsages, IndexFormat, PipelineCache, RawBufferVec, SamplerId,
+            TextureViewId,
         },
         renderer::{RenderDevice, RenderQueue},
         texture::GpuImage,
@@ -40,6 +41,9 @@ pub(super) type DrawSkins = (SetItemPipeline, SetSpriteViewBindGroup<0>, DrawBat
 /// The images of a batch: the art, the atlas, and the target of a model of colors. Others have the atlas again.
 type Images = [AssetId<Image>; 3];
 
+/// The views of the images, and the sampler of the art.
+type Resources = ([TextureViewId; 3], SamplerId);
+
 /// Skins that are drawn in one call.
 pub(super) struct Batch {
     images: Images,
@@ -51,7 +55,7 @@ pub(super) struct Batch {
 pub(super) struct SkinBatches {
     by_item: HashMap<(RetainedViewEntity, Entity), Batch>,
     /// The bind groups of the images in use, and the views that they were made from.
-    bind_groups: HashMap<Images, ([TextureViewId; 3], BindGroup)>,
+    bind_groups: HashMap<Images, (Resources, BindGroup)>,
 }
 
 /// The instances of this frame, and the indices of a quad.
@@ -83,7 +87,9 @@ pub(super) fn queue(
     let draw_function = draw_functions.read().id::<DrawSkins>();
     for phase in phases.values_mut() {
         for key in &extracted.hidden {
-            phase.items.swap_remove(key);
+            if let Some(item) = phase.items.get_mut(key) {
+                item.extracted_index = NOT_DRAWN;
+            }
         }
         for (index, skin) in extracted.skins.iter().enumerate() {
             let Some(item) = phase.items.get_mut(&skin.key) else { continue };
@@ -91,19 +97,19 @@ pub(super) fn queue(
                 Some(pipeline) => {
                     item.pipeline = pipeline;
                     item.draw_function = draw_function;
-                    item.extracted_index = HIDDEN_FROM_SPRITES + index;
+                    item.extracted_index = FIRST_SKIN + index;
                 }
                 // Bevy compiles its pipeline first.
-                None => {
-                    phase.items.swap_remove(&skin.key);
-                }
+                None => item.extracted_index = NOT_DRAWN,
             }
         }
     }
 }
 
-/// Added to the index of a skin, so that Bevy does not take it for the index of a sprite.
-const HIDDEN_FROM_SPRITES: usize = usize::MAX / 2;
+/// The index of the first skin among Bevy's sprites, beyond all of them.
+const FIRST_SKIN: usize = usize::MAX / 2;
+/// The index of no sprite and no skin: the item keeps its place, and its batch stays empty.
+const NOT_DRAWN: usize = usize::MAX;
 
 /// Batches the items of each view in their order, and uploads their instances.
 pub(super) fn prepare_batches(
@@ -126,7 +132,7 @@ pub(super) fn prepare_batches(
         let mut open: Option<(usize, Images)> = None;
         for index in 0..phase.items.len() {
             let found = phase.items.get_index(index).and_then(|(key, item)| {
-                let skin = extracted.skins.get(item.extracted_index.checked_sub(HIDDEN_FROM_SPRITES)?)?;
+                let skin = extracted.skins.get(item.extracted_index.checked_sub(FIRST_SKIN)?)?;
                 images.get(skin.atlas)?;
                 images.get(skin.grown.unwrap_or(skin.atlas))?;
                 Some((skin, images.get(skin.art)?)).filter(|_| skin.key == *key)
@@ -168,8 +174,8 @@ pub(super) fn prepare_bind_groups(
     bind_groups.retain(|images, _| by_item.values().any(|batch| batch.images == *images));
     for batch in by_item.values() {
         let [Some(art), Some(atlas), Some(grown)] = batch.images.map(|id| images.get(id)) else { continue };
-        let made_of = [art, atlas, grown].map(|image| image.texture_view.id());
-        if bind_groups.get(&batch.images).is_some_and(|(views, _)| *views == made_of) {
+        let made_of = ([art, atlas, grown].map(|image| image.texture_view.id()), art.sampler.id());
+        if bind_groups.get(&batch.images).is_some_and(|(resources, _)| *resources == made_of) {
             continue;
         }
         let layout = cache.get_bind_group_layout(&pipelines.textures_layout);

@@ -13,7 +13,7 @@ use bevy::{
 };
 
 use crate::{
-    rule::rotation,
+    rule::{Output, rotation},
     sprite::{
         components::{NcaSkin, NcaTexture, Placement, SkinFit},
         populations::Populations,
@@ -28,6 +28,8 @@ pub(super) struct ExtractedSkin {
     pub(super) key: (Entity, MainEntity),
     pub(super) art: AssetId<Image>,
     pub(super) atlas: AssetId<Image>,
+    /// Whether the tissue is coordinates.
+    pub(super) is_coordinates: bool,
     /// The target of a model of colors.
     pub(super) grown: Option<AssetId<Image>>,
     /// From the cells of the sprite.
@@ -74,18 +76,21 @@ pub(super) fn extract(
             continue;
         }
         let (sprite, anchor, transform) = shape;
-        let region = populations.as_ref().and_then(|populations| populations.region(placement.id?));
-        let Some(AtlasRegion { image: atlas, rect: slot, grown, .. }) = region.filter(|_| fit.size != Vec2::ZERO)
-        else {
+        let population = placement.id.and_then(|id| populations.as_ref()?.get(id));
+        let found =
+            population.zip(placement.id).and_then(|(population, id)| Some((population, population.region(id.slot)?)));
+        let Some((population, region)) = found.filter(|_| fit.size != Vec2::ZERO) else {
             hidden.push((render_entity, main_entity.into()));
             continue;
         };
+        let AtlasRegion { image: atlas, rect: slot, grown, .. } = region;
         let grid = slot.size().as_uvec2().to_array();
         let to_sprite = SpriteTransform::of_sprite(sprite, anchor, Some(fit), transform).cells_to_sprite(grid);
         drawn.push(ExtractedSkin {
             key: (render_entity, main_entity.into()),
             art: sprite.image.id(),
             atlas: atlas.id(),
+            is_coordinates: population.model().rule().output == Output::Coordinates,
             grown: grown.map(Handle::id),
             to_world: transform.affine() * solid(to_sprite),
             color: sprite.color.into(),

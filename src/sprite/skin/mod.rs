@@ -15,7 +15,7 @@ use bevy::{
     core_pipeline::core_2d::Transparent2d,
     prelude::*,
     render::{
-        ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems,
+        ExtractSchedule, GpuResourceAppExt, Render, RenderApp, RenderStartup, RenderSystems,
         render_phase::{AddRenderCommand, DrawFunctions},
     },
     sprite_render::queue_sprites,
@@ -27,10 +27,7 @@ use self::{
     extract::{ExtractedSkins, extract},
     pipeline::init_pipelines,
 };
-use super::{
-    components::{NcaSkin, NcaTexture, Placement},
-    sets::NcaSystems,
-};
+use super::{components::NcaSkin, sets::NcaSystems};
 
 /// Shows the art of sprites through their cells.
 pub(super) struct SkinPlugin;
@@ -40,8 +37,6 @@ impl Plugin for SkinPlugin {
         embedded_asset!(app, "skin.wgsl");
         app.register_type::<NcaSkin>()
             .init_resource::<Bodies>()
-            .add_observer(on_skin_added)
-            .add_observer(on_skin_removed)
             .add_systems(PostUpdate, (dress.in_set(NcaSystems::Dress), fit.in_set(NcaSystems::Show)));
     }
 
@@ -52,8 +47,8 @@ impl Plugin for SkinPlugin {
         if render_app.world().contains_resource::<DrawFunctions<Transparent2d>>() {
             render_app
                 .init_resource::<ExtractedSkins>()
-                .init_resource::<SkinBatches>()
-                .init_resource::<SkinBuffers>()
+                .init_gpu_resource::<SkinBatches>()
+                .init_gpu_resource::<SkinBuffers>()
                 .add_render_command::<Transparent2d, DrawSkins>()
                 .add_systems(RenderStartup, init_pipelines)
                 .add_systems(ExtractSchedule, extract)
@@ -66,21 +61,4 @@ impl Plugin for SkinPlugin {
                 );
         }
     }
-}
-
-/// The art of a new skin becomes that of its sprite, and its cells show tissue from now on.
-fn on_skin_added(added: On<Add, NcaSkin>, mut skins: Query<(&NcaSkin, &mut Sprite, &mut NcaTexture, &mut Placement)>) {
-    let Ok((skin, mut sprite, mut texture, mut placement)) = skins.get_mut(added.entity) else { return };
-    if sprite.image == Handle::default() && skin.art != Handle::default() {
-        sprite.image = skin.art.clone();
-    }
-    placement.is_skinned = true;
-    texture.set_changed();
-}
-
-/// The cells show a picture again.
-fn on_skin_removed(removed: On<Remove, NcaSkin>, mut skins: Query<(&mut NcaTexture, &mut Placement)>) {
-    let Ok((mut texture, mut placement)) = skins.get_mut(removed.entity) else { return };
-    placement.is_skinned = false;
-    texture.set_changed();
 }

@@ -48,7 +48,13 @@ impl Instance {
     /// `size` is the width and height of the image of the art, in pixels.
     pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
         let ExtractedSkin { to_world, color, lost, slot, fit, rotation, .. } = skin;
-        let flag = |flag: bool| f32::from(u8::from(flag));
+        // See `skin.wgsl`.
+        let tissue = match (skin.is_coordinates, skin.grown) {
+            (true, _) => 0.0,
+            (false, Some(_)) => 1.0,
+            (false, None) => 2.0,
+        };
+        let pixelated = if skin.pixelated { 1.0 } else { 0.0 };
         let matrix = to_world.matrix3.transpose();
         let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
         let translation = to_world.translation.to_array();
@@ -63,7 +69,7 @@ impl Instance {
             frame: [fit.frame.min, fit.frame.size()],
             art: [corner, art(fit.region.max) - corner],
             bounds: [frame.min / size, frame.max / size],
-            style: Vec4::new(rotation.0, rotation.1, flag(skin.pixelated), flag(skin.grown.is_some())),
+            style: Vec4::new(rotation.0, rotation.1, pixelated, tissue),
         }
     }
 }

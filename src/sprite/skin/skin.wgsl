@@ -17,6 +17,9 @@ const CRISP_TO: f32 = 0.35;
 const LIFE_FROM: f32 = 0.35;
 const LIFE_TO: f32 = 0.65;
 
+/// See `style`.
+const COLORS: f32 = 1.0;
+
 struct Instance {
     @builtin(vertex_index) index: u32,
     /// The transposed map from the cells of the sprite to the world.
@@ -34,8 +37,8 @@ struct Instance {
     @location(7) art: vec4<f32>,
     /// The least and the largest texture coordinates of the frame of the art.
     @location(8) bounds: vec4<f32>,
-    /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; 1 if its
-    /// tissue is colors instead of coordinates.
+    /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; 0 if its
+    /// tissue is coordinates, `COLORS`, or more if it is colors without a target.
     @location(9) style: vec4<f32>,
 }
 
@@ -121,7 +124,9 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     }
     var share: f32;
     var color: vec4<f32>;
-    if in.style.w > 0.0 {
+    if in.style.w > COLORS {
+        color = art_at(uv, in.bounds, across, down);
+    } else if in.style.w == COLORS {
         let grown_at = turned(cell, size, rotation) / size;
         let off = tissue - textureSampleLevel(grown_texture, tissue_sampler, grown_at, 0.0);
         let apart = abs(off);
@@ -136,9 +141,11 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
         color = art_at(at, in.bounds, across, down);
     }
     color *= in.color * vec4(1.0, 1.0, 1.0, life);
+    // A cell that is not a number shows nothing lost.
+    share = select(0.0, share, share > 0.0);
     color = vec4(mix(color.rgb, in.lost.rgb, in.lost.a * share), color.a);
     // Discarded pixels would hide nothing behind them, but cost the blending.
-    if color.a <= 0.0 {
+    if !(color.a > 0.0) {
         discard;
     }
 #ifdef TONEMAP_IN_SHADER
