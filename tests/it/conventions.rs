@@ -276,6 +276,7 @@ fn every_system_is_in_a_public_set() {
     let sets = [
         NcaSystems::ChooseBackend,
         NcaSystems::Receive,
+        NcaSystems::Dress,
         NcaSystems::Place,
         NcaSystems::Tick,
         NcaSystems::Show,

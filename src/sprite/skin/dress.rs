@@ -44,13 +44,13 @@ type OfSkins = (With<NcaSkin>, Allow<Disabled>);
 /// Gives skins without a model the generic body that fits all frames of their art, once it is loaded.
 pub(super) fn dress(
     mut skins: Query<Undressed, OfSkins>,
-    mut changes: MessageReader<AssetEvent<Image>>,
+    mut changes: Option<MessageReader<AssetEvent<Image>>>,
     images: Option<Res<Assets<Image>>>,
     layouts: Option<Res<Assets<TextureAtlasLayout>>>,
     mut models: ResMut<Assets<NcaModel>>,
     mut bodies: ResMut<Bodies>,
 ) {
-    for change in changes.read() {
+    for change in changes.iter_mut().flat_map(MessageReader::read) {
         if let AssetEvent::Modified { id } | AssetEvent::Removed { id } = change {
             bodies.0.retain(|art, _| art.image != *id);
         }
