@@ -97,7 +97,7 @@ fn app(plugin: NcaPlugin, dress: impl Fn(EntityWorldMut)) -> Result<App> {
         let atlas = TextureAtlas { layout: layout.clone(), index: (index % FRAMES) as usize };
         // Small on the screen: a software driver draws with the CPU's time.
         let sprite = Sprite::from_atlas_image(sheets[kind as usize].clone(), atlas);
-        let sprite = Sprite { custom_size: Some(Vec2::splat(8.0)), ..sprite };
+        let sprite = Sprite { custom_size: Some(Vec2::splat(0.5)), ..sprite };
         let place = Vec3::new((at % 25) as f32 * 12.0 - 150.0, (at / 25) as f32 * 14.0 - 140.0, kind as f32);
         dress(app.world_mut().spawn((sprite, Transform::from_translation(place))));
     }
