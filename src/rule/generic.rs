@@ -10,7 +10,7 @@ use super::{Model, ModelErrorKind, SkinArt, Target};
 /// A trained body of coordinates in a common shape.
 ///
 /// The alpha of a picture masks the body, so a sprite shows and heals any picture that fits the shape. The cells beside the
-/// picture live too, and count in vitals. Training a body of its own makes a sprite grow along its silhouette.
+/// picture live too. Training a body of its own makes a sprite grow along its silhouette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GenericBody {
     /// A square.

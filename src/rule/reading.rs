@@ -121,10 +121,7 @@ impl Target {
             Some(size) => scaled(&art, size.clamp(1, Self::MAX_PIXELS), reading.filter),
             None => art.into(),
         };
-        match target.is_visible() {
-            true => Ok(target),
-            false => Err(TargetError::Transparent { path: path.to_owned() }),
-        }
+        target.if_visible(path)
     }
 
     /// Reads a picture for a body of [coordinates](crate::rule::Output::Coordinates). Without a size in `reading`, it
@@ -152,10 +149,7 @@ impl Target {
             };
             let cells = target.body(target.width + 4, target.height + 4).iter().count();
             if reading.size.is_some() || cells <= MAX_BODY_CELLS || size <= *BODY_SIDES.start() {
-                return match target.is_visible() {
-                    true => Ok(target),
-                    false => Err(TargetError::Transparent { path: path.to_owned() }),
-                };
+                return target.if_visible(path);
             }
             // The cells of the rim grow with the side, all others with its square: this is never too small.
             let next = (size as f32 * (MAX_BODY_CELLS as f32 / cells as f32).sqrt()).ceil() as u32;
@@ -177,16 +171,16 @@ impl Target {
             return Err(TargetError::Sheet { path: path.to_owned(), size, frames });
         }
         let counts = frames.unwrap_or([1, 1]);
-        let whole = Self::from(image);
-        if !whole.is_visible() {
-            return Err(TargetError::Transparent { path: path.to_owned() });
-        }
+        let whole = Self::from(image).if_visible(path)?;
         cut(&whole, counts).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames: counts })
     }
 
-    /// Whether a pixel is more than nearly transparent.
-    fn is_visible(&self) -> bool {
-        self.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA)
+    /// The picture, unless every pixel is nearly transparent.
+    fn if_visible(self, path: &Path) -> Result<Self, TargetError> {
+        match self.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA) {
+            true => Ok(self),
+            false => Err(TargetError::Transparent { path: path.to_owned() }),
+        }
     }
 }
 

@@ -146,7 +146,7 @@ impl Reference {
 }
 
 /// The rectangle of a model's target; the whole grid without one.
-fn frame(model: &Model, [width, height]: [usize; 2]) -> Frame {
+pub(super) fn frame(model: &Model, [width, height]: [usize; 2]) -> Frame {
     match model.target() {
         Some(target) => target.frame(width, height),
         None => Frame { min: [0.0; 2], size: [width, height].map(|side| side as f32) },

@@ -4,9 +4,10 @@
 //! are at theirs, and what they carry where they are lost. The edge of the living tissue lies between cells.
 
 use super::{
-    Model, Output, Rgba, State, Target,
+    Model, Output, State, Target,
     body::Frame,
-    picture::{CRISP_BLEND, LIFE_BLEND, PLACE_BLEND, ramp},
+    picture::{CRISP_BLEND, LIFE_BLEND, PLACE_BLEND, pixel, ramp},
+    reference::frame,
 };
 
 /// The art of a skin, and how it lies on the body of a sprite.
@@ -55,11 +56,12 @@ impl SkinArt {
             let (cells, first) = (skin.frame.size[axis], skin.frame.min[axis]);
             let (least, share) = (self.region[axis], self.region[axis + 2] - self.region[axis]);
             // The pixels of the art are 0..pixels.
-            let pixel = |cell: f32| ((cell - first) / cells * share + least) * pixels;
+            let edge = |cell: f32| ((cell - first) / cells * share + least) * pixels;
             let cell = move |pixel: i64| ((pixel as f32 + 0.5) / pixels - least) / share * cells + first;
-            (pixel(0.0).ceil() as i64..pixel(side as f32).floor() as i64).map(cell).collect::<Vec<f32>>()
+            (edge(0.0).ceil() as i64..edge(side as f32).floor() as i64).map(cell).collect::<Vec<f32>>()
         });
-        let rgba = rows.iter().flat_map(|y| columns.iter().flat_map(|x| straight(skin.at([*x, *y])))).collect();
+        let pixel = |x: f32, y: f32| pixel(Output::PremultipliedAlpha, &skin.at([x, y]));
+        let rgba = rows.iter().flat_map(|y| columns.iter().flat_map(|x| pixel(*x, *y))).collect();
         Target { width: columns.len(), height: rows.len(), rgba }
     }
 }
@@ -78,10 +80,8 @@ struct Skin<'a> {
 impl<'a> Skin<'a> {
     fn new(model: &Model, state: &'a State, art: &'a SkinArt) -> Self {
         let (output, [width, height]) = (model.rule().output, [state.width(), state.height()]);
-        let target = model.target();
-        let frame = target
-            .map_or(Frame { min: [0.0; 2], size: [width as f32, height as f32] }, |target| target.frame(width, height));
-        let target = match (output, target) {
+        let frame = frame(model, [width, height]);
+        let target = match (output, model.target()) {
             (Output::Coordinates, _) | (_, None) => Vec::new(),
             (_, Some(target)) => target.premultiplied(width, height),
         };
@@ -90,10 +90,7 @@ impl<'a> Skin<'a> {
 
     /// What is shown at a point of the grid, in cells: premultiplied, 0 to 1.
     fn at(&self, point: [f32; 2]) -> [f32; 4] {
-        let tissue = self.between(point, |cell| {
-            let values = self.state.values().get(cell * self.state.channels()..).unwrap_or_default();
-            values.first_chunk().copied().unwrap_or_default()
-        });
+        let tissue = self.between(point, |cell| quad(self.state.values(), cell * self.state.channels()));
         let place = self.frame.place(point);
         let life = ramp(tissue[3], &LIFE_BLEND);
         if life.is_nan() || life == 0.0 {
@@ -108,10 +105,7 @@ impl<'a> Skin<'a> {
             // Without a target, nothing tells what is lost.
             _ if self.target.is_empty() => self.look_up(place),
             Output::PremultipliedAlpha | Output::OpaqueCentered => {
-                let grown = self.between(point, |cell| {
-                    let values = self.target.get(cell * 4..).unwrap_or_default();
-                    values.first_chunk().copied().unwrap_or_default()
-                });
+                let grown = self.between(point, |cell| quad(&self.target, cell * 4));
                 let off = [0, 1, 2, 3].map(|channel| tissue[channel] - grown[channel]);
                 let share = ramp(off.iter().fold(0.0, |most, value| value.abs().max(most)), &CRISP_BLEND);
                 let art = self.look_up(place);
@@ -148,8 +142,7 @@ impl<'a> Skin<'a> {
     }
 }
 
-/// A premultiplied color as straight-alpha bytes.
-fn straight([r, g, b, a]: [f32; 4]) -> Rgba {
-    let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
-    if a > 0.0 { [byte(r / a), byte(g / a), byte(b / a), byte(a)] } else { [0; 4] }
+/// Four values from an index on; zeros if they are not there.
+fn quad(values: &[f32], first: usize) -> [f32; 4] {
+    values.get(first..).and_then(<[f32]>::first_chunk).copied().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Populations: the instances of one model, grid size and sampling, simulated and drawn together.
+//! Populations: the instances of one model, grid size and content of the atlas, simulated and drawn together.
 
 mod population;
 mod references;

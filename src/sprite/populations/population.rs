@@ -1,4 +1,4 @@
-//! A population: the instances of one model, grid size and sampling.
+//! A population: the instances of one model, grid size and content of the atlas.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) struct Spec {
     pub(crate) content: AtlasContent,
 }
 
-/// The instances of one model, grid size and sampling.
+/// The instances of one model, grid size and content of the atlas.
 pub(crate) struct Population {
     pub(super) id: u32,
     pub(super) model_id: AssetId<NcaModel>,

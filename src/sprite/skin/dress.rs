@@ -38,7 +38,7 @@ struct Art {
 pub(super) struct Bodies(HashMap<Art, Option<Body>>);
 
 type Undressed<'w> = (&'w NcaSkin, &'w mut Sprite, &'w mut NcaTexture);
-type Dressed<'w> = (&'w Sprite, &'w NcaTexture, &'w Placement, &'w mut SkinFit);
+type Dressed<'w> = (&'w Sprite, Ref<'w, NcaTexture>, &'w Placement, &'w mut SkinFit);
 type OfSkins = (With<NcaSkin>, Allow<Disabled>);
 
 /// Gives skins without a model the generic body that fits all frames of their art, once it is loaded.
@@ -122,16 +122,19 @@ pub(super) fn fit(
     layouts: Option<Res<Assets<TextureAtlasLayout>>>,
 ) {
     for (sprite, texture, placement, mut fit) in &mut skins {
+        if texture.is_changed() {
+            let mut generic = bodies.0.values().flatten();
+            let generic = generic.find(|body| body.model == texture.model.id());
+            let region = generic.map_or(SkinFit::default().region, |body| body.region);
+            fit.set_if_neq(SkinFit { region, ..*fit });
+        }
         let Some(population) = placement.id.and_then(|id| populations.get(id)) else { continue };
         let size = match frame(sprite, layouts.as_deref()) {
             Some(frame) => Some(frame.size()),
             None => images.as_ref().and_then(|images| images.get(&sprite.image)).map(Image::size_f32),
         };
         let size = size.unwrap_or(fit.size);
-        let mut generic = bodies.0.values().flatten();
-        let generic = generic.find(|body| body.model == texture.model.id());
-        let region = generic.map_or(SkinFit::default().region, |body| body.region);
-        fit.set_if_neq(SkinFit { region, frame: population.frame(), size });
+        fit.set_if_neq(SkinFit { frame: population.frame(), size, ..*fit });
     }
 }
 

@@ -62,6 +62,7 @@ type Skins<'w> = (
     (&'w NcaSkin, &'w SkinFit, &'w NcaTexture, &'w Placement),
 );
 
+/// Extracts the visible skins. Those that cannot be drawn yet are hidden: Bevy would show their art whole.
 pub(super) fn extract(
     mut extracted: ResMut<ExtractedSkins>,
     populations: Extract<Option<Res<Populations>>>,
@@ -76,9 +77,10 @@ pub(super) fn extract(
             continue;
         }
         let (sprite, anchor, transform) = shape;
-        let population = placement.id.and_then(|id| populations.as_ref()?.get(id));
-        let found =
-            population.zip(placement.id).and_then(|(population, id)| Some((population, population.region(id.slot)?)));
+        let found = placement.id.and_then(|id| {
+            let population = populations.as_ref()?.get(id)?;
+            Some((population, population.region(id.slot)?))
+        });
         let Some((population, region)) = found.filter(|_| fit.size != Vec2::ZERO) else {
             hidden.push((render_entity, main_entity.into()));
             continue;

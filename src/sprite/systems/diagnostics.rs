@@ -32,7 +32,7 @@ impl NcaDiagnosticsPlugin {
     /// The number of ticks that a frame has dropped because of
     /// [`NcaClock::max_ticks_per_frame`](crate::NcaClock::max_ticks_per_frame).
     pub const DROPPED_TICKS: DiagnosticPath = DiagnosticPath::const_new("nca/dropped_ticks");
-    /// The number of populations: combinations of model, grid size and sampling.
+    /// The number of populations: combinations of model, grid size and content of the atlas.
     pub const POPULATIONS: DiagnosticPath = DiagnosticPath::const_new("nca/populations");
     /// The memory of cells and pictures in bytes, without working memory.
     pub const BYTES: DiagnosticPath = DiagnosticPath::const_new("nca/bytes");
