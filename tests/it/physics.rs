@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use avian2d::prelude::*;
-use bevy::{ecs::entity_disabling::Disabled, prelude::*};
+use bevy::{
+    asset::RenderAssetUsages,
+    ecs::entity_disabling::Disabled,
+    prelude::*,
+    render::render_resource::{Extent3d, TextureDimension, TextureFormat},
+};
 use bevy_nca::{headless, prelude::*};
 
 use crate::{
@@ -52,6 +57,29 @@ fn the_collider_is_where_cells_live() {
         pass(&mut app, 30);
         assert!(app.world().get::<Collider>(wall).is_none(), "nothing lives");
     });
+}
+
+/// The collider of a skin is where the present frame of its art has pixels.
+#[test]
+fn the_collider_of_a_skin_is_that_of_its_frame() {
+    let (mut app, wall) = app(NcaBackend::Cpu, NcaCollider { interval: Duration::ZERO });
+    // Two frames of 20 x 40 pixels: the left and the right half.
+    let pixel = |index: usize| if (index % 40 < 10) || (index % 40 >= 30) { [9, 9, 9, 255] } else { [0; 4] };
+    let size = Extent3d { width: 40, height: 40, depth_or_array_layers: 1 };
+    let data = (0..40 * 40).flat_map(pixel).collect();
+    let image =
+        Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default());
+    let image = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+    app.world_mut().entity_mut(wall).insert((NcaSkin::default(), Sprite { image, ..default() }));
+    pass(&mut app, 2);
+    app.world_mut().trigger(NcaWriteCells { entity: wall, tick: 0, state: full(20, 40) });
+    let sides = |app: &mut App, left: f32| {
+        app.world_mut().get_mut::<Sprite>(wall).unwrap().rect = Some(Rect::new(left, 0.0, left + 20.0, 40.0));
+        pass(app, 5);
+        [-9.5, -0.5, 0.5, 9.5].map(|x| is_solid(app, wall, Vec2::new(x, 0.0)))
+    };
+    assert_eq!(sides(&mut app, 0.0), [true, true, false, false]);
+    assert_eq!(sides(&mut app, 20.0), [false, false, true, true]);
 }
 
 fn pass(app: &mut App, frames: u32) {

@@ -1,7 +1,7 @@
 //! A game's own art, shown through living cells.
 
 use bevy::{
-    ecs::{lifecycle::HookContext, world::DeferredWorld},
+    ecs::{entity_disabling::Disabled, lifecycle::HookContext, query::Allow, world::DeferredWorld},
     image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
 };
@@ -96,6 +96,9 @@ fn set_skinned(world: &mut DeferredWorld, entity: Entity, is_skinned: bool) {
     }
 }
 
+/// Filters skins, disabled or not.
+pub(crate) type OfSkins = (With<NcaSkin>, Allow<Disabled>);
+
 /// How the art of a skin lies over its cells.
 #[derive(Component, Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SkinFit {
@@ -104,14 +107,16 @@ pub(crate) struct SkinFit {
     pub(crate) region: Rect,
     /// The rectangle of the target in the grid, in cells.
     pub(crate) frame: Rect,
-    /// Width and height of the art, of one frame, in pixels. Zero until it is loaded.
-    pub(crate) size: Vec2,
+    /// The image of the art.
+    pub(crate) art: AssetId<Image>,
+    /// The part of the image that is shown in this frame, in pixels. Empty until the art is loaded.
+    pub(crate) part: Rect,
 }
 
 impl Default for SkinFit {
     fn default() -> Self {
         let unit = Rect { min: Vec2::ZERO, max: Vec2::ONE };
-        Self { region: unit, frame: unit, size: Vec2::ZERO }
+        Self { region: unit, frame: unit, art: AssetId::default(), part: Rect::default() }
     }
 }
 
@@ -120,5 +125,10 @@ impl SkinFit {
     pub(crate) fn cells_to_art(&self) -> (Vec2, Vec2) {
         let scale = self.region.size() / self.frame.size();
         (scale, self.region.min - self.frame.min * scale)
+    }
+
+    /// Whether the art is loaded.
+    pub(crate) fn is_known(&self) -> bool {
+        self.part.size() != Vec2::ZERO
     }
 }

@@ -1,17 +1,11 @@
 //! The generic bodies of skins without a model of their own, and how art lies over its cells.
 
-use bevy::{
-    asset::AssetId,
-    ecs::{entity_disabling::Disabled, query::Allow},
-    platform::collections::{HashMap, hash_map::Entry},
-    prelude::*,
-};
+use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
-use super::extract::frame;
 use crate::{
     rule::{GenericBody, Target},
     sprite::{
-        components::{NcaModel, NcaSkin, NcaTexture, Placement, SkinFit},
+        components::{NcaModel, NcaSkin, NcaTexture, OfSkins, Placement, SkinFit},
         populations::Populations,
     },
 };
@@ -37,11 +31,10 @@ struct Art {
 #[derive(Resource, Default)]
 pub(super) struct Bodies(HashMap<Art, Option<Body>>);
 
-type Undressed<'w> = (&'w NcaSkin, &'w mut Sprite, &'w mut NcaTexture);
-type Dressed<'w> = (&'w Sprite, Ref<'w, NcaTexture>, &'w Placement, &'w mut SkinFit);
-type OfSkins = (With<NcaSkin>, Allow<Disabled>);
+type Undressed<'w> = (&'w NcaSkin, &'w mut Sprite, &'w mut NcaTexture, &'w mut SkinFit);
 
-/// Gives skins without a model the generic body that fits all frames of their art, once it is loaded.
+/// Follows the art of skins. Gives skins without a model the generic body that fits all frames of their art, once it is
+/// loaded.
 pub(super) fn dress(
     mut skins: Query<Undressed, OfSkins>,
     mut changes: Option<MessageReader<AssetEvent<Image>>>,
@@ -56,85 +49,118 @@ pub(super) fn dress(
         }
     }
     let Some(images) = images else { return };
-    for (skin, mut sprite, mut texture) in &mut skins {
+    for (skin, mut sprite, mut texture, mut fit) in &mut skins {
         if sprite.image == Handle::default() && skin.art != Handle::default() {
             sprite.image = skin.art.clone();
         }
         // The default image is a white pixel, and no art.
-        if texture.model != Handle::default() || sprite.image == Handle::default() {
+        if sprite.image == Handle::default() {
             continue;
         }
-        let atlas = sprite.texture_atlas.as_ref();
-        let layout = atlas.and_then(|atlas| Some((atlas, layouts.as_ref()?.get(&atlas.layout)?)));
-        let Some(image) = images.get(&sprite.image).filter(|_| atlas.is_some() == layout.is_some()) else { continue };
-        let size = match layout {
-            Some((atlas, layout)) => layout.textures.get(atlas.index).map_or(UVec2::ZERO, URect::size),
-            None => image.size(),
+        if !fit.is_known() {
+            fit.art = sprite.image.id();
+        }
+        let sheet = Sheet::of(&sprite, layouts.as_deref());
+        let Some((image, sheet)) = images.get(&sprite.image).zip(sheet) else { continue };
+        if texture.model == Handle::default()
+            && let Some(model) = bodies.model(image, &sheet, &mut models)
+        {
+            texture.model = model;
+        }
+        let region = match texture.is_changed() {
+            true => bodies.region(texture.model.id()),
+            false => fit.region,
         };
-        let rect = sprite.rect.map(|rect| URect::from_corners(rect.min.as_uvec2(), rect.max.as_uvec2()));
-        let art = Art { image: sprite.image.id(), layout: layout.map(|(atlas, _)| atlas.layout.id()), size, rect };
-        let known = bodies.0.get(&art).map(|body| body.as_ref().map(|body| body.model));
-        let handle = match known {
-            Some(None) => continue,
-            Some(Some(model)) => models.get_strong_handle(model),
-            None => None,
-        };
-        let handle = handle.or_else(|| {
-            let whole = || vec![URect { min: UVec2::ZERO, max: size }];
-            let frames = layout.map_or_else(whole, |(_, layout)| layout.textures.clone());
-            // A part of each frame, if the sprite shows only that. Frames of another size are other sprites.
-            let part = |frame: URect| match rect {
-                Some(URect { min, max }) => {
-                    let [min, max] = [min, max].map(|corner| frame.min.saturating_add(corner).min(frame.max));
-                    URect { min, max }
-                }
-                None => frame,
-            };
-            let frames: Vec<URect> = frames
-                .into_iter()
-                .filter(|frame| frame.max.cmpge(frame.min).all() && frame.size() == size)
-                .map(part)
-                .collect();
-            let made = body(image, &frames, &mut models);
-            // Those that no sprite uses any more are gone.
-            bodies.0.retain(|_, body| body.as_ref().is_none_or(|body| models.contains(body.model)));
-            let (handle, body) = made.unzip();
-            match bodies.0.entry(art) {
-                Entry::Occupied(mut known) => *known.get_mut() = body,
-                Entry::Vacant(new) => {
-                    new.insert(body);
-                }
-            }
-            handle
-        });
-        if let Some(handle) = handle {
-            texture.model = handle;
+        let part = sheet.part().unwrap_or(Rect { min: Vec2::ZERO, max: image.size_f32() });
+        fit.set_if_neq(SkinFit { region, art: sheet.image, part, ..*fit });
+    }
+}
+
+/// Follows the grid of the cells of skins.
+pub(super) fn fit(mut skins: Query<(&Placement, &mut SkinFit), OfSkins>, populations: Res<Populations>) {
+    for (placement, mut fit) in &mut skins {
+        if let Some(population) = placement.id.and_then(|id| populations.get(id)) {
+            fit.set_if_neq(SkinFit { frame: population.frame(), ..*fit });
         }
     }
 }
 
-/// Follows the art of skins and the grid of their cells.
-pub(super) fn fit(
-    mut skins: Query<Dressed, OfSkins>,
-    bodies: Res<Bodies>,
-    populations: Res<Populations>,
-    images: Option<Res<Assets<Image>>>,
-    layouts: Option<Res<Assets<TextureAtlasLayout>>>,
-) {
-    for (sprite, texture, placement, mut fit) in &mut skins {
-        if texture.is_changed() {
-            let mut generic = bodies.0.values().flatten();
-            let generic = generic.find(|body| body.model == texture.model.id());
-            let region = generic.map_or(SkinFit::default().region, |body| body.region);
-            fit.set_if_neq(SkinFit { region, ..*fit });
-        }
-        let Some(population) = placement.id.and_then(|id| populations.get(id)) else { continue };
-        let size = match frame(sprite, layouts.as_deref()) {
-            Some(frame) => Some(frame.size()),
-            None => images.as_ref().and_then(|images| images.get(&sprite.image)).map(Image::size_f32),
+/// The art of a sprite.
+struct Sheet<'a> {
+    image: AssetId<Image>,
+    /// The layout of the frames, and the index of the present one.
+    atlas: Option<(AssetId<TextureAtlasLayout>, &'a TextureAtlasLayout, usize)>,
+    /// The part of the image, or of a frame, that is shown.
+    rect: Option<Rect>,
+}
+
+impl<'a> Sheet<'a> {
+    /// `None` until the layout is loaded.
+    fn of(sprite: &Sprite, layouts: Option<&'a Assets<TextureAtlasLayout>>) -> Option<Self> {
+        let atlas = match &sprite.texture_atlas {
+            Some(TextureAtlas { layout, index }) => Some((layout.id(), layouts?.get(layout)?, *index)),
+            None => None,
         };
-        let size = size.unwrap_or(fit.size);
-        fit.set_if_neq(SkinFit { frame: population.frame(), size, ..*fit });
+        Some(Self { image: sprite.image.id(), atlas, rect: sprite.rect })
+    }
+
+    /// The rectangle of the present frame in the image.
+    fn frame(&self) -> Option<URect> {
+        self.atlas.map(|(_, layout, index)| layout.textures.get(index).copied().unwrap_or_default())
+    }
+
+    /// The part of the image that is shown; `None` for all of it.
+    fn part(&self) -> Option<Rect> {
+        match (self.frame().map(|frame| frame.as_rect()), self.rect) {
+            (Some(frame), Some(rect)) => Some(Rect { min: rect.min + frame.min, max: rect.max + frame.min }),
+            (frame, rect) => frame.or(rect),
+        }
+    }
+
+    /// What a body for it is made for.
+    fn key(&self, image: &Image) -> Art {
+        let rect = self.rect.map(|rect| URect::from_corners(rect.min.as_uvec2(), rect.max.as_uvec2()));
+        let size = self.frame().map_or(image.size(), |frame| frame.size());
+        Art { image: self.image, layout: self.atlas.map(|(id, ..)| id), size, rect }
+    }
+
+    /// What the body shows at some time: the shown part of each frame. Frames of another size are other sprites.
+    fn parts(&self, art: &Art) -> Vec<URect> {
+        let whole = URect { min: UVec2::ZERO, max: art.size };
+        let frames = self.atlas.map_or_else(|| vec![whole], |(_, layout, _)| layout.textures.clone());
+        let part = |frame: URect| match art.rect {
+            Some(URect { min, max }) => {
+                let [min, max] = [min, max].map(|corner| frame.min.saturating_add(corner).min(frame.max));
+                URect { min, max }
+            }
+            None => frame,
+        };
+        let is_alike = |frame: &URect| frame.max.cmpge(frame.min).all() && frame.size() == art.size;
+        frames.into_iter().filter(is_alike).map(part).collect()
+    }
+}
+
+impl Bodies {
+    /// The model for some art. `None` if it has no body.
+    fn model(&mut self, image: &Image, sheet: &Sheet, models: &mut Assets<NcaModel>) -> Option<Handle<NcaModel>> {
+        let art = sheet.key(image);
+        if let Some(body) = self.0.get(&art) {
+            let model = body.as_ref()?.model;
+            if let Some(handle) = models.get_strong_handle(model) {
+                return Some(handle);
+            }
+        }
+        let (handle, body) = body(image, &sheet.parts(&art), models).unzip();
+        // Those that no sprite uses any more are gone.
+        self.0.retain(|_, body| body.as_ref().is_none_or(|body| models.contains(body.model)));
+        self.0.insert(art, body);
+        handle
+    }
+
+    /// The part of its art that covers the target of a model.
+    fn region(&self, model: AssetId<NcaModel>) -> Rect {
+        let mut generic = self.0.values().flatten();
+        generic.find(|body| body.model == model).map_or(SkinFit::default().region, |body| body.region)
     }
 }
 

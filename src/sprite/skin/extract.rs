@@ -38,9 +38,9 @@ pub(super) struct ExtractedSkin {
     pub(super) lost: LinearRgba,
     /// The slot in the atlas, in pixels.
     pub(super) slot: Rect,
+    /// The part of the grid that is drawn, in cells.
+    pub(super) part: Rect,
     pub(super) fit: SkinFit,
-    /// The frame in the image of the art, in pixels; `None` for the whole image.
-    pub(super) frame: Option<Rect>,
     /// Cosine and sine of the angle by which the sprite grows rotated.
     pub(super) rotation: (f32, f32),
     pub(super) pixelated: bool,
@@ -66,7 +66,6 @@ type Skins<'w> = (
 pub(super) fn extract(
     mut extracted: ResMut<ExtractedSkins>,
     populations: Extract<Option<Res<Populations>>>,
-    layouts: Extract<Option<Res<Assets<TextureAtlasLayout>>>>,
     skins: Extract<Query<Skins>>,
 ) {
     let ExtractedSkins { skins: drawn, hidden } = extracted.bypass_change_detection();
@@ -81,25 +80,25 @@ pub(super) fn extract(
             let population = populations.as_ref()?.get(id)?;
             Some((population, population.region(id.slot)?))
         });
-        let Some((population, region)) = found.filter(|_| fit.size != Vec2::ZERO) else {
+        let Some((population, region)) = found.filter(|_| fit.is_known()) else {
             hidden.push((render_entity, main_entity.into()));
             continue;
         };
         let AtlasRegion { image: atlas, rect: slot, grown, .. } = region;
         let grid = slot.size().as_uvec2().to_array();
-        let to_sprite = SpriteTransform::of_sprite(sprite, anchor, Some(fit), transform).cells_to_sprite(grid);
+        let placed = SpriteTransform::of_sprite(sprite, anchor, Some(fit), transform);
         drawn.push(ExtractedSkin {
             key: (render_entity, main_entity.into()),
-            art: sprite.image.id(),
+            art: fit.art,
             atlas: atlas.id(),
             is_coordinates: population.model().rule().output == Output::Coordinates,
             grown: grown.map(Handle::id),
-            to_world: transform.affine() * solid(to_sprite),
+            to_world: transform.affine() * solid(placed.cells_to_sprite(grid)),
             color: sprite.color.into(),
             lost: skin.lost.into(),
             slot,
+            part: placed.part(grid),
             fit: *fit,
-            frame: frame(sprite, layouts.as_deref()),
             rotation: rotation(texture.angle),
             pixelated: skin.pixelated,
         });
@@ -112,14 +111,4 @@ fn solid(plane: Affine2) -> Affine3A {
         Mat3::from_cols(plane.matrix2.x_axis.extend(0.0), plane.matrix2.y_axis.extend(0.0), Vec3::Z),
         plane.translation.extend(0.0),
     )
-}
-
-/// The part of its image that a sprite shows, in pixels; `None` for all of it.
-pub(super) fn frame(sprite: &Sprite, layouts: Option<&Assets<TextureAtlasLayout>>) -> Option<Rect> {
-    let atlas = sprite.texture_atlas.as_ref().zip(layouts);
-    let atlas = atlas.and_then(|(atlas, layouts)| atlas.texture_rect(layouts)).map(|rect| rect.as_rect());
-    match (atlas, sprite.rect) {
-        (Some(atlas), Some(rect)) => Some(Rect { min: rect.min + atlas.min, max: rect.max + atlas.min }),
-        (atlas, rect) => atlas.or(rect),
-    }
 }

@@ -23,6 +23,7 @@ pub(super) struct Instance {
     color: [f32; 4],
     lost: [f32; 4],
     slot: [Vec2; 2],
+    part: [Vec2; 2],
     frame: [Vec2; 2],
     art: [Vec2; 2],
     bounds: [Vec2; 2],
@@ -47,7 +48,7 @@ impl Instance {
 
     /// `size` is the width and height of the image of the art, in pixels.
     pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
-        let ExtractedSkin { to_world, color, lost, slot, fit, rotation, .. } = skin;
+        let ExtractedSkin { to_world, color, lost, slot, part, fit, rotation, .. } = skin;
         // See `skin.wgsl`.
         let tissue = match (skin.is_coordinates, skin.grown) {
             (true, _) => 0.0,
@@ -58,17 +59,17 @@ impl Instance {
         let matrix = to_world.matrix3.transpose();
         let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
         let translation = to_world.translation.to_array();
-        let frame = skin.frame.unwrap_or(Rect { min: Vec2::ZERO, max: size });
-        let art = |place: Vec2| (frame.min + place * frame.size()) / size;
+        let art = |place: Vec2| (fit.part.min + place * fit.part.size()) / size;
         let corner = art(fit.region.min);
         Self {
             to_world: [0, 1, 2].map(|row| columns[row].extend(translation[row])),
             color: color.to_f32_array(),
             lost: lost.to_f32_array(),
             slot: [slot.min, slot.size()],
+            part: [part.min, part.size()],
             frame: [fit.frame.min, fit.frame.size()],
             art: [corner, art(fit.region.max) - corner],
-            bounds: [frame.min / size, frame.max / size],
+            bounds: [fit.part.min / size, fit.part.max / size],
             style: Vec4::new(rotation.0, rotation.1, pixelated, tissue),
         }
     }

@@ -31,15 +31,17 @@ struct Instance {
     @location(4) lost: vec4<f32>,
     /// The corner of the slot in the atlas, in pixels, and the size of the grid.
     @location(5) slot: vec4<f32>,
+    /// The corner and size of the part of the grid that is drawn.
+    @location(6) part: vec4<f32>,
     /// The corner and size of the model's target in the grid.
-    @location(6) frame: vec4<f32>,
+    @location(7) frame: vec4<f32>,
     /// The corner and size of the target in the texture of the art, in texture coordinates.
-    @location(7) art: vec4<f32>,
+    @location(8) art: vec4<f32>,
     /// The least and the largest texture coordinates of the frame of the art.
-    @location(8) bounds: vec4<f32>,
+    @location(9) bounds: vec4<f32>,
     /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; 0 if its
     /// tissue is coordinates, `COLORS`, or more if it is colors without a target.
-    @location(9) style: vec4<f32>,
+    @location(10) style: vec4<f32>,
 }
 
 struct Varying {
@@ -64,7 +66,7 @@ struct Varying {
 @vertex
 fn vertex(in: Instance) -> Varying {
     var out: Varying;
-    out.cell = vec2(f32(in.index & 1u), f32(in.index >> 1u)) * in.slot.zw;
+    out.cell = in.part.xy + vec2(f32(in.index & 1u), f32(in.index >> 1u)) * in.part.zw;
     let to_world = affine3_to_square(mat3x4(in.to_world_x, in.to_world_y, in.to_world_z));
     out.position = view.clip_from_world * to_world * vec4(out.cell, 0.0, 1.0);
     out.color = in.color;

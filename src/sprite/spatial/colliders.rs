@@ -9,7 +9,10 @@ use bevy::{
     prelude::*,
 };
 
-use super::SpriteTransforms;
+use super::{
+    SpriteTransforms,
+    art::{Frame, ShownArt},
+};
 use crate::{
     rule::CellMask,
     sprite::components::{NcaAliveMask, NcaTexture},
@@ -17,12 +20,12 @@ use crate::{
 
 /// Gives a sprite a [`Collider`] that follows its living cells. Add it beside an [`NcaTexture`] and a [`Sprite`].
 ///
-/// The collider is a compound of rectangles; nothing catches on their seams. Bullets pass through holes. Without living
+/// The collider is a compound of rectangles, of a skin those under the art of the present frame; nothing catches on their seams. Bullets pass through holes. Without living
 /// cells there is no collider: a dynamic body falls until its sprite has begun to grow.
 ///
 /// Add a [`RigidBody`] as for any collider. The shape follows the sprite's size, anchor and flips. Avian scales and
 /// rotates it with the [`Transform`]. To mirror a moving body, flip the sprite. The collider is replaced only when the
-/// living cells or their place in the sprite change, and at most once per [`interval`](Self::interval). Mass and center
+/// living cells, their place in the sprite, or the frame of a skin change, and at most once per [`interval`](Self::interval). Mass and center
 /// of mass follow the collider, unless they are set.
 ///
 /// Living cells are updated once a frame, and arrive from the GPU a few frames late, like vitals. The effect of physics
@@ -67,6 +70,8 @@ pub(super) struct Fit {
     made: Option<Duration>,
     pub(super) map: Option<Affine2>,
     pub(super) cells: Option<CellMask>,
+    /// The frame of a skin.
+    frame: Option<Frame>,
 }
 
 type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaAliveMask>);
@@ -75,6 +80,7 @@ type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaA
 pub(super) fn fit(
     mut sprites: Query<Fitted, With<NcaTexture>>,
     transforms: SpriteTransforms,
+    mut art: ShownArt,
     contacts: Option<Res<ContactGraph>>,
     time: Res<Time>,
     mut commands: Commands,
@@ -82,11 +88,12 @@ pub(super) fn fit(
     for (entity, collider, mut fit, mask) in &mut sprites {
         let cells = mask.cells.as_ref();
         let transform = cells.and_then(|_| transforms.get(entity));
-        let map = cells.zip(transform).map(|(cells, transform)| {
-            let grid = [cells.width(), cells.height()];
-            transform.cells_to_body(grid.map(|side| side as u32))
-        });
-        if !(fit.is_stale || mask.is_changed() || fit.map != map) {
+        let map = cells
+            .zip(transform)
+            .map(|(cells, transform)| transform.cells_to_body([cells.width() as u32, cells.height() as u32]));
+        let grid = cells.map(|cells| [cells.width() as u32, cells.height() as u32]);
+        let frame = grid.and_then(|grid| art.frame(entity, grid));
+        if !(fit.is_stale || mask.is_changed() || fit.map != map || fit.frame != frame) {
             continue;
         }
         // Without cells, the collider is removed immediately.
@@ -94,9 +101,13 @@ pub(super) fn fit(
             fit.is_stale = true;
             continue;
         }
-        let drawn = cells.zip(transform).map(|(cells, transform)| transform.drawn(cells).into_owned());
+        let mut drawn = cells.zip(transform).map(|(cells, transform)| transform.drawn(cells).into_owned());
+        if let Some((cells, shown)) = drawn.as_mut().zip(grid.and_then(|grid| art.cells(entity, grid))) {
+            *cells =
+                CellMask::from_fn(cells.width(), cells.height(), |&cell| cells.contains(cell) && shown.contains(cell));
+        }
         let collider = drawn.as_ref().zip(map).and_then(|(cells, map)| collider_of(cells, map));
-        *fit = Fit { is_stale: false, made: collider.is_some().then(|| time.elapsed()), map, cells: drawn };
+        *fit = Fit { is_stale: false, made: collider.is_some().then(|| time.elapsed()), map, cells: drawn, frame };
         match collider {
             Some(collider) => commands.entity(entity).try_insert(collider),
             // A copy of an entity has the collider of the original.

@@ -1,5 +1,7 @@
 //! The place of cells in the world: transforms, probes, pointers, physics.
 
+#[cfg(any(feature = "avian2d", feature = "picking"))]
+mod art;
 #[cfg(feature = "avian2d")]
 mod colliders;
 #[cfg(feature = "avian2d")]

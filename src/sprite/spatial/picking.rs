@@ -1,21 +1,25 @@
 //! A picking backend: pointers hit living cells, and pass through holes.
 //!
-//! Bevy's own sprite backend adds no other sprites, unless it picks by bounding boxes.
+//! Bevy's own sprite backend adds no other sprites, unless it picks by bounding boxes, or finds the art of skins. Where
+//! every pointer is over a hole of a skin, the skin is transparent to picking.
 
 use bevy::{
     camera::visibility::RenderLayers,
-    ecs::{entity_disabling::Disabled, query::Allow},
+    ecs::{entity_disabling::Disabled, query::Allow, system::SystemParam},
     picking::{
         PickingSystems,
-        backend::{HitData, PointerHits, ray::RayMap},
+        backend::{
+            HitData, PointerHits,
+            ray::{RayId, RayMap},
+        },
     },
     prelude::*,
     sprite::SpriteMesh,
 };
 
-use super::NcaProbe;
+use super::{NcaProbe, art::ShownArt};
 use crate::sprite::{
-    components::{NcaAliveMask, NcaTexture},
+    components::{NcaAliveMask, NcaSkin, NcaTexture},
     sets::NcaSystems,
 };
 
@@ -26,53 +30,106 @@ impl Plugin for PickingPlugin {
     fn build(&self, app: &mut App) {
         #[cfg(feature = "ui")]
         app.add_plugins(super::picking_nodes::NodePickingPlugin);
-        app.add_observer(on_pickable).add_systems(
-            PreUpdate,
-            pick.run_if(resource_exists::<RayMap>).in_set(PickingSystems::Backend).in_set(NcaSystems::Pick),
-        );
+        // Rays are up to date.
+        let skins = open_skins.after(PickingSystems::ProcessInput).before(PickingSystems::Backend);
+        app.init_resource::<Opened>()
+            .add_observer(on_pickable)
+            .add_systems(
+                PreUpdate,
+                (skins, pick.in_set(PickingSystems::Backend))
+                    .run_if(resource_exists::<RayMap>)
+                    .in_set(NcaSystems::Pick),
+            )
+            .add_systems(
+                PreUpdate,
+                close.after(PickingSystems::Hover).before(PickingSystems::Last).in_set(NcaSystems::Pick),
+            );
     }
 }
 
-/// A sprite that can be picked.
-type Pickables<'w, 's> = Query<
-    'w,
-    's,
-    (Entity, &'static GlobalTransform, &'static ViewVisibility, Option<&'static RenderLayers>),
-    (With<NcaTexture>, With<NcaAliveMask>, Or<(With<Sprite>, With<SpriteMesh>)>, With<Pickable>),
->;
+/// The sprites that a camera shows.
+type Shown<'w> = (Entity, &'w GlobalTransform, &'w ViewVisibility, Option<&'w RenderLayers>);
+type Cells = (With<NcaTexture>, With<NcaAliveMask>, Or<(With<Sprite>, With<SpriteMesh>)>);
 
-/// Finds the sprites that have a living cell under a pointer.
-fn pick(
-    rays: Res<RayMap>,
-    cameras: Query<(&Camera, &Projection, &GlobalTransform, Option<&RenderLayers>)>,
-    sprites: Pickables,
-    probe: NcaProbe,
-    mut hits: MessageWriter<PointerHits>,
-) {
-    for (id, ray) in rays.iter() {
-        let Ok((camera, projection, camera_transform, layers)) = cameras.get(id.camera) else { continue };
-        let layers = layers.cloned().unwrap_or_default();
+/// Pointers over the cells of sprites.
+#[derive(SystemParam)]
+struct Pointers<'w, 's> {
+    rays: Res<'w, RayMap>,
+    cameras:
+        Query<'w, 's, (&'static Camera, &'static Projection, &'static GlobalTransform, Option<&'static RenderLayers>)>,
+    sprites: Query<'w, 's, Shown<'static>, Cells>,
+    probe: NcaProbe<'w, 's>,
+    art: ShownArt<'w, 's>,
+}
+
+impl Pointers<'_, '_> {
+    /// Where the ray of a pointer meets a visible living cell of a sprite.
+    fn hit(&self, id: RayId, ray: Ray3d, entity: Entity) -> Option<HitData> {
+        let (camera, projection, camera_transform, layers) = self.cameras.get(id.camera).ok()?;
+        let (_, transform, visible, own_layers) = self.sprites.get(entity).ok()?;
+        if !camera.is_active || !visible.get() || !layers.unwrap_or_default().intersects(own_layers.unwrap_or_default())
+        {
+            return None;
+        }
+        let point = ray.plane_intersection_point(transform.translation(), InfinitePlane3d::new(Vec3::Z))?;
+        let (grid, cell) = self.probe.point_at(entity, point.truncate())?;
+        if !self.probe.lives(entity, cell.as_uvec2()) || !self.art.is_visible(entity, grid, cell) {
+            return None;
+        }
         let near = match projection {
             Projection::Orthographic(projection) => projection.near,
             Projection::Perspective(projection) => projection.near,
             Projection::Custom(_) => 0.0,
         };
-        let to_camera = camera_transform.affine().inverse();
-        let hit =
-            |(entity, transform, visible, own_layers): (Entity, &GlobalTransform, &ViewVisibility, Option<&_>)| {
-                if !visible.get() || !layers.intersects(own_layers.unwrap_or_default()) {
-                    return None;
-                }
-                let plane = InfinitePlane3d::new(Vec3::Z);
-                let point = ray.plane_intersection_point(transform.translation(), plane)?;
-                let depth = -near - to_camera.transform_point3(point).z;
-                probe
-                    .lives_at(entity, point.truncate())
-                    .then(|| (entity, HitData::new(id.camera, depth, Some(point), Some(*transform.back()))))
-            };
-        let picks: Vec<(Entity, HitData)> = sprites.iter().filter_map(hit).collect();
+        let depth = -near - camera_transform.affine().inverse().transform_point3(point).z;
+        Some(HitData::new(id.camera, depth, Some(point), Some(*transform.back())))
+    }
+}
+
+/// Finds the sprites that have a living cell under a pointer.
+fn pick(pointers: Pointers, pickable: Query<Entity, (Cells, With<Pickable>)>, mut hits: MessageWriter<PointerHits>) {
+    for (id, ray) in pointers.rays.iter() {
+        let hit = |entity| Some((entity, pointers.hit(*id, *ray, entity)?));
+        let picks: Vec<(Entity, HitData)> = pickable.iter().filter_map(hit).collect();
         if !picks.is_empty() {
-            hits.write(PointerHits::new(id.pointer, picks, camera.order as f32));
+            let order = pointers.cameras.get(id.camera).map_or(0, |(camera, ..)| camera.order);
+            hits.write(PointerHits::new(id.pointer, picks, order as f32));
+        }
+    }
+}
+
+/// Lets pointers pass through skins that they do not hit. Bevy's backend picks the art, holes included.
+fn open_skins(
+    pointers: Pointers,
+    mut skins: Query<(Entity, &mut Pickable), (Cells, With<NcaSkin>)>,
+    mut opened: ResMut<Opened>,
+) {
+    for (entity, pickable) in &mut skins {
+        if pointers.rays.iter().all(|(id, ray)| pointers.hit(*id, *ray, entity).is_none()) {
+            opened.open(entity, pickable);
+        }
+    }
+}
+
+/// The original `Pickable` of sprites and nodes that pointers pass through in this frame.
+#[derive(Resource, Default)]
+pub(super) struct Opened(Vec<(Entity, Pickable)>);
+
+impl Opened {
+    /// Lets pointers pass through an entity, until picking has ended. Other systems do not see this as a change.
+    pub(super) fn open(&mut self, entity: Entity, mut pickable: Mut<Pickable>) {
+        if *pickable != Pickable::IGNORE {
+            let pickable = pickable.bypass_change_detection();
+            self.0.push((entity, std::mem::replace(pickable, Pickable::IGNORE)));
+        }
+    }
+}
+
+/// Restores the `Pickable` of these.
+fn close(mut pickables: Query<&mut Pickable>, mut opened: ResMut<Opened>) {
+    for (entity, was) in opened.0.drain(..) {
+        if let Ok(mut pickable) = pickables.get_mut(entity) {
+            *pickable.bypass_change_detection() = was;
         }
     }
 }

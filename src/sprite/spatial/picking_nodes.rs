@@ -1,7 +1,7 @@
 //! Picking of UI nodes.
 //!
-//! Bevy's backend picks whole nodes, holes included. While every pointer over a node is over a hole, this makes the
-//! node transparent to picking. After picking, it restores the `Pickable` of the node.
+//! Bevy's backend picks whole nodes, holes included. While every pointer over a node is over a hole, the node is
+//! transparent to picking.
 
 use bevy::{
     camera::RenderTarget,
@@ -11,6 +11,7 @@ use bevy::{
     window::PrimaryWindow,
 };
 
+use super::picking::Opened;
 use crate::{
     rule::CellMask,
     sprite::{
@@ -24,13 +25,9 @@ pub(super) struct NodePickingPlugin;
 
 impl Plugin for NodePickingPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<OpenedNodes>().add_systems(
+        app.add_systems(
             PreUpdate,
-            (
-                open.run_if(resource_exists::<RayMap>).before(PickingSystems::Backend),
-                close.after(PickingSystems::Hover).before(PickingSystems::Last),
-            )
-                .in_set(NcaSystems::Pick),
+            open.run_if(resource_exists::<RayMap>).before(PickingSystems::Backend).in_set(NcaSystems::Pick),
         );
     }
 }
@@ -46,20 +43,13 @@ type Node = (
     &'static mut Pickable,
 );
 
-/// A `Pickable` that lets pointers pass.
-const HOLE: Pickable = Pickable { should_block_lower: false, is_hoverable: false };
-
-/// The original `Pickable` of nodes that pointers pass through in this frame.
-#[derive(Resource, Default)]
-struct OpenedNodes(Vec<(Entity, Pickable)>);
-
 /// Lets pointers pass through nodes where they meet no living cell.
 fn open(
     pointers: Query<&PointerLocation>,
     cameras: Query<(Entity, &Camera, &RenderTarget)>,
     primary: Query<Entity, With<PrimaryWindow>>,
     mut nodes: Query<Node, With<NcaTexture>>,
-    mut opened: ResMut<OpenedNodes>,
+    mut opened: ResMut<Opened>,
 ) {
     let primary = primary.single().ok();
     // The positions of pointers, in physical pixels of the viewports of cameras.
@@ -76,26 +66,15 @@ fn open(
             })
         })
         .collect();
-    for (entity, node, transform, camera, image, mask, mut pickable) in &mut nodes {
+    for (entity, node, transform, camera, image, mask, pickable) in &mut nodes {
         let over = at.iter().filter(|(of, point)| Some(*of) == camera.get() && node.contains_point(*transform, *point));
         let (mut any, mut all_in_holes) = (false, true);
         for (_, point) in over {
             any = true;
             all_in_holes &= !lives_at(node, transform, image, mask.cells.as_ref(), *point);
         }
-        if any && all_in_holes && *pickable != HOLE {
-            // Other systems must not see this as a change.
-            let pickable = pickable.bypass_change_detection();
-            opened.0.push((entity, std::mem::replace(pickable, HOLE)));
-        }
-    }
-}
-
-/// Restores the `Pickable` of these nodes.
-fn close(mut nodes: Query<&mut Pickable>, mut opened: ResMut<OpenedNodes>) {
-    for (entity, was) in opened.0.drain(..) {
-        if let Ok(mut pickable) = nodes.get_mut(entity) {
-            *pickable.bypass_change_detection() = was;
+        if any && all_in_holes {
+            opened.open(entity, pickable);
         }
     }
 }

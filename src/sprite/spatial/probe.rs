@@ -60,12 +60,17 @@ impl NcaProbe<'_, '_> {
 
     /// The cell of a sprite at a point in the world, alive or not. `None` if no drawn cell is there.
     pub fn cell_at(&self, entity: Entity, point: Vec2) -> Option<UVec2> {
+        Some(self.point_at(entity, point)?.1.as_uvec2())
+    }
+
+    /// The grid of a sprite, and the point in it, in cells, at a point in the world. `None` if no drawn cell is there.
+    pub(super) fn point_at(&self, entity: Entity, point: Vec2) -> Option<([u32; 2], Vec2)> {
         let (_, placement, _) = self.get(entity)?;
         let grid = self.populations.get(placement.id?)?.grid();
         let transform = self.transforms.get(entity)?;
-        let [x, y] = transform.cells_to_world(grid).inverse()?.apply(point.to_array());
-        let inside = x >= 0.0 && y >= 0.0 && x < grid[0] as f32 && y < grid[1] as f32;
-        (inside && transform.draws(grid, Vec2::new(x, y))).then(|| UVec2::new(x as u32, y as u32))
+        let point = Vec2::from(transform.cells_to_world(grid).inverse()?.apply(point.to_array()));
+        let inside = point.cmpge(Vec2::ZERO).all() && point.cmplt(UVec2::from_array(grid).as_vec2()).all();
+        (inside && transform.draws(grid, point)).then_some((grid, point))
     }
 
     /// Whether a living cell of a sprite is at a point in the world.
@@ -74,7 +79,7 @@ impl NcaProbe<'_, '_> {
     }
 
     /// Whether a cell of a sprite lives.
-    fn lives(&self, entity: Entity, cell: UVec2) -> bool {
+    pub(super) fn lives(&self, entity: Entity, cell: UVec2) -> bool {
         let cells = self.sprites.get(entity).ok().and_then(|(.., mask)| mask.cells.as_ref());
         cells.is_some_and(|cells| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
     }

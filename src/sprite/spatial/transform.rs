@@ -14,14 +14,15 @@ use bevy::{
 
 use crate::{
     rule::{CellMap, CellMask},
-    sprite::components::{NcaSkin, SkinFit},
+    sprite::components::{NcaSkin, OfSkins, SkinFit},
 };
 
 /// The space of a shape. It finds the cells of the shape once the grid is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ShapeSpace {
     Cells,
-    Uv,
+    /// The picture, or the art of a skin.
+    Uv(Option<SkinFit>),
     World(SpriteTransform),
 }
 
@@ -30,9 +31,9 @@ impl ShapeSpace {
     pub(crate) fn cells_to_space(&self, grid: [u32; 2]) -> CellMap {
         match self {
             Self::Cells => CellMap::IDENTITY,
-            Self::Uv => {
-                let scale = 1.0 / UVec2::from_array(grid).as_vec2();
-                CellMap(Affine2::from_scale(scale).to_cols_array())
+            Self::Uv(skin) => {
+                let (scale, origin) = cells_to_uv(grid, skin.as_ref());
+                CellMap(Affine2::from_scale_angle_translation(scale, 0.0, origin).to_cols_array())
             }
             Self::World(transform) => transform.cells_to_world(grid),
         }
@@ -41,9 +42,26 @@ impl ShapeSpace {
     /// The cells that a shape in this space can reach. In the world it reaches only drawn cells.
     pub(crate) fn reachable<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
         match self {
-            Self::Cells | Self::Uv => Cow::Borrowed(cells),
+            Self::Cells | Self::Uv(_) => Cow::Borrowed(cells),
             Self::World(transform) => transform.drawn(cells),
         }
+    }
+
+    /// Takes how the art of a skin lies over its cells, which is unknown before the model and the art are loaded.
+    pub(crate) fn fit(&mut self, now: &SkinFit) {
+        if let Self::Uv(Some(fit)) | Self::World(SpriteTransform { skin: Some(fit), .. }) = self {
+            // The frame of the moment stays.
+            let part = if fit.is_known() { fit.part } else { now.part };
+            *fit = SkinFit { part, ..*now };
+        }
+    }
+}
+
+/// The map from cells to the picture, or to the art of a skin, 0 to 1: a scale, and the place of the grid's corner.
+fn cells_to_uv(grid: [u32; 2], skin: Option<&SkinFit>) -> (Vec2, Vec2) {
+    match skin {
+        Some(skin) => skin.cells_to_art(),
+        None => (1.0 / UVec2::from_array(grid).as_vec2(), Vec2::ZERO),
     }
 }
 
@@ -102,10 +120,7 @@ impl SpriteTransform {
     /// The map from cells to the space of the sprite, which is that of its children.
     pub(crate) fn cells_to_sprite(&self, grid: [u32; 2]) -> Affine2 {
         let Quad { corner, size, first, across } = self.quad(grid);
-        let (scale, origin) = match &self.skin {
-            Some(skin) => skin.cells_to_art(),
-            None => (1.0 / UVec2::from_array(grid).as_vec2(), Vec2::ZERO),
-        };
+        let (scale, origin) = cells_to_uv(grid, self.skin.as_ref());
         let to_sprite = size / across;
         Affine2::from_scale_angle_translation(scale * to_sprite, 0.0, corner + (origin - first) * to_sprite)
     }
@@ -121,7 +136,7 @@ impl SpriteTransform {
     /// What `bevy_sprite_render` draws of a picture with one pixel per cell, or of the art of a skin.
     fn quad(&self, grid: [u32; 2]) -> Quad {
         use SpriteScalingMode::{FillCenter, FillEnd, FillStart, FitCenter, FitEnd, FitStart};
-        let cells = self.skin.map_or(UVec2::from_array(grid).as_vec2(), |skin| skin.size);
+        let cells = self.skin.map_or(UVec2::from_array(grid).as_vec2(), |skin| skin.part.size());
         let mut size = self.custom_size.unwrap_or(cells);
         let (mut first, mut across) = (Vec2::new(0.0, 1.0), Vec2::new(1.0, -1.0));
         for axis in [(0, self.flip_x), (1, self.flip_y)].into_iter().filter_map(|(axis, flip)| flip.then_some(axis)) {
@@ -169,14 +184,17 @@ impl SpriteTransform {
         Quad { corner, size, first, across }
     }
 
-    /// The drawn part of the picture, in cells. A skin also shows cells beside its art.
-    fn part(&self, grid: [u32; 2]) -> Rect {
+    /// The drawn part of the picture, in cells. Art that is not cropped is drawn wherever there are cells.
+    pub(crate) fn part(&self, grid: [u32; 2]) -> Rect {
         let Quad { first, across, .. } = self.quad(grid);
-        let cells = UVec2::from_array(grid).as_vec2();
-        if self.skin.is_some() {
-            return Rect { min: Vec2::ZERO, max: cells };
+        let whole = Rect { min: Vec2::ZERO, max: UVec2::from_array(grid).as_vec2() };
+        let (scale, origin) = cells_to_uv(grid, self.skin.as_ref());
+        let part = Rect::from_corners((first - origin) / scale, (first + across - origin) / scale);
+        match self.skin {
+            Some(_) if across.abs() == Vec2::ONE => whole,
+            Some(_) => part.intersect(whole),
+            None => part,
         }
-        Rect::from_corners(first * cells, (first + across) * cells)
     }
 
     /// The drawn cells among `cells`.
@@ -219,6 +237,7 @@ type MaybeSkin = (Option<&'static SkinFit>, Has<NcaSkin>);
 pub(crate) struct SpriteTransforms<'w, 's> {
     transforms: Query<'w, 's, (&'static Transform, Option<&'static ChildOf>), Allow<Disabled>>,
     sprites: Query<'w, 's, (AnySprite, &'static Anchor, MaybeSkin), Allow<Disabled>>,
+    skins: Query<'w, 's, &'static SkinFit, OfSkins>,
 }
 
 impl SpriteTransforms<'_, '_> {
@@ -249,6 +268,11 @@ impl SpriteTransforms<'_, '_> {
             );
         }
         Some(transform)
+    }
+
+    /// How the art of an entity lies over its cells. `None` without a skin.
+    pub(crate) fn skin(&self, entity: Entity) -> Option<SkinFit> {
+        self.skins.get(entity).ok().copied()
     }
 
     fn global_transform(&self, entity: Entity) -> Option<GlobalTransform> {

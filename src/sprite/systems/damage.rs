@@ -79,7 +79,7 @@ impl Targets<'_, '_> {
         };
         let space = match space {
             NcaSpace::Cells => ShapeSpace::Cells,
-            NcaSpace::Uv => ShapeSpace::Uv,
+            NcaSpace::Uv => ShapeSpace::Uv(self.transforms.skin(entity)),
             NcaSpace::World => match self.transforms.get(entity) {
                 Some(transform) => ShapeSpace::World(transform),
                 None => {

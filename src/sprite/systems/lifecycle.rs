@@ -2,6 +2,7 @@
 //! shrinks, and is removed with its texture.
 
 use bevy::{
+    asset::UntypedAssetId,
     ecs::{
         entity_disabling::Disabled,
         intern::Interned,
@@ -21,7 +22,7 @@ use super::{
 use crate::sprite::{
     components::{
         InstanceId, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaSleepingDisabled, NcaTexture,
-        NcaVitals, Placement,
+        NcaVitals, Placement, SkinFit,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -60,7 +61,7 @@ pub(super) struct WaitingTextures(pub(super) Vec<Entity>);
 /// Finds textures whose model is still loading.
 #[derive(SystemParam)]
 pub(super) struct LoadingTextures<'w, 's> {
-    textures: Query<'w, 's, (&'static NcaTexture, &'static Placement)>,
+    textures: Query<'w, 's, (&'static NcaTexture, &'static Placement, Option<&'static SkinFit>)>,
     waiting: Res<'w, WaitingTextures>,
     assets: Res<'w, AssetServer>,
 }
@@ -68,8 +69,11 @@ pub(super) struct LoadingTextures<'w, 's> {
 impl LoadingTextures<'_, '_> {
     pub(super) fn any(&self) -> bool {
         let mut waiting = self.waiting.0.iter().filter_map(|entity| self.textures.get(*entity).ok());
-        waiting
-            .any(|(texture, placement)| placement.id.is_none() && self.assets.load_state(&texture.model).is_loading())
+        waiting.any(|(texture, placement, fit)| {
+            let is_loading = |id: UntypedAssetId| self.assets.load_state(id).is_loading();
+            let needs = [Some(texture.model.id().untyped()), fit.map(|fit| fit.art.untyped())];
+            placement.id.is_none() && needs.into_iter().flatten().any(is_loading)
+        })
     }
 }
 
@@ -203,6 +207,7 @@ struct Unplaced {
     texture: &'static mut NcaTexture,
     known: Known,
     armor: Option<&'static NcaArmor>,
+    fit: Option<&'static mut SkinFit>,
     never_sleeps: Has<NcaSleepingDisabled>,
     is_disabled: Has<Disabled>,
 }
@@ -238,8 +243,14 @@ fn place(
     for (index, entity) in all {
         let has_moved = index < moved.len();
         let Ok(found) = textures.get_mut(entity) else { continue };
-        let UnplacedItem { mut texture, mut known, armor, never_sleeps, is_disabled } = found;
+        let UnplacedItem { mut texture, mut known, armor, fit, never_sleeps, is_disabled } = found;
         if known.placement.id.is_some() {
+            continue;
+        }
+        let mut fit = fit.filter(|_| known.placement.is_skinned);
+        // A skin lives once its art is loaded: before, nothing can hit it. Without images, as on a server, it has no art.
+        if images.is_some() && fit.as_ref().is_some_and(|fit| !fit.is_known()) {
+            queues.waiting.0.push(entity);
             continue;
         }
         // A copy of an entity, or one from a scene, has the vitals of the original. It restarts, awake.
@@ -263,9 +274,17 @@ fn place(
             instance.set_alive_mask(known.alive_mask.is_some());
             instance.set_asleep(known.is_asleep && !is_copy && !has_moved);
         }
+        if let (Some(fit), Some(population)) = (&mut fit, populations.get(id)) {
+            fit.frame = population.frame();
+        }
         for change in queues.pending.take(entity) {
             match change {
-                PendingChange::Damage(damage) => apply(&damage, populations, id, armor),
+                PendingChange::Damage(mut damage) => {
+                    if let Some(fit) = &fit {
+                        damage.space.fit(fit);
+                    }
+                    apply(&damage, populations, id, armor);
+                }
                 PendingChange::Cells(tick, state) => read_back::write(populations, id, entity, tick, state),
                 PendingChange::Snapshot(snapshot) => {
                     read_back::restore_or_refuse(populations, id, entity, &mut texture, *snapshot, &mut commands);
