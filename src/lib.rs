@@ -165,6 +165,8 @@ pub mod prelude {
     pub use crate::inspector::{NcaInspector, NcaInspectorPlugin};
     #[cfg(feature = "avian2d")]
     pub use crate::sprite::{NcaCollider, NcaImpact};
+    #[cfg(feature = "pbr")]
+    pub use crate::sprite::{NcaSkinExtension, NcaSkinMaterial};
     pub use crate::{
         rule::Shape,
         sprite::{

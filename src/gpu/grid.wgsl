@@ -1,5 +1,6 @@
 // The bindings and functions that the three passes share.
 #define_import_path bevy_nca::grid
+#import bevy_nca::shown
 
 /// The parameters of a dispatch, the same for all sprites.
 struct Params {
@@ -48,17 +49,6 @@ const GUTTER: u32 = 1u;
 const TILE: u32 = 8u;
 const THINK_TILE: u32 = 16u;
 const THINK_THREADS: u32 = 64u;
-
-/// The difference from the grown sprite above which a crisp cell begins to show its own color, and from which it shows
-/// only that.
-const CRISP_FROM: f32 = 0.15;
-const CRISP_TO: f32 = 0.35;
-
-/// Thresholds of a cell of coordinates; see `picture.rs`.
-const PLACE_FROM: f32 = 0.06;
-const PLACE_TO: f32 = 0.16;
-const LIFE_FROM: f32 = 0.35;
-const LIFE_TO: f32 = 0.65;
 
 /// A bit of `cell_flags`: the cell may be nonzero.
 const OCCUPIED: u32 = 1u;
@@ -227,13 +217,13 @@ fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
 /// The pixel of the target at the place of a cell, or at the place where it belongs. See `coordinates_pixel` in
 /// `picture.rs`.
 fn coordinates_pixel(cell: vec4<f32>, position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
-    let life = saturate((cell.a - LIFE_FROM) / (LIFE_TO - LIFE_FROM));
+    let life = shown::life(cell.a);
     if !(life > 0.0) {
         return vec4(0.0);
     }
     let place = (upright(position, rotation) - params.frame_min) / params.frame_size;
     let off = cell.xy / cell.a - place;
-    let share = saturate((max(abs(off.x), abs(off.y)) - PLACE_FROM) / (PLACE_TO - PLACE_FROM));
+    let share = shown::lost_by_place(off);
     let color = grown_pixel_at((place + off * share) * params.frame_size + params.frame_min);
     return vec4(color.rgb, color.a * life);
 }
@@ -246,8 +236,7 @@ fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
         return vec4(0.0);
     }
     let wanted = vec4(grown.rgb * grown.a, grown.a);
-    let apart = abs(cell - wanted);
-    let share = saturate((max(max(apart.r, apart.g), max(apart.b, apart.a)) - CRISP_FROM) / (CRISP_TO - CRISP_FROM));
+    let share = shown::lost_by_color(cell - wanted);
     if share == 0.0 {
         return grown;
     }

@@ -111,6 +111,7 @@ mod tests {
     fn constant(name: &str) -> Option<String> {
         let sources = [
             include_str!("grid.wgsl"),
+            include_str!("shown.wgsl"),
             include_str!("edit.wgsl"),
             include_str!("think.wgsl"),
             include_str!("live.wgsl"),

@@ -48,6 +48,7 @@ pub(crate) struct GpuPlugin;
 impl Plugin for GpuPlugin {
     fn build(&self, app: &mut App) {
         load_shader_library!(app, "noise.wgsl");
+        load_shader_library!(app, "shown.wgsl");
         load_shader_library!(app, "grid.wgsl");
         embedded_asset!(app, "edit.wgsl");
         embedded_asset!(app, "think.wgsl");

@@ -209,9 +209,11 @@ pub(super) mod tests {
             _ => include_str!("live.wgsl"),
         };
         let mut composer = Composer::default().with_capabilities(CAPABILITIES);
-        for (file_path, source) in
-            [("noise.wgsl", include_str!("noise.wgsl")), ("grid.wgsl", include_str!("grid.wgsl"))]
-        {
+        for (file_path, source) in [
+            ("noise.wgsl", include_str!("noise.wgsl")),
+            ("shown.wgsl", include_str!("shown.wgsl")),
+            ("grid.wgsl", include_str!("grid.wgsl")),
+        ] {
             let module = ComposableModuleDescriptor { source, file_path, ..default() };
             composer.add_composable_module(module).unwrap();
         }

@@ -29,6 +29,8 @@ pub use events::{
 pub use plugin::NcaPlugin;
 pub use save::{NcaSnapshot, NcaSnapshotError};
 pub use sets::NcaSystems;
+#[cfg(feature = "pbr")]
+pub use skin::{NcaSkinExtension, NcaSkinMaterial};
 #[cfg(feature = "avian2d")]
 pub use spatial::{NcaCollider, NcaImpact};
 pub use spatial::{NcaHit, NcaProbe};

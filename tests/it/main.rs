@@ -21,6 +21,7 @@ mod scale;
 mod scorecard;
 mod screen;
 mod skin;
+mod skin_surfaces;
 mod snapshot;
 mod soak;
 mod support;

@@ -25,18 +25,25 @@ pub struct Screen {
 struct Bytes(Vec<u8>);
 
 impl Screen {
+    /// A camera for sprites.
     pub fn new(backend: NcaBackend, width: u32, height: u32) -> Self {
-        let mut app = headless::rendered_app_with(backend, |app| {
+        let plugins = |app: &mut App| {
             app.add_plugins((TextPlugin, SpritePlugin, SpriteRenderPlugin));
-        })
-        .unwrap();
+        };
+        Self::with(backend, UVec2::new(width, height), plugins, Camera2d)
+    }
+
+    /// A camera with these components and plugins.
+    pub fn with(backend: NcaBackend, size: UVec2, plugins: impl Fn(&mut App), camera: impl Bundle) -> Self {
+        let UVec2 { x: width, y: height } = size;
+        let mut app = headless::rendered_app_with(backend, plugins).unwrap();
         let mut target = Image::new_target_texture(width, height, TextureFormat::Rgba8UnormSrgb, None);
         target.texture_descriptor.usage |= TextureUsages::COPY_SRC;
         let target = app.world_mut().resource_mut::<Assets<Image>>().add(target);
-        let camera = Camera { clear_color: Color::NONE.into(), ..default() };
-        app.world_mut().spawn((Camera2d, camera, Msaa::Off, RenderTarget::Image(target.clone().into())));
+        let settings = Camera { clear_color: Color::NONE.into(), ..default() };
+        app.world_mut().spawn((camera, settings, Msaa::Off, RenderTarget::Image(target.clone().into())));
         app.init_resource::<Bytes>();
-        Self { app, target, size: UVec2::new(width, height) }
+        Self { app, target, size }
     }
 
     pub fn add_image(&mut self, image: Image) -> Handle<Image> {

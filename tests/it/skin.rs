@@ -110,7 +110,7 @@ fn a_whole_body_shows_the_art_to_the_pixel() {
 }
 
 /// A picture of `size` in which each pixel differs, transparent outside of an ellipse, with some half-transparent pixels.
-fn art(size: UVec2, shade: u8) -> Image {
+pub fn art(size: UVec2, shade: u8) -> Image {
     let pixel = |index: u32| {
         let (x, y) = (index % size.x, index / size.x);
         let at = (Vec2::new(x as f32, y as f32) + 0.5) / size.as_vec2() * 2.0 - 1.0;

@@ -32,10 +32,10 @@ use super::{NcaTexture, Placement};
 ///     commands.spawn(NcaSkin::new(assets.load("knight.png")));
 /// }
 /// ```
-#[derive(Component, Reflect, Clone, Debug, Default, PartialEq)]
+#[derive(Component, Reflect, Clone, Debug, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 #[type_path = "bevy_nca"]
-#[require(NcaTexture, Sprite, SkinFit)]
+#[require(NcaTexture, SkinFit)]
 #[component(on_add = on_add, on_remove = on_remove)]
 pub struct NcaSkin {
     /// The art of a sprite without an image: it becomes [`Sprite::image`]. To change the art later, change that.
@@ -47,10 +47,16 @@ pub struct NcaSkin {
     pub lost: Color,
 }
 
+impl Default for NcaSkin {
+    fn default() -> Self {
+        Self::new(Handle::default())
+    }
+}
+
 impl NcaSkin {
     /// A skin with this art.
     pub fn new(art: Handle<Image>) -> Self {
-        Self { art, lost: Color::NONE, ..default() }
+        Self { art, pixelated: false, lost: Color::NONE }
     }
 
     /// Sets [`pixelated`](Self::pixelated) to true.
@@ -64,9 +70,16 @@ impl NcaSkin {
     }
 }
 
-/// The art of a new skin becomes that of a sprite without art, and its cells show tissue from now on.
+/// The art of a new skin becomes that of a sprite without art, and its cells show tissue from now on. A skin on nothing
+/// else is on a sprite.
 fn on_add(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
     let Some(art) = world.get::<NcaSkin>(entity).map(|skin| skin.art.clone()) else { return };
+    if !has_canvas(&world, entity) {
+        let sprite = Sprite::from_image(art.clone());
+        world.commands().entity(entity).queue_silenced(|mut entity: EntityWorldMut| {
+            entity.insert_if_new(sprite);
+        });
+    }
     let shown = world.get::<Placement>(entity).and_then(|placement| placement.shown.clone());
     if let Some(mut sprite) = world.get_mut::<Sprite>(entity) {
         // A picture of the cells is no art.
@@ -79,6 +92,15 @@ fn on_add(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
         }
     }
     set_skinned(&mut world, entity, true);
+}
+
+/// Whether an entity has something that can show a skin.
+fn has_canvas(world: &DeferredWorld, entity: Entity) -> bool {
+    #[cfg(feature = "ui")]
+    if world.get::<ImageNode>(entity).is_some() {
+        return true;
+    }
+    world.get::<Sprite>(entity).is_some() || world.get::<Mesh3d>(entity).is_some()
 }
 
 /// The cells show a picture again.

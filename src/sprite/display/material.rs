@@ -1,11 +1,15 @@
 //! Materials, which show a part of an image through their texture coordinates.
 
+use std::marker::PhantomData;
+
 use bevy::{
     image::TRANSPARENT_IMAGE_HANDLE,
     math::Affine2,
     prelude::*,
     render::{
-        Render, RenderApp, RenderSystems, erased_render_asset::prepare_erased_assets, render_asset::prepare_assets,
+        Render, RenderApp, RenderSystems,
+        erased_render_asset::{ErasedRenderAsset, prepare_erased_assets},
+        render_asset::prepare_assets,
         texture::GpuImage,
     },
 };
@@ -14,9 +18,18 @@ use super::display_trait::Display;
 use crate::sprite::simulation::AtlasRegion;
 
 /// A material binds the texture of an atlas, so it must be prepared after the atlas.
-pub(super) struct MaterialOrderPlugin;
+pub(crate) struct MaterialOrderPlugin<M>(PhantomData<M>);
 
-impl Plugin for MaterialOrderPlugin {
+impl<M> Default for MaterialOrderPlugin<M> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M: Material> Plugin for MaterialOrderPlugin<M>
+where
+    MeshMaterial3d<M>: ErasedRenderAsset,
+{
     fn build(&self, _: &mut App) {}
 
     fn finish(&self, app: &mut App) {
@@ -26,7 +39,7 @@ impl Plugin for MaterialOrderPlugin {
             (|| ())
                 .in_set(RenderSystems::PrepareAssets)
                 .after(prepare_assets::<GpuImage>)
-                .before(prepare_erased_assets::<MeshMaterial3d<StandardMaterial>>),
+                .before(prepare_erased_assets::<MeshMaterial3d<M>>),
         );
     }
 }
@@ -77,6 +90,7 @@ impl Display for MeshMaterial3d<StandardMaterial> {
     type Context = Option<ResMut<'static, Assets<StandardMaterial>>>;
 
     const IS_ASSET: bool = true;
+    const SHOWS_SKINS: bool = true;
 
     fn shows(&self, image: &Handle<Image>, materials: &Option<ResMut<Assets<StandardMaterial>>>) -> bool {
         let material = materials.as_ref().and_then(|materials| materials.get(&self.0));

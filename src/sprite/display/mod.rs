@@ -11,6 +11,8 @@ mod warnings;
 use bevy::{prelude::*, sprite::SpriteMesh};
 
 use self::display_trait::{DisplayPlugin, remember_shown};
+#[cfg(feature = "pbr")]
+pub(crate) use self::material::MaterialOrderPlugin;
 use super::{populations::Populations, sets::NcaSystems};
 
 /// Shows sprites on everything that can show them.
@@ -22,7 +24,10 @@ impl Plugin for DisplaysPlugin {
         #[cfg(feature = "ui")]
         app.add_plugins(DisplayPlugin::<ImageNode>::default());
         #[cfg(feature = "pbr")]
-        app.add_plugins((DisplayPlugin::<MeshMaterial3d<StandardMaterial>>::default(), material::MaterialOrderPlugin));
+        app.add_plugins((
+            DisplayPlugin::<MeshMaterial3d<StandardMaterial>>::default(),
+            MaterialOrderPlugin::<StandardMaterial>::default(),
+        ));
         app.add_systems(PostUpdate, remember_shown.in_set(NcaSystems::Show))
             // Its commands would cost a synchronization point between the other sets.
             .add_systems(Last, warnings::warn_of_unpainted.in_set(NcaSystems::Show))

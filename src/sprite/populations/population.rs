@@ -129,6 +129,15 @@ impl Population {
         Rect { min, max: min + Vec2::from(frame.size) }
     }
 
+    /// The kind of tissue that skins show; see `tissue.wgsl`.
+    pub(crate) fn tissue(&self) -> f32 {
+        match (self.model.rule().output, self.atlas.as_ref().and_then(|atlas| atlas.grown.as_ref())) {
+            (Output::Coordinates, _) => 0.0,
+            (_, Some(_)) => 1.0,
+            (_, None) => 2.0,
+        }
+    }
+
     /// Whether the asset of its model has been replaced.
     pub(crate) fn is_outdated(&self, model_id: AssetId<NcaModel>, model: &NcaModel) -> bool {
         self.model_id == model_id && !Arc::ptr_eq(&self.model, &model.0)

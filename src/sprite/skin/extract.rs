@@ -13,7 +13,7 @@ use bevy::{
 };
 
 use crate::{
-    rule::{Output, rotation},
+    rule::rotation,
     sprite::{
         components::{NcaSkin, NcaTexture, Placement, SkinFit},
         populations::Populations,
@@ -28,8 +28,8 @@ pub(super) struct ExtractedSkin {
     pub(super) key: (Entity, MainEntity),
     pub(super) art: AssetId<Image>,
     pub(super) atlas: AssetId<Image>,
-    /// Whether the tissue is coordinates.
-    pub(super) is_coordinates: bool,
+    /// The kind of tissue; see `tissue.wgsl`.
+    pub(super) tissue: f32,
     /// The target of a model of colors.
     pub(super) grown: Option<AssetId<Image>>,
     /// From the cells of the sprite.
@@ -91,7 +91,7 @@ pub(super) fn extract(
             key: (render_entity, main_entity.into()),
             art: fit.art,
             atlas: atlas.id(),
-            is_coordinates: population.model().rule().output == Output::Coordinates,
+            tissue: population.tissue(),
             grown: grown.map(Handle::id),
             to_world: transform.affine() * solid(placed.cells_to_sprite(grid)),
             color: sprite.color.into(),

@@ -5,10 +5,13 @@
 //! 3. `extract` takes the skins of a frame to the render world. Bevy queues them as sprites, by depth. `draw` then draws
 //!    those that share art and population in one call, with a pipeline of its own.
 
+mod art;
 mod draw;
 mod dress;
 mod extract;
 mod pipeline;
+#[cfg(feature = "pbr")]
+mod surface;
 
 use bevy::{
     asset::embedded_asset,
@@ -18,9 +21,12 @@ use bevy::{
         ExtractSchedule, GpuResourceAppExt, Render, RenderApp, RenderStartup, RenderSystems,
         render_phase::{AddRenderCommand, DrawFunctions},
     },
+    shader::load_shader_library,
     sprite_render::queue_sprites,
 };
 
+#[cfg(feature = "pbr")]
+pub use self::surface::{NcaSkinExtension, NcaSkinMaterial};
 use self::{
     draw::{DrawSkins, SkinBatches, SkinBuffers, prepare_batches, prepare_bind_groups, queue},
     dress::{Bodies, dress, fit},
@@ -38,10 +44,16 @@ impl Plugin for SkinPlugin {
         app.register_type::<NcaSkin>()
             .init_resource::<Bodies>()
             .add_systems(PostUpdate, (dress.in_set(NcaSystems::Dress), fit.in_set(NcaSystems::Show)));
+        #[cfg(feature = "pbr")]
+        app.add_plugins(surface::SurfacePlugin);
     }
 
     // Bevy's sprites are known by now, wherever this plugin was added.
     fn finish(&self, app: &mut App) {
+        if app.get_sub_app(RenderApp).is_none() {
+            return;
+        }
+        load_shader_library!(app, "tissue.wgsl");
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         // Without Bevy's 2D pipeline, nothing is drawn.
         if render_app.world().contains_resource::<DrawFunctions<Transparent2d>>() {

@@ -49,12 +49,6 @@ impl Instance {
     /// `size` is the width and height of the image of the art, in pixels.
     pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
         let ExtractedSkin { to_world, color, lost, slot, part, fit, rotation, .. } = skin;
-        // See `skin.wgsl`.
-        let tissue = match (skin.is_coordinates, skin.grown) {
-            (true, _) => 0.0,
-            (false, Some(_)) => 1.0,
-            (false, None) => 2.0,
-        };
         let pixelated = if skin.pixelated { 1.0 } else { 0.0 };
         let matrix = to_world.matrix3.transpose();
         let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
@@ -70,7 +64,7 @@ impl Instance {
             frame: [fit.frame.min, fit.frame.size()],
             art: [corner, art(fit.region.max) - corner],
             bounds: [fit.part.min / size, fit.part.max / size],
-            style: Vec4::new(rotation.0, rotation.1, pixelated, tissue),
+            style: Vec4::new(rotation.0, rotation.1, pixelated, skin.tissue),
         }
     }
 }
@@ -125,20 +119,5 @@ impl SkinPipelines {
         let pipeline = cache.queue_render_pipeline(descriptor);
         self.by_sprite.insert(sprite, pipeline);
         Some(pipeline)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::rule::{CRISP_BLEND, LIFE_BLEND, PLACE_BLEND};
-
-    #[test]
-    fn thresholds_are_those_of_the_painter() {
-        for (name, range) in [("CRISP", CRISP_BLEND), ("PLACE", PLACE_BLEND), ("LIFE", LIFE_BLEND)] {
-            for (end, value) in [("FROM", range.start), ("TO", range.end)] {
-                let line = format!("const {name}_{end}: f32 = {value};");
-                assert!(include_str!("skin.wgsl").lines().any(|found| found == line), "{line}");
-            }
-        }
     }
 }

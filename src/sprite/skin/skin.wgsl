@@ -1,24 +1,17 @@
-// Skins: the art of sprites, shown through their cells. `Skin` in `skin.rs` is the same on the CPU.
+// Skins: the art of sprites, shown through their cells.
+#import bevy_nca::shown::{life, lost_by_color, lost_by_place}
+#import bevy_nca::tissue::{COLORS, lost_tint, off_place, tinted_by, turned}
 #import bevy_render::maths::affine3_to_square
 #import bevy_sprite::sprite_view_bindings::view
 #ifdef TONEMAP_IN_SHADER
 #import bevy_core_pipeline::tonemapping
 #endif
-#import bevy_render::color_operations::{linear_to_srgb, srgb_to_linear}
+#ifdef SRGB_OUTPUT
+#import bevy_render::color_operations::linear_to_srgb
+#endif
 #ifdef OKLAB_OUTPUT
 #import bevy_render::color_operations::linear_rgb_to_oklab
 #endif
-
-// Thresholds; see `picture.rs`.
-const PLACE_FROM: f32 = 0.06;
-const PLACE_TO: f32 = 0.16;
-const CRISP_FROM: f32 = 0.15;
-const CRISP_TO: f32 = 0.35;
-const LIFE_FROM: f32 = 0.35;
-const LIFE_TO: f32 = 0.65;
-
-/// See `style`.
-const COLORS: f32 = 1.0;
 
 struct Instance {
     @builtin(vertex_index) index: u32,
@@ -39,8 +32,8 @@ struct Instance {
     @location(8) art: vec4<f32>,
     /// The least and the largest texture coordinates of the frame of the art.
     @location(9) bounds: vec4<f32>,
-    /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; 0 if its
-    /// tissue is coordinates, `COLORS`, or more if it is colors without a target.
+    /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; the
+    /// kind of tissue.
     @location(10) style: vec4<f32>,
 }
 
@@ -79,27 +72,11 @@ fn vertex(in: Instance) -> Varying {
     return out;
 }
 
-/// Turns a point of the grid about its center cell.
-fn turned(point: vec2<f32>, size: vec2<f32>, rotation: vec2<f32>) -> vec2<f32> {
-    let center = floor(size / 2.0) + 0.5;
-    let offset = point - center;
-    return vec2(offset.x * rotation.x - offset.y * rotation.y, offset.x * rotation.y + offset.y * rotation.x) + center;
-}
-
 /// The art at texture coordinates. Nothing beyond the edge of its frame.
 fn art_at(uv: vec2<f32>, bounds: vec4<f32>, across: vec2<f32>, down: vec2<f32>) -> vec4<f32> {
     let color = textureSampleGrad(art_texture, art_sampler, uv, across, down);
     let is_inside = all(uv >= bounds.xy) && all(uv <= bounds.zw);
     return select(vec4(0.0), color, is_inside);
-}
-
-/// Adds what the tissue is off by, in premultiplied sRGB as the cells have it.
-fn tinted_by(art: vec4<f32>, off: vec4<f32>, is_off: bool) -> vec4<f32> {
-    if !is_off {
-        return art;
-    }
-    let shown = saturate(vec4(linear_to_srgb(art.rgb) * art.a, art.a) + off);
-    return vec4(srgb_to_linear(saturate(shown.rgb / max(shown.a, 0.001))), shown.a);
 }
 
 @fragment
@@ -120,9 +97,9 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     }
     let tissue_at = (in.slot.xy + cell) / vec2<f32>(textureDimensions(tissue_texture));
     let tissue = textureSampleLevel(tissue_texture, tissue_sampler, tissue_at, 0.0);
-    var life = saturate((tissue.a - LIFE_FROM) / (LIFE_TO - LIFE_FROM));
+    var shown = life(tissue.a);
     if in.style.z > 0.0 {
-        life = step(0.5, life);
+        shown = step(0.5, shown);
     }
     var share: f32;
     var color: vec4<f32>;
@@ -131,21 +108,17 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     } else if in.style.w == COLORS {
         let grown_at = turned(cell, size, rotation) / size;
         let off = tissue - textureSampleLevel(grown_texture, tissue_sampler, grown_at, 0.0);
-        let apart = abs(off);
-        share = saturate((max(max(apart.r, apart.g), max(apart.b, apart.a)) - CRISP_FROM) / (CRISP_TO - CRISP_FROM));
+        share = lost_by_color(off);
         color = tinted_by(art_at(uv, in.bounds, across, down), off * share, share > 0.0);
     } else {
-        let off = tissue.xy / max(tissue.a, 0.001) - place;
-        share = saturate((max(abs(off.x), abs(off.y)) - PLACE_FROM) / (PLACE_TO - PLACE_FROM));
+        let off = off_place(tissue, place);
+        share = lost_by_place(off);
         let shown_at = in.art.xy + (place + off * share) * in.art.zw;
         // Where nothing is lost, the coordinates are those of the sprite, to the last bit.
         let at = select(shown_at, uv, share == 0.0 && in.style.z == 0.0);
         color = art_at(at, in.bounds, across, down);
     }
-    color *= in.color * vec4(1.0, 1.0, 1.0, life);
-    // A cell that is not a number shows nothing lost.
-    share = select(0.0, share, share > 0.0);
-    color = vec4(mix(color.rgb, in.lost.rgb, in.lost.a * share), color.a);
+    color = lost_tint(color * in.color * vec4(1.0, 1.0, 1.0, shown), in.lost, share);
     // Discarded pixels would hide nothing behind them, but cost the blending.
     if !(color.a > 0.0) {
         discard;

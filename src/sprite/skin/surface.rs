@@ -1,0 +1,212 @@
+//! Skins in 3D: materials whose maps are looked up at living coordinates.
+
+use bevy::{
+    asset::embedded_asset,
+    ecs::{entity_disabling::Disabled, query::Allow},
+    mesh::MeshVertexBufferLayoutRef,
+    pbr::{ExtendedMaterial, MaterialExtension, MaterialExtensionKey, MaterialExtensionPipeline, PbrPlugin},
+    prelude::*,
+    render::{
+        erased_render_asset::ErasedRenderAssetPlugin,
+        render_resource::{AsBindGroup, RenderPipelineDescriptor, ShaderType, SpecializedMeshPipelineError},
+    },
+    shader::{ShaderDefVal, ShaderRef},
+};
+
+use super::dress::{dress, fit};
+use crate::{
+    rule::rotation,
+    sprite::{
+        components::{NcaSkin, NcaTexture, OfSkins, Placement, SkinFit},
+        display::MaterialOrderPlugin,
+        populations::Populations,
+        sets::NcaSystems,
+        simulation::AtlasRegion,
+    },
+};
+
+/// The material of an [`NcaSkin`] in 3D: a [`StandardMaterial`] and the living tissue through which its maps are seen.
+///
+/// The plugin makes it from the `MeshMaterial3d<StandardMaterial>` beside the skin, and follows the changes of that
+/// material. All maps are looked up at the living coordinates: base color, emissive, normals, roughness, occlusion,
+/// depth. An opaque material becomes a masked one, because a wound is a hole.
+pub type NcaSkinMaterial = ExtendedMaterial<StandardMaterial, NcaSkinExtension>;
+
+/// The living tissue of an [`NcaSkinMaterial`]. The plugin sets it.
+#[derive(Asset, AsBindGroup, Reflect, Clone, Debug, Default, PartialEq)]
+#[reflect(Clone, Debug, Default, PartialEq)]
+#[type_path = "bevy_nca"]
+pub struct NcaSkinExtension {
+    #[uniform(100)]
+    #[reflect(ignore)]
+    skin: Skin,
+    #[texture(101)]
+    #[sampler(102)]
+    tissue: Option<Handle<Image>>,
+    #[texture(103)]
+    grown: Option<Handle<Image>>,
+}
+
+/// `Skin` in `surface.wgsl`.
+#[derive(ShaderType, Clone, Copy, Debug, Default, PartialEq)]
+struct Skin {
+    slot: Vec4,
+    frame: Vec4,
+    region: Vec4,
+    lost: Vec4,
+    rotation: Vec2,
+    pixels: Vec2,
+    atlas: Vec2,
+    tissue: f32,
+}
+
+impl MaterialExtension for NcaSkinExtension {
+    fn fragment_shader() -> ShaderRef {
+        "embedded://bevy_nca/sprite/skin/surface.wgsl".into()
+    }
+
+    fn prepass_fragment_shader() -> ShaderRef {
+        Self::fragment_shader()
+    }
+
+    fn deferred_fragment_shader() -> ShaderRef {
+        Self::fragment_shader()
+    }
+
+    fn specialize(
+        _: &MaterialExtensionPipeline,
+        descriptor: &mut RenderPipelineDescriptor,
+        _: &MeshVertexBufferLayoutRef,
+        _: MaterialExtensionKey<Self>,
+    ) -> Result<(), SpecializedMeshPipelineError> {
+        let Some(fragment) = &mut descriptor.fragment else { return Ok(()) };
+        let has = |name: &str| {
+            fragment.shader_defs.iter().any(|def| matches!(def, ShaderDefVal::Bool(found, true) if found == name))
+        };
+        if has("PREPASS_PIPELINE") && !has("NORMAL_PREPASS_OR_DEFERRED_PREPASS") {
+            fragment.shader_defs.push("DEPTH_ONLY".into());
+        }
+        Ok(())
+    }
+}
+
+/// Shows skins on the surfaces of meshes.
+pub(super) struct SurfacePlugin;
+
+impl Plugin for SurfacePlugin {
+    fn build(&self, app: &mut App) {
+        embedded_asset!(app, "surface.wgsl");
+        app.add_observer(on_skin_removed)
+            .add_systems(PostUpdate, wear.in_set(NcaSystems::Dress).before(dress))
+            .add_systems(PostUpdate, show.in_set(NcaSystems::Show).after(fit));
+    }
+
+    // Bevy's renderer of materials is known by now, wherever this plugin was added.
+    fn finish(&self, app: &mut App) {
+        if app.is_plugin_added::<PbrPlugin>() {
+            app.add_plugins(MaterialPlugin::<NcaSkinMaterial>::default());
+            // Plugins that are added now are not finished by the app.
+            ErasedRenderAssetPlugin::<MeshMaterial3d<NcaSkinMaterial>>::default().finish(app);
+            MaterialOrderPlugin::<NcaSkinMaterial>::default().finish(app);
+        } else {
+            app.init_asset::<NcaSkinMaterial>();
+        }
+    }
+}
+
+/// The material that a skin is made from.
+#[derive(Component)]
+struct Worn(Handle<StandardMaterial>);
+
+type Unworn<'w, 's> =
+    Query<'w, 's, (Entity, &'static MeshMaterial3d<StandardMaterial>, &'static NcaSkin), Allow<Disabled>>;
+type Wearing<'w, 's> = Query<'w, 's, (&'static Worn, &'static MeshMaterial3d<NcaSkinMaterial>), Allow<Disabled>>;
+
+/// Makes the materials of skins, and follows the materials that they are made from.
+fn wear(
+    unworn: Unworn,
+    wearing: Wearing,
+    materials: Option<Res<Assets<StandardMaterial>>>,
+    mut changes: Option<MessageReader<AssetEvent<StandardMaterial>>>,
+    mut skins: ResMut<Assets<NcaSkinMaterial>>,
+    mut commands: Commands,
+) {
+    let Some(materials) = materials else { return };
+    for change in changes.iter_mut().flat_map(MessageReader::read) {
+        let AssetEvent::Modified { id } = change else { continue };
+        for (_, surface) in wearing.iter().filter(|(worn, _)| worn.0.id() == *id) {
+            if let Some((material, mut skin)) = materials.get(*id).zip(skins.get_mut(&surface.0)) {
+                skin.base = with_holes(material.clone());
+            }
+        }
+    }
+    for (entity, material, skin) in &unworn {
+        let Some(base) = materials.get(&material.0).cloned() else { continue };
+        let mut base = with_holes(base);
+        if base.base_color_texture.is_none() && skin.art != Handle::default() {
+            base.base_color_texture = Some(skin.art.clone());
+        }
+        let surface = skins.add(ExtendedMaterial { base, extension: NcaSkinExtension::default() });
+        commands
+            .entity(entity)
+            .try_remove::<MeshMaterial3d<StandardMaterial>>()
+            .try_insert((MeshMaterial3d(surface), Worn(material.0.clone())));
+    }
+}
+
+/// A material that shows the holes of wounds.
+fn with_holes(material: StandardMaterial) -> StandardMaterial {
+    match material.alpha_mode {
+        AlphaMode::Opaque => StandardMaterial { alpha_mode: AlphaMode::Mask(0.5), ..material },
+        _ => material,
+    }
+}
+
+/// The mesh shows its own material again.
+fn on_skin_removed(removed: On<Remove, NcaSkin>, wearing: Wearing, mut commands: Commands) {
+    let Ok((worn, _)) = wearing.get(removed.entity) else { return };
+    commands
+        .entity(removed.entity)
+        .try_remove::<(Worn, MeshMaterial3d<NcaSkinMaterial>)>()
+        .try_insert(MeshMaterial3d(worn.0.clone()));
+}
+
+type Surface<'w> = (&'w MeshMaterial3d<NcaSkinMaterial>, &'w NcaSkin, &'w SkinFit, &'w NcaTexture, &'w Placement);
+
+/// Shows the tissue of skins on their materials.
+fn show(
+    surfaces: Query<Surface, OfSkins>,
+    populations: Res<Populations>,
+    mut materials: ResMut<Assets<NcaSkinMaterial>>,
+) {
+    let materials = materials.bypass_change_detection();
+    for (surface, skin, fit, texture, placement) in &surfaces {
+        let found = placement.id.filter(|_| fit.is_known()).and_then(|id| {
+            let population = populations.get(id)?;
+            Some((population.region(id.slot)?, population.tissue()))
+        });
+        let extension = found.map_or_else(NcaSkinExtension::default, |(region, tissue)| {
+            let AtlasRegion { image, rect, image_size, grown } = region;
+            let corners = |Rect { min, max }: Rect| Vec4::new(min.x, min.y, max.x - min.x, max.y - min.y);
+            NcaSkinExtension {
+                skin: Skin {
+                    slot: corners(rect),
+                    frame: corners(fit.frame),
+                    region: corners(fit.region),
+                    lost: LinearRgba::from(skin.lost).to_vec4(),
+                    rotation: rotation(texture.angle).into(),
+                    pixels: if skin.pixelated { fit.part.size() } else { Vec2::ZERO },
+                    atlas: image_size,
+                    tissue,
+                },
+                tissue: Some(image.clone()),
+                grown: Some(grown.unwrap_or(image).clone()),
+            }
+        });
+        if materials.get(&surface.0).is_some_and(|material| material.extension != extension)
+            && let Some(mut material) = materials.get_mut(&surface.0)
+        {
+            material.extension = extension;
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Skins in 3D: all maps of a material are seen through the tissue.
+
+use bevy::{
+    core_pipeline::{
+        prepass::{DeferredPrepass, DepthPrepass, MotionVectorPrepass, NormalPrepass},
+        tonemapping::{DebandDither, Tonemapping},
+    },
+    light::{CascadeShadowConfigBuilder, LightPlugin},
+    pbr::PbrPlugin,
+    prelude::*,
+};
+use bevy_nca::{headless, prelude::*};
+
+use crate::{screen::Screen, skin::art, support::on_the_gpu};
+
+const SIZE: Vec2 = Vec2::new(90.0, 62.0);
+
+fn screen(backend: NcaBackend, camera: impl Bundle) -> Screen {
+    let plugins = |app: &mut App| {
+        app.add_plugins((LightPlugin, PbrPlugin::default()));
+    };
+    let projection = Projection::Orthographic(OrthographicProjection::default_3d());
+    let place = Transform::from_xyz(0.0, 0.0, 100.0);
+    let camera = (Camera3d::default(), projection, place, Tonemapping::None, DebandDither::Disabled, camera);
+    let mut screen = Screen::with(backend, UVec2::new(200, 200), plugins, camera);
+    let light = DirectionalLight { illuminance: 3000.0, shadow_maps_enabled: true, ..default() };
+    let above = Transform::from_xyz(30.0, 120.0, 60.0).looking_at(Vec3::ZERO, Vec3::Y);
+    let shadows = CascadeShadowConfigBuilder { num_cascades: 1, maximum_distance: 300.0, ..default() };
+    screen.app.world_mut().spawn((light, above, shadows.build()));
+    // A floor that takes the shadow.
+    spawn(&mut screen, Vec2::splat(190.0), StandardMaterial::from(Color::WHITE), -40.0);
+    screen
+}
+
+fn spawn(screen: &mut Screen, size: Vec2, material: StandardMaterial, z: f32) -> Entity {
+    let world = screen.app.world_mut();
+    let mesh = Mesh::from(Rectangle::from_size(size)).with_generated_tangents().unwrap();
+    let mesh = Mesh3d(world.resource_mut::<Assets<Mesh>>().add(mesh));
+    let material = MeshMaterial3d(world.resource_mut::<Assets<StandardMaterial>>().add(material));
+    world.spawn((mesh, material, Transform::from_xyz(0.0, 0.0, z))).id()
+}
+
+fn material(screen: &mut Screen) -> StandardMaterial {
+    let size = SIZE.as_uvec2();
+    StandardMaterial {
+        base_color_texture: Some(screen.add_image(art(size, 40))),
+        emissive: LinearRgba::gray(0.1),
+        emissive_texture: Some(screen.add_image(art(size, 200))),
+        normal_map_texture: Some(screen.add_image(art(size, 255))),
+        metallic_roughness_texture: Some(screen.add_image(art(size, 90))),
+        alpha_mode: AlphaMode::Mask(0.5),
+        ..default()
+    }
+}
+
+/// The number of pixels that differ.
+fn apart(a: &[[u8; 4]], b: &[[u8; 4]]) -> usize {
+    let differs = |(a, b): &(&[u8; 4], &[u8; 4])| (0..4).any(|channel| a[channel].abs_diff(b[channel]) > 1);
+    a.iter().zip(b).filter(differs).count()
+}
+
+fn a_skin_is_its_material(backend: NcaBackend, camera: impl Bundle) {
+    let mut screen = screen(backend, camera);
+    let material = material(&mut screen);
+    let empty = screen.pixels();
+    let plain = spawn(&mut screen, SIZE, material.clone(), 0.0);
+    let expected = screen.pixels();
+    assert!(apart(&empty, &expected) > 3000, "{backend:?}: {}", apart(&empty, &expected));
+    screen.app.world_mut().despawn(plain);
+
+    let skin = spawn(&mut screen, SIZE, material, 0.0);
+    screen.app.world_mut().entity_mut(skin).insert(NcaSkin::default());
+    headless::step(&mut screen.app, 260);
+    screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
+    assert_eq!(apart(&screen.pixels(), &expected), 0, "{backend:?}: whole");
+
+    // The hole and its shadow.
+    screen.app.world_mut().trigger(NcaDamage::circle(skin, Vec2::splat(0.5), 0.25).in_uv());
+    screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
+    headless::step(&mut screen.app, 2);
+    screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
+    let wounded = screen.pixels();
+    let center = 100 * 200 + 100;
+    assert_eq!(wounded[center], empty[center], "{backend:?}: the floor is seen through the hole");
+    assert!(apart(&wounded, &expected) > 1000);
+    // Light falls through it, onto the floor below the sprite.
+    let shadow = (100 + 80) * 200 + 100 - 20;
+    assert_ne!(expected[shadow], empty[shadow], "{backend:?}: the sprite casts a shadow");
+    assert_eq!(wounded[shadow], empty[shadow], "{backend:?}: the shadow has a hole");
+
+    screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
+    headless::step(&mut screen.app, 400);
+    assert_eq!(apart(&screen.pixels(), &expected), 0, "{backend:?}: healed");
+
+    // Without its skin, the mesh shows the cells with its own material.
+    screen.app.world_mut().entity_mut(skin).remove::<NcaSkin>();
+    screen.app.update();
+    let entity = screen.app.world().entity(skin);
+    assert!(entity.contains::<MeshMaterial3d<StandardMaterial>>());
+    assert!(!entity.contains::<MeshMaterial3d<NcaSkinMaterial>>());
+}
+
+/// Lit, with all its maps and with shadows, a grown skin is its material to the pixel; wounded, it has a hole.
+#[test]
+fn a_grown_surface_is_its_material_to_the_pixel() {
+    on_the_gpu(|| {
+        for backend in [NcaBackend::Cpu, NcaBackend::Gpu] {
+            a_skin_is_its_material(backend, ());
+        }
+        a_skin_is_its_material(NcaBackend::Cpu, (DepthPrepass, NormalPrepass, MotionVectorPrepass));
+        a_skin_is_its_material(NcaBackend::Cpu, (DepthPrepass, DeferredPrepass));
+    });
+}
