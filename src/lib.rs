@@ -36,8 +36,9 @@
 //!
 //! # Your own art
 //!
-//! [`NcaSkin`] shows the art of a `Sprite` through living cells: an image or a texture atlas of any size, animated. It needs
-//! no model: the sprite lives in the [generic body](rule::GenericBody) that fits its art.
+//! [`NcaSkin`] shows the art of a `Sprite`, an `ImageNode` or a `StandardMaterial` through living cells: an image or a
+//! texture atlas of any size, animated. It needs no model: the sprite lives in the [generic body](rule::GenericBody) that
+//! fits its art.
 //!
 //! ```
 //! # use bevy::prelude::*;

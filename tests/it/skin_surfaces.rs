@@ -1,13 +1,20 @@
-//! Skins in 3D: all maps of a material are seen through the tissue.
+//! Skins in 3D, where all maps of a material are seen through the tissue, and in the user interface.
 
 use bevy::{
     core_pipeline::{
         prepass::{DeferredPrepass, DepthPrepass, MotionVectorPrepass, NormalPrepass},
         tonemapping::{DebandDither, Tonemapping},
     },
+    input::InputPlugin,
     light::{CascadeShadowConfigBuilder, LightPlugin},
     pbr::PbrPlugin,
+    picking::{InteractionPlugin, PickingPlugin},
     prelude::*,
+    sprite::SpritePlugin,
+    sprite_render::SpriteRenderPlugin,
+    text::TextPlugin,
+    ui::UiPlugin,
+    ui_render::UiRenderPlugin,
 };
 use bevy_nca::{headless, prelude::*};
 
@@ -109,5 +116,71 @@ fn a_grown_surface_is_its_material_to_the_pixel() {
         }
         a_skin_is_its_material(NcaBackend::Cpu, (DepthPrepass, NormalPrepass, MotionVectorPrepass));
         a_skin_is_its_material(NcaBackend::Cpu, (DepthPrepass, DeferredPrepass));
+    });
+}
+
+/// In the user interface too, at any size, flipped and clipped.
+#[test]
+fn a_grown_node_is_its_art_to_the_pixel() {
+    on_the_gpu(|| {
+        let plugins = |app: &mut App| {
+            app.add_plugins((
+                InputPlugin,
+                PickingPlugin,
+                InteractionPlugin,
+                TextPlugin,
+                SpritePlugin,
+                SpriteRenderPlugin,
+                UiPlugin,
+                UiRenderPlugin,
+            ));
+        };
+        for backend in [NcaBackend::Cpu, NcaBackend::Gpu] {
+            let mut screen = Screen::with(backend, UVec2::splat(200), plugins, (Camera2d, IsDefaultUiCamera));
+            let size = SIZE.as_uvec2();
+            let (image, behind) = (screen.add_image(art(size, 40)), BackgroundColor(Color::srgb(0.2, 0.5, 0.9)));
+            // A panel that clips what lies beyond its right edge.
+            let panel = Node { width: px(120), height: px(180), overflow: Overflow::clip(), ..default() };
+            let panel = screen.app.world_mut().spawn((panel, behind)).id();
+            let place = Node { position_type: PositionType::Absolute, left: px(40), top: px(30), ..default() };
+            let plain = ImageNode::new(image.clone());
+            let stretched = NodeImageMode::Stretch;
+            let poses = [
+                (plain.clone(), place.clone()),
+                (plain.clone().with_flip_x(), place.clone()),
+                (plain.clone().with_flip_y().with_color(Color::srgb(0.4, 1.0, 0.7)), place.clone()),
+                (plain.clone().with_mode(stretched), Node { width: px(180), height: px(124), left: px(-30), ..place }),
+            ];
+            let spawn = |screen: &mut Screen, pose: &(ImageNode, Node)| {
+                screen.app.world_mut().spawn((pose.clone(), ChildOf(panel))).id()
+            };
+            let skin = screen.app.world_mut().spawn((NcaSkin::default(), poses[0].clone(), ChildOf(panel))).id();
+            headless::step(&mut screen.app, 260);
+            screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
+            assert!(!screen.app.world().entity(skin).contains::<Sprite>());
+            for (index, pose) in poses.iter().enumerate() {
+                screen.app.world_mut().entity_mut(skin).insert((pose.clone(), Visibility::Inherited));
+                let found = screen.pixels();
+                screen.app.world_mut().entity_mut(skin).insert(Visibility::Hidden);
+                let empty = screen.pixels();
+                let reference = spawn(&mut screen, pose);
+                let expected = screen.pixels();
+                screen.app.world_mut().despawn(reference);
+                assert!(apart(&expected, &empty) > 1500, "{backend:?}, pose {index}: {}", apart(&expected, &empty));
+                assert_eq!(apart(&found, &expected), 0, "{backend:?}, pose {index}");
+            }
+            // A hole in the middle of the art, 75 pixels from the left of the panel.
+            screen.app.world_mut().entity_mut(skin).insert((poses[0].clone(), Visibility::Inherited));
+            let whole = screen.pixels();
+            screen.app.world_mut().trigger(NcaDamage::circle(skin, Vec2::splat(0.5), 0.2).in_uv());
+            screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
+            headless::step(&mut screen.app, 2);
+            screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
+            let wounded = screen.pixels();
+            let (hole, beside) = ((30 + 31) * 200 + 40 + 45, (30 + 31) * 200 + 40 + 5);
+            assert_eq!(wounded[hole], wounded[10 * 200 + 10], "{backend:?}: the panel is seen through the hole");
+            assert_ne!(whole[hole], wounded[hole]);
+            assert_eq!(whole[beside], wounded[beside]);
+        }
     });
 }

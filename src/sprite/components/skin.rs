@@ -8,12 +8,20 @@ use bevy::{
 
 use super::{NcaTexture, Placement};
 
-/// Shows the art of a [`Sprite`] through living cells: whole, it is the art to the pixel. Wounded, it is cut open, and
-/// its own pixels swim back into place.
+/// Shows a game's own art through living cells: whole, it is the art to the pixel. Wounded, it is cut open, and its own
+/// pixels swim back into place.
 ///
-/// The art is the sprite's own: its image, [`Sprite::texture_atlas`] with its index, [`Sprite::rect`], color, flips and
-/// custom size, and its [`Anchor`](bevy::sprite::Anchor). Code that animates a sprite goes on as it is. The art has any
-/// size; it covers the rectangle of the model's target. Where a cell lives but the art is transparent, nothing is shown.
+/// The art has any size; it covers the rectangle of the model's target. Where a cell lives but the art is transparent,
+/// nothing is shown. It is that of the same entity:
+///
+/// - a [`Sprite`], which a skin alone gets: its image, [`Sprite::texture_atlas`] with its index, [`Sprite::rect`], color,
+///   flips and custom size, and its [`Anchor`](bevy::sprite::Anchor). Code that animates a sprite goes on as it is.
+/// - an `ImageNode` (feature `ui`): the same, and its mode.
+/// - a `MeshMaterial3d<StandardMaterial>` (feature `pbr`) on a mesh whose texture coordinates go from 0 to 1 once. All its
+///   maps are seen through the tissue: base color, emissive, normals, roughness, occlusion, depth. A wound is a hole, in
+///   its shadow too. The plugin replaces the material by an `NcaSkinMaterial` of its own, and follows its changes.
+///
+/// Insert the skin together with these, or after them. A skin lives once its art is loaded.
 ///
 /// Without a model of its own ([`NcaTexture::model`]), the sprite lives in the [generic
 /// body](crate::rule::GenericBody) that fits its art, without any training: all frames of its atlas that have the size of
@@ -21,9 +29,8 @@ use super::{NcaTexture, Placement};
 /// frame. To get another body, set [`NcaTexture::model`] back to the default handle.
 ///
 /// Sprites with the same model and the same image are drawn in one draw call, in the order of z with other sprites. A skin
-/// ignores [`NcaTexture::crisp`] and [`NcaTexture::smooth`], and sprites that are sliced, tiled or cropped. Only a `Sprite`
-/// shows a skin: a `SpriteMesh`, a node or a material beside it stays transparent. Adding or removing a skin restarts the
-/// sprite.
+/// ignores [`NcaTexture::crisp`] and [`NcaTexture::smooth`], slices and tiles, and the rounded corners of a node. A
+/// `SpriteMesh` beside it stays transparent. Adding or removing a skin restarts the sprite.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -38,7 +45,8 @@ use super::{NcaTexture, Placement};
 #[require(NcaTexture, SkinFit)]
 #[component(on_add = on_add, on_remove = on_remove)]
 pub struct NcaSkin {
-    /// The art of a sprite without an image: it becomes [`Sprite::image`]. To change the art later, change that.
+    /// The art of a sprite, node or material without an image: it becomes [`Sprite::image`], and so on. To change the art
+    /// later, change that.
     pub art: Handle<Image>,
     /// Whether the edge of a wound follows the pixels of the art; default false: it is smooth.
     pub pixelated: bool,
@@ -106,6 +114,7 @@ fn has_canvas(world: &DeferredWorld, entity: Entity) -> bool {
 /// The cells show a picture again.
 fn on_remove(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
     set_skinned(&mut world, entity, false);
+    world.commands().entity(entity).try_remove::<SkinFit>();
 }
 
 fn set_skinned(world: &mut DeferredWorld, entity: Entity, is_skinned: bool) {

@@ -45,4 +45,4 @@ macro_rules! display {
 display!(Sprite, true);
 display!(SpriteMesh, false);
 #[cfg(feature = "ui")]
-display!(ImageNode, false);
+display!(ImageNode, true);

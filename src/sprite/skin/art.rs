@@ -3,6 +3,7 @@
 use bevy::{
     asset::AssetId,
     ecs::{query::QueryData, system::SystemParam},
+    image::TRANSPARENT_IMAGE_HANDLE,
     prelude::*,
 };
 
@@ -14,6 +15,8 @@ use super::surface::NcaSkinMaterial;
 #[query_data(mutable)]
 pub(super) struct Canvas {
     sprite: Option<&'static mut Sprite>,
+    #[cfg(feature = "ui")]
+    node: Option<&'static mut ImageNode>,
     #[cfg(feature = "pbr")]
     surface: Option<&'static MeshMaterial3d<NcaSkinMaterial>>,
 }
@@ -37,29 +40,53 @@ pub(super) struct Sheet<'a> {
     rect: Option<Rect>,
 }
 
+/// The image of a sprite or a node.
+type Picture<'a> = (&'a Handle<Image>, Option<&'a TextureAtlas>, Option<Rect>);
+
 impl CanvasItem<'_, '_> {
     /// Shows this art if it has none.
     pub(super) fn take(&mut self, art: &Handle<Image>) {
-        if let Some(sprite) = self.sprite.as_mut().filter(|sprite| sprite.image == Handle::default())
-            && *art != Handle::default()
-        {
+        if self.picture().is_none_or(|(image, ..)| has_art(image)) || !has_art(art) {
+            return;
+        }
+        #[cfg(feature = "ui")]
+        if let (None, Some(node)) = (&self.sprite, &mut self.node) {
+            node.image = art.clone();
+        }
+        if let Some(sprite) = &mut self.sprite {
             sprite.image = art.clone();
         }
     }
 
-    /// The image of the art. `None` without art: the default image of a sprite is a white pixel, and no art.
-    pub(super) fn image(&self, arts: &Arts) -> Option<AssetId<Image>> {
-        #[cfg(feature = "pbr")]
-        if let Some(surface) = &self.surface {
-            let material = arts.surfaces.as_ref()?.get(&surface.0)?;
-            return Some(material.base.base_color_texture.as_ref().map_or(AssetId::default(), Handle::id));
-        }
-        let sprite = self.sprite.as_ref().filter(|sprite| sprite.image != Handle::default());
-        sprite.map(|sprite| sprite.image.id())
+    /// The image that it shows. A sprite comes before a node.
+    fn picture(&self) -> Option<Picture<'_>> {
+        let sprite = self.sprite.as_ref();
+        let sprite = sprite.map(|sprite| (&sprite.image, sprite.texture_atlas.as_ref(), sprite.rect));
+        #[cfg(feature = "ui")]
+        let sprite = sprite.or_else(|| {
+            let node = self.node.as_ref();
+            node.map(|node| (&node.image, node.texture_atlas.as_ref(), node.rect))
+        });
+        sprite
     }
 }
 
+/// The default images of sprites and nodes, white or transparent pixels, are no art.
+fn has_art(image: &Handle<Image>) -> bool {
+    *image != Handle::default() && *image != TRANSPARENT_IMAGE_HANDLE
+}
+
 impl Arts<'_> {
+    /// The image that a canvas shows. `None` without art.
+    pub(super) fn image(&self, canvas: &CanvasItem) -> Option<AssetId<Image>> {
+        #[cfg(feature = "pbr")]
+        if let Some(surface) = &canvas.surface {
+            let material = self.surfaces.as_ref()?.get(&surface.0)?;
+            return Some(material.base.base_color_texture.as_ref().map_or(AssetId::default(), Handle::id));
+        }
+        canvas.picture().map(|(image, ..)| image).filter(|image| has_art(image)).map(Handle::id)
+    }
+
     /// What is shown of an image. `None` until it is loaded.
     pub(super) fn sheet(&self, canvas: &CanvasItem, id: AssetId<Image>) -> Option<Sheet<'_>> {
         let image = self.images.as_ref()?.get(id)?;
@@ -73,12 +100,12 @@ impl Arts<'_> {
             let rect = (!part.is_empty() && part != whole).then_some(part);
             return Some(Sheet { id, image, atlas: None, rect });
         }
-        let sprite = canvas.sprite.as_ref()?;
-        let atlas = match &sprite.texture_atlas {
+        let (_, atlas, rect) = canvas.picture()?;
+        let atlas = match atlas {
             Some(TextureAtlas { layout, index }) => Some((layout.id(), self.layouts.as_ref()?.get(layout)?, *index)),
             None => None,
         };
-        Some(Sheet { id, image, atlas, rect: sprite.rect })
+        Some(Sheet { id, image, atlas, rect })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Draws skins: those in a row that share art and atlas in one call.
+//! Draws the skins of sprites and nodes: those in a row that share art and atlas in one call.
 
 use std::ops::Range;
 
@@ -17,8 +17,8 @@ use bevy::{
     render::{
         render_asset::RenderAssets,
         render_phase::{
-            DrawFunctions, PhaseItem, RenderCommand, RenderCommandResult, SetItemPipeline, TrackedRenderPass,
-            ViewSortedRenderPhases,
+            DrawFunctions, PhaseItem, RenderCommand, RenderCommandResult, SetItemPipeline, SortedPhaseItem,
+            TrackedRenderPass, ViewSortedRenderPhases,
         },
         render_resource::{
             BindGroup, BindGroupEntries, BufferUsages, IndexFormat, PipelineCache, RawBufferVec, SamplerId,
@@ -31,12 +31,18 @@ use bevy::{
     sprite_render::SetSpriteViewBindGroup,
 };
 
+#[cfg(feature = "ui")]
+use bevy::ui_render::{SetUiViewBindGroup, TransparentUi};
+
 use super::{
     extract::ExtractedSkins,
     pipeline::{Instance, SkinPipelines},
+    tissue::Tissue,
 };
 
 pub(super) type DrawSkins = (SetItemPipeline, SetSpriteViewBindGroup<0>, DrawBatch);
+#[cfg(feature = "ui")]
+pub(super) type DrawNodeSkins = (SetItemPipeline, SetUiViewBindGroup<0>, DrawBatch);
 
 /// The images of a batch: the art, the atlas, and the target of a model of colors. Others have the atlas again.
 type Images = [AssetId<Image>; 3];
@@ -53,7 +59,7 @@ pub(super) struct Batch {
 /// The batches of this frame, by view and first item.
 #[derive(Resource, Default)]
 pub(super) struct SkinBatches {
-    by_item: HashMap<(RetainedViewEntity, Entity), Batch>,
+    by_item: ByItem,
     /// The bind groups of the images in use, and the views that they were made from.
     bind_groups: HashMap<Images, (Resources, BindGroup)>,
 }
@@ -107,19 +113,36 @@ pub(super) fn queue(
 }
 
 /// The index of the first skin among Bevy's sprites, beyond all of them.
-const FIRST_SKIN: usize = usize::MAX / 2;
+pub(super) const FIRST_SKIN: usize = usize::MAX / 2;
 /// The index of no sprite and no skin: the item keeps its place, and its batch stays empty.
-const NOT_DRAWN: usize = usize::MAX;
+pub(super) const NOT_DRAWN: usize = usize::MAX;
 
-/// Batches the items of each view in their order, and uploads their instances.
+/// An item that Bevy has queued, with an index that may be that of a skin.
+trait Item: SortedPhaseItem {
+    fn index(&self) -> usize;
+}
+
+impl Item for Transparent2d {
+    fn index(&self) -> usize {
+        self.extracted_index
+    }
+}
+
+#[cfg(feature = "ui")]
+impl Item for TransparentUi {
+    fn index(&self) -> usize {
+        self.index
+    }
+}
+
+/// Batches the items of each view in their order.
 pub(super) fn prepare_batches(
     extracted: Res<ExtractedSkins>,
-    mut phases: ResMut<ViewSortedRenderPhases<Transparent2d>>,
+    mut sprites: ResMut<ViewSortedRenderPhases<Transparent2d>>,
+    #[cfg(feature = "ui")] nodes: Option<ResMut<ViewSortedRenderPhases<TransparentUi>>>,
     mut batches: ResMut<SkinBatches>,
     mut buffers: ResMut<SkinBuffers>,
     images: Res<RenderAssets<GpuImage>>,
-    device: Res<RenderDevice>,
-    queue: Res<RenderQueue>,
 ) {
     let (by_item, buffers) = (&mut batches.by_item, &mut *buffers);
     by_item.clear();
@@ -127,50 +150,72 @@ pub(super) fn prepare_batches(
         return;
     }
     buffers.instances.clear();
+    batch(&extracted, &mut sprites, by_item, &mut buffers.instances, &images);
+    #[cfg(feature = "ui")]
+    if let Some(mut nodes) = nodes {
+        batch(&extracted, &mut nodes, by_item, &mut buffers.instances, &images);
+    }
+}
+
+type ByItem = HashMap<(RetainedViewEntity, Entity), Batch>;
+
+/// Batches the items of some phases.
+fn batch<I: Item>(
+    extracted: &ExtractedSkins,
+    phases: &mut ViewSortedRenderPhases<I>,
+    by_item: &mut ByItem,
+    instances: &mut RawBufferVec<Instance>,
+    images: &RenderAssets<GpuImage>,
+) {
     for (view, phase) in phases.iter_mut() {
         // The first item of the batch, and its images.
         let mut open: Option<(usize, Images)> = None;
         for index in 0..phase.items.len() {
             let found = phase.items.get_index(index).and_then(|(key, item)| {
-                let skin = extracted.skins.get(item.extracted_index.checked_sub(FIRST_SKIN)?)?;
-                images.get(skin.atlas)?;
-                images.get(skin.grown.unwrap_or(skin.atlas))?;
-                Some((skin, images.get(skin.art)?)).filter(|_| skin.key == *key)
+                let skin = extracted.skins.get(item.index().checked_sub(FIRST_SKIN)?)?;
+                let Tissue { atlas, grown, fit, .. } = &skin.tissue;
+                images.get(atlas)?;
+                images.get(grown)?;
+                Some((skin, images.get(fit.art)?)).filter(|_| skin.key == *key)
             });
             let Some((skin, art)) = found else {
                 // Something else lies in between.
                 open = None;
                 continue;
             };
-            let shown = [skin.art, skin.atlas, skin.grown.unwrap_or(skin.atlas)];
+            let shown = [skin.tissue.fit.art, skin.tissue.atlas.id(), skin.tissue.grown.id()];
             let first = match open {
                 Some((first, images)) if images == shown => first,
                 _ => index,
             };
             open = Some((first, shown));
-            let next = buffers.instances.len() as u32;
-            buffers.instances.push(Instance::new(skin, art.size_2d().as_vec2()));
+            let next = instances.len() as u32;
+            instances.push(Instance::new(skin, art.size_2d().as_vec2()));
             let Some((first, item)) = phase.items.get_index_mut(first) else { continue };
-            item.batch_range.end += 1;
+            item.batch_range_mut().end += 1;
             let batch = by_item.entry((*view, first.0)).or_insert(Batch { images: shown, instances: next..next });
             batch.instances.end = next + 1;
         }
     }
-    buffers.instances.write_buffer(&device, &queue);
-    if buffers.indices.buffer().is_none() {
-        buffers.indices.write_buffer(&device, &queue);
-    }
 }
 
-/// Makes the bind groups of batches whose images are new, or have been replaced.
+/// Uploads the instances of batches, and makes the bind groups of those whose images are new, or have been replaced.
 pub(super) fn prepare_bind_groups(
     mut batches: ResMut<SkinBatches>,
+    mut buffers: ResMut<SkinBuffers>,
     pipelines: Res<SkinPipelines>,
     images: Res<RenderAssets<GpuImage>>,
     cache: Res<PipelineCache>,
     device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
 ) {
     let SkinBatches { by_item, bind_groups } = &mut *batches;
+    if !by_item.is_empty() {
+        buffers.instances.write_buffer(&device, &queue);
+        if buffers.indices.buffer().is_none() {
+            buffers.indices.write_buffer(&device, &queue);
+        }
+    }
     bind_groups.retain(|images, _| by_item.values().any(|batch| batch.images == *images));
     for batch in by_item.values() {
         let [Some(art), Some(atlas), Some(grown)] = batch.images.map(|id| images.get(id)) else { continue };

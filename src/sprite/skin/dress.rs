@@ -40,7 +40,7 @@ pub(super) fn dress(
     }
     for (skin, mut canvas, mut texture, mut fit) in &mut skins {
         canvas.take(&skin.art);
-        let Some(art) = canvas.image(&arts) else { continue };
+        let Some(art) = arts.image(&canvas) else { continue };
         if !fit.is_known() && fit.art != art {
             fit.art = art;
         }

@@ -1,7 +1,6 @@
 //! The skins of a frame.
 
 use bevy::{
-    asset::AssetId,
     camera::visibility::ViewVisibility,
     math::{Affine2, Affine3A},
     prelude::*,
@@ -12,38 +11,21 @@ use bevy::{
     sprite::Anchor,
 };
 
-use crate::{
-    rule::rotation,
-    sprite::{
-        components::{NcaSkin, NcaTexture, Placement, SkinFit},
-        populations::Populations,
-        simulation::AtlasRegion,
-        spatial::SpriteTransform,
-    },
-};
+use super::tissue::{Tissue, Tissued};
+use crate::sprite::{populations::Populations, spatial::SpriteTransform};
 
 /// A skin that is drawn.
 pub(super) struct ExtractedSkin {
-    /// Its entity in the render world and in the main world.
+    /// The entity of its item, and its entity in the main world.
     pub(super) key: (Entity, MainEntity),
-    pub(super) art: AssetId<Image>,
-    pub(super) atlas: AssetId<Image>,
-    /// The kind of tissue; see `tissue.wgsl`.
-    pub(super) tissue: f32,
-    /// The target of a model of colors.
-    pub(super) grown: Option<AssetId<Image>>,
+    pub(super) tissue: Tissue,
     /// From the cells of the sprite.
     pub(super) to_world: Affine3A,
-    pub(super) color: LinearRgba,
-    pub(super) lost: LinearRgba,
-    /// The slot in the atlas, in pixels.
-    pub(super) slot: Rect,
     /// The part of the grid that is drawn, in cells.
     pub(super) part: Rect,
-    pub(super) fit: SkinFit,
-    /// Cosine and sine of the angle by which the sprite grows rotated.
-    pub(super) rotation: (f32, f32),
-    pub(super) pixelated: bool,
+    /// The part of the world that is drawn.
+    pub(super) clip: Rect,
+    pub(super) color: LinearRgba,
 }
 
 /// The skins of this frame.
@@ -54,15 +36,9 @@ pub(super) struct ExtractedSkins {
     pub(super) hidden: Vec<(Entity, MainEntity)>,
 }
 
-type Skins<'w> = (
-    Entity,
-    RenderEntity,
-    &'w ViewVisibility,
-    (&'w Sprite, &'w Anchor, &'w GlobalTransform),
-    (&'w NcaSkin, &'w SkinFit, &'w NcaTexture, &'w Placement),
-);
+type Skins<'w> = (Entity, RenderEntity, &'w ViewVisibility, (&'w Sprite, &'w Anchor, &'w GlobalTransform), Tissued<'w>);
 
-/// Extracts the visible skins. Those that cannot be drawn yet are hidden: Bevy would show their art whole.
+/// Extracts the visible skins of sprites. Those that cannot be drawn yet are hidden: Bevy would show their art whole.
 pub(super) fn extract(
     mut extracted: ResMut<ExtractedSkins>,
     populations: Extract<Option<Res<Populations>>>,
@@ -71,42 +47,33 @@ pub(super) fn extract(
     let ExtractedSkins { skins: drawn, hidden } = extracted.bypass_change_detection();
     drawn.clear();
     hidden.clear();
-    for (main_entity, render_entity, visibility, shape, (skin, fit, texture, placement)) in &skins {
+    let Some(populations) = populations.as_ref() else { return };
+    for (main_entity, render_entity, visibility, (sprite, anchor, transform), tissued) in &skins {
         if !visibility.get() {
             continue;
         }
-        let (sprite, anchor, transform) = shape;
-        let found = placement.id.and_then(|id| {
-            let population = populations.as_ref()?.get(id)?;
-            Some((population, population.region(id.slot)?))
-        });
-        let Some((population, region)) = found.filter(|_| fit.is_known()) else {
-            hidden.push((render_entity, main_entity.into()));
+        let key = (render_entity, main_entity.into());
+        let Some(tissue) = Tissue::of(tissued, populations) else {
+            hidden.push(key);
             continue;
         };
-        let AtlasRegion { image: atlas, rect: slot, grown, .. } = region;
-        let grid = slot.size().as_uvec2().to_array();
-        let placed = SpriteTransform::of_sprite(sprite, anchor, Some(fit), transform);
+        let placed = SpriteTransform::of_sprite(sprite, anchor, Some(&tissue.fit), transform);
         drawn.push(ExtractedSkin {
-            key: (render_entity, main_entity.into()),
-            art: fit.art,
-            atlas: atlas.id(),
-            tissue: population.tissue(),
-            grown: grown.map(Handle::id),
-            to_world: transform.affine() * solid(placed.cells_to_sprite(grid)),
+            key,
+            to_world: transform.affine() * solid(placed.cells_to_sprite(tissue.grid())),
+            part: placed.part(tissue.grid()),
+            clip: EVERYWHERE,
             color: sprite.color.into(),
-            lost: skin.lost.into(),
-            slot,
-            part: placed.part(grid),
-            fit: *fit,
-            rotation: rotation(texture.angle),
-            pixelated: skin.pixelated,
+            tissue,
         });
     }
 }
 
+/// Sprites are not clipped.
+pub(super) const EVERYWHERE: Rect = Rect { min: Vec2::MIN, max: Vec2::MAX };
+
 /// A transform of the plane in space.
-fn solid(plane: Affine2) -> Affine3A {
+pub(super) fn solid(plane: Affine2) -> Affine3A {
     Affine3A::from_mat3_translation(
         Mat3::from_cols(plane.matrix2.x_axis.extend(0.0), plane.matrix2.y_axis.extend(0.0), Vec3::Z),
         plane.translation.extend(0.0),

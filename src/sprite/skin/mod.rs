@@ -9,9 +9,12 @@ mod art;
 mod draw;
 mod dress;
 mod extract;
+#[cfg(feature = "ui")]
+mod nodes;
 mod pipeline;
 #[cfg(feature = "pbr")]
 mod surface;
+mod tissue;
 
 use bevy::{
     asset::embedded_asset,
@@ -27,6 +30,14 @@ use bevy::{
 
 #[cfg(feature = "pbr")]
 pub use self::surface::{NcaSkinExtension, NcaSkinMaterial};
+#[cfg(feature = "ui")]
+use self::{
+    draw::DrawNodeSkins,
+    nodes::{ExtractedNodes, extract_nodes, queue_nodes},
+};
+#[cfg(feature = "ui")]
+use bevy::ui_render::{TransparentUi, queue_uinodes};
+
 use self::{
     draw::{DrawSkins, SkinBatches, SkinBuffers, prepare_batches, prepare_bind_groups, queue},
     dress::{Bodies, dress, fit},
@@ -35,7 +46,7 @@ use self::{
 };
 use super::{components::NcaSkin, sets::NcaSystems};
 
-/// Shows the art of sprites through their cells.
+/// Shows art through living cells.
 pub(super) struct SkinPlugin;
 
 impl Plugin for SkinPlugin {
@@ -56,21 +67,30 @@ impl Plugin for SkinPlugin {
         load_shader_library!(app, "tissue.wgsl");
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         // Without Bevy's 2D pipeline, nothing is drawn.
-        if render_app.world().contains_resource::<DrawFunctions<Transparent2d>>() {
+        if !render_app.world().contains_resource::<DrawFunctions<Transparent2d>>() {
+            return;
+        }
+        render_app
+            .init_resource::<ExtractedSkins>()
+            .init_gpu_resource::<SkinBatches>()
+            .init_gpu_resource::<SkinBuffers>()
+            .add_render_command::<Transparent2d, DrawSkins>()
+            .add_systems(RenderStartup, init_pipelines)
+            .add_systems(ExtractSchedule, extract)
+            .add_systems(
+                Render,
+                (
+                    queue.in_set(RenderSystems::Queue).after(queue_sprites),
+                    (prepare_batches, prepare_bind_groups).chain().in_set(RenderSystems::PrepareBindGroups),
+                ),
+            );
+        #[cfg(feature = "ui")]
+        if render_app.world().contains_resource::<DrawFunctions<TransparentUi>>() {
             render_app
-                .init_resource::<ExtractedSkins>()
-                .init_gpu_resource::<SkinBatches>()
-                .init_gpu_resource::<SkinBuffers>()
-                .add_render_command::<Transparent2d, DrawSkins>()
-                .add_systems(RenderStartup, init_pipelines)
-                .add_systems(ExtractSchedule, extract)
-                .add_systems(
-                    Render,
-                    (
-                        queue.in_set(RenderSystems::Queue).after(queue_sprites),
-                        (prepare_batches, prepare_bind_groups).chain().in_set(RenderSystems::PrepareBindGroups),
-                    ),
-                );
+                .init_resource::<ExtractedNodes>()
+                .add_render_command::<TransparentUi, DrawNodeSkins>()
+                .add_systems(ExtractSchedule, extract_nodes)
+                .add_systems(Render, queue_nodes.in_set(RenderSystems::Queue).after(queue_uinodes).after(queue));
         }
     }
 }

@@ -13,7 +13,7 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use super::extract::ExtractedSkin;
+use super::{extract::ExtractedSkin, tissue::Tissue};
 
 /// The vertex data of a skin; `Instance` in `skin.wgsl`.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -27,6 +27,7 @@ pub(super) struct Instance {
     frame: [Vec2; 2],
     art: [Vec2; 2],
     bounds: [Vec2; 2],
+    clip: [Vec2; 2],
     style: Vec4,
 }
 
@@ -48,8 +49,9 @@ impl Instance {
 
     /// `size` is the width and height of the image of the art, in pixels.
     pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
-        let ExtractedSkin { to_world, color, lost, slot, part, fit, rotation, .. } = skin;
-        let pixelated = if skin.pixelated { 1.0 } else { 0.0 };
+        let ExtractedSkin { to_world, color, part, clip, tissue, .. } = skin;
+        let Tissue { slot, fit, rotation, lost, .. } = tissue;
+        let pixelated = if tissue.pixelated { 1.0 } else { 0.0 };
         let matrix = to_world.matrix3.transpose();
         let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
         let translation = to_world.translation.to_array();
@@ -64,18 +66,19 @@ impl Instance {
             frame: [fit.frame.min, fit.frame.size()],
             art: [corner, art(fit.region.max) - corner],
             bounds: [fit.part.min / size, fit.part.max / size],
-            style: Vec4::new(rotation.0, rotation.1, pixelated, skin.tissue),
+            clip: [clip.min, clip.max],
+            style: Vec4::new(rotation.x, rotation.y, pixelated, tissue.kind),
         }
     }
 }
 
-/// The pipelines of skins. Each is one of Bevy's sprite pipelines with another shader.
+/// The pipelines of skins. Each is one of Bevy's pipelines for sprites or nodes with another shader.
 #[derive(Resource)]
 pub(super) struct SkinPipelines {
     pub(super) textures_layout: BindGroupLayoutDescriptor,
     shader: Handle<Shader>,
-    /// By the pipeline of sprites in the same view.
-    by_sprite: HashMap<CachedRenderPipelineId, CachedRenderPipelineId>,
+    /// By Bevy's pipeline in the same view.
+    by_original: HashMap<CachedRenderPipelineId, CachedRenderPipelineId>,
 }
 
 /// Starts without pipelines, at first and after a lost device.
@@ -95,21 +98,21 @@ pub(super) fn init_pipelines(mut commands: Commands, assets: Res<AssetServer>) {
         ),
     );
     let shader = load_embedded_asset!(&*assets, "skin.wgsl");
-    commands.insert_resource(SkinPipelines { textures_layout, shader, by_sprite: HashMap::default() });
+    commands.insert_resource(SkinPipelines { textures_layout, shader, by_original: HashMap::default() });
 }
 
 impl SkinPipelines {
-    /// The pipeline for a view in which sprites have another one. `None` until that one is compiled.
+    /// The pipeline for a view in which Bevy has another one. `None` until that one is compiled.
     pub(super) fn get(
         &mut self,
-        sprite: CachedRenderPipelineId,
+        original: CachedRenderPipelineId,
         cache: &PipelineCache,
     ) -> Option<CachedRenderPipelineId> {
-        if let Some(known) = self.by_sprite.get(&sprite) {
+        if let Some(known) = self.by_original.get(&original) {
             return Some(*known);
         }
-        cache.get_render_pipeline(sprite)?;
-        let mut descriptor = cache.get_render_pipeline_descriptor(sprite).clone();
+        cache.get_render_pipeline(original)?;
+        let mut descriptor = cache.get_render_pipeline_descriptor(original).clone();
         let fragment = descriptor.fragment.as_mut()?;
         (descriptor.vertex.shader, fragment.shader) = (self.shader.clone(), self.shader.clone());
         descriptor.label = Some("nca_skin".into());
@@ -117,7 +120,7 @@ impl SkinPipelines {
         descriptor.layout.truncate(1);
         descriptor.layout.push(self.textures_layout.clone());
         let pipeline = cache.queue_render_pipeline(descriptor);
-        self.by_sprite.insert(sprite, pipeline);
+        self.by_original.insert(original, pipeline);
         Some(pipeline)
     }
 }

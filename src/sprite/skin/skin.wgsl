@@ -2,7 +2,7 @@
 #import bevy_nca::shown::{life, lost_by_color, lost_by_place}
 #import bevy_nca::tissue::{COLORS, lost_tint, off_place, tinted_by, turned}
 #import bevy_render::maths::affine3_to_square
-#import bevy_sprite::sprite_view_bindings::view
+#import bevy_render::view::View
 #ifdef TONEMAP_IN_SHADER
 #import bevy_core_pipeline::tonemapping
 #endif
@@ -12,6 +12,9 @@
 #ifdef OKLAB_OUTPUT
 #import bevy_render::color_operations::linear_rgb_to_oklab
 #endif
+
+/// The first binding of sprites, and of nodes.
+@group(0) @binding(0) var<uniform> view: View;
 
 struct Instance {
     @builtin(vertex_index) index: u32,
@@ -32,9 +35,11 @@ struct Instance {
     @location(8) art: vec4<f32>,
     /// The least and the largest texture coordinates of the frame of the art.
     @location(9) bounds: vec4<f32>,
+    /// The part of the world that is drawn: its least and its largest coordinates.
+    @location(10) clip: vec4<f32>,
     /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; the
     /// kind of tissue.
-    @location(10) style: vec4<f32>,
+    @location(11) style: vec4<f32>,
 }
 
 struct Varying {
@@ -47,6 +52,8 @@ struct Varying {
     @location(5) @interpolate(flat) art: vec4<f32>,
     @location(6) @interpolate(flat) bounds: vec4<f32>,
     @location(7) @interpolate(flat) style: vec4<f32>,
+    @location(8) @interpolate(flat) clip: vec4<f32>,
+    @location(9) world: vec2<f32>,
 }
 
 @group(1) @binding(0) var art_texture: texture_2d<f32>;
@@ -61,7 +68,10 @@ fn vertex(in: Instance) -> Varying {
     var out: Varying;
     out.cell = in.part.xy + vec2(f32(in.index & 1u), f32(in.index >> 1u)) * in.part.zw;
     let to_world = affine3_to_square(mat3x4(in.to_world_x, in.to_world_y, in.to_world_z));
-    out.position = view.clip_from_world * to_world * vec4(out.cell, 0.0, 1.0);
+    let world = to_world * vec4(out.cell, 0.0, 1.0);
+    out.position = view.clip_from_world * world;
+    out.world = world.xy;
+    out.clip = in.clip;
     out.color = in.color;
     out.lost = in.lost;
     out.slot = in.slot;
@@ -120,7 +130,8 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     }
     color = lost_tint(color * in.color * vec4(1.0, 1.0, 1.0, shown), in.lost, share);
     // Discarded pixels would hide nothing behind them, but cost the blending.
-    if !(color.a > 0.0) {
+    let is_clipped = any(in.world < in.clip.xy) || any(in.world > in.clip.zw);
+    if is_clipped || !(color.a > 0.0) {
         discard;
     }
 #ifdef TONEMAP_IN_SHADER

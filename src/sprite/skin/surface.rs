@@ -13,16 +13,15 @@ use bevy::{
     shader::{ShaderDefVal, ShaderRef},
 };
 
-use super::dress::{dress, fit};
-use crate::{
-    rule::rotation,
-    sprite::{
-        components::{NcaSkin, NcaTexture, OfSkins, Placement, SkinFit},
-        display::MaterialOrderPlugin,
-        populations::Populations,
-        sets::NcaSystems,
-        simulation::AtlasRegion,
-    },
+use super::{
+    dress::{dress, fit},
+    tissue::{Tissue, Tissued},
+};
+use crate::sprite::{
+    components::{NcaSkin, OfSkins},
+    display::MaterialOrderPlugin,
+    populations::Populations,
+    sets::NcaSystems,
 };
 
 /// The material of an [`NcaSkin`] in 3D: a [`StandardMaterial`] and the living tissue through which its maps are seen.
@@ -58,6 +57,27 @@ struct Skin {
     pixels: Vec2,
     atlas: Vec2,
     tissue: f32,
+}
+
+impl NcaSkinExtension {
+    fn new(tissue: Tissue) -> Self {
+        let Tissue { atlas, atlas_size, slot, grown, kind, rotation, fit, lost, pixelated } = tissue;
+        let corners = |Rect { min, max }: Rect| Vec4::new(min.x, min.y, max.x - min.x, max.y - min.y);
+        Self {
+            skin: Skin {
+                slot: corners(slot),
+                frame: corners(fit.frame),
+                region: corners(fit.region),
+                lost: lost.to_vec4(),
+                rotation,
+                pixels: if pixelated { fit.part.size() } else { Vec2::ZERO },
+                atlas: atlas_size,
+                tissue: kind,
+            },
+            tissue: Some(atlas),
+            grown: Some(grown),
+        }
+    }
 }
 
 impl MaterialExtension for NcaSkinExtension {
@@ -171,38 +191,15 @@ fn on_skin_removed(removed: On<Remove, NcaSkin>, wearing: Wearing, mut commands:
         .try_insert(MeshMaterial3d(worn.0.clone()));
 }
 
-type Surface<'w> = (&'w MeshMaterial3d<NcaSkinMaterial>, &'w NcaSkin, &'w SkinFit, &'w NcaTexture, &'w Placement);
-
 /// Shows the tissue of skins on their materials.
 fn show(
-    surfaces: Query<Surface, OfSkins>,
+    surfaces: Query<(&MeshMaterial3d<NcaSkinMaterial>, Tissued), OfSkins>,
     populations: Res<Populations>,
     mut materials: ResMut<Assets<NcaSkinMaterial>>,
 ) {
     let materials = materials.bypass_change_detection();
-    for (surface, skin, fit, texture, placement) in &surfaces {
-        let found = placement.id.filter(|_| fit.is_known()).and_then(|id| {
-            let population = populations.get(id)?;
-            Some((population.region(id.slot)?, population.tissue()))
-        });
-        let extension = found.map_or_else(NcaSkinExtension::default, |(region, tissue)| {
-            let AtlasRegion { image, rect, image_size, grown } = region;
-            let corners = |Rect { min, max }: Rect| Vec4::new(min.x, min.y, max.x - min.x, max.y - min.y);
-            NcaSkinExtension {
-                skin: Skin {
-                    slot: corners(rect),
-                    frame: corners(fit.frame),
-                    region: corners(fit.region),
-                    lost: LinearRgba::from(skin.lost).to_vec4(),
-                    rotation: rotation(texture.angle).into(),
-                    pixels: if skin.pixelated { fit.part.size() } else { Vec2::ZERO },
-                    atlas: image_size,
-                    tissue,
-                },
-                tissue: Some(image.clone()),
-                grown: Some(grown.unwrap_or(image).clone()),
-            }
-        });
+    for (surface, tissued) in &surfaces {
+        let extension = Tissue::of(tissued, &populations).map_or_else(NcaSkinExtension::default, NcaSkinExtension::new);
         if materials.get(&surface.0).is_some_and(|material| material.extension != extension)
             && let Some(mut material) = materials.get_mut(&surface.0)
         {

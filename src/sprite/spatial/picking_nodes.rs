@@ -11,11 +11,11 @@ use bevy::{
     window::PrimaryWindow,
 };
 
-use super::picking::Opened;
+use super::{art::ShownArt, picking::Opened};
 use crate::{
     rule::CellMask,
     sprite::{
-        components::{NcaAliveMask, NcaTexture},
+        components::{NcaAliveMask, NcaTexture, SkinFit},
         sets::NcaSystems,
     },
 };
@@ -40,6 +40,7 @@ type Node = (
     &'static ComputedUiTargetCamera,
     &'static ImageNode,
     &'static NcaAliveMask,
+    Option<&'static SkinFit>,
     &'static mut Pickable,
 );
 
@@ -49,6 +50,7 @@ fn open(
     cameras: Query<(Entity, &Camera, &RenderTarget)>,
     primary: Query<Entity, With<PrimaryWindow>>,
     mut nodes: Query<Node, With<NcaTexture>>,
+    art: ShownArt,
     mut opened: ResMut<Opened>,
 ) {
     let primary = primary.single().ok();
@@ -66,12 +68,17 @@ fn open(
             })
         })
         .collect();
-    for (entity, node, transform, camera, image, mask, pickable) in &mut nodes {
+    for (entity, node, transform, camera, image, mask, fit, pickable) in &mut nodes {
         let over = at.iter().filter(|(of, point)| Some(*of) == camera.get() && node.contains_point(*transform, *point));
         let (mut any, mut all_in_holes) = (false, true);
         for (_, point) in over {
             any = true;
-            all_in_holes &= !lives_at(node, transform, image, mask.cells.as_ref(), *point);
+            let cell = cell_at(node, transform, image, mask.cells.as_ref(), fit, *point);
+            all_in_holes &= !cell.is_some_and(|(cells, cell)| {
+                let grid = [cells.width() as u32, cells.height() as u32];
+                let lives = cells.contains(cell.y as usize * cells.width() + cell.x as usize);
+                lives && art.is_visible(entity, grid, cell)
+            });
         }
         if any && all_in_holes {
             opened.open(entity, pickable);
@@ -79,30 +86,32 @@ fn open(
     }
 }
 
-/// Whether a living cell is at a point, in physical pixels.
-fn lives_at(
+/// The cells of a node, and the point among them at a point in physical pixels. `None` beside them.
+fn cell_at<'a>(
     node: &ComputedNode,
     transform: &UiGlobalTransform,
     image: &ImageNode,
-    cells: Option<&CellMask>,
+    cells: Option<&'a CellMask>,
+    fit: Option<&SkinFit>,
     point: Vec2,
-) -> bool {
-    let (Some(cells), Some(back)) = (cells, transform.try_inverse()) else { return false };
+) -> Option<(&'a CellMask, Vec2)> {
+    let (cells, back) = cells.zip(transform.try_inverse())?;
     let on = match image.visual_box {
         VisualBox::ContentBox => node.content_box(),
         VisualBox::PaddingBox => node.padding_box(),
         VisualBox::BorderBox => node.border_box(),
     };
     let grid = Vec2::new(cells.width() as f32, cells.height() as f32);
+    let shown = fit.map_or(grid, |fit| fit.part.size());
     let size = match image.image_mode {
-        NodeImageMode::Auto => grid * (on.size() / grid).min_element(),
+        NodeImageMode::Auto => shown * (on.size() / shown).min_element(),
         _ => on.size(),
     };
     let mut place = (back.transform_point2(point) - on.center()) / size + 0.5;
     for (axis, flip) in [image.flip_x, image.flip_y].into_iter().enumerate() {
         place[axis] = if flip { 1.0 - place[axis] } else { place[axis] };
     }
-    let cell = place * grid;
-    let inside = cell.cmpge(Vec2::ZERO).all() && cell.cmplt(grid).all();
-    inside && cells.contains(cell.y as usize * cells.width() + cell.x as usize)
+    let (scale, origin) = fit.map_or((1.0 / grid, Vec2::ZERO), SkinFit::cells_to_art);
+    let cell = (place - origin) / scale;
+    (cell.cmpge(Vec2::ZERO).all() && cell.cmplt(grid).all()).then_some((cells, cell))
 }

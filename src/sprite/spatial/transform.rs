@@ -14,7 +14,7 @@ use bevy::{
 
 use crate::{
     rule::{CellMap, CellMask},
-    sprite::components::{NcaSkin, OfSkins, SkinFit},
+    sprite::components::{OfSkins, SkinFit},
 };
 
 /// The space of a shape. It finds the cells of the shape once the grid is known.
@@ -230,24 +230,23 @@ impl SpriteTransform {
 }
 
 type AnySprite = AnyOf<(&'static Sprite, &'static SpriteMesh)>;
-type MaybeSkin = (Option<&'static SkinFit>, Has<NcaSkin>);
 
 /// Finds the transforms of sprites, disabled or not. It uses the current `Transform`s, not the last propagated ones.
 #[derive(SystemParam)]
 pub(crate) struct SpriteTransforms<'w, 's> {
     transforms: Query<'w, 's, (&'static Transform, Option<&'static ChildOf>), Allow<Disabled>>,
-    sprites: Query<'w, 's, (AnySprite, &'static Anchor, MaybeSkin), Allow<Disabled>>,
+    sprites: Query<'w, 's, (AnySprite, &'static Anchor, Option<&'static SkinFit>), Allow<Disabled>>,
     skins: Query<'w, 's, &'static SkinFit, OfSkins>,
 }
 
 impl SpriteTransforms<'_, '_> {
     /// `None` if the entity has no sprite, or an ancestor has no transform.
     pub(crate) fn get(&self, entity: Entity) -> Option<SpriteTransform> {
-        let ((sprite, mesh), anchor, (fit, is_skinned)) = self.sprites.get(entity).ok()?;
+        let ((sprite, mesh), anchor, skin) = self.sprites.get(entity).ok()?;
         // If an entity has both, use the `Sprite`.
         let world = self.global_transform(entity)?;
         let transform = match (sprite, mesh) {
-            (Some(sprite), _) => SpriteTransform::of_sprite(sprite, anchor, fit.filter(|_| is_skinned), &world),
+            (Some(sprite), _) => SpriteTransform::of_sprite(sprite, anchor, skin, &world),
             (None, Some(mesh)) => SpriteTransform {
                 custom_size: mesh.custom_size,
                 scaling: mesh.image_mode.scale(),

@@ -1,0 +1,62 @@
+//! The tissue that a skin is seen through, the same on sprites, nodes and surfaces.
+
+use bevy::prelude::*;
+
+use crate::{
+    rule::rotation,
+    sprite::{
+        components::{NcaSkin, NcaTexture, Placement, SkinFit},
+        populations::Populations,
+        simulation::AtlasRegion,
+    },
+};
+
+/// The tissue of a skin, and how its art lies over it.
+pub(super) struct Tissue {
+    pub(super) atlas: Handle<Image>,
+    /// Width and height of the atlas, in pixels.
+    #[cfg(feature = "pbr")]
+    pub(super) atlas_size: Vec2,
+    /// The slot in the atlas, in pixels. Its size is that of the grid.
+    pub(super) slot: Rect,
+    /// The target of a model of colors; of others the atlas again.
+    pub(super) grown: Handle<Image>,
+    /// What it consists of; see `tissue.wgsl`.
+    pub(super) kind: f32,
+    /// Cosine and sine of the angle by which the sprite grows rotated.
+    pub(super) rotation: Vec2,
+    pub(super) fit: SkinFit,
+    /// The color of what is lost.
+    pub(super) lost: LinearRgba,
+    pub(super) pixelated: bool,
+}
+
+/// The components that describe the tissue of a skin.
+pub(super) type Tissued<'w> = (&'w NcaSkin, &'w SkinFit, &'w NcaTexture, &'w Placement);
+
+impl Tissue {
+    /// `None` if there are no cells or no art yet.
+    pub(super) fn of((skin, fit, texture, placement): Tissued, populations: &Populations) -> Option<Self> {
+        let id = placement.id.filter(|_| fit.is_known())?;
+        let population = populations.get(id)?;
+        let region = population.region(id.slot)?;
+        let AtlasRegion { image, rect, grown, .. } = region;
+        Some(Self {
+            atlas: image.clone(),
+            #[cfg(feature = "pbr")]
+            atlas_size: region.image_size,
+            slot: rect,
+            grown: grown.unwrap_or(image).clone(),
+            kind: population.tissue(),
+            rotation: rotation(texture.angle).into(),
+            fit: *fit,
+            lost: skin.lost.into(),
+            pixelated: skin.pixelated,
+        })
+    }
+
+    /// Width and height of the grid.
+    pub(super) fn grid(&self) -> [u32; 2] {
+        self.slot.size().as_uvec2().to_array()
+    }
+}
