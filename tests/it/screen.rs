@@ -50,6 +50,17 @@ impl Screen {
         self.app.world_mut().resource_mut::<Assets<Image>>().add(image)
     }
 
+    /// Advances the app by some ticks. Nothing is drawn meanwhile.
+    pub fn step(&mut self, ticks: u32) {
+        let show = |app: &mut App, is_shown: bool| {
+            let mut cameras = app.world_mut().query::<&mut Camera>();
+            cameras.iter_mut(app.world_mut()).for_each(|mut camera| camera.is_active = is_shown);
+        };
+        show(&mut self.app, false);
+        headless::step(&mut self.app, ticks);
+        show(&mut self.app, true);
+    }
+
     /// The pixels of a frame after some updates, row by row: premultiplied, because that is what blending leaves.
     pub fn pixels(&mut self) -> Vec<[u8; 4]> {
         let readback = self.app.world_mut().spawn(Readback::texture(self.target.clone())).id();

@@ -160,14 +160,14 @@ fn a_grown_skin_is_its_art_to_the_pixel() {
                 (Sprite { custom_size: Some(Vec2::splat(120.0)), ..sprite }, Anchor::BOTTOM_CENTER)
             });
             let entity = screen.app.world_mut().spawn((NcaSkin::default(), plain, Anchor::CENTER)).id();
-            headless::step(&mut screen.app, 260);
+            screen.step(260);
             for (index, (sprite, anchor)) in poses.into_iter().chain(frames).enumerate() {
                 let is_sheet = sprite.texture_atlas.is_some();
                 if index == 7 {
                     assert!(is_sheet, "the first frame");
                     let texture = NcaTexture::default();
                     screen.app.world_mut().entity_mut(entity).insert((texture, sprite.clone(), anchor));
-                    headless::step(&mut screen.app, 260);
+                    screen.step(260);
                 }
                 screen.app.world_mut().entity_mut(entity).insert((sprite.clone(), anchor));
                 let found = screen.pixels();
@@ -215,10 +215,10 @@ fn a_healing_skin_is_what_the_painter_paints() {
             let handle = add_model(&mut screen.app, &model);
             let skin = (NcaSkin::new(image), NcaTexture::new(handle).with_seed(5));
             let entity = screen.app.world_mut().spawn(skin).id();
-            headless::step(&mut screen.app, 200);
+            screen.step(200);
             screen.app.world_mut().trigger(NcaDamage::circle(entity, Vec2::new(20.0, 15.0), 30.0));
             for ticks in [6, 20, 40] {
-                headless::step(&mut screen.app, ticks);
+                screen.step(ticks);
                 screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
                 let (_, cells) = cells(&mut screen.app, entity);
                 let painted = picture.paint(&model, &cells, 1);

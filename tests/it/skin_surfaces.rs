@@ -16,7 +16,7 @@ use bevy::{
     ui::UiPlugin,
     ui_render::UiRenderPlugin,
 };
-use bevy_nca::{headless, prelude::*};
+use bevy_nca::prelude::*;
 
 use crate::{screen::Screen, skin::art, support::on_the_gpu};
 
@@ -77,14 +77,14 @@ fn a_skin_is_its_material(backend: NcaBackend, camera: impl Bundle) {
 
     let skin = spawn(&mut screen, SIZE, material, 0.0);
     screen.app.world_mut().entity_mut(skin).insert(NcaSkin::default());
-    headless::step(&mut screen.app, 260);
+    screen.step(260);
     screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
     assert_eq!(apart(&screen.pixels(), &expected), 0, "{backend:?}: whole");
 
     // The hole and its shadow.
     screen.app.world_mut().trigger(NcaDamage::circle(skin, Vec2::splat(0.5), 0.25).in_uv());
     screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
-    headless::step(&mut screen.app, 2);
+    screen.step(2);
     screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
     let wounded = screen.pixels();
     let center = 100 * 200 + 100;
@@ -96,7 +96,7 @@ fn a_skin_is_its_material(backend: NcaBackend, camera: impl Bundle) {
     assert_eq!(wounded[shadow], empty[shadow], "{backend:?}: the shadow has a hole");
 
     screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
-    headless::step(&mut screen.app, 400);
+    screen.step(400);
     assert_eq!(apart(&screen.pixels(), &expected), 0, "{backend:?}: healed");
 
     // Without its skin, the mesh shows the cells with its own material.
@@ -155,7 +155,7 @@ fn a_grown_node_is_its_art_to_the_pixel() {
                 screen.app.world_mut().spawn((pose.clone(), ChildOf(panel))).id()
             };
             let skin = screen.app.world_mut().spawn((NcaSkin::default(), poses[0].clone(), ChildOf(panel))).id();
-            headless::step(&mut screen.app, 260);
+            screen.step(260);
             screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
             assert!(!screen.app.world().entity(skin).contains::<Sprite>());
             for (index, pose) in poses.iter().enumerate() {
@@ -174,7 +174,7 @@ fn a_grown_node_is_its_art_to_the_pixel() {
             let whole = screen.pixels();
             screen.app.world_mut().trigger(NcaDamage::circle(skin, Vec2::splat(0.5), 0.2).in_uv());
             screen.app.world_mut().resource_mut::<NcaClock>().paused = false;
-            headless::step(&mut screen.app, 2);
+            screen.step(2);
             screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
             let wounded = screen.pixels();
             let (hole, beside) = ((30 + 31) * 200 + 40 + 45, (30 + 31) * 200 + 40 + 5);

@@ -116,9 +116,12 @@ pub(super) struct SurfacePlugin;
 impl Plugin for SurfacePlugin {
     fn build(&self, app: &mut App) {
         embedded_asset!(app, "surface.wgsl");
-        app.add_observer(on_skin_removed)
-            .add_systems(PostUpdate, wear.in_set(NcaSystems::Dress).before(dress))
-            .add_systems(PostUpdate, show.in_set(NcaSystems::Show).after(fit));
+        // An app that is never finished has no such materials.
+        let is_known = resource_exists::<Assets<NcaSkinMaterial>>;
+        app.add_observer(on_skin_removed).add_systems(
+            PostUpdate,
+            (wear.in_set(NcaSystems::Dress).before(dress), show.in_set(NcaSystems::Show).after(fit)).run_if(is_known),
+        );
     }
 
     // Bevy's renderer of materials is known by now, wherever this plugin was added.

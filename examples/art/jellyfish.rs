@@ -1,28 +1,9 @@
-//! Draws the art in `assets/art`.
-
-use std::f32::consts::TAU;
+//! A jellyfish that swims in place.
 
 use bevy::prelude::*;
-use image::{Rgba, RgbaImage};
 
-fn main() -> Result {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/art");
-    std::fs::create_dir_all(folder)?;
-    sheet(160, 12, jellyfish).save(format!("{folder}/jellyfish.png"))?;
-    Ok(())
-}
-
-/// A row of square frames. `paint` returns the color at a point of -1 to 1 on each axis, y down, and a phase of 0 to TAU.
-fn sheet(side: u32, frames: u32, paint: fn(Vec2, f32) -> [u8; 4]) -> RgbaImage {
-    RgbaImage::from_fn(side * frames, side, |x, y| {
-        let phase = (x / side) as f32 / frames as f32 * TAU;
-        let at = (Vec2::new((x % side) as f32, y as f32) + 0.5) / side as f32 * 2.0 - 1.0;
-        Rgba(paint(at, phase))
-    })
-}
-
-/// A jellyfish that swims in place.
-fn jellyfish(at: Vec2, phase: f32) -> [u8; 4] {
+/// The color at a point of -1 to 1 on each axis, y down.
+pub fn jellyfish(at: Vec2, phase: f32) -> [u8; 4] {
     let pulse = phase.sin();
     let bell = Vec2::new(0.62 + 0.1 * pulse, 0.56 - 0.08 * pulse);
     let on_bell = Vec2::new(at.x, at.y + 0.3) / bell;
