@@ -6,13 +6,21 @@ mod jellyfish;
 mod knight;
 mod machine;
 mod plant;
+mod ship;
 
 use std::f32::consts::TAU;
 
 use bevy::prelude::*;
 use image::{Rgba, RgbaImage};
 
-use self::{boss::boss, jellyfish::jellyfish, knight::knight, machine::machine, plant::plant};
+use self::{
+    boss::boss,
+    jellyfish::jellyfish,
+    knight::knight,
+    machine::machine,
+    plant::plant,
+    ship::{crystal, ship},
+};
 
 fn main() -> Result {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/art");
@@ -23,6 +31,8 @@ fn main() -> Result {
     save("boss", sheet(256, [8, 1], |phase, _| inked(boss(phase))))?;
     save("machine", sheet(160, [8, 1], |phase, _| inked(machine(phase))))?;
     save("plant", sheet(160, [8, 1], |phase, _| inked(plant(phase))))?;
+    save("ship", sheet(128, [4, 1], |phase, _| inked(ship(phase))))?;
+    save("crystal", sheet(96, [4, 1], |phase, _| inked(crystal(phase))))?;
     Ok(())
 }
 

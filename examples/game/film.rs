@@ -51,8 +51,8 @@ pub fn shoot(path: &Path, seconds: f32) -> AppExit {
     for frame in 0..frames {
         app.world_mut().spawn((Screenshot::image(film.clone()), Number(frame)));
         app.update();
-        if let Some(path) = missing_model(&mut app) {
-            eprintln!("{path}: the model could not be loaded");
+        if let Some(path) = missing_asset(&mut app) {
+            eprintln!("{path} could not be loaded");
             return AppExit::error();
         }
     }
@@ -84,12 +84,13 @@ pub fn shoot(path: &Path, seconds: f32) -> AppExit {
     }
 }
 
-/// The path of a model that failed to load.
-fn missing_model(app: &mut App) -> Option<String> {
-    let mut textures = app.world_mut().query::<&NcaTexture>();
+/// The path of a model or an image that failed to load.
+fn missing_asset(app: &mut App) -> Option<String> {
+    let mut sprites = app.world_mut().query::<(&NcaTexture, &Sprite)>();
     let assets = app.world().resource::<AssetServer>();
-    let mut failed = textures.iter(app.world()).filter(|texture| assets.load_state(&texture.model).is_failed());
-    failed.next().and_then(|texture| Some(assets.get_path(&texture.model)?.to_string()))
+    let used = sprites.iter(app.world());
+    let mut used = used.flat_map(|(texture, sprite)| [texture.model.id().untyped(), sprite.image.id().untyped()]);
+    used.find(|asset| assets.load_state(*asset).is_failed()).and_then(|asset| Some(assets.get_path(asset)?.to_string()))
 }
 
 /// The camera's render target.

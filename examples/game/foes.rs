@@ -7,6 +7,7 @@ use bevy_nca::prelude::*;
 
 use crate::{
     ARENA,
+    art::{self, Gallery, Sheet},
     play::{Drop, Ship, Side, bar, drop_at, living, shoot},
     screens::{Score, Screen},
 };
@@ -24,37 +25,49 @@ pub struct Foe {
     fire: Option<Timer>,
 }
 
+/// A foe that repairs the others.
+#[derive(Component)]
+struct Repairs;
+
 /// A kind of foe.
 struct Kind {
-    model: &'static str,
-    scale: f32,
+    art: &'static Sheet,
+    /// The side of its square, in world units.
+    size: f32,
     points: u32,
     /// It dies below this integrity.
     dies_below: f32,
     /// Seconds between its shots.
     fires_every: Option<f32>,
+    /// It repairs the others.
+    repairs: bool,
 }
 
-const SLIME: Kind = Kind { model: "slime", scale: 3.4, points: 100, dies_below: 0.65, fires_every: Some(2.6) };
-const MUSHROOM: Kind = Kind { model: "mushroom", scale: 2.8, points: 150, dies_below: 0.65, fires_every: Some(2.0) };
-const POTION: Kind = Kind { model: "potion", scale: 2.6, points: 200, dies_below: 0.6, fires_every: None };
-const TREE: Kind = Kind { model: "tree", scale: 4.2, points: 1000, dies_below: 0.5, fires_every: Some(0.8) };
+const JELLYFISH: Kind =
+    Kind { art: &art::JELLYFISH, size: 110.0, points: 100, dies_below: 0.7, fires_every: Some(2.6), repairs: false };
+const PLANT: Kind =
+    Kind { art: &art::PLANT, size: 110.0, points: 150, dies_below: 0.7, fires_every: Some(2.0), repairs: false };
+const MACHINE: Kind =
+    Kind { art: &art::MACHINE, size: 120.0, points: 200, dies_below: 0.8, fires_every: None, repairs: true };
+const BOSS: Kind =
+    Kind { art: &art::BOSS, size: 230.0, points: 1000, dies_below: 0.88, fires_every: Some(0.8), repairs: false };
 
 fn wave(number: usize) -> Vec<(Kind, Vec2)> {
     match number {
-        1 => [-240.0, -80.0, 80.0, 240.0].map(|x| (SLIME, Vec2::new(x, 200.0))).into(),
+        1 => [-240.0, -80.0, 80.0, 240.0].map(|x| (JELLYFISH, Vec2::new(x, 200.0))).into(),
         2 => {
-            let mut wave: Vec<_> = [-270.0, -90.0, 90.0, 270.0].map(|x| (SLIME, Vec2::new(x, 120.0))).into();
-            wave.extend([-180.0, 0.0, 180.0].map(|x| (MUSHROOM, Vec2::new(x, 220.0))));
+            let mut wave: Vec<_> = [-270.0, -90.0, 90.0, 270.0].map(|x| (JELLYFISH, Vec2::new(x, 120.0))).into();
+            wave.extend([-180.0, 0.0, 180.0].map(|x| (PLANT, Vec2::new(x, 220.0))));
             wave
         }
-        _ => vec![(TREE, Vec2::new(0.0, 190.0)), (POTION, Vec2::new(-220.0, 150.0)), (POTION, Vec2::new(220.0, 150.0))],
+        _ => {
+            vec![(BOSS, Vec2::new(0.0, 170.0)), (MACHINE, Vec2::new(-240.0, 150.0)), (MACHINE, Vec2::new(240.0, 150.0))]
+        }
     }
 }
 
 pub fn plugin(app: &mut App) {
-    app.add_systems(Update, (advance, sway, fire, potions_heal).chain().run_if(in_state(Screen::Play)))
-        .add_observer(on_died);
+    app.add_systems(Update, (advance, sway, fire, repair).chain().run_if(in_state(Screen::Play))).add_observer(on_died);
 }
 
 /// Starts the next wave when no foe is left.
@@ -62,7 +75,7 @@ fn advance(
     foes: Query<(), With<Foe>>,
     mut score: ResMut<Score>,
     mut next: ResMut<NextState<Screen>>,
-    assets: Res<AssetServer>,
+    mut gallery: Gallery,
     mut commands: Commands,
 ) {
     if !foes.is_empty() {
@@ -80,9 +93,13 @@ fn advance(
             timer
         };
         let foe = Foe { home, sway: index as f32, points: kind.points, fire: kind.fires_every.map(timer) };
-        let body = living(&assets, kind.model, Side::Foes, home, kind.scale);
-        let entity = commands.spawn((body, foe, NcaKillBelow(kind.dies_below))).id();
-        commands.spawn(bar(entity, 15.0));
+        let body = living(&mut gallery, kind.art, Side::Foes, home, kind.size);
+        let mut spawned = commands.spawn((body, foe, NcaKillBelow(kind.dies_below)));
+        if kind.repairs {
+            spawned.insert(Repairs);
+        }
+        let entity = spawned.id();
+        commands.spawn(bar(entity, kind.size * 0.5 + 8.0));
     }
 }
 
@@ -116,19 +133,14 @@ fn fire(
     }
 }
 
-/// While a potion is alive, foes grow and heal about three times as fast.
-fn potions_heal(
-    foes: Query<(Entity, &NcaTexture, Option<&NcaPace>), With<Foe>>,
-    assets: Res<AssetServer>,
+/// While a machine is alive, foes grow and heal twice as fast.
+fn repair(
+    foes: Query<(Entity, Option<&NcaPace>), With<Foe>>,
+    machines: Query<(), With<Repairs>>,
     mut commands: Commands,
 ) {
-    let is_potion = |texture: &NcaTexture| {
-        assets
-            .get_path(&texture.model)
-            .is_some_and(|path| path.path().file_stem().is_some_and(|stem| stem == POTION.model))
-    };
-    let speed = if foes.iter().any(|(_, texture, _)| is_potion(texture)) { 1.0 } else { 0.35 };
-    for (entity, _, pace) in &foes {
+    let speed = if machines.is_empty() { 0.35 } else { 0.7 };
+    for (entity, pace) in &foes {
         if pace.is_none_or(|pace| pace.speed != speed) {
             commands.entity(entity).try_insert(NcaPace { speed, paused: false });
         }

@@ -5,6 +5,7 @@
 //!
 //! `--headless FILE.gif --seconds N` lets a script play without a window, and records it.
 
+mod art;
 mod film;
 mod foes;
 mod play;
@@ -48,7 +49,7 @@ fn main() -> AppExit {
 
 /// The game, for an app with Bevy's default plugins.
 pub fn game(app: &mut App) {
-    app.add_plugins((NcaPlugin::default(), screens::plugin, play::plugin, foes::plugin))
+    app.add_plugins((NcaPlugin::default(), art::plugin, screens::plugin, play::plugin, foes::plugin))
         .insert_resource(ClearColor(Color::srgb_u8(13, 15, 26)))
         .add_systems(Startup, |mut commands: Commands| {
             let projection = OrthographicProjection {

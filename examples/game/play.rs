@@ -5,6 +5,7 @@ use bevy_nca::{prelude::*, rule::Shape};
 
 use crate::{
     ARENA,
+    art::{self, Gallery, Sheet},
     screens::{Score, Screen},
 };
 
@@ -60,43 +61,42 @@ pub fn plugin(app: &mut App) {
 }
 
 /// The components that ships, crystals and foes share.
-pub fn living(assets: &AssetServer, name: &str, side: Side, at: Vec2, scale: f32) -> impl Bundle {
+pub fn living(gallery: &mut Gallery, sheet: &Sheet, side: Side, at: Vec2, size: f32) -> impl Bundle + use<> {
     (
         DespawnOnExit(Screen::Play),
-        NcaTexture::new(assets.load(format!("models/{name}.nca"))).with_seed((at.x as i32 * 31 + at.y as i32) as u32),
-        NcaSkin::new(assets.load(format!("targets/{name}.png"))),
+        gallery.living(sheet, size, (at.x as i32 * 31 + at.y as i32) as u32),
         NcaAliveMask::default(),
-        Transform::from_translation(at.extend(0.0)).with_scale(Vec3::splat(scale)),
+        Transform::from_translation(at.extend(0.0)),
         side,
     )
 }
 
-/// A bar that shows the integrity of `owner`, `above` cells over its center.
+/// A bar that shows the integrity of `owner`, `above` its center.
 pub fn bar(owner: Entity, above: f32) -> impl Bundle {
     (
         Bar(owner),
         ChildOf(owner),
-        Sprite::from_color(Color::WHITE, Vec2::new(24.0, 1.5)),
+        Sprite::from_color(Color::WHITE, Vec2::new(80.0, 5.0)),
         Anchor::CENTER_LEFT,
-        Transform::from_xyz(-12.0, above, 1.0),
+        Transform::from_xyz(-40.0, above, 1.0),
     )
 }
 
-fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+fn spawn(mut commands: Commands, mut gallery: Gallery) {
     let mut reload = Timer::from_seconds(0.14, TimerMode::Once);
     reload.finish();
     let ship = commands
         .spawn((
-            living(&assets, "ship", Side::Player, Vec2::new(0.0, -225.0), 2.6),
+            living(&mut gallery, &art::SHIP, Side::Player, Vec2::new(0.0, -225.0), 100.0),
             Ship { reload },
             NcaKillBelow(0.4),
             NcaPace { speed: 0.5, paused: false },
         ))
         .id();
-    commands.spawn(bar(ship, -19.0));
+    commands.spawn(bar(ship, -58.0));
     for x in [-230.0, 0.0, 230.0] {
         commands.spawn((
-            living(&assets, "crystal", Side::Nobody, Vec2::new(x, -110.0), 2.6),
+            living(&mut gallery, &art::CRYSTAL, Side::Nobody, Vec2::new(x, -110.0), 84.0),
             NcaPace { speed: 0.35, paused: false },
         ));
     }
@@ -135,7 +135,7 @@ fn fire(
 /// Fires a shot.
 pub fn shoot(commands: &mut Commands, side: Side, at: Vec2, velocity: Vec2) {
     let (color, hole) = match side {
-        Side::Player => (Color::srgb_u8(255, 225, 120), 24.0),
+        Side::Player => (Color::srgb_u8(255, 225, 120), 30.0),
         _ => (Color::srgb_u8(255, 90, 150), 16.0),
     };
     commands.spawn((
@@ -167,7 +167,9 @@ fn hit(
         let targets = things.iter().filter(|(_, other, vitals)| *other != side && vitals.has_grown);
         let hits = targets.filter_map(|(entity, ..)| probe.first_hit_of(entity, from, to));
         if let Some(hit) = hits.min_by(|a, b| a.fraction.total_cmp(&b.fraction)) {
-            let wound = NcaWound::circle(hit.point, shot.hole).with_softness(6.0);
+            // It bursts inside.
+            let center = hit.point + shot.velocity.normalize_or_zero() * shot.hole * 0.6;
+            let wound = NcaWound::circle(center, shot.hole).with_softness(6.0);
             commands.trigger(NcaDamage::new(hit.entity, wound));
             commands.entity(shot_entity).despawn();
             sparks(&mut commands, hit.point, 5, Color::srgb_u8(255, 240, 190));
@@ -195,7 +197,7 @@ fn collect(
         match drop {
             Drop::Coin => score.points += 50,
             // Seeds at the ship's core regrow it faster than the edges of its wounds do.
-            Drop::Heart => commands.trigger(NcaHeal::new(ship.0, Shape::circle(21.0, 22.0, 4.0)).in_cells()),
+            Drop::Heart => commands.trigger(NcaHeal::new(ship.0, Shape::circle(0.5, 0.5, 0.2)).in_uv()),
         }
         commands.entity(entity).despawn();
     }

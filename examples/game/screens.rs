@@ -1,9 +1,12 @@
 //! The title, play and end screens.
 
 use bevy::prelude::*;
-use bevy_nca::{prelude::*, rule::mix};
+use bevy_nca::rule::mix;
 
-use crate::ARENA;
+use crate::{
+    ARENA,
+    art::{self, Gallery},
+};
 
 /// The current screen.
 #[derive(States, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -68,17 +71,20 @@ fn drift(mut stars: Query<(&Star, &mut Transform)>, time: Res<Time>) {
     }
 }
 
-fn title(mut commands: Commands, assets: Res<AssetServer>) {
+fn title(mut commands: Commands, mut gallery: Gallery) {
     let text = "What you shoot grows back, unless you are quick.\n\n\
                 Arrows or A D: fly    Space or mouse: fire\n\nEnter or a click: play";
     banner(commands.reborrow(), Screen::Title, "REGROWTH", text);
-    for (index, name) in ["slime", "mushroom", "ship", "tree", "potion"].into_iter().enumerate() {
-        commands.spawn((
-            DespawnOnExit(Screen::Title),
-            NcaTexture::new(assets.load(format!("models/{name}.nca"))).with_seed(index as u32),
-            NcaSkin::new(assets.load(format!("targets/{name}.png"))),
-            Transform::from_xyz((index as f32 - 2.0) * 140.0, -190.0, 0.0).with_scale(Vec3::splat(3.0)),
-        ));
+    let cast = [
+        (&art::JELLYFISH, 110.0),
+        (&art::PLANT, 120.0),
+        (&art::BOSS, 190.0),
+        (&art::MACHINE, 120.0),
+        (&art::SHIP, 100.0),
+    ];
+    for (index, (sheet, size)) in (0_u32..).zip(cast) {
+        let place = Transform::from_xyz((index as f32 - 2.0) * 150.0, -250.0 + size / 2.0, 0.0);
+        commands.spawn((DespawnOnExit(Screen::Title), gallery.living(sheet, size, index), place));
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Sheet<'a> {
     pub(super) id: AssetId<Image>,
     pub(super) image: &'a Image,
     /// The layout of the frames, and the index of the present one.
-    atlas: Option<(AssetId<TextureAtlasLayout>, &'a TextureAtlasLayout, usize)>,
+    atlas: Option<(&'a TextureAtlasLayout, usize)>,
     /// The part of the image, or of a frame, that is shown.
     rect: Option<Rect>,
 }
@@ -102,7 +102,7 @@ impl Arts<'_> {
         }
         let (_, atlas, rect) = canvas.picture()?;
         let atlas = match atlas {
-            Some(TextureAtlas { layout, index }) => Some((layout.id(), self.layouts.as_ref()?.get(layout)?, *index)),
+            Some(TextureAtlas { layout, index }) => Some((self.layouts.as_ref()?.get(layout)?, *index)),
             None => None,
         };
         Some(Sheet { id, image, atlas, rect })
@@ -112,7 +112,7 @@ impl Arts<'_> {
 impl Sheet<'_> {
     /// The rectangle of the present frame in the image.
     fn frame(&self) -> Option<URect> {
-        self.atlas.map(|(_, layout, index)| layout.textures.get(index).copied().unwrap_or_default())
+        self.atlas.map(|(layout, index)| layout.textures.get(index).copied().unwrap_or_default())
     }
 
     /// The part of the image that is shown.
@@ -123,18 +123,12 @@ impl Sheet<'_> {
         }
     }
 
-    /// What a body for it is made for.
-    pub(super) fn key(&self) -> Art {
-        let rect = self.rect.map(|rect| URect::from_corners(rect.min.as_uvec2(), rect.max.as_uvec2()));
-        let size = self.frame().map_or(self.image.size(), |frame| frame.size());
-        Art { image: self.id, layout: self.atlas.map(|(id, ..)| id), size, rect }
-    }
-
     /// What it shows at some time: the shown part of each frame. Frames of another size are other sprites.
     pub(super) fn parts(&self) -> Vec<URect> {
-        let Art { size, rect, .. } = self.key();
+        let rect = self.rect.map(|rect| URect::from_corners(rect.min.as_uvec2(), rect.max.as_uvec2()));
+        let size = self.frame().map_or(self.image.size(), |frame| frame.size());
         let whole = URect { min: UVec2::ZERO, max: size };
-        let frames = self.atlas.map_or_else(|| vec![whole], |(_, layout, _)| layout.textures.clone());
+        let frames = self.atlas.map_or_else(|| vec![whole], |(layout, _)| layout.textures.clone());
         let part = |frame: URect| match rect {
             Some(URect { min, max }) => {
                 let [min, max] = [min, max].map(|corner| frame.min.saturating_add(corner).min(frame.max));
@@ -145,14 +139,4 @@ impl Sheet<'_> {
         let is_alike = |frame: &URect| frame.max.cmpge(frame.min).all() && frame.size() == size;
         frames.into_iter().filter(is_alike).map(part).collect()
     }
-}
-
-/// What a generic body is made for: an image, and its frames.
-#[derive(PartialEq, Eq, Hash)]
-pub(super) struct Art {
-    pub(super) image: AssetId<Image>,
-    layout: Option<AssetId<TextureAtlasLayout>>,
-    /// The size of the frames.
-    size: UVec2,
-    rect: Option<URect>,
 }

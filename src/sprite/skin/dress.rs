@@ -2,7 +2,7 @@
 
 use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
-use super::art::{Art, Arts, Canvas, Sheet};
+use super::art::{Arts, Canvas, Sheet};
 use crate::{
     rule::{GenericBody, Target},
     sprite::{
@@ -16,6 +16,13 @@ struct Body {
     /// It lives as long as a sprite uses it.
     model: AssetId<NcaModel>,
     region: Rect,
+}
+
+/// What a generic body is made for: an image, and the parts of it that are shown at some time.
+#[derive(PartialEq, Eq, Hash)]
+struct Art {
+    image: AssetId<Image>,
+    parts: Vec<URect>,
 }
 
 /// The generic bodies that have been made. `None` for art that has no body.
@@ -70,14 +77,14 @@ pub(super) fn fit(mut skins: Query<(&Placement, &mut SkinFit), OfSkins>, populat
 impl Bodies {
     /// The model for some art. `None` if it has no body.
     fn model(&mut self, sheet: &Sheet, models: &mut Assets<NcaModel>) -> Option<Handle<NcaModel>> {
-        let art = sheet.key();
+        let art = Art { image: sheet.id, parts: sheet.parts() };
         if let Some(body) = self.0.get(&art) {
             let model = body.as_ref()?.model;
             if let Some(handle) = models.get_strong_handle(model) {
                 return Some(handle);
             }
         }
-        let (handle, body) = body(sheet.image, &sheet.parts(), models).unzip();
+        let (handle, body) = body(sheet.image, &art.parts, models).unzip();
         // Those that no sprite uses any more are gone.
         self.0.retain(|_, body| body.as_ref().is_none_or(|body| models.contains(body.model)));
         self.0.insert(art, body);
