@@ -16,12 +16,12 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 use bevy_nca::{
     prelude::*,
-    rule::{Model, ReadOptions, State, Target, TargetError},
+    rule::{Frames, Model, ReadOptions, State, Target, TargetError},
     train::{Budget, Ending, Run, TrainConfig},
 };
 use egui_plot::{Line, Plot, PlotPoints};
 
-use crate::Subject;
+use crate::stage::Subject;
 
 /// Training steps between two models that are shown.
 const SHOW_EVERY: u32 = 20;
@@ -105,30 +105,32 @@ impl Default for Learning {
 }
 
 impl Learning {
-    /// Opens a picture to train on. Large pictures are scaled down.
-    pub fn open(&mut self, path: &Path) -> Result<&'static str, String> {
+    /// Opens a picture to train on. Large pictures are scaled down. Returns its columns and rows of frames, and a note.
+    pub fn open(&mut self, path: &Path) -> Result<([u32; 2], &'static str), String> {
         if self.worker.is_some() {
             return Err("something is being learned; stop that first".to_owned());
         }
         let mut reading = ReadOptions::default();
         let mut read = Target::read_body(path, reading);
+        let mut counts = [1, 1];
         // For a sprite sheet, train on the union of its frames.
         if let Err(TargetError::Sheet { frames, .. }) = read {
-            reading.frames = Some(frames);
+            counts = frames;
+            reading.frames = Some(Frames::Count(frames));
             read = Target::read_body(path, reading);
         }
         let target = read.map_err(|error| error.to_string())?;
         let note = if reading.frames.is_some() {
-            "; a sheet, of which the union of its frames is learned"
+            "; it lives in a generic body, and its frames play; the union of them can be trained"
         } else if target.is_opaque() {
-            "; no pixel is transparent, so it will be a full rectangle"
+            "; it lives in a generic body; no pixel is transparent, so it will be a full rectangle"
         } else {
-            ""
+            "; it lives in a generic body, and can be trained"
         };
         self.picture = Some(Picture { path: path.to_owned(), target, texture: None });
         (self.losses, self.progress, self.round) = (Vec::new(), 0.0, 0);
         (self.model, self.handle) = (None, None);
-        Ok(note)
+        Ok((counts, note))
     }
 
     /// Whether there is a run to resume.

@@ -1,9 +1,10 @@
-//! The studio: inspect, wound and change a sprite. Drop a model, a snapshot or a picture on the window. A picture can
-//! be trained, and the sprite wounded while it trains. `studio FILE` opens a file.
+//! The studio: inspect, wound and change a sprite. Drop a model, a snapshot or a picture on the window. A picture lives at
+//! once; it can be trained, and wounded while it trains. `studio FILE` opens a file.
 
 mod learn;
 #[path = "../support/offscreen.rs"]
 mod offscreen;
+mod stage;
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,8 @@ use bevy::prelude::*;
 use bevy_nca::{prelude::*, rule::Model};
 
 use learn::{LearnPlugin, Learning};
+use stage::Subject;
 
-/// The longer side of a sprite on the stage, in pixels.
-const STAGE: f32 = 620.0;
 /// The models in `assets/models`.
 const SHIPPED: [&str; 10] =
     ["slime", "heart", "ship", "coin", "mushroom", "crystal", "tree", "potion", "shield", "monster"];
@@ -25,16 +25,12 @@ fn main() -> AppExit {
     let window = Window { title: "bevy_nca studio".into(), resolution: (1280, 800).into(), ..default() };
     let window = WindowPlugin { primary_window: Some(window), ..default() };
     App::new()
-        .add_plugins((DefaultPlugins.set(window), NcaPlugin::default(), NcaInspectorPlugin, LearnPlugin))
+        .add_plugins((DefaultPlugins.set(window), NcaPlugin::default(), NcaInspectorPlugin, LearnPlugin, stage::plugin))
         .insert_resource(ClearColor(Color::srgb(0.086, 0.094, 0.114)))
         .add_systems(Startup, spawn)
-        .add_systems(Update, (drop_files, fit))
+        .add_systems(Update, drop_files)
         .run()
 }
-
-/// The sprite on the stage.
-#[derive(Component)]
-struct Subject;
 
 /// Keeps the shipped models loaded, so that the panel can offer them.
 #[derive(Resource)]
@@ -72,7 +68,7 @@ fn open(world: &mut World, path: &Path) {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let opened = match extension.as_deref() {
         Some("nca") => open_model(world, path),
-        Some("png") => world.resource_mut::<Learning>().open(path),
+        Some("png") => open_picture(world, path),
         Some("json") => open_snapshot(world, path),
         _ => Err(format!("{}: expected the extension .nca, .png or .json", path.display())),
     };
@@ -82,8 +78,16 @@ fn open(world: &mut World, path: &Path) {
     };
 }
 
+/// Art is alive at once. Trained, it grows along its own silhouette.
+fn open_picture(world: &mut World, path: &Path) -> Result<&'static str, String> {
+    let (frames, note) = world.resource_mut::<Learning>().open(path)?;
+    stage::show_art(world, path, frames)?;
+    Ok(note)
+}
+
 fn open_model(world: &mut World, path: &Path) -> Result<&'static str, String> {
     let model = Model::read(path).map_err(|error| error.to_string())?;
+    stage::show_cells(world);
     let model = world.resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model));
     let mut subjects = world.query_filtered::<&mut NcaTexture, With<Subject>>();
     subjects.iter_mut(world).for_each(|mut texture| *texture = NcaTexture::new(model.clone()));
@@ -98,16 +102,4 @@ fn open_snapshot(world: &mut World, path: &Path) -> Result<&'static str, String>
     let subjects: Vec<Entity> = subjects.iter(world).collect();
     subjects.into_iter().for_each(|entity| world.trigger(NcaRestore { entity, snapshot: snapshot.clone() }));
     Ok("; the other panel says if it is of another model")
-}
-
-/// Scales the sprite to fit the stage.
-fn fit(models: Res<Assets<NcaModel>>, mut subjects: Query<(&NcaTexture, &mut Sprite), With<Subject>>) {
-    for (texture, mut sprite) in &mut subjects {
-        let Some(model) = models.get(&texture.model) else { continue };
-        let grid = texture.grid.unwrap_or(UVec2::from_array(model.rule().grid)).as_vec2();
-        let size = Some(grid * (STAGE / grid.max_element()));
-        if sprite.custom_size != size {
-            sprite.custom_size = size;
-        }
-    }
 }

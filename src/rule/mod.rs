@@ -19,6 +19,8 @@ mod reading;
 mod reference;
 mod scaling;
 mod shape;
+#[cfg(feature = "record")]
+mod sheet;
 mod skin;
 mod spec;
 mod state;
@@ -49,6 +51,8 @@ pub use picture::{Rgba, picture};
 pub use reading::{Filter, ReadOptions, TargetError};
 pub(crate) use reference::Reference;
 pub use shape::{Shape, Stencil};
+#[cfg(feature = "record")]
+pub use sheet::Frames;
 pub use skin::SkinArt;
 pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Rule};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::{ImageReader, Limits, Rgba32FImage, RgbaImage, imageops::FilterType};
 
-use super::Target;
+use super::{Target, sheet::Frames};
 
 /// An error while reading a target picture.
 #[derive(Debug, thiserror::Error)]
@@ -46,15 +46,15 @@ pub enum TargetError {
         /// The columns and rows that the picture seems to have.
         frames: [u32; 2],
     },
-    /// The sheet does not divide into this many frames of whole pixels.
-    #[error("{}: {}x{} pixels cannot be cut into {}x{} frames of whole pixels", path.display(), size[0], size[1], frames[0], frames[1])]
+    /// The sheet does not divide into these frames.
+    #[error("{}: {}x{} pixels cannot be cut into {frames}", path.display(), size[0], size[1])]
     Frames {
         /// The file.
         path: PathBuf,
         /// Width and height in pixels.
         size: [u32; 2],
-        /// The columns and rows requested.
-        frames: [u32; 2],
+        /// The frames requested.
+        frames: Frames,
     },
 }
 
@@ -81,10 +81,10 @@ pub struct ReadOptions {
     pub size: Option<u32>,
     /// The filter that scales the picture.
     pub filter: Filter,
-    /// Columns and rows of a sprite sheet, which is read as the union of its frames. Each pixel of
-    /// the union has the highest alpha of any frame, and the mean color weighted by alpha. Default
-    /// `None`: a single picture. A picture that looks like a sheet is then an error.
-    pub frames: Option<[u32; 2]>,
+    /// The frames of a sprite sheet, which is read as their union. Each pixel of the union has the
+    /// highest alpha of any frame, and the mean color weighted by alpha. Default `None`: a single
+    /// picture. A picture that looks like a sheet is then an error.
+    pub frames: Option<Frames>,
 }
 
 impl ReadOptions {
@@ -96,7 +96,7 @@ impl ReadOptions {
 
 /// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
 /// [`Alive`](crate::rule::Alive).
-const MAX_TRANSPARENT_ALPHA: u8 = 26;
+pub(super) const MAX_TRANSPARENT_ALPHA: u8 = 26;
 /// The length of the longer side of a body of coordinates, and its maximum number of cells. A smaller body loses its
 /// shape, and a larger one heals worse and takes longer to learn.
 const BODY_SIDES: std::ops::RangeInclusive<u32> = 12..=40;
@@ -157,22 +157,21 @@ impl Target {
         }
     }
 
-    /// Reads the frames of a sprite sheet, row by row, or one picture, without scaling them. `frames` is the number of columns
-    /// and rows.
+    /// Reads the frames of a sprite sheet, row by row, or one picture, without scaling them.
     ///
     /// # Errors
     /// [`TargetError`] if the file cannot be read, looks like a sheet but `frames` is `None`, cannot be cut into these frames, or
     /// is transparent.
-    pub fn read_frames(path: impl AsRef<Path>, frames: Option<[u32; 2]>) -> Result<Vec<Self>, TargetError> {
+    pub fn read_frames(path: impl AsRef<Path>, frames: Option<Frames>) -> Result<Vec<Self>, TargetError> {
         let path = path.as_ref();
         let image = open(path)?;
         let size = [image.width(), image.height()];
-        if let (None, Some(frames)) = (frames, sheet(&image)) {
+        if let (None, Some(frames)) = (frames, Frames::detect(&image)) {
             return Err(TargetError::Sheet { path: path.to_owned(), size, frames });
         }
-        let counts = frames.unwrap_or([1, 1]);
+        let frames = frames.unwrap_or(Frames::Count([1, 1]));
         let whole = Self::from(image).if_visible(path)?;
-        cut(&whole, counts).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames: counts })
+        frames.cut(&whole).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })
     }
 
     /// The picture, unless every pixel is nearly transparent.
@@ -191,8 +190,8 @@ impl From<RgbaImage> for Target {
 }
 
 /// Reads a picture, or the union of a sheet's frames, unscaled.
-fn art(path: &Path, counts: Option<[u32; 2]>) -> Result<RgbaImage, TargetError> {
-    let frames = Target::read_frames(path, counts)?;
+fn art(path: &Path, frames: Option<Frames>) -> Result<RgbaImage, TargetError> {
+    let frames = Target::read_frames(path, frames)?;
     let Target { width, height, rgba } = match <[Target; 1]>::try_from(frames) {
         Ok([whole]) => whole,
         Err(frames) => Target::union(frames),
@@ -215,47 +214,6 @@ fn open(path: &Path) -> Result<RgbaImage, TargetError> {
         error => unreadable(&error),
     })?;
     Ok(image.into_rgba8())
-}
-
-/// Detects a sprite sheet and returns its columns and rows. A sheet is at least 2.5 times as long
-/// as it is wide, and an empty line of pixels separates each frame from the next.
-fn sheet(image: &RgbaImage) -> Option<[u32; 2]> {
-    let (width, height) = image.dimensions();
-    let is_wide = width >= height;
-    let (long, short) = if is_wide { (width, height) } else { (height, width) };
-    let is_empty = |line: u32| {
-        (0..short).all(|at| {
-            let (x, y) = if is_wide { (line, at) } else { (at, line) };
-            image.get_pixel(x, y)[3] <= MAX_TRANSPARENT_ALPHA
-        })
-    };
-    let is_cut = |at: u32| is_empty(at) || is_empty(at - 1);
-    // Frames are roughly square.
-    let shape = |count: u32| f64::from(long / count) / f64::from(short);
-    let is_sheet = |count: &u32| {
-        let (count, side) = (*count, long / count);
-        long.is_multiple_of(count)
-            && (0.5..=2.0).contains(&shape(count))
-            && (1..count).all(|frame| is_cut(frame * side))
-            && (0..count).all(|frame| !(frame * side..(frame + 1) * side).all(is_empty))
-    };
-    if 2 * long < 5 * short {
-        return None;
-    }
-    // Take the largest count that fits, because groups of frames are separated by gaps too.
-    let count = (2..=long).rev().find(is_sheet)?;
-    Some(if is_wide { [count, 1] } else { [1, count] })
-}
-
-/// The frames of a sheet, row by row; `None` if the sheet does not divide into frames of whole pixels.
-fn cut(sheet: &Target, [columns, rows]: [u32; 2]) -> Option<Vec<Target>> {
-    let [columns, rows] = [columns, rows].map(|count| count as usize);
-    let (width, height) = (sheet.width.checked_div(columns)?, sheet.height.checked_div(rows)?);
-    if width == 0 || height == 0 || width * columns != sheet.width || height * rows != sheet.height {
-        return None;
-    }
-    let corners = (0..rows).flat_map(|row| (0..columns).map(move |column| (column * width, row * height)));
-    Some(corners.map(|(left, top)| sheet.cut([left, top, left + width, top + height])).collect())
 }
 
 /// Scales the longer side to `size` pixels. With whole factors, the longer side may be shorter than `size`.
@@ -363,41 +321,6 @@ mod tests {
         let total = |target: &Target| pixels(target).iter().map(|pixel| f64::from(pixel[3])).sum::<f64>();
         let (before, after) = (total(&disc(37).into()) / 37.0 / 37.0, total(&down) / 400.0);
         assert!((before - after).abs() < 0.5, "{before}, {after}");
-    }
-
-    #[test]
-    fn sheets_are_noticed() {
-        let of = |frames: u32, frame: &RgbaImage, is_wide: bool| {
-            let (w, h) = frame.dimensions();
-            let size = if is_wide { (w * frames, h) } else { (w, h * frames) };
-            RgbaImage::from_fn(size.0, size.1, |x, y| *frame.get_pixel(x % w, y % h))
-        };
-        assert_eq!(sheet(&of(6, &disc(24), true)), Some([6, 1]));
-        assert_eq!(sheet(&of(4, &disc(24), false)), Some([1, 4]));
-        let narrow = RgbaImage::from_fn(16, 24, |x, y| if (2..14).contains(&x) && y > 9 { RED } else { NONE });
-        assert_eq!(sheet(&of(4, &narrow, true)), Some([4, 1]), "and not two of two");
-        assert_eq!(sheet(&disc(24)), None);
-        assert_eq!(sheet(&of(2, &disc(24), true)), None, "two beside each other may be one picture");
-        assert_eq!(sheet(&RgbaImage::from_pixel(60, 10, RED)), None, "a bar");
-        let rod = RgbaImage::from_fn(60, 12, |_, y| if (4..8).contains(&y) { RED } else { NONE });
-        assert_eq!(sheet(&rod), None);
-    }
-
-    #[test]
-    fn the_union_of_frames_has_all_their_pixels() {
-        let sheet = RgbaImage::from_fn(6, 2, |x, y| match (x, y) {
-            (0, 0) | (2, 0) => RED,
-            (4, 0) | (5, 1) => BLUE,
-            (3, 1) => image::Rgba([0, 40, 0, 51]),
-            _ => NONE,
-        });
-        let sheet = Target::from(sheet);
-        let union = Target::union(cut(&sheet, [3, 1]).unwrap());
-        assert_eq!(pixels(&union)[0], [133, 0, 33, 255]);
-        assert_eq!(pixels(&union)[1][3], 0);
-        assert_eq!(pixels(&union)[3], [0, 7, 83, 255]);
-        assert!(cut(&sheet, [4, 1]).is_none() && cut(&sheet, [0, 1]).is_none());
-        assert!(cut(&sheet, [12, 1]).is_none());
     }
 
     #[test]

@@ -373,6 +373,11 @@ fn a_skin_is_painted_with_and_without_a_model() {
     // Two frames of 60x60, of which an animation plays both.
     succeed(&["run", "--skin", &skin, "--frames", "2x1", "--ticks", "20", "-o", &path("frames.apng")]);
     assert!(fail(&["run", "--skin", &skin, "--frames", "7x1", "-o", &path("a.png")]).contains("plank.png"));
+    // The same frames by their size.
+    succeed(&["run", "--skin", &skin, "--tile", "60x60", "--ticks", "20", "-o", &path("tiles.apng")]);
+    assert_eq!(std::fs::read(path("tiles.apng")).unwrap(), std::fs::read(path("frames.apng")).unwrap());
+    let message = fail(&["run", "--skin", &skin, "--tile", "50x60", "-o", &path("a.png")]);
+    assert!(message.contains("120x60 pixels cannot be cut into frames of 50x60 pixels"), "{message}");
     assert!(fail(&["run", "--frames", "2x1", &path("new/plank.nca"), "-o", &path("a.png")]).contains("--skin"));
     assert!(fail(&["run", "--skin", &skin, "--angle", "90", "-o", &path("a.png")]).contains("--angle"));
     assert!(fail(&["run", "-o", &path("a.png")]).contains("MODEL"));

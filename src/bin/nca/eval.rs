@@ -25,9 +25,8 @@ pub struct Eval {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Columns and rows of a sprite sheet to measure against, e.g. 6x1; the picture is the union of its frames.
-    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames, requires = "against")]
-    frames: Option<[u32; 2]>,
+    #[command(flatten)]
+    sheet: crate::Sheet,
     /// The filter that scales the picture.
     #[arg(long, value_enum, value_name = "FILTER", default_value_t, requires = "against")]
     filter: Filter,
@@ -36,11 +35,14 @@ pub struct Eval {
 impl Eval {
     pub fn run(&self) -> Result<ExitCode> {
         let model = Model::read(&self.model)?;
+        if self.against.is_none() && self.sheet.frames().is_some() {
+            return Err("--frames and --tile need --against".into());
+        }
         let read;
         let target = match (&self.against, model.target()) {
             (Some(path), trained) => {
                 let size = trained.map(|target| target.width.max(target.height) as u32);
-                read = Target::read(path, ReadOptions { size, filter: self.filter, frames: self.frames })?;
+                read = Target::read(path, ReadOptions { size, filter: self.filter, frames: self.sheet.frames() })?;
                 &read
             }
             (None, Some(target)) => target,

@@ -12,9 +12,8 @@ pub struct Import {
     /// The `.nca` file to write.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// Columns and rows of a sprite sheet, e.g. 6x1; the sprite is the union of its frames.
-    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames)]
-    frames: Option<[u32; 2]>,
+    #[command(flatten)]
+    sheet: crate::Sheet,
 }
 
 impl Import {
@@ -24,7 +23,7 @@ impl Import {
     pub fn run(&self) -> Result {
         crate::prepare_output(&self.output)?;
         match self.file.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("json")) {
-            true if self.frames.is_some() => Err("--frames is for a picture".into()),
+            true if self.sheet.frames().is_some() => Err("--frames and --tile are for a picture".into()),
             true => self.article(),
             false => self.picture(),
         }
@@ -32,7 +31,7 @@ impl Import {
 
     /// Puts a picture into the generic body that fits it.
     fn picture(&self) -> Result {
-        let picture = Target::read(&self.file, ReadOptions { frames: self.frames, ..ReadOptions::default() })?;
+        let picture = Target::read(&self.file, ReadOptions { frames: self.sheet.frames(), ..ReadOptions::default() })?;
         let body = GenericBody::fitting(&picture);
         let name = self.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let source = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();

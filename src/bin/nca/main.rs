@@ -13,7 +13,7 @@ mod train;
 
 use std::process::ExitCode;
 
-use bevy_nca::rule::printable;
+use bevy_nca::rule::{Frames, Target, printable};
 use clap::{Parser, Subcommand};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -94,10 +94,35 @@ fn prepare_output(path: &std::path::Path) -> Result {
     Ok(())
 }
 
-/// Parses the columns and rows of a sprite sheet, e.g. `6x1`.
-fn frames(text: &str) -> std::result::Result<[u32; 2], String> {
-    let expected = || format!("expected COLUMNSxROWS, as 6x1, found `{text}`");
-    let (columns, rows) = text.split_once('x').ok_or_else(expected)?;
-    let count = |text: &str| text.parse().ok().filter(|count| (1..=1024).contains(count)).ok_or_else(expected);
-    Ok([count(columns)?, count(rows)?])
+/// How the frames of a sprite sheet lie.
+#[derive(clap::Args, Clone, Copy)]
+struct Sheet {
+    /// Columns and rows of a sprite sheet, e.g. 6x1. The sprite is the union of the frames. 1x1 means that the picture is
+    /// not a sheet.
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = columns_and_rows)]
+    frames: Option<[u32; 2]>,
+    /// Width and height of a frame of a sprite sheet in pixels, e.g. 32x32, instead of --frames.
+    #[arg(long, value_name = "WxH", value_parser = width_and_height, conflicts_with = "frames")]
+    tile: Option<[u32; 2]>,
+}
+
+impl Sheet {
+    fn frames(self) -> Option<Frames> {
+        self.frames.map(Frames::Count).or(self.tile.map(Frames::Size))
+    }
+}
+
+fn columns_and_rows(text: &str) -> std::result::Result<[u32; 2], String> {
+    pair(text, 1024).ok_or_else(|| format!("expected COLUMNSxROWS, as 6x1, found `{text}`"))
+}
+
+fn width_and_height(text: &str) -> std::result::Result<[u32; 2], String> {
+    pair(text, Target::MAX_PIXELS).ok_or_else(|| format!("expected WxH, as 32x32, found `{text}`"))
+}
+
+/// Two numbers from 1 to `most`, e.g. `6x1`.
+fn pair(text: &str, most: u32) -> Option<[u32; 2]> {
+    let (first, second) = text.split_once('x')?;
+    let number = |text: &str| text.parse().ok().filter(|number| (1..=most).contains(number));
+    Some([number(first)?, number(second)?])
 }

@@ -18,12 +18,11 @@ pub struct Run {
     /// A `.nca` file. With --skin, it may be left out: the art then lives in the generic body that fits it.
     #[arg(required_unless_present = "skin")]
     model: Option<PathBuf>,
-    /// A PNG that is shown through the cells, of any size.
+    /// A PNG that is shown through the cells, of any size. An animation plays the frames of a sheet, ten a second.
     #[arg(long, value_name = "ART")]
     skin: Option<PathBuf>,
-    /// Columns and rows of the skin's sprite sheet, e.g. 6x1. An animation plays them, ten frames a second.
-    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames, requires = "skin")]
-    frames: Option<[u32; 2]>,
+    #[command(flatten)]
+    sheet: crate::Sheet,
     /// The number of ticks to run; 0 writes the seed [default: twice the model's mature_ticks].
     #[arg(long, value_name = "N")]
     ticks: Option<u32>,
@@ -133,11 +132,16 @@ impl Run {
     /// The model, and the frames of its skin if it has one.
     fn model_and_skin(&self) -> Result<(Model, Vec<SkinArt>)> {
         let model = self.model.as_ref().map(Model::read).transpose()?;
-        let Some(skin) = &self.skin else { return Ok((model.ok_or("expected a model")?, Vec::new())) };
+        let Some(skin) = &self.skin else {
+            if self.sheet.frames().is_some() {
+                return Err("--frames and --tile need --skin".into());
+            }
+            return Ok((model.ok_or("expected a model")?, Vec::new()));
+        };
         if self.angle != 0.0 {
             return Err("--angle is for a sprite without a skin".into());
         }
-        let frames = Target::read_frames(skin, self.frames)?;
+        let frames = Target::read_frames(skin, self.sheet.frames())?;
         match model {
             Some(model) => Ok((model, frames.into_iter().map(SkinArt::new).collect())),
             None => {

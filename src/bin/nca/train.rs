@@ -29,10 +29,8 @@ pub struct Train {
     /// lanczos].
     #[arg(long, value_enum, value_name = "FILTER")]
     filter: Option<Filter>,
-    /// Columns and rows of a sprite sheet, e.g. 6x1; the sprite is the union of its frames. 1x1 means that the picture
-    /// is not a sheet.
-    #[arg(long, value_name = "COLUMNSxROWS", value_parser = crate::frames)]
-    frames: Option<[u32; 2]>,
+    #[command(flatten)]
+    sheet: crate::Sheet,
     /// Empty cells around the picture on each side [default: 8].
     #[arg(long, value_name = "N")]
     padding: Option<u32>,
@@ -82,7 +80,7 @@ pub struct Train {
     /// Resume the run in this folder with its own settings. --iterations or --minutes set a new total budget, in one
     /// round, also for a finished run.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "image", "size", "filter", "frames", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
+        "image", "size", "filter", "frames", "tile", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
         "run_dir", "from", "scratch", "rounds",
     ])]
     resume: Option<PathBuf>,
@@ -249,7 +247,7 @@ impl Train {
             Some(Size::Pixels(pixels)) => Some(pixels),
             Some(Size::Own) | None => None,
         };
-        let reading = ReadOptions { size, filter: self.filter.unwrap_or_default(), frames: self.frames };
+        let reading = ReadOptions { size, filter: self.filter.unwrap_or_default(), frames: self.sheet.frames() };
         let target = match (self.size, config.output) {
             (Some(Size::Own), _) => Target::read(image, reading)?,
             (_, Output::Coordinates) => Target::read_body(image, reading)?,
