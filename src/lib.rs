@@ -166,12 +166,10 @@ pub mod prelude {
     pub use crate::inspector::{NcaInspector, NcaInspectorPlugin};
     #[cfg(feature = "avian2d")]
     pub use crate::sprite::{NcaCollider, NcaImpact};
-    #[cfg(feature = "pbr")]
-    pub use crate::sprite::{NcaSkinExtension, NcaSkinMaterial};
     pub use crate::{
         rule::Shape,
         sprite::{
-            NcaAliveMask, NcaArmor, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
+            NcaAliveMask, NcaArmor, NcaArt, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
             NcaDiagnosticsPlugin, NcaDied, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit, NcaKillBelow, NcaModel,
             NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore, NcaRestoreFailed,
             NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaSnapshot,

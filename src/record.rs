@@ -12,7 +12,7 @@ use image::{
     imageops::{FilterType, resize},
 };
 
-use crate::rule::{Model, Rgba, State, picture, write_atomic};
+use crate::rule::{Model, Rgba, SkinArt, State, Target, picture, write_atomic};
 
 /// The file formats that can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Recording {
     /// A dark background that suits most sprites.
     pub const DARK: [u8; 3] = [0x16, 0x18, 0x1D];
 
-    /// Sets the number of pixels per cell on each axis; default 1.
+    /// Sets the number of pixels per cell, or per pixel of a skin's art, on each axis; default 1.
     pub fn with_scale(self, scale: u32) -> Self {
         Self { scale: scale.max(1), ..self }
     }
@@ -100,6 +100,12 @@ impl Recording {
     /// Adds a frame that shows the current cells of a sprite.
     pub fn push(&mut self, model: &Model, state: &State) {
         self.push_pixels(state.width() as u32, state.height() as u32, picture(model, state));
+    }
+
+    /// Adds a frame that shows art through the current cells of a sprite, at the size of the art.
+    pub fn push_skin(&mut self, art: &SkinArt, model: &Model, state: &State) {
+        let Target { width, height, rgba } = art.paint(model, state, 1);
+        self.push_pixels(width as u32, height as u32, rgba.as_chunks().0.to_vec());
     }
 
     /// Adds a frame of straight-alpha sRGB pixels, row by row. Ignores the frame if there are fewer

@@ -16,7 +16,7 @@ use super::settings::NcaInspector;
 use crate::{
     record::Recording,
     rule::{Model, write_atomic},
-    sprite::{NcaCellsRead, NcaModel, NcaRestoreFailed, NcaSaved, NcaSnapshot, NcaTexture},
+    sprite::{NcaArt, NcaCellsRead, NcaModel, NcaRestoreFailed, NcaSaved, NcaSnapshot, NcaTexture},
 };
 
 /// The current recording, the last snapshot, and messages to the user.
@@ -65,8 +65,10 @@ impl Files {
         self.reel.as_ref().map(|reel| reel.recording.len())
     }
 
-    pub(super) fn record(&mut self, entity: Entity, model: Arc<Model>) {
-        let recording = Recording::default().with_scale(Self::SCALE).with_background(Recording::DARK);
+    /// Begins a recording of a sprite. A skin is recorded at the size of its art.
+    pub(super) fn record(&mut self, entity: Entity, model: Arc<Model>, is_skinned: bool) {
+        let scale = if is_skinned { 1 } else { Self::SCALE };
+        let recording = Recording::default().with_scale(scale).with_background(Recording::DARK);
         self.reel = Some(Reel { entity, model, recording, tick: None, size: None });
     }
 
@@ -127,14 +129,17 @@ pub(super) fn show_messages(mut files: ResMut<Files>) {
     }
 }
 
-pub(super) fn on_cells(cells: On<NcaCellsRead>, mut files: ResMut<Files>) {
+pub(super) fn on_cells(cells: On<NcaCellsRead>, mut files: ResMut<Files>, art: NcaArt) {
     let Some(reel) = files.reel.as_mut().filter(|reel| reel.entity == cells.entity) else { return };
     // The tick of a reset sprite goes backwards.
     let due = reel.tick.is_none_or(|tick| cells.tick.abs_diff(tick) >= Files::TICKS_A_FRAME);
     let size = (cells.state.width(), cells.state.height());
     // All frames must have the same size. Another model may have another grid.
     if due && *reel.size.get_or_insert(size) == size && reel.recording.len() < Files::MOST_FRAMES {
-        reel.recording.push(&reel.model, &cells.state);
+        match art.get(cells.entity) {
+            Some(art) => reel.recording.push_skin(&art, &reel.model, &cells.state),
+            None => reel.recording.push(&reel.model, &cells.state),
+        }
         reel.tick = Some(cells.tick);
     }
 }

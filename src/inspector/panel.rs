@@ -8,8 +8,8 @@ use super::{brush::NcaTool, channels::ChannelView, files::Files, history::Histor
 use crate::{
     rule::{Shape, State},
     sprite::{
-        NcaBackend, NcaClock, NcaEngine, NcaHeal, NcaModel, NcaRestore, NcaSave, NcaSleeping, NcaTexture, NcaVitals,
-        NcaWriteCells,
+        NcaBackend, NcaClock, NcaEngine, NcaHeal, NcaModel, NcaRestore, NcaSave, NcaSkin, NcaSleeping, NcaTexture,
+        NcaVitals, NcaWriteCells,
     },
 };
 
@@ -22,6 +22,7 @@ pub(super) struct Shown<'w, 's> {
     engine: Res<'w, NcaEngine>,
     view: ResMut<'w, ChannelView>,
     history: Res<'w, History>,
+    skins: Query<'w, 's, (), With<NcaSkin>>,
     files: ResMut<'w, Files>,
     commands: Commands<'w, 's>,
 }
@@ -262,7 +263,7 @@ impl Shown<'_, '_> {
                 && let Some(model) = model
             {
                 match recorded {
-                    None => self.files.record(entity, model),
+                    None => self.files.record(entity, model, self.skins.contains(entity)),
                     Some(_) => self.files.write_recording(&inspector.folder, &model.rule().name),
                 }
             }

@@ -26,7 +26,7 @@ impl SkinArt {
         Self::on(picture, [0.0, 0.0, 1.0, 1.0])
     }
 
-    pub(super) fn on(picture: Target, region: [f32; 4]) -> Self {
+    pub(crate) fn on(picture: Target, region: [f32; 4]) -> Self {
         Self { picture, region }
     }
 

@@ -29,6 +29,7 @@ pub use events::{
 pub use plugin::NcaPlugin;
 pub use save::{NcaSnapshot, NcaSnapshotError};
 pub use sets::NcaSystems;
+pub use skin::NcaArt;
 #[cfg(feature = "pbr")]
 pub use skin::{NcaSkinExtension, NcaSkinMaterial};
 #[cfg(feature = "avian2d")]

@@ -365,3 +365,33 @@ fn each_sheet_is_drawn_as_one_batch() {
         }
     });
 }
+
+/// Art that does not fit is no reason to panic, and the rest lives on.
+#[test]
+fn bad_art_harms_no_other_sprite() {
+    let mut app = headless::app(NcaBackend::Cpu).unwrap();
+    app.init_asset::<TextureAtlasLayout>();
+    let sheet = app.world_mut().resource_mut::<Assets<Image>>().add(art(UVec2::new(50, 40), 0));
+    let heart = add_model(&mut app, &asset("heart.nca"));
+    let empty = || TextureAtlasLayout::new_empty(UVec2::splat(9));
+    let mut framed = |layout: TextureAtlasLayout, index: usize| {
+        let layout = app.world_mut().resource_mut::<Assets<TextureAtlasLayout>>().add(layout);
+        Sprite { image: sheet.clone(), texture_atlas: Some(TextureAtlas { layout, index }), ..default() }
+    };
+    // Three frames of 20 pixels need 60; a layout without frames; an index beyond the frames.
+    let grid = |columns: u32| TextureAtlasLayout::from_grid(UVec2::new(20, 40), columns, 1, None, None);
+    let (beyond, empty, far) = (framed(grid(3), 2), framed(empty(), 0), framed(grid(2), 7));
+    let bad = [beyond, empty, far].map(|sprite| app.world_mut().spawn((NcaSkin::default(), sprite)).id());
+    let missing = app.world().resource::<AssetServer>().load("no such art.png");
+    let missing = app.world_mut().spawn(NcaSkin::new(missing)).id();
+    // Colors on art of another aspect, and a picture that nothing can be seen of.
+    let wide = app.world_mut().resource_mut::<Assets<Image>>().add(art(UVec2::new(200, 20), 0));
+    let slime = add_model(&mut app, &asset("colors/slime.nca"));
+    let stretched = app.world_mut().spawn((NcaSkin::new(wide), NcaTexture::new(slime))).id();
+    let good = app.world_mut().spawn((NcaSkin::new(sheet), NcaTexture::new(heart))).id();
+    headless::step(&mut app, 260);
+    let condition = |entity: Entity| app.world().get::<NcaVitals>(entity).unwrap().condition;
+    assert_eq!([condition(good), condition(stretched), condition(bad[0])], [NcaCondition::Whole; 3]);
+    assert_eq!(app.world().get::<NcaVitals>(missing).unwrap().tick, 0, "it has no art to live in");
+    assert!([bad[1], bad[2]].iter().all(|entity| app.world().get::<NcaVitals>(*entity).unwrap().tick == 0));
+}

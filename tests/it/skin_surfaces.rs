@@ -16,7 +16,7 @@ use bevy::{
     ui::UiPlugin,
     ui_render::UiRenderPlugin,
 };
-use bevy_nca::prelude::*;
+use bevy_nca::{NcaSkinMaterial, headless, prelude::*};
 
 use crate::{screen::Screen, skin::art, support::on_the_gpu};
 
@@ -183,4 +183,50 @@ fn a_grown_node_is_its_art_to_the_pixel() {
             assert_eq!(whole[beside], wounded[beside]);
         }
     });
+}
+
+/// A mesh wears its material through all its changes. A copy wears its own.
+#[test]
+fn a_skin_follows_its_material() {
+    let mut app = headless::app_with(NcaBackend::Cpu, |app| {
+        app.init_asset::<StandardMaterial>();
+    })
+    .unwrap();
+    let update = |app: &mut App| (0..3).for_each(|_| app.update());
+    let image = app.world_mut().resource_mut::<Assets<Image>>().add(art(UVec2::splat(40), 9));
+    let plain = app.world_mut().resource_mut::<Assets<StandardMaterial>>().add(StandardMaterial::default());
+    let mesh = (NcaSkin::new(image.clone()), Mesh3d::default(), MeshMaterial3d(plain.clone()));
+    let entity = app.world_mut().spawn(mesh).id();
+    update(&mut app);
+    let handle = |app: &App, entity| app.world().get::<MeshMaterial3d<NcaSkinMaterial>>(entity).unwrap().0.clone();
+    let base = |app: &App, entity| {
+        app.world().resource::<Assets<NcaSkinMaterial>>().get(&handle(app, entity)).unwrap().base.clone()
+    };
+    assert_eq!(base(&app, entity).base_color_texture.as_ref(), Some(&image));
+    assert_eq!(base(&app, entity).alpha_mode, AlphaMode::Mask(0.5), "it has holes");
+    let red = LinearRgba::rgb(3.0, 0.0, 0.0);
+    app.world_mut().resource_mut::<Assets<StandardMaterial>>().get_mut(&plain).unwrap().emissive = red;
+    update(&mut app);
+    assert_eq!((base(&app, entity).emissive, base(&app, entity).base_color_texture), (red, Some(image.clone())));
+
+    let copy = app.world_mut().entity_mut(entity).clone_and_spawn();
+    update(&mut app);
+    assert_ne!(handle(&app, entity), handle(&app, copy), "each has its own");
+    assert_eq!(base(&app, copy).base_color_texture, Some(image.clone()));
+
+    // A mesh that has shown cells takes no picture of them for its art.
+    app.world_mut().entity_mut(entity).remove::<NcaSkin>();
+    update(&mut app);
+    let shown =
+        |app: &App| app.world().resource::<Assets<StandardMaterial>>().get(&plain).unwrap().base_color_texture.clone();
+    assert!(shown(&app).is_some_and(|shown| shown != image), "the cells");
+    app.world_mut().entity_mut(entity).insert(NcaSkin::new(image.clone()));
+    update(&mut app);
+    assert_eq!(base(&app, entity).base_color_texture, Some(image));
+    app.world_mut().entity_mut(entity).remove::<NcaTexture>();
+    update(&mut app);
+    let entity = app.world().entity(entity);
+    assert!(
+        entity.contains::<MeshMaterial3d<StandardMaterial>>() && !entity.contains::<MeshMaterial3d<NcaSkinMaterial>>()
+    );
 }

@@ -186,8 +186,7 @@ impl Run {
             [] => recording.push(&model, state),
             frames => {
                 let frame = (tick / TICKS_OF_FRAME) as usize % frames.len();
-                let Target { width, height, rgba } = frames[frame].paint(&model, state, 1);
-                recording.push_pixels(width as u32, height as u32, rgba.as_chunks().0.to_vec());
+                recording.push_skin(&frames[frame], &model, state);
             }
         };
         let mut tick = 0;

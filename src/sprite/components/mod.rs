@@ -18,7 +18,7 @@ pub use clock::{NcaClock, NcaPace};
 pub use model::{NcaModel, NcaModelLoader};
 pub(crate) use placement::{InstanceId, Placement};
 pub use skin::NcaSkin;
-pub(crate) use skin::{OfSkins, SkinFit};
+pub(crate) use skin::{LoadsImages, OfSkins, SkinFit};
 pub use sleeping::{NcaSleeping, NcaSleepingDisabled};
 pub(crate) use texture::OfTextures;
 pub use texture::{NcaTexture, NcaTextureTemplate};

@@ -17,11 +17,13 @@ use super::{NcaTexture, Placement};
 /// - a [`Sprite`], which a skin alone gets: its image, [`Sprite::texture_atlas`] with its index, [`Sprite::rect`], color,
 ///   flips and custom size, and its [`Anchor`](bevy::sprite::Anchor). Code that animates a sprite goes on as it is.
 /// - an `ImageNode` (feature `ui`): the same, and its mode.
-/// - a `MeshMaterial3d<StandardMaterial>` (feature `pbr`) on a mesh whose texture coordinates go from 0 to 1 once. All its
-///   maps are seen through the tissue: base color, emissive, normals, roughness, occlusion, depth. A wound is a hole, in
-///   its shadow too. The plugin replaces the material by an `NcaSkinMaterial` of its own, and follows its changes.
+/// - a `MeshMaterial3d<StandardMaterial>` (feature `pbr`) on a mesh whose texture coordinates go from 0 to 1 once, not
+///   mirrored. All its maps are seen through the tissue: base color, emissive, normals, roughness, occlusion, depth. A
+///   wound is a hole, in its shadow too. The plugin replaces the material by an `NcaSkinMaterial` of its own, and follows
+///   its changes. Pointers hit the whole mesh.
 ///
-/// Insert the skin together with these, or after them. A skin lives once its art is loaded.
+/// Insert the skin together with these, or after them. A skin lives once its art is loaded. If the art is loaded again
+/// with another outline, a sprite keeps the body that it has.
 ///
 /// Without a model of its own ([`NcaTexture::model`]), the sprite lives in the [generic
 /// body](crate::rule::GenericBody) that fits its art, without any training: all frames of its atlas that have the size of
@@ -29,8 +31,9 @@ use super::{NcaTexture, Placement};
 /// frame. To get another body, set [`NcaTexture::model`] back to the default handle.
 ///
 /// Sprites with the same model and the same image are drawn in one draw call, in the order of z with other sprites. A skin
-/// ignores [`NcaTexture::crisp`] and [`NcaTexture::smooth`], slices and tiles, and the rounded corners of a node. A
-/// `SpriteMesh` beside it stays transparent. Adding or removing a skin restarts the sprite.
+/// ignores [`NcaTexture::crisp`] and [`NcaTexture::smooth`], and the rounded corners of a node. Sliced and tiled images
+/// show no skin. A `SpriteMesh` beside it stays transparent. Adding or removing a skin restarts the sprite; to show plain
+/// art again, remove its [`NcaTexture`] too.
 ///
 /// ```
 /// # use bevy::prelude::*;
@@ -45,8 +48,8 @@ use super::{NcaTexture, Placement};
 #[require(NcaTexture, SkinFit)]
 #[component(on_add = on_add, on_remove = on_remove)]
 pub struct NcaSkin {
-    /// The art of a sprite, node or material without an image: it becomes [`Sprite::image`], and so on. To change the art
-    /// later, change that.
+    /// The art of a sprite, node or material that has none: it becomes [`Sprite::image`], `ImageNode::image` or
+    /// `StandardMaterial::base_color_texture`. To change the art later, change that.
     pub art: Handle<Image>,
     /// Whether the edge of a wound follows the pixels of the art; default false: it is smooth.
     pub pixelated: bool,
@@ -99,6 +102,14 @@ fn on_add(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
             sprite.image = art;
         }
     }
+    #[cfg(feature = "ui")]
+    {
+        let shown = world.get::<Placement>(entity).and_then(|placement| placement.shown.clone());
+        let node = world.get_mut::<ImageNode>(entity);
+        if let Some(mut node) = node.filter(|node| shown.is_some_and(|shown| shown == node.image)) {
+            (node.image, node.rect) = (TRANSPARENT_IMAGE_HANDLE, None);
+        }
+    }
     set_skinned(&mut world, entity, true);
 }
 
@@ -129,6 +140,10 @@ fn set_skinned(world: &mut DeferredWorld, entity: Entity, is_skinned: bool) {
 
 /// Filters skins, disabled or not.
 pub(crate) type OfSkins = (With<NcaSkin>, Allow<Disabled>);
+
+/// Bevy loads images, because there is a renderer. Without one, as on a server, images never finish loading.
+#[derive(Resource)]
+pub(crate) struct LoadsImages;
 
 /// How the art of a skin lies over its cells.
 #[derive(Component, Clone, Copy, Debug, PartialEq)]

@@ -22,7 +22,7 @@ use super::{NcaClock, NcaModel, NcaVitals, Placement};
 ///   `alpha_mode` other than opaque and no other textures, and a mesh with texture coordinates of 0 to 1. The picture
 ///   is a part of a larger image, so it does not tile and has no mipmaps.
 ///
-/// Beside an [`NcaSkin`](super::NcaSkin), a `Sprite` keeps its own image instead, which the skin shows through the cells.
+/// Beside an [`NcaSkin`](super::NcaSkin), they keep their own images instead, which the skin shows through the cells.
 ///
 /// When the texture is removed, its picture is removed too. Without any of these components, the cells are still
 /// simulated.

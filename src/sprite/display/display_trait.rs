@@ -48,6 +48,12 @@ pub(super) trait Display: Component<Mutability = Mutable> {
 #[derive(Resource, Default)]
 pub(super) struct DisplayComponents(pub(super) Vec<ComponentId>);
 
+/// Registers a component that shows sprites: one without any causes a warning.
+pub(crate) fn register_display<D: Component>(app: &mut App) {
+    let id = app.world_mut().register_component::<D>();
+    app.world_mut().get_resource_or_init::<DisplayComponents>().0.push(id);
+}
+
 /// Shows sprites on the displays of one type.
 pub(super) struct DisplayPlugin<D>(PhantomData<D>);
 
@@ -59,8 +65,7 @@ impl<D> Default for DisplayPlugin<D> {
 
 impl<D: Display> Plugin for DisplayPlugin<D> {
     fn build(&self, app: &mut App) {
-        let id = app.world_mut().register_component::<D>();
-        app.world_mut().get_resource_or_init::<DisplayComponents>().0.push(id);
+        register_display::<D>(app);
         app.add_systems(PostUpdate, show::<D>.before(remember_shown).in_set(NcaSystems::Show))
             .add_observer(release::<D, Remove, NcaTexture>);
         if D::IS_ASSET {

@@ -10,6 +10,8 @@ mod warnings;
 
 use bevy::{prelude::*, sprite::SpriteMesh};
 
+#[cfg(feature = "pbr")]
+pub(crate) use self::display_trait::register_display;
 use self::display_trait::{DisplayPlugin, remember_shown};
 #[cfg(feature = "pbr")]
 pub(crate) use self::material::MaterialOrderPlugin;

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use super::display_trait::DisplayComponents;
-use crate::sprite::components::{NcaSkin, NcaTexture};
+use crate::sprite::components::NcaTexture;
 
 #[cfg(feature = "ui")]
 type WithSurface = Or<(With<Mesh2d>, With<Mesh3d>, With<Node>)>;
@@ -22,7 +22,7 @@ fn warn_if_unpainted(world: &World, entity: Entity) {
     let (Ok(found), Some(displays)) = (world.get_entity(entity), world.get_resource::<DisplayComponents>()) else {
         return;
     };
-    if found.contains::<NcaSkin>() || displays.0.iter().any(|display| found.contains_id(*display)) {
+    if displays.0.iter().any(|display| found.contains_id(*display)) {
         return;
     }
     let hint = if found.contains::<Mesh2d>() {

@@ -38,6 +38,8 @@ pub(super) struct Sheet<'a> {
     atlas: Option<(&'a TextureAtlasLayout, usize)>,
     /// The part of the image, or of a frame, that is shown.
     rect: Option<Rect>,
+    /// Its alpha is ignored.
+    pub(super) is_opaque: bool,
 }
 
 /// The image of a sprite or a node.
@@ -87,25 +89,31 @@ impl Arts<'_> {
         canvas.picture().map(|(image, ..)| image).filter(|image| has_art(image)).map(Handle::id)
     }
 
-    /// What is shown of an image. `None` until it is loaded.
+    /// What is shown of an image. `None` until it is loaded, and if it shows nothing, such as a frame that its layout lacks.
     pub(super) fn sheet(&self, canvas: &CanvasItem, id: AssetId<Image>) -> Option<Sheet<'_>> {
         let image = self.images.as_ref()?.get(id)?;
         #[cfg(feature = "pbr")]
         if let Some(surface) = &canvas.surface {
-            let map = self.surfaces.as_ref()?.get(&surface.0)?.base.uv_transform;
+            let material = self.surfaces.as_ref()?.get(&surface.0)?;
+            let map = material.base.uv_transform;
             let corners = [Vec2::ZERO, Vec2::ONE].map(|uv| map.transform_point2(uv) * image.size_f32());
             let whole = Rect { min: Vec2::ZERO, max: image.size_f32() };
             // The art of a surface that repeats or rotates its texture is all of it.
             let part = Rect::from_corners(corners[0], corners[1]).intersect(whole);
             let rect = (!part.is_empty() && part != whole).then_some(part);
-            return Some(Sheet { id, image, atlas: None, rect });
+            return Some(Sheet { id, image, atlas: None, rect, is_opaque: material.extension.is_opaque });
         }
         let (_, atlas, rect) = canvas.picture()?;
         let atlas = match atlas {
-            Some(TextureAtlas { layout, index }) => Some((self.layouts.as_ref()?.get(layout)?, *index)),
+            Some(TextureAtlas { layout, index }) => {
+                let layout = self.layouts.as_ref()?.get(layout)?;
+                layout.textures.get(*index)?;
+                Some((layout, *index))
+            }
             None => None,
         };
-        Some(Sheet { id, image, atlas, rect })
+        let sheet = Sheet { id, image, atlas, rect, is_opaque: false };
+        sheet.part().size().cmpgt(Vec2::ZERO).all().then_some(sheet)
     }
 }
 
@@ -126,8 +134,9 @@ impl Sheet<'_> {
     /// What it shows at some time: the shown part of each frame. Frames of another size are other sprites.
     pub(super) fn parts(&self) -> Vec<URect> {
         let rect = self.rect.map(|rect| URect::from_corners(rect.min.as_uvec2(), rect.max.as_uvec2()));
-        let size = self.frame().map_or(self.image.size(), |frame| frame.size());
-        let whole = URect { min: UVec2::ZERO, max: size };
+        let whole = URect { min: UVec2::ZERO, max: self.image.size() };
+        let size_of = |frame: URect| frame.max.saturating_sub(frame.min);
+        let size = self.frame().map_or(whole.max, size_of);
         let frames = self.atlas.map_or_else(|| vec![whole], |(layout, _)| layout.textures.clone());
         let part = |frame: URect| match rect {
             Some(URect { min, max }) => {
@@ -136,7 +145,9 @@ impl Sheet<'_> {
             }
             None => frame,
         };
-        let is_alike = |frame: &URect| frame.max.cmpge(frame.min).all() && frame.size() == size;
-        frames.into_iter().filter(is_alike).map(part).collect()
+        // What lies beyond the image is nothing.
+        let inside = |part: URect| URect { min: part.min.min(whole.max), max: part.max.min(whole.max) };
+        let is_alike = |frame: &URect| frame.max.cmpge(frame.min).all() && size_of(*frame) == size;
+        frames.into_iter().filter(is_alike).map(part).map(inside).collect()
     }
 }

@@ -12,7 +12,7 @@ use bevy::{
             lifetimeless::{Read, SRes},
         },
     },
-    platform::collections::HashMap,
+    platform::collections::{HashMap, HashSet},
     prelude::*,
     render::{
         render_asset::RenderAssets,
@@ -216,7 +216,8 @@ pub(super) fn prepare_bind_groups(
             buffers.indices.write_buffer(&device, &queue);
         }
     }
-    bind_groups.retain(|images, _| by_item.values().any(|batch| batch.images == *images));
+    let used: HashSet<Images> = by_item.values().map(|batch| batch.images).collect();
+    bind_groups.retain(|images, _| used.contains(images));
     for batch in by_item.values() {
         let [Some(art), Some(atlas), Some(grown)] = batch.images.map(|id| images.get(id)) else { continue };
         let made_of = ([art, atlas, grown].map(|image| image.texture_view.id()), art.sampler.id());

@@ -2,7 +2,10 @@
 
 use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
-use super::art::{Arts, Canvas, Sheet};
+use super::{
+    art::{Arts, Canvas, Sheet},
+    painter::read,
+};
 use crate::{
     rule::{GenericBody, Target},
     sprite::{
@@ -11,23 +14,22 @@ use crate::{
     },
 };
 
-/// A generic body for some art.
-struct Body {
-    /// It lives as long as a sprite uses it.
-    model: AssetId<NcaModel>,
-    region: Rect,
-}
-
 /// What a generic body is made for: an image, and the parts of it that are shown at some time.
 #[derive(PartialEq, Eq, Hash)]
 struct Art {
     image: AssetId<Image>,
     parts: Vec<URect>,
+    is_opaque: bool,
 }
 
-/// The generic bodies that have been made. `None` for art that has no body.
+/// The generic bodies that have been made. They live as long as a sprite uses them.
 #[derive(Resource, Default)]
-pub(super) struct Bodies(HashMap<Art, Option<Body>>);
+pub(super) struct Bodies {
+    /// `None` for art that has no body.
+    by_art: HashMap<Art, Option<AssetId<NcaModel>>>,
+    /// The part of its art that covers the target of a body.
+    regions: HashMap<AssetId<NcaModel>, Rect>,
+}
 
 type Undressed<'w> = (&'w NcaSkin, Canvas, &'w mut NcaTexture, &'w mut SkinFit);
 
@@ -42,11 +44,15 @@ pub(super) fn dress(
 ) {
     for change in changes.iter_mut().flat_map(MessageReader::read) {
         if let AssetEvent::Modified { id } | AssetEvent::Removed { id } = change {
-            bodies.0.retain(|art, _| art.image != *id);
+            // Sprites keep the body that they have.
+            bodies.by_art.retain(|art, _| art.image != *id);
         }
     }
     for (skin, mut canvas, mut texture, mut fit) in &mut skins {
         canvas.take(&skin.art);
+        if texture.is_changed() {
+            fit.set_if_neq(SkinFit { region: bodies.region(texture.model.id()), ..*fit });
+        }
         let Some(art) = arts.image(&canvas) else { continue };
         if !fit.is_known() && fit.art != art {
             fit.art = art;
@@ -55,13 +61,10 @@ pub(super) fn dress(
         if texture.model == Handle::default()
             && let Some(model) = bodies.model(&sheet, &mut models)
         {
+            fit.set_if_neq(SkinFit { region: bodies.region(model.id()), ..*fit });
             texture.model = model;
         }
-        let region = match texture.is_changed() {
-            true => bodies.region(texture.model.id()),
-            false => fit.region,
-        };
-        fit.set_if_neq(SkinFit { region, art, part: sheet.part(), ..*fit });
+        fit.set_if_neq(SkinFit { art, part: sheet.part(), ..*fit });
     }
 }
 
@@ -77,52 +80,54 @@ pub(super) fn fit(mut skins: Query<(&Placement, &mut SkinFit), OfSkins>, populat
 impl Bodies {
     /// The model for some art. `None` if it has no body.
     fn model(&mut self, sheet: &Sheet, models: &mut Assets<NcaModel>) -> Option<Handle<NcaModel>> {
-        let art = Art { image: sheet.id, parts: sheet.parts() };
-        if let Some(body) = self.0.get(&art) {
-            let model = body.as_ref()?.model;
-            if let Some(handle) = models.get_strong_handle(model) {
-                return Some(handle);
-            }
+        let art = Art { image: sheet.id, parts: sheet.parts(), is_opaque: sheet.is_opaque };
+        if let Some(model) = self.by_art.get(&art)
+            && let Some(handle) = models.get_strong_handle((*model)?)
+        {
+            return Some(handle);
         }
-        let (handle, body) = body(sheet.image, &art.parts, models).unzip();
+        let body = body(sheet.image, &art);
         // Those that no sprite uses any more are gone.
-        self.0.retain(|_, body| body.as_ref().is_none_or(|body| models.contains(body.model)));
-        self.0.insert(art, body);
+        self.by_art.retain(|_, model| model.is_none_or(|model| models.contains(model)));
+        self.regions.retain(|model, _| models.contains(*model));
+        let handle = body.map(|(model, region)| {
+            let handle = models.add(model);
+            self.regions.insert(handle.id(), region);
+            handle
+        });
+        self.by_art.insert(art, handle.as_ref().map(Handle::id));
         handle
+    }
+
+    /// Whether a model is a generic body that was made here.
+    pub(super) fn are_of(&self, model: AssetId<NcaModel>) -> bool {
+        self.regions.contains_key(&model)
     }
 
     /// The part of its art that covers the target of a model.
     fn region(&self, model: AssetId<NcaModel>) -> Rect {
-        let mut generic = self.0.values().flatten();
-        generic.find(|body| body.model == model).map_or(SkinFit::default().region, |body| body.region)
+        self.regions.get(&model).copied().unwrap_or(SkinFit::default().region)
     }
 }
 
-/// The body for some frames of an image.
-fn body(image: &Image, frames: &[URect], models: &mut Assets<NcaModel>) -> Option<(Handle<NcaModel>, Body)> {
-    let size = frames.first()?.size().as_usizevec2();
-    let picture = match image.clone().try_into_dynamic() {
-        Ok(pixels) => {
-            let pixels = pixels.into_rgba8();
-            let whole =
-                Target { width: pixels.width() as usize, height: pixels.height() as usize, rgba: pixels.into_raw() };
-            Target::union(
-                frames.iter().map(|frame| {
-                    whole.cut([frame.min.x, frame.min.y, frame.max.x, frame.max.y].map(|side| side as usize))
-                }),
-            )
-        }
+/// The body for some art, and the part of the art that covers its target.
+fn body(image: &Image, art: &Art) -> Option<(NcaModel, Rect)> {
+    let corners = |frame: &URect| [frame.min.x, frame.min.y, frame.max.x, frame.max.y].map(|side| side as usize);
+    let mut picture = match read(image) {
+        Ok(whole) => Target::union(art.parts.iter().map(|part| whole.cut(corners(part)))),
         Err(error) => {
             warn_once!("a skin lives in a rectangle, because its art cannot be read: {error}");
-            Target { width: size.x, height: size.y, rgba: vec![255; size.x * size.y * 4] }
+            let [width, height] = art.parts.first()?.size().as_usizevec2().to_array();
+            Target { width, height, rgba: vec![255; width * height * 4] }
         }
     };
+    if art.is_opaque {
+        picture.rgba.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
+    }
     let (model, art) = GenericBody::fitting(&picture)
         .with_art(&picture)
         .inspect_err(|error| error_once!("a skin has no body: {error}"))
         .ok()?;
     let [left, top, right, bottom] = art.region();
-    let handle = models.add(NcaModel::from(model));
-    let body = Body { model: handle.id(), region: Rect::new(left, top, right, bottom) };
-    Some((handle, body))
+    Some((NcaModel::from(model), Rect::new(left, top, right, bottom)))
 }

@@ -22,7 +22,7 @@ pub(super) struct ExtractedSkin {
     /// From the cells of the sprite.
     pub(super) to_world: Affine3A,
     /// The part of the grid that is drawn, in cells.
-    pub(super) part: Rect,
+    pub(super) drawn: Rect,
     /// The part of the world that is drawn.
     pub(super) clip: Rect,
     pub(super) color: LinearRgba,
@@ -61,7 +61,7 @@ pub(super) fn extract(
         drawn.push(ExtractedSkin {
             key,
             to_world: transform.affine() * solid(placed.cells_to_sprite(tissue.grid())),
-            part: placed.part(tissue.grid()),
+            drawn: placed.part(tissue.grid()),
             clip: EVERYWHERE,
             color: sprite.color.into(),
             tissue,

@@ -11,10 +11,12 @@ mod dress;
 mod extract;
 #[cfg(feature = "ui")]
 mod nodes;
+mod painter;
 mod pipeline;
 #[cfg(feature = "pbr")]
 mod surface;
 mod tissue;
+mod warnings;
 
 use bevy::{
     asset::embedded_asset,
@@ -28,6 +30,7 @@ use bevy::{
     sprite_render::queue_sprites,
 };
 
+pub use self::painter::NcaArt;
 #[cfg(feature = "pbr")]
 pub use self::surface::{NcaSkinExtension, NcaSkinMaterial};
 #[cfg(feature = "ui")]
@@ -43,8 +46,12 @@ use self::{
     dress::{Bodies, dress, fit},
     extract::{ExtractedSkins, extract},
     pipeline::init_pipelines,
+    warnings::warn_of_art,
 };
-use super::{components::NcaSkin, sets::NcaSystems};
+use super::{
+    components::{LoadsImages, NcaSkin},
+    sets::NcaSystems,
+};
 
 /// Shows art through living cells.
 pub(super) struct SkinPlugin;
@@ -54,7 +61,8 @@ impl Plugin for SkinPlugin {
         embedded_asset!(app, "skin.wgsl");
         app.register_type::<NcaSkin>()
             .init_resource::<Bodies>()
-            .add_systems(PostUpdate, (dress.in_set(NcaSystems::Dress), fit.in_set(NcaSystems::Show)));
+            .add_systems(PostUpdate, (dress.in_set(NcaSystems::Dress), fit.in_set(NcaSystems::Show)))
+            .add_systems(Last, warn_of_art.in_set(NcaSystems::Show));
         #[cfg(feature = "pbr")]
         app.add_plugins(surface::SurfacePlugin);
     }
@@ -64,6 +72,7 @@ impl Plugin for SkinPlugin {
         if app.get_sub_app(RenderApp).is_none() {
             return;
         }
+        app.insert_resource(LoadsImages);
         load_shader_library!(app, "tissue.wgsl");
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         // Without Bevy's 2D pipeline, nothing is drawn.

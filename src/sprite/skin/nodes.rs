@@ -75,7 +75,7 @@ pub(super) fn queue_nodes(
         skins.skins.push(ExtractedSkin {
             key: item.entity,
             to_world: solid(node.transform * to_node),
-            part: Rect { min: Vec2::ZERO, max: tissue.slot.size() },
+            drawn: Rect { min: Vec2::ZERO, max: tissue.slot.size() },
             clip: node.clip.unwrap_or(EVERYWHERE),
             color: *color,
             tissue,

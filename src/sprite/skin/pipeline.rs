@@ -49,7 +49,7 @@ impl Instance {
 
     /// `size` is the width and height of the image of the art, in pixels.
     pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
-        let ExtractedSkin { to_world, color, part, clip, tissue, .. } = skin;
+        let ExtractedSkin { to_world, color, drawn, clip, tissue, .. } = skin;
         let Tissue { slot, fit, rotation, lost, .. } = tissue;
         let pixelated = if tissue.pixelated { 1.0 } else { 0.0 };
         let matrix = to_world.matrix3.transpose();
@@ -62,7 +62,7 @@ impl Instance {
             color: color.to_f32_array(),
             lost: lost.to_f32_array(),
             slot: [slot.min, slot.size()],
-            part: [part.min, part.size()],
+            part: [drawn.min, drawn.size()],
             frame: [fit.frame.min, fit.frame.size()],
             art: [corner, art(fit.region.max) - corner],
             bounds: [fit.part.min / size, fit.part.max / size],

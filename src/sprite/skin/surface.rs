@@ -3,6 +3,8 @@
 use bevy::{
     asset::embedded_asset,
     ecs::{entity_disabling::Disabled, query::Allow},
+    image::TRANSPARENT_IMAGE_HANDLE,
+    math::Affine2,
     mesh::MeshVertexBufferLayoutRef,
     pbr::{ExtendedMaterial, MaterialExtension, MaterialExtensionKey, MaterialExtensionPipeline, PbrPlugin},
     prelude::*,
@@ -18,8 +20,8 @@ use super::{
     tissue::{Tissue, Tissued},
 };
 use crate::sprite::{
-    components::{NcaSkin, OfSkins},
-    display::MaterialOrderPlugin,
+    components::{NcaSkin, NcaTexture, OfSkins, Placement},
+    display::{MaterialOrderPlugin, register_display},
     populations::Populations,
     sets::NcaSystems,
 };
@@ -28,7 +30,7 @@ use crate::sprite::{
 ///
 /// The plugin makes it from the `MeshMaterial3d<StandardMaterial>` beside the skin, and follows the changes of that
 /// material. All maps are looked up at the living coordinates: base color, emissive, normals, roughness, occlusion,
-/// depth. An opaque material becomes a masked one, because a wound is a hole.
+/// depth. An opaque material becomes a masked one, because a wound is a hole; the alpha of its art is still ignored.
 pub type NcaSkinMaterial = ExtendedMaterial<StandardMaterial, NcaSkinExtension>;
 
 /// The living tissue of an [`NcaSkinMaterial`]. The plugin sets it.
@@ -44,6 +46,8 @@ pub struct NcaSkinExtension {
     tissue: Option<Handle<Image>>,
     #[texture(103)]
     grown: Option<Handle<Image>>,
+    /// The alpha of the art is ignored.
+    pub(super) is_opaque: bool,
 }
 
 /// `Skin` in `surface.wgsl`.
@@ -57,10 +61,11 @@ struct Skin {
     pixels: Vec2,
     atlas: Vec2,
     tissue: f32,
+    opaque: f32,
 }
 
 impl NcaSkinExtension {
-    fn new(tissue: Tissue) -> Self {
+    fn new(tissue: Tissue, is_opaque: bool) -> Self {
         let Tissue { atlas, atlas_size, slot, grown, kind, rotation, fit, lost, pixelated } = tissue;
         let corners = |Rect { min, max }: Rect| Vec4::new(min.x, min.y, max.x - min.x, max.y - min.y);
         Self {
@@ -73,7 +78,9 @@ impl NcaSkinExtension {
                 pixels: if pixelated { fit.part.size() } else { Vec2::ZERO },
                 atlas: atlas_size,
                 tissue: kind,
+                opaque: if is_opaque { 1.0 } else { 0.0 },
             },
+            is_opaque,
             tissue: Some(atlas),
             grown: Some(grown),
         }
@@ -116,6 +123,7 @@ pub(super) struct SurfacePlugin;
 impl Plugin for SurfacePlugin {
     fn build(&self, app: &mut App) {
         embedded_asset!(app, "surface.wgsl");
+        register_display::<MeshMaterial3d<NcaSkinMaterial>>(app);
         // An app that is never finished has no such materials.
         let is_known = resource_exists::<Assets<NcaSkinMaterial>>;
         app.add_observer(on_skin_removed).add_systems(
@@ -137,61 +145,96 @@ impl Plugin for SurfacePlugin {
     }
 }
 
-/// The material that a skin is made from.
-#[derive(Component)]
-struct Worn(Handle<StandardMaterial>);
+/// The material that a skin is made from, and the entity that it was made for: a copy of an entity needs its own.
+#[derive(Component, Clone)]
+struct Worn {
+    base: Handle<StandardMaterial>,
+    of: Entity,
+}
 
-type Unworn<'w, 's> =
-    Query<'w, 's, (Entity, &'static MeshMaterial3d<StandardMaterial>, &'static NcaSkin), Allow<Disabled>>;
-type Wearing<'w, 's> = Query<'w, 's, (&'static Worn, &'static MeshMaterial3d<NcaSkinMaterial>), Allow<Disabled>>;
+type Unworn<'w, 's> = Query<
+    'w,
+    's,
+    (Entity, &'static MeshMaterial3d<StandardMaterial>, &'static NcaSkin, &'static Placement),
+    (With<NcaTexture>, Allow<Disabled>),
+>;
+type Wearing<'w, 's> = Query<
+    'w,
+    's,
+    (Entity, &'static Worn, &'static MeshMaterial3d<NcaSkinMaterial>, &'static NcaSkin, &'static Placement),
+    Allow<Disabled>,
+>;
 
 /// Makes the materials of skins, and follows the materials that they are made from.
 fn wear(
-    unworn: Unworn,
-    wearing: Wearing,
+    (unworn, wearing): (Unworn, Wearing),
+    populations: Res<Populations>,
     materials: Option<Res<Assets<StandardMaterial>>>,
     mut changes: Option<MessageReader<AssetEvent<StandardMaterial>>>,
     mut skins: ResMut<Assets<NcaSkinMaterial>>,
     mut commands: Commands,
 ) {
     let Some(materials) = materials else { return };
+    let worn = |base: &Handle<StandardMaterial>, skin: &NcaSkin, placement: &Placement| {
+        let is_picture = |image: &Handle<Image>| {
+            *image == TRANSPARENT_IMAGE_HANDLE
+                || placement.shown.as_ref() == Some(image)
+                || populations.owns(image.id())
+        };
+        Some(with_holes(materials.get(base)?.clone(), &skin.art, is_picture))
+    };
     for change in changes.iter_mut().flat_map(MessageReader::read) {
         let AssetEvent::Modified { id } = change else { continue };
-        for (_, surface) in wearing.iter().filter(|(worn, _)| worn.0.id() == *id) {
-            if let Some((material, mut skin)) = materials.get(*id).zip(skins.get_mut(&surface.0)) {
-                skin.base = with_holes(material.clone());
+        for (_, Worn { base, .. }, surface, skin, placement) in wearing.iter().filter(|found| found.1.base.id() == *id)
+        {
+            if let Some((made, mut material)) = worn(base, skin, placement).zip(skins.get_mut(&surface.0)) {
+                (material.base, material.extension.is_opaque) = (made.base, made.extension.is_opaque);
             }
         }
     }
-    for (entity, material, skin) in &unworn {
-        let Some(base) = materials.get(&material.0).cloned() else { continue };
-        let mut base = with_holes(base);
-        if base.base_color_texture.is_none() && skin.art != Handle::default() {
-            base.base_color_texture = Some(skin.art.clone());
-        }
-        let surface = skins.add(ExtendedMaterial { base, extension: NcaSkinExtension::default() });
+    let new = unworn.iter().map(|(entity, material, skin, placement)| (entity, &material.0, skin, placement));
+    let copied = wearing.iter().filter(|(entity, worn, ..)| worn.of != *entity);
+    let copied = copied.map(|(entity, worn, _, skin, placement)| (entity, &worn.base, skin, placement));
+    for (entity, base, skin, placement) in new.chain(copied) {
+        let Some(made) = worn(base, skin, placement) else { continue };
         commands
             .entity(entity)
             .try_remove::<MeshMaterial3d<StandardMaterial>>()
-            .try_insert((MeshMaterial3d(surface), Worn(material.0.clone())));
+            .try_insert((MeshMaterial3d(skins.add(made)), Worn { base: base.clone(), of: entity }));
     }
 }
 
-/// A material that shows the holes of wounds.
-fn with_holes(material: StandardMaterial) -> StandardMaterial {
-    match material.alpha_mode {
-        AlphaMode::Opaque => StandardMaterial { alpha_mode: AlphaMode::Mask(0.5), ..material },
-        _ => material,
+/// A material that shows the holes of wounds. A picture of the cells is no art.
+fn with_holes(
+    mut base: StandardMaterial,
+    art: &Handle<Image>,
+    is_picture: impl Fn(&Handle<Image>) -> bool,
+) -> NcaSkinMaterial {
+    let is_opaque = base.alpha_mode == AlphaMode::Opaque;
+    if is_opaque {
+        base.alpha_mode = AlphaMode::Mask(0.5);
     }
+    if base.base_color_texture.as_ref().is_some_and(&is_picture) {
+        (base.base_color_texture, base.uv_transform) = (None, Affine2::IDENTITY);
+        base.emissive_texture.take_if(|emissive| is_picture(emissive));
+    }
+    if base.base_color_texture.is_none() && *art != Handle::default() {
+        base.base_color_texture = Some(art.clone());
+    }
+    ExtendedMaterial { base, extension: NcaSkinExtension { is_opaque, ..default() } }
 }
 
 /// The mesh shows its own material again.
-fn on_skin_removed(removed: On<Remove, NcaSkin>, wearing: Wearing, mut commands: Commands) {
-    let Ok((worn, _)) = wearing.get(removed.entity) else { return };
+fn on_skin_removed(
+    removed: On<Remove, (NcaSkin, NcaTexture)>,
+    worn: Query<&Worn, Allow<Disabled>>,
+    mut commands: Commands,
+) {
+    let Ok(worn) = worn.get(removed.entity) else { return };
     commands
         .entity(removed.entity)
         .try_remove::<(Worn, MeshMaterial3d<NcaSkinMaterial>)>()
-        .try_insert(MeshMaterial3d(worn.0.clone()));
+        .try_insert(MeshMaterial3d(worn.base.clone()));
 }
 
 /// Shows the tissue of skins on their materials.
@@ -202,8 +245,12 @@ fn show(
 ) {
     let materials = materials.bypass_change_detection();
     for (surface, tissued) in &surfaces {
-        let extension = Tissue::of(tissued, &populations).map_or_else(NcaSkinExtension::default, NcaSkinExtension::new);
-        if materials.get(&surface.0).is_some_and(|material| material.extension != extension)
+        let Some(NcaSkinMaterial { extension: now, .. }) = materials.get(&surface.0) else { continue };
+        let extension = match Tissue::of(tissued, &populations) {
+            Some(tissue) => NcaSkinExtension::new(tissue, now.is_opaque),
+            None => NcaSkinExtension { is_opaque: now.is_opaque, ..default() },
+        };
+        if *now != extension
             && let Some(mut material) = materials.get_mut(&surface.0)
         {
             material.extension = extension;

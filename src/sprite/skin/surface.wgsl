@@ -26,6 +26,10 @@
 #import bevy_pbr::pbr_functions::{apply_pbr_lighting, main_pass_post_lighting_processing}
 #import bevy_pbr::pbr_types::STANDARD_MATERIAL_FLAGS_UNLIT_BIT
 #endif
+#ifdef OIT_ENABLED
+#import bevy_core_pipeline::oit::oit_draw
+#import bevy_pbr::pbr_types::{STANDARD_MATERIAL_FLAGS_ALPHA_MODE_OPAQUE, STANDARD_MATERIAL_FLAGS_ALPHA_MODE_RESERVED_BITS}
+#endif
 #ifdef VISIBILITY_RANGE_DITHER
 #import bevy_pbr::pbr_functions::visibility_range_dither
 #endif
@@ -47,6 +51,8 @@ struct Skin {
     atlas: vec2<f32>,
     /// The kind of tissue.
     tissue: f32,
+    /// 1 if the alpha of the art is ignored.
+    opaque: f32,
 }
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(100) var<uniform> skin: Skin;
@@ -109,6 +115,9 @@ fn discard_dead(vertex: VertexOutput) {
         discard;
     }
     in.uv = tissue.uv;
+    if skin.opaque > 0.0 {
+        return;
+    }
 #endif
     prepass_alpha_discard(in);
 }
@@ -118,10 +127,16 @@ fn living_input(vertex: VertexOutput, is_front: bool) -> PbrInput {
     var in = vertex;
 #ifdef VERTEX_UVS_A
     let tissue = tissue_at(in.uv);
+#ifdef VERTEX_UVS_B
+    in.uv_b += tissue.uv - in.uv;
+#endif
     in.uv = tissue.uv;
 #endif
     var pbr_input = pbr_input_from_standard_material(in, is_front);
 #ifdef VERTEX_UVS_A
+    if skin.opaque > 0.0 {
+        pbr_input.material.base_color.a = 1.0;
+    }
     var color = tinted_by(pbr_input.material.base_color, tissue.off, any(tissue.off != vec4(0.0)));
     color = lost_tint(color, skin.lost, tissue.share);
     pbr_input.material.base_color = vec4(color.rgb, color.a * tissue.opacity);
@@ -183,6 +198,14 @@ fn fragment(in: VertexOutput, @builtin(front_facing) is_front: bool) -> Fragment
         out.color = pbr_input.material.base_color;
     }
     out.color = main_pass_post_lighting_processing(pbr_input, out.color);
+#ifdef OIT_ENABLED
+    let alpha_mode = pbr_input.material.flags & STANDARD_MATERIAL_FLAGS_ALPHA_MODE_RESERVED_BITS;
+    if alpha_mode != STANDARD_MATERIAL_FLAGS_ALPHA_MODE_OPAQUE {
+        // The fragments are drawn when transparency is resolved.
+        oit_draw(in.position, out.color);
+        discard;
+    }
+#endif
     return out;
 }
 #endif

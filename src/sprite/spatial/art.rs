@@ -3,7 +3,7 @@
 //! The living cells of a skin are those under the art of some frame. Pointers and colliders go by the present one.
 
 #[cfg(feature = "avian2d")]
-use bevy::platform::collections::HashMap;
+use bevy::{asset::AssetId, platform::collections::HashMap};
 use bevy::{ecs::system::SystemParam, prelude::*};
 
 #[cfg(feature = "avian2d")]
@@ -31,7 +31,7 @@ pub(super) struct ShownArt<'w, 's> {
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg(feature = "avian2d")]
 pub(super) struct Frame {
-    art: bevy::asset::AssetId<Image>,
+    pub(super) art: AssetId<Image>,
     grid: [u32; 2],
     /// The bits of its rectangles, and of its angle.
     place: [u32; 13],
@@ -44,6 +44,22 @@ impl ShownArt<'_, '_> {
         let Ok((fit, texture)) = self.skins.get(entity) else { return true };
         let Some(image) = self.images.as_ref().and_then(|images| images.get(fit.art)) else { return true };
         is_visible(image, fit, grid, rotation(texture.angle), point)
+    }
+
+    /// Forgets images that have changed, and returns them.
+    #[cfg(feature = "avian2d")]
+    pub(super) fn forget_changed(&mut self) -> Vec<AssetId<Image>> {
+        let changes = self.changes.iter_mut().flat_map(MessageReader::read);
+        let changed: Vec<AssetId<Image>> = changes
+            .filter_map(|change| match change {
+                AssetEvent::Modified { id } | AssetEvent::Removed { id } => Some(*id),
+                _ => None,
+            })
+            .collect();
+        if !changed.is_empty() {
+            self.masks.retain(|frame, _| !changed.contains(&frame.art));
+        }
+        changed
     }
 
     /// The frame that an entity shows. `None` without a skin.
@@ -64,11 +80,6 @@ impl ShownArt<'_, '_> {
         /// Points per cell and axis.
         const POINTS: u32 = 3;
 
-        for change in self.changes.iter_mut().flat_map(MessageReader::read) {
-            if let AssetEvent::Modified { id } | AssetEvent::Removed { id } = change {
-                self.masks.retain(|frame, _| frame.art != *id);
-            }
-        }
         let frame = self.frame(entity, grid)?;
         let (fit, texture) = self.skins.get(entity).ok()?;
         let image = self.images.as_ref()?.get(fit.art)?;

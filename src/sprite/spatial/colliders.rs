@@ -85,6 +85,7 @@ pub(super) fn fit(
     time: Res<Time>,
     mut commands: Commands,
 ) {
+    let changed = art.forget_changed();
     for (entity, collider, mut fit, mask) in &mut sprites {
         let cells = mask.cells.as_ref();
         let transform = cells.and_then(|_| transforms.get(entity));
@@ -93,7 +94,8 @@ pub(super) fn fit(
             .map(|(cells, transform)| transform.cells_to_body([cells.width() as u32, cells.height() as u32]));
         let grid = cells.map(|cells| [cells.width() as u32, cells.height() as u32]);
         let frame = grid.and_then(|grid| art.frame(entity, grid));
-        if !(fit.is_stale || mask.is_changed() || fit.map != map || fit.frame != frame) {
+        let is_other = frame.as_ref().is_some_and(|frame| changed.contains(&frame.art));
+        if !(fit.is_stale || is_other || mask.is_changed() || fit.map != map || fit.frame != frame) {
             continue;
         }
         // Without cells, the collider is removed immediately.

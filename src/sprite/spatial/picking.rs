@@ -129,7 +129,10 @@ impl Opened {
 fn close(mut pickables: Query<&mut Pickable>, mut opened: ResMut<Opened>) {
     for (entity, was) in opened.0.drain(..) {
         if let Ok(mut pickable) = pickables.get_mut(entity) {
-            *pickable.bypass_change_detection() = was;
+            // The game may have changed it meanwhile.
+            if *pickable == Pickable::IGNORE {
+                *pickable.bypass_change_detection() = was;
+            }
         }
     }
 }

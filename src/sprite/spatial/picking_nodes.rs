@@ -27,7 +27,10 @@ impl Plugin for NodePickingPlugin {
     fn build(&self, app: &mut App) {
         app.add_systems(
             PreUpdate,
-            open.run_if(resource_exists::<RayMap>).before(PickingSystems::Backend).in_set(NcaSystems::Pick),
+            open.run_if(resource_exists::<RayMap>)
+                .after(PickingSystems::ProcessInput)
+                .before(PickingSystems::Backend)
+                .in_set(NcaSystems::Pick),
         );
     }
 }

@@ -10,7 +10,7 @@ use crate::sprite::{
 };
 
 /// Finds living cells in the world. It finds only sprites with an [`NcaAliveMask`]: spawn `NcaAliveMask::default()`
-/// beside the texture.
+/// beside the texture. An [`NcaSkin`](crate::NcaSkin) has the living cells under the art of any of its frames.
 ///
 /// Methods that take an entity ignore its visibility. The others find the sprites that an [`NcaFilter`] passes: by
 /// default, all that are not hidden.

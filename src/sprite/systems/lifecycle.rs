@@ -21,8 +21,8 @@ use super::{
 };
 use crate::sprite::{
     components::{
-        InstanceId, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaSleepingDisabled, NcaTexture,
-        NcaVitals, Placement, SkinFit,
+        InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaSleepingDisabled,
+        NcaTexture, NcaVitals, Placement, SkinFit,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -64,6 +64,7 @@ pub(super) struct LoadingTextures<'w, 's> {
     textures: Query<'w, 's, (&'static NcaTexture, &'static Placement, Option<&'static SkinFit>)>,
     waiting: Res<'w, WaitingTextures>,
     assets: Res<'w, AssetServer>,
+    loads_images: Option<Res<'w, LoadsImages>>,
 }
 
 impl LoadingTextures<'_, '_> {
@@ -71,7 +72,8 @@ impl LoadingTextures<'_, '_> {
         let mut waiting = self.waiting.0.iter().filter_map(|entity| self.textures.get(*entity).ok());
         waiting.any(|(texture, placement, fit)| {
             let is_loading = |id: UntypedAssetId| self.assets.load_state(id).is_loading();
-            let needs = [Some(texture.model.id().untyped()), fit.map(|fit| fit.art.untyped())];
+            let art = fit.filter(|_| self.loads_images.is_some()).map(|fit| fit.art.untyped());
+            let needs = [Some(texture.model.id().untyped()), art];
             placement.id.is_none() && needs.into_iter().flatten().any(is_loading)
         })
     }
@@ -81,6 +83,7 @@ impl LoadingTextures<'_, '_> {
 /// frame.
 #[derive(SystemParam)]
 struct Queues<'w> {
+    loads_images: Option<Res<'w, LoadsImages>>,
     waiting: ResMut<'w, WaitingTextures>,
     pending: ResMut<'w, PendingChanges>,
     requests: ResMut<'w, ReadRequests>,
@@ -248,8 +251,8 @@ fn place(
             continue;
         }
         let mut fit = fit.filter(|_| known.placement.is_skinned);
-        // A skin lives once its art is loaded: before, nothing can hit it. Without images, as on a server, it has no art.
-        if images.is_some() && fit.as_ref().is_some_and(|fit| !fit.is_known()) {
+        // A skin lives once its art is loaded: before, nothing can hit it.
+        if queues.loads_images.is_some() && fit.as_ref().is_some_and(|fit| !fit.is_known()) {
             queues.waiting.0.push(entity);
             continue;
         }
