@@ -42,6 +42,11 @@ fn a_bsn_scene_names_its_model_by_path() {
     assert_eq!(app.world().get::<NcaTexture>(entity), Some(&expected));
     headless::step(&mut app, 20);
     assert_eq!(app.world().get::<NcaVitals>(entity).unwrap().tick, 40, "it grows, at its pace");
+    // The art of a skin too.
+    let skin = app.world_mut().spawn_scene(bsn! { NcaSkin { art: "art/knight.png", pixelated: true } }).unwrap().id();
+    let art: Handle<Image> = app.world().resource::<AssetServer>().load("art/knight.png");
+    assert_eq!(app.world().get::<NcaSkin>(skin), Some(&NcaSkin::new(art.clone()).with_pixelated()));
+    assert_eq!(app.world().get::<Sprite>(skin).unwrap().image, art);
 }
 
 /// The registered types of the crate, by type path.

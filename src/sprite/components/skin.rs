@@ -42,7 +42,9 @@ use super::{NcaTexture, Placement};
 ///     commands.spawn(NcaSkin::new(assets.load("knight.png")));
 /// }
 /// ```
-#[derive(Component, Reflect, Clone, Debug, PartialEq)]
+///
+/// In a `bsn!` scene, the art is a path: `NcaSkin { art: "knight.png" }`.
+#[derive(Component, Reflect, FromTemplate, Clone, Debug, Default, PartialEq)]
 #[reflect(Component, Clone, Debug, Default, PartialEq)]
 #[type_path = "bevy_nca"]
 #[require(NcaTexture, SkinFit)]
@@ -55,19 +57,13 @@ pub struct NcaSkin {
     pub pixelated: bool,
     /// The color that lost tissue is tinted with: cells that are not at their place. Its alpha says how much, 0 to 1;
     /// default none.
-    pub lost: Color,
-}
-
-impl Default for NcaSkin {
-    fn default() -> Self {
-        Self::new(Handle::default())
-    }
+    pub lost: Option<Color>,
 }
 
 impl NcaSkin {
     /// A skin with this art.
     pub fn new(art: Handle<Image>) -> Self {
-        Self { art, pixelated: false, lost: Color::NONE }
+        Self { art, ..default() }
     }
 
     /// Sets [`pixelated`](Self::pixelated) to true.
@@ -77,7 +73,7 @@ impl NcaSkin {
 
     /// Sets the [color of lost tissue](Self::lost).
     pub fn with_lost(self, lost: impl Into<Color>) -> Self {
-        Self { lost: lost.into(), ..self }
+        Self { lost: Some(lost.into()), ..self }
     }
 }
 

@@ -50,7 +50,7 @@ impl Tissue {
             kind: population.tissue(),
             rotation: rotation(texture.angle).into(),
             fit: *fit,
-            lost: skin.lost.into(),
+            lost: skin.lost.map_or(LinearRgba::NONE, LinearRgba::from),
             pixelated: skin.pixelated,
         })
     }
