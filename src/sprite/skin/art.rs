@@ -46,6 +46,19 @@ pub(super) struct Sheet<'a> {
 type Picture<'a> = (&'a Handle<Image>, Option<&'a TextureAtlas>, Option<Rect>);
 
 impl CanvasItem<'_, '_> {
+    /// Whether it may show other art. A material may change while its component stays.
+    pub(super) fn is_changed(&self) -> bool {
+        #[cfg(feature = "pbr")]
+        if self.surface.is_some() {
+            return true;
+        }
+        #[cfg(feature = "ui")]
+        if self.node.as_ref().is_some_and(Mut::is_changed) {
+            return true;
+        }
+        self.sprite.as_ref().is_some_and(Mut::is_changed)
+    }
+
     /// Shows this art if it has none.
     pub(super) fn take(&mut self, art: &Handle<Image>) {
         if self.picture().is_none_or(|(image, ..)| has_art(image)) || !has_art(art) {
@@ -79,6 +92,11 @@ fn has_art(image: &Handle<Image>) -> bool {
 }
 
 impl Arts<'_> {
+    /// Whether frames lie elsewhere.
+    pub(super) fn is_changed(&self) -> bool {
+        self.layouts.as_ref().is_some_and(Res::is_changed)
+    }
+
     /// The image that a canvas shows. `None` without art.
     pub(super) fn image(&self, canvas: &CanvasItem) -> Option<AssetId<Image>> {
         #[cfg(feature = "pbr")]

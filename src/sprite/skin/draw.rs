@@ -35,7 +35,7 @@ use bevy::{
 use bevy::ui_render::{SetUiViewBindGroup, TransparentUi};
 
 use super::{
-    extract::ExtractedSkins,
+    extract::{ExtractedSkin, ExtractedSkins},
     pipeline::{Instance, SkinPipelines},
     tissue::Tissue,
 };
@@ -168,29 +168,27 @@ fn batch<I: Item>(
     images: &RenderAssets<GpuImage>,
 ) {
     for (view, phase) in phases.iter_mut() {
-        // The first item of the batch, and its images.
-        let mut open: Option<(usize, Images)> = None;
+        // The first item of the batch, its images, and the size of the art.
+        let mut open: Option<(usize, Images, Vec2)> = None;
         for index in 0..phase.items.len() {
-            let found = phase.items.get_index(index).and_then(|(key, item)| {
+            let skin = phase.items.get_index(index).and_then(|(key, item)| {
                 let skin = extracted.skins.get(item.index().checked_sub(FIRST_SKIN)?)?;
-                let Tissue { atlas, grown, fit, .. } = &skin.tissue;
-                images.get(atlas)?;
-                images.get(grown)?;
-                Some((skin, images.get(fit.art)?)).filter(|_| skin.key == *key)
+                Some(skin).filter(|skin| skin.key == *key)
             });
-            let Some((skin, art)) = found else {
-                // Something else lies in between.
-                open = None;
-                continue;
-            };
-            let shown = [skin.tissue.fit.art, skin.tissue.atlas.id(), skin.tissue.grown.id()];
-            let first = match open {
-                Some((first, images)) if images == shown => first,
-                _ => index,
-            };
-            open = Some((first, shown));
+            let shown = skin.map(|ExtractedSkin { tissue: Tissue { fit, atlas, grown, .. }, .. }| {
+                [fit.art, atlas.id(), grown.id()]
+            });
+            open = shown.and_then(|shown| match open {
+                Some((first, images, size)) if images == shown => Some((first, shown, size)),
+                _ => {
+                    let [Some(art), Some(_), Some(_)] = shown.map(|id| images.get(id)) else { return None };
+                    Some((index, shown, art.size_2d().as_vec2()))
+                }
+            });
+            // Something else lies in between, or an image is not ready.
+            let Some((skin, (first, shown, size))) = skin.zip(open) else { continue };
             let next = instances.len() as u32;
-            instances.push(Instance::new(skin, art.size_2d().as_vec2()));
+            instances.push(Instance::new(skin, size));
             let Some((first, item)) = phase.items.get_index_mut(first) else { continue };
             item.batch_range_mut().end += 1;
             let batch = by_item.entry((*view, first.0)).or_insert(Batch { images: shown, instances: next..next });

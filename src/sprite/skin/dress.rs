@@ -42,13 +42,19 @@ pub(super) fn dress(
     mut models: ResMut<Assets<NcaModel>>,
     mut bodies: ResMut<Bodies>,
 ) {
+    let mut all = arts.is_changed();
     for change in changes.iter_mut().flat_map(MessageReader::read) {
+        all = true;
         if let AssetEvent::Modified { id } | AssetEvent::Removed { id } = change {
             // Sprites keep the body that they have.
             bodies.by_art.retain(|art, _| art.image != *id);
         }
     }
     for (skin, mut canvas, mut texture, mut fit) in &mut skins {
+        // Most skins rest: their art is the same as in the last frame.
+        if fit.is_known() && !all && !texture.is_changed() && !canvas.is_changed() {
+            continue;
+        }
         canvas.take(&skin.art);
         if texture.is_changed() {
             fit.set_if_neq(SkinFit { region: bodies.region(texture.model.id()), ..*fit });
