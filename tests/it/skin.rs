@@ -395,3 +395,38 @@ fn bad_art_harms_no_other_sprite() {
     assert_eq!(app.world().get::<NcaVitals>(missing).unwrap().tick, 0, "it has no art to live in");
     assert!([bad[1], bad[2]].iter().all(|entity| app.world().get::<NcaVitals>(*entity).unwrap().tick == 0));
 }
+
+/// A skin that is older than the plugin lives too, and goes from a generic body to its own and back, with its art.
+#[test]
+fn a_skin_changes_its_body_and_keeps_its_art() {
+    let mut app = App::new();
+    app.add_plugins((MinimalPlugins, AssetPlugin::default(), ImagePlugin::default()));
+    let image = app.world_mut().resource_mut::<Assets<Image>>().add(art(UVec2::new(60, 50), 0));
+    let entity = app.world_mut().spawn(NcaSkin::new(image.clone())).id();
+    app.add_plugins(NcaPlugin::from(NcaBackend::Cpu));
+    app.finish();
+    app.cleanup();
+    let grown = |app: &mut App| {
+        headless::step(app, 260);
+        let world = app.world();
+        let texture = world.get::<NcaTexture>(entity).unwrap();
+        let model = world.resource::<Assets<NcaModel>>().get(&texture.model).unwrap();
+        assert_eq!(world.get::<NcaVitals>(entity).unwrap().condition, NcaCondition::Whole);
+        assert_eq!(world.get::<Sprite>(entity).unwrap().image, image);
+        let size = world.get_resource::<Assets<Image>>().unwrap().get(&image).unwrap().size();
+        let (name, seed) = (model.rule().name.clone(), State::seed(model.rule(), 40, 40));
+        let model = model.clone();
+        // The same art on the CPU.
+        let art = app.world_mut().run_system_cached_with(|In(entity): In<Entity>, art: NcaArt| art.get(entity), entity);
+        let art = art.unwrap().unwrap();
+        assert!(art.paint(&model, &seed, 1).width > 60, "the grid is larger than the art");
+        (name, size, (art.picture().width, art.picture().height))
+    };
+    let generic = (String::new(), UVec2::new(60, 50), (60, 50));
+    assert_eq!(grown(&mut app), generic);
+    let heart = add_model(&mut app, &asset("heart.nca"));
+    app.world_mut().get_mut::<NcaTexture>(entity).unwrap().model = heart;
+    assert_eq!(grown(&mut app).0, "heart");
+    app.world_mut().get_mut::<NcaTexture>(entity).unwrap().model = Handle::default();
+    assert_eq!(grown(&mut app), generic);
+}
