@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use image::{ImageReader, Limits, Rgba32FImage, RgbaImage, imageops::FilterType};
 
-use super::{Target, sheet::Frames};
+use super::{
+    Target,
+    sheet::{Frames, MAX_TRANSPARENT_ALPHA},
+};
 
 /// An error while reading a target picture.
 #[derive(Debug, thiserror::Error)]
@@ -94,9 +97,6 @@ impl ReadOptions {
     }
 }
 
-/// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
-/// [`Alive`](crate::rule::Alive).
-pub(super) const MAX_TRANSPARENT_ALPHA: u8 = 26;
 /// The length of the longer side of a body of coordinates, and its maximum number of cells. A smaller body loses its
 /// shape, and a larger one heals worse and takes longer to learn.
 const BODY_SIDES: std::ops::RangeInclusive<u32> = 12..=40;
@@ -278,29 +278,7 @@ fn straight(premultiplied: &Rgba32FImage) -> RgbaImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const RED: image::Rgba<u8> = image::Rgba([200, 0, 0, 255]);
-    const BLUE: image::Rgba<u8> = image::Rgba([0, 0, 100, 255]);
-    const NONE: image::Rgba<u8> = image::Rgba([0; 4]);
-
-    /// A disc in two colors.
-    fn disc(side: u32) -> RgbaImage {
-        let middle = side as f32 / 2.0;
-        RgbaImage::from_fn(side, side, |x, y| {
-            let inside = (x as f32 + 0.5 - middle).hypot(y as f32 + 0.5 - middle) < middle * 0.8;
-            if !inside {
-                NONE
-            } else if x < side / 2 {
-                RED
-            } else {
-                BLUE
-            }
-        })
-    }
-
-    fn pixels(target: &Target) -> &[[u8; 4]] {
-        target.rgba.as_chunks().0
-    }
+    use crate::rule::sheet::tests::{RED, disc, pixels};
 
     #[test]
     fn pixel_art_keeps_its_pixels() {

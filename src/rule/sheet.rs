@@ -4,7 +4,11 @@ use std::fmt;
 
 use image::RgbaImage;
 
-use super::{Target, reading::MAX_TRANSPARENT_ALPHA};
+use super::Target;
+
+/// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
+/// [`Alive`](crate::rule::Alive).
+pub(super) const MAX_TRANSPARENT_ALPHA: u8 = 26;
 
 /// The frames of a sprite sheet, from the upper left, row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,15 +81,15 @@ impl Frames {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const RED: image::Rgba<u8> = image::Rgba([200, 0, 0, 255]);
+    pub(in crate::rule) const RED: image::Rgba<u8> = image::Rgba([200, 0, 0, 255]);
     const BLUE: image::Rgba<u8> = image::Rgba([0, 0, 100, 255]);
     const NONE: image::Rgba<u8> = image::Rgba([0; 4]);
 
     /// A disc in two colors.
-    fn disc(side: u32) -> RgbaImage {
+    pub(in crate::rule) fn disc(side: u32) -> RgbaImage {
         let middle = side as f32 / 2.0;
         RgbaImage::from_fn(side, side, |x, y| {
             let is_inside = (x as f32 + 0.5 - middle).hypot(y as f32 + 0.5 - middle) < middle * 0.8;
@@ -99,7 +103,7 @@ mod tests {
         })
     }
 
-    fn pixels(target: &Target) -> &[[u8; 4]] {
+    pub(in crate::rule) fn pixels(target: &Target) -> &[[u8; 4]] {
         target.rgba.as_chunks().0
     }
 

@@ -64,7 +64,12 @@ impl Plugin for SkinPlugin {
             .add_systems(PostUpdate, (dress.in_set(NcaSystems::Dress), fit.in_set(NcaSystems::Show)))
             .add_systems(Last, warn_of_art.in_set(NcaSystems::Show));
         #[cfg(feature = "pbr")]
-        app.add_plugins(surface::SurfacePlugin);
+        app.add_plugins(surface::SurfacePlugin).add_systems(
+            PostUpdate,
+            (surface::wear.in_set(NcaSystems::Dress).before(dress), surface::show.in_set(NcaSystems::Show).after(fit))
+                // An app that is never finished has no such materials.
+                .run_if(resource_exists::<Assets<NcaSkinMaterial>>),
+        );
     }
 
     // Bevy's sprites are known by now, wherever this plugin was added.

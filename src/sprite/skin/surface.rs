@@ -15,15 +15,11 @@ use bevy::{
     shader::{ShaderDefVal, ShaderRef},
 };
 
-use super::{
-    dress::{dress, fit},
-    tissue::{Tissue, Tissued},
-};
+use super::tissue::{Tissue, Tissued};
 use crate::sprite::{
     components::{NcaSkin, NcaTexture, OfSkins, Placement},
     display::{MaterialOrderPlugin, register_display},
     populations::Populations,
-    sets::NcaSystems,
 };
 
 /// The material of an [`NcaSkin`] in 3D: a [`StandardMaterial`] and the living tissue through which its maps are seen.
@@ -117,19 +113,14 @@ impl MaterialExtension for NcaSkinExtension {
     }
 }
 
-/// Shows skins on the surfaces of meshes.
+/// Draws skins on the surfaces of meshes.
 pub(super) struct SurfacePlugin;
 
 impl Plugin for SurfacePlugin {
     fn build(&self, app: &mut App) {
         embedded_asset!(app, "surface.wgsl");
         register_display::<MeshMaterial3d<NcaSkinMaterial>>(app);
-        // An app that is never finished has no such materials.
-        let is_known = resource_exists::<Assets<NcaSkinMaterial>>;
-        app.add_observer(on_skin_removed).add_systems(
-            PostUpdate,
-            (wear.in_set(NcaSystems::Dress).before(dress), show.in_set(NcaSystems::Show).after(fit)).run_if(is_known),
-        );
+        app.add_observer(on_skin_removed);
     }
 
     // Bevy's renderer of materials is known by now, wherever this plugin was added.
@@ -147,7 +138,7 @@ impl Plugin for SurfacePlugin {
 
 /// The material that a skin is made from, and the entity that it was made for: a copy of an entity needs its own.
 #[derive(Component, Clone)]
-struct Worn {
+pub(super) struct Worn {
     base: Handle<StandardMaterial>,
     of: Entity,
 }
@@ -166,7 +157,7 @@ type Wearing<'w, 's> = Query<
 >;
 
 /// Makes the materials of skins, and follows the materials that they are made from.
-fn wear(
+pub(super) fn wear(
     (unworn, wearing): (Unworn, Wearing),
     populations: Res<Populations>,
     materials: Option<Res<Assets<StandardMaterial>>>,
@@ -238,7 +229,7 @@ fn on_skin_removed(
 }
 
 /// Shows the tissue of skins on their materials.
-fn show(
+pub(super) fn show(
     surfaces: Query<(&MeshMaterial3d<NcaSkinMaterial>, Tissued), OfSkins>,
     populations: Res<Populations>,
     mut materials: ResMut<Assets<NcaSkinMaterial>>,

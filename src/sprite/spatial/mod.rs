@@ -7,6 +7,8 @@ mod colliders;
 #[cfg(feature = "avian2d")]
 mod contacts;
 #[cfg(feature = "picking")]
+mod holes;
+#[cfg(feature = "picking")]
 mod picking;
 #[cfg(all(feature = "picking", feature = "ui"))]
 mod picking_nodes;

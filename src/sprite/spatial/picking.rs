@@ -17,7 +17,11 @@ use bevy::{
     sprite::SpriteMesh,
 };
 
-use super::{NcaProbe, art::ShownArt};
+use super::{
+    NcaProbe,
+    art::ShownArt,
+    holes::{Opened, close},
+};
 use crate::sprite::{
     components::{NcaAliveMask, NcaSkin, NcaTexture},
     sets::NcaSystems,
@@ -107,32 +111,6 @@ fn open_skins(
     for (entity, pickable) in &mut skins {
         if pointers.rays.iter().all(|(id, ray)| pointers.hit(*id, *ray, entity).is_none()) {
             opened.open(entity, pickable);
-        }
-    }
-}
-
-/// The original `Pickable` of sprites and nodes that pointers pass through in this frame.
-#[derive(Resource, Default)]
-pub(super) struct Opened(Vec<(Entity, Pickable)>);
-
-impl Opened {
-    /// Lets pointers pass through an entity, until picking has ended. Other systems do not see this as a change.
-    pub(super) fn open(&mut self, entity: Entity, mut pickable: Mut<Pickable>) {
-        if *pickable != Pickable::IGNORE {
-            let pickable = pickable.bypass_change_detection();
-            self.0.push((entity, std::mem::replace(pickable, Pickable::IGNORE)));
-        }
-    }
-}
-
-/// Restores the `Pickable` of these.
-fn close(mut pickables: Query<&mut Pickable>, mut opened: ResMut<Opened>) {
-    for (entity, was) in opened.0.drain(..) {
-        if let Ok(mut pickable) = pickables.get_mut(entity) {
-            // The game may have changed it meanwhile.
-            if *pickable == Pickable::IGNORE {
-                *pickable.bypass_change_detection() = was;
-            }
         }
     }
 }

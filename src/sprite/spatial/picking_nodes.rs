@@ -11,7 +11,7 @@ use bevy::{
     window::PrimaryWindow,
 };
 
-use super::{art::ShownArt, picking::Opened};
+use super::{art::ShownArt, holes::Opened};
 use crate::{
     rule::CellMask,
     sprite::{
