@@ -113,16 +113,16 @@ impl Sheet {
 }
 
 fn columns_and_rows(text: &str) -> std::result::Result<[u32; 2], String> {
-    pair(text, 1024).ok_or_else(|| format!("expected COLUMNSxROWS, as 6x1, found `{text}`"))
+    pair(text, &(1..=1024)).ok_or_else(|| format!("expected COLUMNSxROWS, as 6x1, found `{text}`"))
 }
 
 fn width_and_height(text: &str) -> std::result::Result<[u32; 2], String> {
-    pair(text, Target::MAX_PIXELS).ok_or_else(|| format!("expected WxH, as 32x32, found `{text}`"))
+    pair(text, &(1..=Target::MAX_PIXELS)).ok_or_else(|| format!("expected WxH, as 32x32, found `{text}`"))
 }
 
-/// Two numbers from 1 to `most`, e.g. `6x1`.
-fn pair(text: &str, most: u32) -> Option<[u32; 2]> {
+/// Two numbers in a range, e.g. `6x1`.
+fn pair(text: &str, range: &std::ops::RangeInclusive<u32>) -> Option<[u32; 2]> {
     let (first, second) = text.split_once('x')?;
-    let number = |text: &str| text.parse().ok().filter(|number| (1..=most).contains(number));
+    let number = |text: &str| text.parse().ok().filter(|number| range.contains(number));
     Some([number(first)?, number(second)?])
 }

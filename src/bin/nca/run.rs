@@ -73,9 +73,7 @@ impl FromStr for Grid {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let expected = || format!("expected WxH with sizes of 1 to 1024, as 72x72, found `{text}`");
-        let (width, height) = text.split_once('x').ok_or_else(expected)?;
-        let side = |text: &str| text.parse().ok().filter(|side| Rule::SIDES.contains(side)).ok_or_else(expected);
-        Ok(Self([side(width)?, side(height)?]))
+        crate::pair(text, &Rule::SIDES).map(Self).ok_or_else(expected)
     }
 }
 

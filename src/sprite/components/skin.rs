@@ -90,8 +90,7 @@ fn on_add(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
     let shown = world.get::<Placement>(entity).and_then(|placement| placement.shown.clone());
     if let Some(mut sprite) = world.get_mut::<Sprite>(entity) {
         // A picture of the cells is no art.
-        let is_painted = sprite.image == TRANSPARENT_IMAGE_HANDLE || shown.is_some_and(|shown| shown == sprite.image);
-        if is_painted {
+        if sprite.image == TRANSPARENT_IMAGE_HANDLE || shown.as_ref() == Some(&sprite.image) {
             (sprite.image, sprite.rect) = (Handle::default(), None);
         }
         if sprite.image == Handle::default() {
@@ -99,12 +98,8 @@ fn on_add(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
         }
     }
     #[cfg(feature = "ui")]
-    {
-        let shown = world.get::<Placement>(entity).and_then(|placement| placement.shown.clone());
-        let node = world.get_mut::<ImageNode>(entity);
-        if let Some(mut node) = node.filter(|node| shown.is_some_and(|shown| shown == node.image)) {
-            (node.image, node.rect) = (TRANSPARENT_IMAGE_HANDLE, None);
-        }
+    if let Some(mut node) = world.get_mut::<ImageNode>(entity).filter(|node| shown.as_ref() == Some(&node.image)) {
+        (node.image, node.rect) = (TRANSPARENT_IMAGE_HANDLE, None);
     }
     set_skinned(&mut world, entity, true);
 }

@@ -34,8 +34,8 @@ pub(super) struct Arts<'w> {
 pub(super) struct Sheet<'a> {
     pub(super) id: AssetId<Image>,
     pub(super) image: &'a Image,
-    /// The layout of the frames, and the index of the present one.
-    atlas: Option<(&'a TextureAtlasLayout, usize)>,
+    /// The layout of the frames, and the present one.
+    atlas: Option<(&'a TextureAtlasLayout, URect)>,
     /// The part of the image, or of a frame, that is shown.
     rect: Option<Rect>,
     /// Its alpha is ignored.
@@ -119,14 +119,13 @@ impl Arts<'_> {
             // The art of a surface that repeats or rotates its texture is all of it.
             let part = Rect::from_corners(corners[0], corners[1]).intersect(whole);
             let rect = (!part.is_empty() && part != whole).then_some(part);
-            return Some(Sheet { id, image, atlas: None, rect, is_opaque: material.extension.is_opaque });
+            return Some(Sheet { id, image, atlas: None, rect, is_opaque: material.extension.is_opaque() });
         }
         let (_, atlas, rect) = canvas.picture()?;
         let atlas = match atlas {
             Some(TextureAtlas { layout, index }) => {
                 let layout = self.layouts.as_ref()?.get(layout)?;
-                layout.textures.get(*index)?;
-                Some((layout, *index))
+                Some((layout, *layout.textures.get(*index)?))
             }
             None => None,
         };
@@ -138,7 +137,7 @@ impl Arts<'_> {
 impl Sheet<'_> {
     /// The rectangle of the present frame in the image.
     fn frame(&self) -> Option<URect> {
-        self.atlas.map(|(layout, index)| layout.textures.get(index).copied().unwrap_or_default())
+        self.atlas.map(|(_, frame)| frame)
     }
 
     /// The part of the image that is shown.

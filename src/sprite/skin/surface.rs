@@ -42,8 +42,6 @@ pub struct NcaSkinExtension {
     tissue: Option<Handle<Image>>,
     #[texture(103)]
     grown: Option<Handle<Image>>,
-    /// The alpha of the art is ignored.
-    pub(super) is_opaque: bool,
 }
 
 /// `Skin` in `surface.wgsl`.
@@ -61,7 +59,10 @@ struct Skin {
 }
 
 impl NcaSkinExtension {
-    fn new(tissue: Tissue, is_opaque: bool) -> Self {
+    /// Tissue on a material. The alpha of an opaque one is ignored.
+    fn new(tissue: Option<Tissue>, is_opaque: bool) -> Self {
+        let opaque = if is_opaque { 1.0 } else { 0.0 };
+        let Some(tissue) = tissue else { return Self { skin: Skin { opaque, ..default() }, ..default() } };
         let Tissue { atlas, atlas_size, slot, grown, kind, rotation, fit, lost, pixelated } = tissue;
         let corners = |Rect { min, max }: Rect| Vec4::new(min.x, min.y, max.x - min.x, max.y - min.y);
         Self {
@@ -74,12 +75,16 @@ impl NcaSkinExtension {
                 pixels: if pixelated { fit.part.size() } else { Vec2::ZERO },
                 atlas: atlas_size,
                 tissue: kind,
-                opaque: if is_opaque { 1.0 } else { 0.0 },
+                opaque,
             },
-            is_opaque,
             tissue: Some(atlas),
             grown: Some(grown),
         }
+    }
+
+    /// Whether the alpha of the art is ignored.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.skin.opaque > 0.0
     }
 }
 
@@ -179,7 +184,7 @@ pub(super) fn wear(
         for (_, Worn { base, .. }, surface, skin, placement) in wearing.iter().filter(|found| found.1.base.id() == *id)
         {
             if let Some((made, mut material)) = worn(base, skin, placement).zip(skins.get_mut(&surface.0)) {
-                (material.base, material.extension.is_opaque) = (made.base, made.extension.is_opaque);
+                (material.base, material.extension.skin.opaque) = (made.base, made.extension.skin.opaque);
             }
         }
     }
@@ -212,7 +217,7 @@ fn with_holes(
     if base.base_color_texture.is_none() && *art != Handle::default() {
         base.base_color_texture = Some(art.clone());
     }
-    ExtendedMaterial { base, extension: NcaSkinExtension { is_opaque, ..default() } }
+    ExtendedMaterial { base, extension: NcaSkinExtension::new(None, is_opaque) }
 }
 
 /// The mesh shows its own material again.
@@ -237,10 +242,7 @@ pub(super) fn show(
     let materials = materials.bypass_change_detection();
     for (surface, tissued) in &surfaces {
         let Some(NcaSkinMaterial { extension: now, .. }) = materials.get(&surface.0) else { continue };
-        let extension = match Tissue::of(tissued, &populations) {
-            Some(tissue) => NcaSkinExtension::new(tissue, now.is_opaque),
-            None => NcaSkinExtension { is_opaque: now.is_opaque, ..default() },
-        };
+        let extension = NcaSkinExtension::new(Tissue::of(tissued, &populations), now.is_opaque());
         if *now != extension
             && let Some(mut material) = materials.get_mut(&surface.0)
         {
