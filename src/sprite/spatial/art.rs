@@ -40,6 +40,7 @@ pub(super) struct Frame {
 impl ShownArt<'_, '_> {
     /// Whether the art of a skin is visible at a point of its grid. True for a sprite without a skin, and for art that
     /// cannot be read.
+    #[cfg(feature = "picking")]
     pub(super) fn is_visible(&self, entity: Entity, grid: [u32; 2], point: Vec2) -> bool {
         let Ok((fit, texture)) = self.skins.get(entity) else { return true };
         let Some(image) = self.images.as_ref().and_then(|images| images.get(fit.art)) else { return true };
