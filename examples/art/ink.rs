@@ -1,5 +1,7 @@
 //! Draws pictures of inked shapes: rounded by banded light, and with a dark outline.
 
+use std::rc::Rc;
+
 use bevy::prelude::*;
 
 /// The dark, middle and bright color of a part.
@@ -8,6 +10,9 @@ pub type Tones = [[u8; 3]; 3];
 /// The signed distance of a point from a shape: negative inside.
 type Distance = Box<dyn Fn(Vec2) -> f32>;
 
+/// Where on the body a point lies.
+type Bone = Rc<dyn Fn(Vec2) -> Vec2>;
+
 struct Part {
     distance: Distance,
     tones: Tones,
@@ -15,12 +20,15 @@ struct Part {
     round: f32,
     /// It glows: no shading and no outline.
     glows: bool,
+    bone: Option<Bone>,
 }
 
 /// A picture: parts from back to front, in coordinates of -1 to 1, y down.
 #[derive(Default)]
 pub struct Ink {
     parts: Vec<Part>,
+    /// The bone of parts that are added.
+    bone: Option<Bone>,
     /// The width of outlines.
     pub outline: f32,
 }
@@ -33,21 +41,37 @@ impl Ink {
 
     /// Adds a shape on top.
     pub fn add(&mut self, tones: Tones, round: f32, distance: impl Fn(Vec2) -> f32 + 'static) -> &mut Self {
-        self.parts.push(Part { distance: Box::new(distance), tones, round, glows: false });
+        self.parts.push(Part { distance: Box::new(distance), tones, round, glows: false, bone: self.bone.clone() });
         self
     }
 
     /// Adds a shape that glows, brightest in the middle.
     pub fn glow(&mut self, tones: Tones, round: f32, distance: impl Fn(Vec2) -> f32 + 'static) -> &mut Self {
-        self.parts.push(Part { distance: Box::new(distance), tones, round, glows: true });
+        self.parts.push(Part { distance: Box::new(distance), tones, round, glows: true, bone: self.bone.clone() });
         self
+    }
+
+    /// The parts that are added from now on move with a bone. It maps a point of the picture to the body.
+    pub fn on_bone(&mut self, bone: impl Fn(Vec2) -> Vec2 + 'static) -> &mut Self {
+        self.bone = Some(Rc::new(bone));
+        self
+    }
+
+    /// The part in front at a point, and the signed distance from it.
+    fn part(&self, at: Vec2) -> Option<(&Part, f32)> {
+        self.parts.iter().rev().find_map(|part| Some((part, (part.distance)(at))).filter(|(_, d)| *d < 0.0))
+    }
+
+    /// Where on the body the part at a point lies: a pixel of a UV sheet.
+    pub fn uv(&self, at: Vec2) -> [u8; 4] {
+        let Some(bone) = self.part(at).and_then(|(part, _)| part.bone.as_ref()) else { return [0; 4] };
+        let [red, green] = ((bone(at) + 1.0) / 2.0 * 255.0).round().to_array();
+        [red as u8, green as u8, 0, 255]
     }
 
     /// The color at a point, in straight alpha.
     pub fn color(&self, at: Vec2) -> [u8; 4] {
-        let found =
-            self.parts.iter().rev().find_map(|part| Some((part, (part.distance)(at))).filter(|(_, d)| *d < 0.0));
-        let Some((part, distance)) = found else { return [0; 4] };
+        let Some((part, distance)) = self.part(at) else { return [0; 4] };
         let depth = (-distance / part.round).clamp(0.0, 1.0);
         let [r, g, b] = if part.glows {
             tone(part.tones, banded(depth))
@@ -63,6 +87,17 @@ impl Ink {
         };
         [r, g, b, 255]
     }
+}
+
+/// A bone from one joint towards another. On the body, it begins elsewhere, and points down.
+pub fn bone(from: Vec2, to: Vec2, lies_at: Vec2) -> impl Fn(Vec2) -> Vec2 {
+    let turn = Vec2::from_angle(Vec2::Y.to_angle() - (to - from).to_angle());
+    move |at| turn.rotate(at - from) + lies_at
+}
+
+/// A bone that does not turn.
+pub fn shifted(from: Vec2, lies_at: Vec2) -> impl Fn(Vec2) -> Vec2 {
+    move |at| at - from + lies_at
 }
 
 /// Bands of light, as on pixel art.

@@ -28,6 +28,8 @@ fn main() -> Result {
     let save = |name: &str, picture: RgbaImage| picture.save(format!("{folder}/{name}.png"));
     save("jellyfish", sheet(160, [12, 1], |phase, _| move |at| jellyfish(at, phase)))?;
     save("knight", sheet(144, [8, 2], |phase, row| inked(knight(phase, row == 1))))?;
+    // Where its parts lie on its body.
+    save("knight_uv", sheet(144, [8, 2], |phase, row| uv(knight(phase, row == 1))))?;
     save("boss", sheet(256, [8, 1], |phase, _| inked(boss(phase))))?;
     save("machine", sheet(160, [8, 1], |phase, _| inked(machine(phase))))?;
     save("plant", sheet(160, [8, 1], |phase, _| inked(plant(phase))))?;
@@ -49,6 +51,10 @@ fn sheet<C: Fn(Vec2) -> [u8; 4]>(side: u32, [columns, rows]: [u32; 2], draw: imp
         }
     }
     picture
+}
+
+fn uv(ink: ink::Ink) -> impl Fn(Vec2) -> [u8; 4] {
+    move |at| ink.uv(at)
 }
 
 fn inked(ink: ink::Ink) -> impl Fn(Vec2) -> [u8; 4] {

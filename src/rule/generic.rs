@@ -68,6 +68,26 @@ impl GenericBody {
     /// # Errors
     /// See [`with_picture`](Self::with_picture).
     pub fn with_art(self, picture: &Target) -> Result<(Model, SkinArt), ModelErrorKind> {
+        self.with_art_in(picture, picture.visible_bounds())
+    }
+
+    /// The body for all frames of a sheet: that of their union. `uvs` are the UV sheets of the frames, or empty: the frames are
+    /// then laid out on the body, which covers them as they are, too.
+    ///
+    /// # Errors
+    /// See [`with_picture`](Self::with_picture).
+    pub fn for_frames(frames: &[Target], uvs: &[Target]) -> Result<(Model, SkinArt), ModelErrorKind> {
+        let union = Target::union(frames.iter().cloned());
+        if uvs.is_empty() {
+            return Self::fitting(&union).with_art(&union);
+        }
+        let body = Target::union(frames.iter().zip(uvs).map(|(frame, uv)| frame.laid_out(uv)));
+        let both = Target::union([body.clone(), union]);
+        Self::fitting(&both).with_art_in(&body, both.visible_bounds())
+    }
+
+    /// The body with a part of a picture, by its left, upper, right and lower edge.
+    fn with_art_in(self, picture: &Target, visible: [usize; 4]) -> Result<(Model, SkinArt), ModelErrorKind> {
         let Target { width, height, rgba } = picture;
         if *width == 0 || *height == 0 || rgba.len() != width * height * 4 {
             let expected = format!("[{height}, {width}, 4], and neither 0");
@@ -75,7 +95,6 @@ impl GenericBody {
         }
         let model = self.model()?;
         let size = model.target().map_or([1, 1], |shape| [shape.width, shape.height]);
-        let visible = picture.visible_bounds();
         let (target, fitted) = picture.cut(visible).fitted_into(size);
         let edge = |axis: usize, side: usize, at: f32| {
             // The visible pixels are on the fitted cells.

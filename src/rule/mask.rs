@@ -197,6 +197,25 @@ impl CellMask {
         }
     }
 
+    /// Like [`CellMask::add_where`], for cells whose centers lie elsewhere. Those without a center are not added.
+    pub(crate) fn add_placed(
+        &mut self,
+        shape: &Shape,
+        (centers, map): (&[Option<[f32; 2]>], CellMap),
+        softness: f32,
+        mut hits: impl FnMut(usize, f32) -> bool,
+    ) {
+        if map.inverse().is_none() || !shape.is_valid() {
+            return;
+        }
+        for (cell, center) in centers.iter().enumerate().filter_map(|(cell, center)| Some((cell, (*center)?))) {
+            let cover = shape.cover(map.apply(center), softness);
+            if cover > 0.0 && hits(cell, cover) {
+                self.insert(cell);
+            }
+        }
+    }
+
     /// Conservative ranges of the columns and rows that the shape can hit.
     fn reach(&self, shape: &Shape, back: CellMap) -> (Range<usize>, Range<usize>) {
         let (min, max) = shape.bounds();

@@ -27,6 +27,7 @@ mod state;
 mod statistics;
 mod target;
 mod transposed;
+mod uv;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;

@@ -49,6 +49,16 @@ pub enum TargetError {
         /// The columns and rows that the picture seems to have.
         frames: [u32; 2],
     },
+    /// The UV sheet has another number of frames than its art.
+    #[error("{}: expected a UV sheet of {expected} frames, as its art has, found {found}", path.display())]
+    Uv {
+        /// The file.
+        path: PathBuf,
+        /// The number of frames in the sheet.
+        found: usize,
+        /// The number of frames in the art.
+        expected: usize,
+    },
     /// The sheet does not divide into these frames.
     #[error("{}: {}x{} pixels cannot be cut into {frames}", path.display(), size[0], size[1])]
     Frames {
@@ -79,7 +89,7 @@ pub enum Filter {
 
 /// Options for reading a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReadOptions {
+pub struct ReadOptions<'a> {
     /// The length of the longer side in pixels. Default `None`: not scaled.
     pub size: Option<u32>,
     /// The filter that scales the picture.
@@ -88,9 +98,12 @@ pub struct ReadOptions {
     /// highest alpha of any frame, and the mean color weighted by alpha. Default `None`: a single
     /// picture. A picture that looks like a sheet is then an error.
     pub frames: Option<Frames>,
+    /// The UV sheet of the picture: an image with the same frames. Each frame is laid out on the body for the union.
+    /// Default `None`.
+    pub uv: Option<&'a Path>,
 }
 
-impl ReadOptions {
+impl ReadOptions<'_> {
     /// Scales the longer side to `size` pixels.
     pub fn sized(size: u32) -> Self {
         Self { size: Some(size), ..Self::default() }
@@ -114,9 +127,9 @@ impl Target {
     ///
     /// # Errors
     /// See [`TargetError`].
-    pub fn read(path: impl AsRef<Path>, reading: ReadOptions) -> Result<Self, TargetError> {
+    pub fn read(path: impl AsRef<Path>, reading: ReadOptions<'_>) -> Result<Self, TargetError> {
         let path = path.as_ref();
-        let art = art(path, reading.frames)?;
+        let art = art(path, reading)?;
         let target = match reading.size {
             Some(size) => scaled(&art, size.clamp(1, Self::MAX_PIXELS), reading.filter),
             None => art.into(),
@@ -131,9 +144,9 @@ impl Target {
     ///
     /// # Errors
     /// See [`TargetError`].
-    pub fn read_body(path: impl AsRef<Path>, reading: ReadOptions) -> Result<Self, TargetError> {
+    pub fn read_body(path: impl AsRef<Path>, reading: ReadOptions<'_>) -> Result<Self, TargetError> {
         let path = path.as_ref();
-        let art = art(path, reading.frames)?;
+        let art = art(path, reading)?;
         let longest = art.width().max(art.height());
         let mut size = match reading.size {
             Some(size) => size.clamp(1, Self::MAX_PIXELS),
@@ -174,6 +187,24 @@ impl Target {
         frames.cut(&whole).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })
     }
 
+    /// Reads the frames of a UV sheet.
+    ///
+    /// # Errors
+    /// [`TargetError`] if the file cannot be read, cannot be cut into these frames, or into another number of them than its
+    /// art.
+    pub fn read_uv(path: impl AsRef<Path>, frames: Option<Frames>, count: usize) -> Result<Vec<Self>, TargetError> {
+        let path = path.as_ref();
+        let image = open(path)?;
+        let size = [image.width(), image.height()];
+        let frames = frames.unwrap_or(Frames::Count([1, 1]));
+        let found = frames.cut(&Self::from(image));
+        let found = found.ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?;
+        if found.len() != count {
+            return Err(TargetError::Uv { path: path.to_owned(), found: found.len(), expected: count });
+        }
+        Ok(found)
+    }
+
     /// The picture, unless every pixel is nearly transparent.
     fn if_visible(self, path: &Path) -> Result<Self, TargetError> {
         match self.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA) {
@@ -190,8 +221,12 @@ impl From<RgbaImage> for Target {
 }
 
 /// Reads a picture, or the union of a sheet's frames, unscaled.
-fn art(path: &Path, frames: Option<Frames>) -> Result<RgbaImage, TargetError> {
-    let frames = Target::read_frames(path, frames)?;
+fn art(path: &Path, reading: ReadOptions<'_>) -> Result<RgbaImage, TargetError> {
+    let mut frames = Target::read_frames(path, reading.frames)?;
+    if let Some(uv) = reading.uv {
+        let uv = Target::read_uv(uv, reading.frames, frames.len())?;
+        frames = frames.iter().zip(&uv).map(|(frame, uv)| frame.laid_out(uv)).collect();
+    }
     let Target { width, height, rgba } = match <[Target; 1]>::try_from(frames) {
         Ok([whole]) => whole,
         Err(frames) => Target::union(frames),

@@ -17,6 +17,8 @@ pub struct SkinArt {
     /// What of the picture the model's target covers: its left, upper, right and lower edge as shares of the picture. They may
     /// lie outside of it.
     region: [f32; 4],
+    /// Where on the body its pixels lie. `None` if they lie where they are.
+    uv: Option<Target>,
 }
 
 impl SkinArt {
@@ -27,12 +29,19 @@ impl SkinArt {
     }
 
     pub(crate) fn on(picture: Target, region: [f32; 4]) -> Self {
-        Self { picture, region }
+        Self { picture, region, uv: None }
     }
 
-    /// Another picture of the same size in the same place, as the next frame of an animation.
+    /// Another picture of the same size in the same place, as the next frame of an animation. It has no UV sheet.
     pub fn with_picture(&self, picture: Target) -> Self {
-        Self { picture, ..*self }
+        Self { picture, uv: None, ..*self }
+    }
+
+    /// Lets the pixels of the picture lie elsewhere on the body: `uv` is the UV sheet of this frame. Red is the column on the
+    /// body, and green the row: 0 to 255 over the picture. Pixels with an alpha below 128 lie where they are. It may have
+    /// another size than the picture.
+    pub fn with_uv(self, uv: Target) -> Self {
+        Self { uv: Some(uv), ..self }
     }
 
     /// The picture.
@@ -42,6 +51,20 @@ impl SkinArt {
 
     pub(crate) fn region(&self) -> [f32; 4] {
         self.region
+    }
+
+    /// The place in the picture of a place in the target, 0 to 1 each.
+    fn in_picture(&self, place: [f32; 2]) -> [f32; 2] {
+        [0, 1].map(|axis| self.region[axis] + place[axis] * (self.region[axis + 2] - self.region[axis]))
+    }
+
+    /// Where on the body a place in the target lies. `None` without a UV sheet.
+    fn on_body(&self, place: [f32; 2]) -> Option<[f32; 2]> {
+        let (uv, shown_at) = (self.uv.as_ref()?, self.in_picture(place));
+        let on_body = uv.on_body(shown_at);
+        let back = |axis: usize| (on_body[axis] - self.region[axis]) / (self.region[axis + 2] - self.region[axis]);
+        // To the last bit, if it lies where it is.
+        Some(if on_body == shown_at { place } else { [back(0), back(1)] })
     }
 
     /// A sprite that shows the art through its cells: the whole grid in straight-alpha sRGB, with `scale` pixels per pixel
@@ -89,26 +112,31 @@ impl<'a> Skin<'a> {
     }
 
     /// What is shown at a point of the grid, in cells: premultiplied, 0 to 1.
-    fn at(&self, point: [f32; 2]) -> [f32; 4] {
+    fn at(&self, at: [f32; 2]) -> [f32; 4] {
+        // Where it is shown, and where on the body it lies.
+        let shown_at = self.frame.place(at);
+        let (point, place) =
+            self.art.on_body(shown_at).map_or((at, shown_at), |place| (self.frame.point(place), place));
         let tissue = self.between(point, |cell| quad(self.state.values(), cell * self.state.channels()));
-        let place = self.frame.place(point);
         let life = ramp(tissue[3], &LIFE_BLEND);
-        if life.is_nan() || life == 0.0 {
+        // With a UV sheet, parts may lie far from where they are seen: nothing swims beyond the pixels of the frame.
+        let is_beyond = || self.art.uv.is_some() && self.look_up(shown_at)[3] == 0.0;
+        if life.is_nan() || life == 0.0 || is_beyond() {
             return [0.0; 4];
         }
         let shown = match self.output {
             Output::Coordinates => {
                 let off = [tissue[0] / tissue[3] - place[0], tissue[1] / tissue[3] - place[1]];
                 let share = ramp(off[0].abs().max(off[1].abs()), &PLACE_BLEND);
-                self.look_up([place[0] + off[0] * share, place[1] + off[1] * share])
+                self.look_up([shown_at[0] + off[0] * share, shown_at[1] + off[1] * share])
             }
             // Without a target, nothing tells what is lost.
-            _ if self.target.is_empty() => self.look_up(place),
+            _ if self.target.is_empty() => self.look_up(shown_at),
             Output::PremultipliedAlpha | Output::OpaqueCentered => {
                 let grown = self.between(point, |cell| quad(&self.target, cell * 4));
                 let off = [0, 1, 2, 3].map(|channel| tissue[channel] - grown[channel]);
                 let share = ramp(off.iter().fold(0.0, |most, value| value.abs().max(most)), &CRISP_BLEND);
-                let art = self.look_up(place);
+                let art = self.look_up(shown_at);
                 [0, 1, 2, 3].map(|channel| (art[channel] + off[channel] * share).clamp(0.0, 1.0))
             }
         };
@@ -132,8 +160,8 @@ impl<'a> Skin<'a> {
 
     /// The pixel of the art at a place in the target, premultiplied. Nothing beyond its edge.
     fn look_up(&self, place: [f32; 2]) -> [f32; 4] {
-        let SkinArt { picture: Target { width, height, rgba }, region: [left, top, right, bottom] } = self.art;
-        let (u, v) = (left + place[0] * (right - left), top + place[1] * (bottom - top));
+        let Target { width, height, rgba } = &self.art.picture;
+        let [u, v] = self.art.in_picture(place);
         let (x, y) = ((u * *width as f32).floor(), (v * *height as f32).floor());
         let inside = x >= 0.0 && y >= 0.0 && x < *width as f32 && y < *height as f32;
         let pixel = rgba.as_chunks::<4>().0.get(y as usize * width + x as usize).filter(|_| inside);

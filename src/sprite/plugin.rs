@@ -12,6 +12,7 @@ use super::{
     render_bridge::RenderBridgePlugin,
     sets::NcaSystems,
     skin::SkinPlugin,
+    spatial::FramesPlugin,
     systems::{BackendPlugin, ClockPlugin, DamagePlugin, LifecyclePlugin, ReadBackPlugin, SleepPlugin, VitalsPlugin},
 };
 use crate::gpu::NcaPrecision;
@@ -90,6 +91,7 @@ impl Plugin for NcaPlugin {
                 SleepPlugin,
                 ReadBackPlugin,
                 DisplaysPlugin,
+                FramesPlugin,
                 SkinPlugin,
                 RenderBridgePlugin,
             ));

@@ -22,6 +22,7 @@ mod scorecard;
 mod screen;
 mod skin;
 mod skin_surfaces;
+mod skin_uv;
 mod snapshot;
 mod soak;
 mod support;

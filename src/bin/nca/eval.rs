@@ -35,14 +35,14 @@ pub struct Eval {
 impl Eval {
     pub fn run(&self) -> Result<ExitCode> {
         let model = Model::read(&self.model)?;
-        if self.against.is_none() && self.sheet.frames().is_some() {
-            return Err("--frames and --tile need --against".into());
+        if self.against.is_none() && self.sheet.is_given() {
+            return Err("--frames, --tile and --uv need --against".into());
         }
         let read;
         let target = match (&self.against, model.target()) {
             (Some(path), trained) => {
                 let size = trained.map(|target| target.width.max(target.height) as u32);
-                read = Target::read(path, ReadOptions { size, filter: self.filter, frames: self.sheet.frames() })?;
+                read = Target::read(path, ReadOptions { size, filter: self.filter, ..self.sheet.reading() })?;
                 &read
             }
             (None, Some(target)) => target,

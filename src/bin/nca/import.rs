@@ -1,6 +1,6 @@
 use std::{io::Read, path::PathBuf};
 
-use bevy_nca::rule::{GenericBody, ModelErrorKind, ReadOptions, Target, import_article};
+use bevy_nca::rule::{GenericBody, ModelErrorKind, Target, import_article};
 use clap::Args;
 
 use crate::Result;
@@ -23,7 +23,7 @@ impl Import {
     pub fn run(&self) -> Result {
         crate::prepare_output(&self.output)?;
         match self.file.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("json")) {
-            true if self.sheet.frames().is_some() => Err("--frames and --tile are for a picture".into()),
+            true if self.sheet.is_given() => Err("--frames, --tile and --uv are for a picture".into()),
             true => self.article(),
             false => self.picture(),
         }
@@ -31,7 +31,7 @@ impl Import {
 
     /// Puts a picture into the generic body that fits it.
     fn picture(&self) -> Result {
-        let picture = Target::read(&self.file, ReadOptions { frames: self.sheet.frames(), ..ReadOptions::default() })?;
+        let picture = Target::read(&self.file, self.sheet.reading())?;
         let body = GenericBody::fitting(&picture);
         let name = self.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let source = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();

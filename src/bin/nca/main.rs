@@ -11,9 +11,9 @@ mod simulation;
 #[cfg(feature = "train")]
 mod train;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-use bevy_nca::rule::{Frames, Target, printable};
+use bevy_nca::rule::{Frames, ReadOptions, Target, printable};
 use clap::{Parser, Subcommand};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -94,8 +94,8 @@ fn prepare_output(path: &std::path::Path) -> Result {
     Ok(())
 }
 
-/// How the frames of a sprite sheet lie.
-#[derive(clap::Args, Clone, Copy)]
+/// How the frames of a sprite sheet lie, and where their pixels belong.
+#[derive(clap::Args, Clone)]
 struct Sheet {
     /// Columns and rows of a sprite sheet, e.g. 6x1. The sprite is the union of the frames. 1x1 means that the picture is
     /// not a sheet.
@@ -104,11 +104,29 @@ struct Sheet {
     /// Width and height of a frame of a sprite sheet in pixels, e.g. 32x32, instead of --frames.
     #[arg(long, value_name = "WxH", value_parser = width_and_height, conflicts_with = "frames")]
     tile: Option<[u32; 2]>,
+    /// A UV sheet: an image with the same frames. Red and green say where on the body a pixel lies, 0 to 255 over a frame;
+    /// a transparent pixel lies where it is. `nca uv` makes a first guess of one.
+    #[arg(long, value_name = "SHEET")]
+    uv: Option<PathBuf>,
 }
 
 impl Sheet {
-    fn frames(self) -> Option<Frames> {
+    fn is_given(&self) -> bool {
+        self.frames().is_some() || self.uv.is_some()
+    }
+
+    fn frames(&self) -> Option<Frames> {
         self.frames.map(Frames::Count).or(self.tile.map(Frames::Size))
+    }
+
+    /// How to read the union of the frames.
+    fn reading(&self) -> ReadOptions<'_> {
+        ReadOptions { frames: self.frames(), uv: self.uv.as_deref(), ..ReadOptions::default() }
+    }
+
+    /// The UV sheets of a number of frames. Empty if there are none.
+    fn uvs(&self, count: usize) -> Result<Vec<Target>> {
+        Ok(self.uv.as_ref().map(|uv| Target::read_uv(uv, self.frames(), count)).transpose()?.unwrap_or_default())
     }
 }
 

@@ -131,8 +131,8 @@ impl Run {
     fn model_and_skin(&self) -> Result<(Model, Vec<SkinArt>)> {
         let model = self.model.as_ref().map(Model::read).transpose()?;
         let Some(skin) = &self.skin else {
-            if self.sheet.frames().is_some() {
-                return Err("--frames and --tile need --skin".into());
+            if self.sheet.is_given() {
+                return Err("--frames, --tile and --uv need --skin".into());
             }
             return Ok((model.ok_or("expected a model")?, Vec::new()));
         };
@@ -140,14 +140,22 @@ impl Run {
             return Err("--angle is for a sprite without a skin".into());
         }
         let frames = Target::read_frames(skin, self.sheet.frames())?;
-        match model {
-            Some(model) => Ok((model, frames.into_iter().map(SkinArt::new).collect())),
+        let uvs = self.sheet.uvs(frames.len())?;
+        let (model, art) = match model {
+            Some(model) => (model, frames.first().cloned().map(SkinArt::new)),
             None => {
-                let union = Target::union(frames.iter().cloned());
-                let (model, art) = GenericBody::fitting(&union).with_art(&union)?;
-                Ok((model, frames.into_iter().map(|frame| art.with_picture(frame)).collect()))
+                let (model, art) = GenericBody::for_frames(&frames, &uvs)?;
+                (model, Some(art))
             }
-        }
+        };
+        let skin = |(index, frame): (usize, Target)| {
+            let art = art.as_ref()?.with_picture(frame);
+            Some(match uvs.get(index) {
+                Some(uv) => art.with_uv(uv.clone()),
+                None => art,
+            })
+        };
+        Ok((model, frames.into_iter().enumerate().filter_map(skin).collect()))
     }
 
     pub fn run(&self) -> Result {

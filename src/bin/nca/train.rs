@@ -80,7 +80,7 @@ pub struct Train {
     /// Resume the run in this folder with its own settings. --iterations or --minutes set a new total budget, in one
     /// round, also for a finished run.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "image", "size", "filter", "frames", "tile", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
+        "image", "size", "filter", "frames", "tile", "uv", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
         "run_dir", "from", "scratch", "rounds",
     ])]
     resume: Option<PathBuf>,
@@ -247,7 +247,7 @@ impl Train {
             Some(Size::Pixels(pixels)) => Some(pixels),
             Some(Size::Own) | None => None,
         };
-        let reading = ReadOptions { size, filter: self.filter.unwrap_or_default(), frames: self.sheet.frames() };
+        let reading = ReadOptions { size, filter: self.filter.unwrap_or_default(), ..self.sheet.reading() };
         let target = match (self.size, config.output) {
             (Some(Size::Own), _) => Target::read(image, reading)?,
             (_, Output::Coordinates) => Target::read_body(image, reading)?,

@@ -58,6 +58,13 @@ pub struct NcaSkin {
     /// The color that lost tissue is tinted with: cells that are not at their place. Its alpha says how much, 0 to 1;
     /// default none.
     pub lost: Option<Color>,
+    /// The UV sheet of the art: where on the body its pixels lie, so that a wound stays in an arm that swings. Default none,
+    /// the default handle: they lie where they are, and the wound stays at its place in the picture.
+    ///
+    /// It has the frames of the art, at any resolution. The red of a pixel is the column on the body, the green its row: 0
+    /// to 255 over a frame. Pixels with an alpha below 128 lie where they are. Load it as any image, or without sRGB: its
+    /// bytes are read. The body consists of all visible pixels, laid out so. `nca uv` makes a first guess of a sheet.
+    pub uv: Handle<Image>,
 }
 
 impl NcaSkin {
@@ -69,6 +76,11 @@ impl NcaSkin {
     /// Sets [`pixelated`](Self::pixelated) to true.
     pub fn with_pixelated(self) -> Self {
         Self { pixelated: true, ..self }
+    }
+
+    /// Sets the [UV sheet](Self::uv).
+    pub fn with_uv(self, uv: Handle<Image>) -> Self {
+        Self { uv, ..self }
     }
 
     /// Sets the [color of lost tissue](Self::lost).
@@ -148,12 +160,14 @@ pub(crate) struct SkinFit {
     pub(crate) art: AssetId<Image>,
     /// The part of the image that is shown in this frame, in pixels. Empty until the art is loaded.
     pub(crate) part: Rect,
+    /// The image of the UV sheet.
+    pub(crate) uv: Option<AssetId<Image>>,
 }
 
 impl Default for SkinFit {
     fn default() -> Self {
         let unit = Rect { min: Vec2::ZERO, max: Vec2::ONE };
-        Self { region: unit, frame: unit, art: AssetId::default(), part: Rect::default() }
+        Self { region: unit, frame: unit, art: AssetId::default(), part: Rect::default(), uv: None }
     }
 }
 

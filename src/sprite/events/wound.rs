@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use crate::{
-    rule::{CellMap, CellMask, FireRate, Shape, Stencil},
+    rule::{FireRate, Shape, Stencil},
     sprite::components::NcaArmor,
 };
 
@@ -91,23 +91,16 @@ impl NcaWound {
         self.shape.is_valid() && (0.0..=1.0).contains(&self.strength) && self.softness >= 0.0
     }
 
-    /// Adds the cells that it kills to a mask. `from_cells` maps cells to the space of the shape. `key` is the key of
-    /// the noise that decides which cells die where the probability is below 1.
-    pub(crate) fn cells(
-        &self,
-        mut mask: CellMask,
-        from_cells: CellMap,
-        key: u32,
-        armor: Option<&NcaArmor>,
-    ) -> CellMask {
-        let width = mask.width();
+    /// Which cells it kills among those in its shape, on a grid of this width. The closure takes the index of a cell, and the
+    /// cover of the shape there. `key` is the key of the noise that decides which cells die where the probability is below 1.
+    pub(crate) fn kills(&self, width: usize, key: u32, armor: Option<&NcaArmor>) -> impl Fn(usize, f32) -> bool {
         let armor = armor.map(NcaArmor::checked);
-        mask.add_where(&self.shape, from_cells, self.softness, |cell, cover| {
-            let strength = self.strength * cover;
+        let own = self.strength;
+        move |cell, cover| {
+            let strength = own * cover;
             let center = [(cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5];
             armor.as_ref().is_none_or(|armor| strength > armor.at(center))
                 && FireRate::new(f64::from(strength)).fires(cell as u32, key)
-        });
-        mask
+        }
     }
 }

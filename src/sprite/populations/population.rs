@@ -333,6 +333,11 @@ impl Population {
         }
     }
 
+    /// A grown instance.
+    pub(crate) fn reference(&self) -> &Arc<Reference> {
+        &self.reference
+    }
+
     /// The number of cells of a grown instance, and the number of those that are not dead ground in this instance.
     pub(crate) fn grown_cells(&self, slot: u32) -> (u32, u32) {
         let cells = self.reference.cells();

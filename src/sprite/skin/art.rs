@@ -34,6 +34,8 @@ pub(super) struct Arts<'w> {
 pub(super) struct Sheet<'a> {
     pub(super) id: AssetId<Image>,
     pub(super) image: &'a Image,
+    /// Its UV sheet.
+    pub(super) uv: Option<(AssetId<Image>, &'a Image)>,
     /// The layout of the frames, and the present one.
     atlas: Option<(&'a TextureAtlasLayout, URect)>,
     /// The part of the image, or of a frame, that is shown.
@@ -107,9 +109,12 @@ impl Arts<'_> {
         canvas.picture().map(|(image, ..)| image).filter(|image| has_art(image)).map(Handle::id)
     }
 
-    /// What is shown of an image. `None` until it is loaded, and if it shows nothing, such as a frame that its layout lacks.
-    pub(super) fn sheet(&self, canvas: &CanvasItem, id: AssetId<Image>) -> Option<Sheet<'_>> {
-        let image = self.images.as_ref()?.get(id)?;
+    /// What is shown of an image with a UV sheet. `None` until both are loaded, and if it shows nothing, such as a frame that
+    /// its layout lacks.
+    pub(super) fn sheet(&self, canvas: &CanvasItem, id: AssetId<Image>, uv: &Handle<Image>) -> Option<Sheet<'_>> {
+        let images = self.images.as_ref()?;
+        let image = images.get(id)?;
+        let uv = if has_art(uv) { Some((uv.id(), images.get(uv)?)) } else { None };
         #[cfg(feature = "pbr")]
         if let Some(surface) = &canvas.surface {
             let material = self.surfaces.as_ref()?.get(&surface.0)?;
@@ -119,7 +124,7 @@ impl Arts<'_> {
             // The art of a surface that repeats or rotates its texture is all of it.
             let part = Rect::from_corners(corners[0], corners[1]).intersect(whole);
             let rect = (!part.is_empty() && part != whole).then_some(part);
-            return Some(Sheet { id, image, atlas: None, rect, is_opaque: material.extension.is_opaque() });
+            return Some(Sheet { id, image, uv, atlas: None, rect, is_opaque: material.extension.is_opaque() });
         }
         let (_, atlas, rect) = canvas.picture()?;
         let atlas = match atlas {
@@ -129,7 +134,7 @@ impl Arts<'_> {
             }
             None => None,
         };
-        let sheet = Sheet { id, image, atlas, rect, is_opaque: false };
+        let sheet = Sheet { id, image, uv, atlas, rect, is_opaque: false };
         sheet.part().size().cmpgt(Vec2::ZERO).all().then_some(sheet)
     }
 }
@@ -138,6 +143,11 @@ impl Sheet<'_> {
     /// The rectangle of the present frame in the image.
     fn frame(&self) -> Option<URect> {
         self.atlas.map(|(_, frame)| frame)
+    }
+
+    /// The image of its UV sheet.
+    pub(super) fn uv_id(&self) -> Option<AssetId<Image>> {
+        self.uv.map(|(id, _)| id)
     }
 
     /// The part of the image that is shown.

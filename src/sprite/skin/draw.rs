@@ -36,7 +36,7 @@ use bevy::ui_render::{SetUiViewBindGroup, TransparentUi};
 
 use super::{
     extract::{ExtractedSkin, ExtractedSkins},
-    pipeline::{Instance, SkinPipelines},
+    pipeline::{ArtImage, Instance, SkinPipelines},
     tissue::Tissue,
 };
 
@@ -44,11 +44,12 @@ pub(super) type DrawSkins = (SetItemPipeline, SetSpriteViewBindGroup<0>, DrawBat
 #[cfg(feature = "ui")]
 pub(super) type DrawNodeSkins = (SetItemPipeline, SetUiViewBindGroup<0>, DrawBatch);
 
-/// The images of a batch: the art, the atlas, and the target of a model of colors. Others have the atlas again.
-type Images = [AssetId<Image>; 3];
+/// The images of a batch: the art, the atlas, the target of a model of colors, and the UV sheet. Without the last two, the
+/// atlas again.
+type Images = [AssetId<Image>; 4];
 
 /// The views of the images, and the sampler of the art.
-type Resources = ([TextureViewId; 3], SamplerId);
+type Resources = ([TextureViewId; 4], SamplerId);
 
 /// Skins that are drawn in one call.
 pub(super) struct Batch {
@@ -168,27 +169,28 @@ fn batch<I: Item>(
     images: &RenderAssets<GpuImage>,
 ) {
     for (view, phase) in phases.iter_mut() {
-        // The first item of the batch, its images, and the size of the art.
-        let mut open: Option<(usize, Images, Vec2)> = None;
+        // The first item of the batch, its images, and what its art is like.
+        let mut open: Option<(usize, Images, ArtImage)> = None;
         for index in 0..phase.items.len() {
             let skin = phase.items.get_index(index).and_then(|(key, item)| {
                 let skin = extracted.skins.get(item.index().checked_sub(FIRST_SKIN)?)?;
                 Some(skin).filter(|skin| skin.key == *key)
             });
             let shown = skin.map(|ExtractedSkin { tissue: Tissue { fit, atlas, grown, .. }, .. }| {
-                [fit.art, atlas.id(), grown.id()]
+                [fit.art, atlas.id(), grown.id(), fit.uv.unwrap_or(atlas.id())]
             });
             open = shown.and_then(|shown| match open {
-                Some((first, images, size)) if images == shown => Some((first, shown, size)),
+                Some((first, images, art)) if images == shown => Some((first, shown, art)),
                 _ => {
-                    let [Some(art), Some(_), Some(_)] = shown.map(|id| images.get(id)) else { return None };
-                    Some((index, shown, art.size_2d().as_vec2()))
+                    let [Some(art), Some(_), Some(_), Some(uv)] = shown.map(|id| images.get(id)) else { return None };
+                    let uv_is_srgb = uv.texture_descriptor.format.is_srgb();
+                    Some((index, shown, ArtImage { size: art.size_2d().as_vec2(), uv_is_srgb }))
                 }
             });
             // Something else lies in between, or an image is not ready.
-            let Some((skin, (first, shown, size))) = skin.zip(open) else { continue };
+            let Some((skin, (first, shown, art))) = skin.zip(open) else { continue };
             let next = instances.len() as u32;
-            instances.push(Instance::new(skin, size));
+            instances.push(Instance::new(skin, art));
             let Some((first, item)) = phase.items.get_index_mut(first) else { continue };
             item.batch_range_mut().end += 1;
             let batch = by_item.entry((*view, first.0)).or_insert(Batch { images: shown, instances: next..next });
@@ -217,13 +219,15 @@ pub(super) fn prepare_bind_groups(
     let used: HashSet<Images> = by_item.values().map(|batch| batch.images).collect();
     bind_groups.retain(|images, _| used.contains(images));
     for batch in by_item.values() {
-        let [Some(art), Some(atlas), Some(grown)] = batch.images.map(|id| images.get(id)) else { continue };
-        let made_of = ([art, atlas, grown].map(|image| image.texture_view.id()), art.sampler.id());
+        let found = batch.images.map(|id| images.get(id));
+        let [Some(art), Some(atlas), Some(grown), Some(uv)] = found else { continue };
+        let made_of = ([art, atlas, grown, uv].map(|image| image.texture_view.id()), art.sampler.id());
         if bind_groups.get(&batch.images).is_some_and(|(resources, _)| *resources == made_of) {
             continue;
         }
         let layout = cache.get_bind_group_layout(&pipelines.textures_layout);
-        let entries = (&art.texture_view, &art.sampler, &atlas.texture_view, &atlas.sampler, &grown.texture_view);
+        let [art_view, atlas_view, grown_view, uv_view] = [art, atlas, grown, uv].map(|image| &*image.texture_view);
+        let entries = (art_view, &art.sampler, atlas_view, &atlas.sampler, grown_view, uv_view);
         let group = device.create_bind_group("nca_skin", &layout, &BindGroupEntries::sequential(entries));
         bind_groups.insert(batch.images, (made_of, group));
     }

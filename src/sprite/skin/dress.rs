@@ -4,7 +4,7 @@ use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
 use super::{
     art::{Arts, Canvas, Sheet},
-    painter::read,
+    painter::{cut, cut_like, read},
 };
 use crate::{
     rule::{GenericBody, Target},
@@ -19,6 +19,7 @@ use crate::{
 struct Art {
     image: AssetId<Image>,
     parts: Vec<URect>,
+    uv: Option<AssetId<Image>>,
     is_opaque: bool,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Bodies {
     regions: HashMap<AssetId<NcaModel>, Rect>,
 }
 
-type Undressed<'w> = (&'w NcaSkin, Canvas, &'w mut NcaTexture, &'w mut SkinFit);
+type Undressed<'w> = (Ref<'w, NcaSkin>, Canvas, &'w mut NcaTexture, &'w mut SkinFit);
 
 /// Follows the art of skins. Gives skins without a model the generic body that fits all frames of their art, once it is
 /// loaded.
@@ -47,12 +48,12 @@ pub(super) fn dress(
         all = true;
         if let AssetEvent::Modified { id } | AssetEvent::Removed { id } = change {
             // Sprites keep the body that they have.
-            bodies.by_art.retain(|art, _| art.image != *id);
+            bodies.by_art.retain(|art, _| art.image != *id && art.uv != Some(*id));
         }
     }
     for (skin, mut canvas, mut texture, mut fit) in &mut skins {
         // Most skins rest: their art is the same as in the last frame.
-        if fit.is_known() && !all && !texture.is_changed() && !canvas.is_changed() {
+        if fit.is_known() && !all && !skin.is_changed() && !texture.is_changed() && !canvas.is_changed() {
             continue;
         }
         canvas.take(&skin.art);
@@ -63,14 +64,14 @@ pub(super) fn dress(
         if !fit.is_known() && fit.art != art {
             fit.art = art;
         }
-        let Some(sheet) = arts.sheet(&canvas, art) else { continue };
+        let Some(sheet) = arts.sheet(&canvas, art, &skin.uv) else { continue };
         if texture.model == Handle::default()
             && let Some(model) = bodies.model(&sheet, &mut models)
         {
             fit.set_if_neq(SkinFit { region: bodies.region(model.id()), ..*fit });
             texture.model = model;
         }
-        fit.set_if_neq(SkinFit { art, part: sheet.part(), ..*fit });
+        fit.set_if_neq(SkinFit { art, part: sheet.part(), uv: sheet.uv_id(), ..*fit });
     }
 }
 
@@ -86,13 +87,13 @@ pub(super) fn fit(mut skins: Query<(&Placement, &mut SkinFit), OfSkins>, populat
 impl Bodies {
     /// The model for some art. `None` if it has no body.
     fn model(&mut self, sheet: &Sheet, models: &mut Assets<NcaModel>) -> Option<Handle<NcaModel>> {
-        let art = Art { image: sheet.id, parts: sheet.parts(), is_opaque: sheet.is_opaque };
+        let art = Art { image: sheet.id, parts: sheet.parts(), uv: sheet.uv_id(), is_opaque: sheet.is_opaque };
         if let Some(model) = self.by_art.get(&art)
             && let Some(handle) = models.get_strong_handle((*model)?)
         {
             return Some(handle);
         }
-        let body = body(sheet.image, &art);
+        let body = body(sheet, &art);
         // Those that no sprite uses any more are gone.
         self.by_art.retain(|_, model| model.is_none_or(|model| models.contains(model)));
         self.regions.retain(|model, _| models.contains(*model));
@@ -117,23 +118,27 @@ impl Bodies {
 }
 
 /// The body for some art, and the part of the art that covers its target.
-fn body(image: &Image, art: &Art) -> Option<(NcaModel, Rect)> {
-    let corners = |frame: &URect| [frame.min.x, frame.min.y, frame.max.x, frame.max.y].map(|side| side as usize);
-    let mut picture = match read(image) {
-        Ok(whole) => Target::union(art.parts.iter().map(|part| whole.cut(corners(part)))),
+fn body(sheet: &Sheet, art: &Art) -> Option<(NcaModel, Rect)> {
+    let mut frames = match read(sheet.image) {
+        Ok(whole) => art.parts.iter().map(|part| cut(&whole, part.as_rect())).collect(),
         Err(error) => {
             warn_once!("a skin lives in a rectangle, because its art cannot be read: {error}");
             let [width, height] = art.parts.first()?.size().as_usizevec2().to_array();
-            Target { width, height, rgba: vec![255; width * height * 4] }
+            vec![Target { width, height, rgba: vec![255; width * height * 4] }]
         }
     };
     if art.is_opaque {
-        picture.rgba.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
+        let alphas = frames.iter_mut().flat_map(|frame| frame.rgba.iter_mut().skip(3).step_by(4));
+        alphas.for_each(|alpha| *alpha = 255);
     }
-    let (model, art) = GenericBody::fitting(&picture)
-        .with_art(&picture)
-        .inspect_err(|error| error_once!("a skin has no body: {error}"))
-        .ok()?;
+    let uv = sheet.uv.and_then(|(_, uv)| {
+        read(uv).inspect_err(|error| warn_once!("a UV sheet is ignored, because it cannot be read: {error}")).ok()
+    });
+    let uvs = uv.map_or_else(Vec::new, |uv| {
+        art.parts.iter().map(|part| cut_like(&uv, sheet.image.size_f32(), part.as_rect())).collect()
+    });
+    let (model, art) =
+        GenericBody::for_frames(&frames, &uvs).inspect_err(|error| error_once!("a skin has no body: {error}")).ok()?;
     let [left, top, right, bottom] = art.region();
     Some((NcaModel::from(model), Rect::new(left, top, right, bottom)))
 }

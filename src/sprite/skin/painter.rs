@@ -33,15 +33,30 @@ impl NcaArt<'_, '_> {
         let fit = self.skins.get(entity).ok().filter(|fit| fit.is_known())?;
         let image = self.images.as_ref()?.get(fit.art)?;
         let picture = read(image).ok()?;
-        let Rect { min, max } = fit.part;
-        let Rect { min: first, max: last } = fit.region;
-        let frame = [min.x, min.y, max.x, max.y].map(|side| side.max(0.0) as usize);
-        Some(SkinArt::on(picture.cut(frame), [first.x, first.y, last.x, last.y]))
+        let Rect { min, max } = fit.region;
+        let art = SkinArt::on(cut(&picture, fit.part), [min.x, min.y, max.x, max.y]);
+        let uv = fit.uv.and_then(|uv| read(self.images.as_ref()?.get(uv)?).ok());
+        Some(uv.map_or(art.clone(), |uv| art.with_uv(cut_like(&uv, image.size_f32(), fit.part))))
     }
+}
+
+/// A part of a picture.
+pub(super) fn cut(picture: &Target, Rect { min, max }: Rect) -> Target {
+    picture.cut([min.x, min.y, max.x, max.y].map(|side| side.max(0.0).round() as usize))
+}
+
+/// The part of a picture that a part of another one of this size covers, if both are stretched to the same size.
+pub(super) fn cut_like(picture: &Target, size: Vec2, Rect { min, max }: Rect) -> Target {
+    let scale = Vec2::new(picture.width as f32, picture.height as f32) / size;
+    cut(picture, Rect { min: min * scale, max: max * scale })
 }
 
 /// The pixels of an image. An error for a format that has no pixels, such as a compressed one.
 pub(super) fn read(image: &Image) -> Result<Target, bevy::image::IntoDynamicImageError> {
-    let pixels = image.clone().try_into_dynamic()?.into_rgba8();
+    let mut image = image.clone();
+    // Bevy converts some formats only as sRGB. The bytes are the same.
+    let format = &mut image.texture_descriptor.format;
+    *format = format.add_srgb_suffix();
+    let pixels = image.try_into_dynamic()?.into_rgba8();
     Ok(Target { width: pixels.width() as usize, height: pixels.height() as usize, rgba: pixels.into_raw() })
 }

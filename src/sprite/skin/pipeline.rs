@@ -15,6 +15,14 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{extract::ExtractedSkin, tissue::Tissue};
 
+/// What the image of some art is like.
+#[derive(Clone, Copy)]
+pub(super) struct ArtImage {
+    /// Width and height, in pixels.
+    pub(super) size: Vec2,
+    pub(super) uv_is_srgb: bool,
+}
+
 /// The vertex data of a skin; `Instance` in `skin.wgsl`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -47,11 +55,12 @@ impl Instance {
         }
     }
 
-    /// `size` is the width and height of the image of the art, in pixels.
-    pub(super) fn new(skin: &ExtractedSkin, size: Vec2) -> Self {
+    pub(super) fn new(skin: &ExtractedSkin, ArtImage { size, uv_is_srgb }: ArtImage) -> Self {
         let ExtractedSkin { to_world, color, drawn, clip, tissue, .. } = skin;
         let Tissue { slot, fit, rotation, lost, .. } = tissue;
-        let pixelated = if tissue.pixelated { 1.0 } else { 0.0 };
+        let has_uv = fit.uv.is_some();
+        let flags = [tissue.pixelated, has_uv, has_uv && uv_is_srgb];
+        let flags = flags.iter().rev().fold(0.0, |flags, flag| flags * 2.0 + if *flag { 1.0 } else { 0.0 });
         let matrix = to_world.matrix3.transpose();
         let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
         let translation = to_world.translation.to_array();
@@ -67,7 +76,7 @@ impl Instance {
             art: [corner, art(fit.region.max) - corner],
             bounds: [fit.part.min / size, fit.part.max / size],
             clip: [clip.min, clip.max],
-            style: Vec4::new(rotation.x, rotation.y, pixelated, tissue.kind),
+            style: Vec4::new(rotation.x, rotation.y, flags, tissue.kind),
         }
     }
 }
@@ -93,6 +102,7 @@ pub(super) fn init_pipelines(mut commands: Commands, assets: Res<AssetServer>) {
                 sampler(SamplerBindingType::Filtering),
                 texture(),
                 sampler(SamplerBindingType::Filtering),
+                texture(),
                 texture(),
             ),
         ),

@@ -1,6 +1,6 @@
 // Skins: the art of sprites, shown through their cells.
 #import bevy_nca::shown::{life, lost_by_color, lost_by_place}
-#import bevy_nca::tissue::{COLORS, lost_tint, off_place, tinted_by, turned}
+#import bevy_nca::tissue::{COLORS, lost_tint, off_place, on_body, tinted_by, turned}
 #import bevy_render::maths::affine3_to_square
 #import bevy_render::view::View
 #ifdef TONEMAP_IN_SHADER
@@ -12,6 +12,12 @@
 #ifdef OKLAB_OUTPUT
 #import bevy_render::color_operations::linear_rgb_to_oklab
 #endif
+
+/// The edge of tissue follows the pixels of the art.
+const PIXELATED: u32 = 1u;
+/// There is a UV sheet, and its texture is sRGB.
+const HAS_UV: u32 = 2u;
+const UV_IS_SRGB: u32 = 4u;
 
 /// The first binding of sprites, and of nodes.
 @group(0) @binding(0) var<uniform> view: View;
@@ -37,8 +43,7 @@ struct Instance {
     @location(9) bounds: vec4<f32>,
     /// The part of the world that is drawn: its least and its largest coordinates.
     @location(10) clip: vec4<f32>,
-    /// Cosine and sine of the angle by which the sprite grows rotated; 1 if the edge of tissue follows pixels; the
-    /// kind of tissue.
+    /// Cosine and sine of the angle by which the sprite grows rotated; flags; the kind of tissue.
     @location(11) style: vec4<f32>,
 }
 
@@ -62,6 +67,8 @@ struct Varying {
 @group(1) @binding(3) var tissue_sampler: sampler;
 /// The target of a model of colors in its grid, premultiplied.
 @group(1) @binding(4) var grown_texture: texture_2d<f32>;
+/// The UV sheet of the art, if there is one.
+@group(1) @binding(5) var uv_texture: texture_2d<f32>;
 
 @vertex
 fn vertex(in: Instance) -> Varying {
@@ -99,17 +106,34 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let uv = in.art.xy + place * in.art.zw;
     let across = dpdx(uv);
     let down = dpdy(uv);
-    if in.style.z > 0.0 {
+    let flags = u32(in.style.z);
+    let is_pixelated = (flags & PIXELATED) != 0u;
+    if is_pixelated {
         let pixels = vec2<f32>(textureDimensions(art_texture));
         place = ((floor(uv * pixels) + 0.5) / pixels - in.art.xy) / in.art.zw;
+    }
+    // Where it stands, and where on the body it lies.
+    let stands = place;
+    if (flags & HAS_UV) != 0u {
+        let pixels = vec2<i32>(textureDimensions(uv_texture));
+        let at = vec2<i32>(floor((in.art.xy + stands * in.art.zw) * vec2<f32>(pixels)));
+        let texel = textureLoad(uv_texture, clamp(at, vec2(0), pixels - 1), 0);
+        let lies_at = in.bounds.xy + on_body(texel, (flags & UV_IS_SRGB) != 0u) * (in.bounds.zw - in.bounds.xy);
+        place = select(place, (lies_at - in.art.xy) / in.art.zw, texel.a >= 0.5);
+    }
+    if is_pixelated || any(place != stands) {
         cell = turned(in.frame.xy + place * in.frame.zw, size, vec2(rotation.x, -rotation.y));
         cell = clamp(cell, vec2(0.0), size);
     }
     let tissue_at = (in.slot.xy + cell) / vec2<f32>(textureDimensions(tissue_texture));
     let tissue = textureSampleLevel(tissue_texture, tissue_sampler, tissue_at, 0.0);
     var shown = life(tissue.a);
-    if in.style.z > 0.0 {
+    if is_pixelated {
         shown = step(0.5, shown);
+    }
+    // With a UV sheet, parts may lie far from where they are seen: nothing swims beyond the pixels of the frame.
+    if (flags & HAS_UV) != 0u && art_at(uv, in.bounds, across, down).a == 0.0 {
+        discard;
     }
     var share: f32;
     var color: vec4<f32>;
@@ -123,9 +147,9 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     } else {
         let off = off_place(tissue, place);
         share = lost_by_place(off);
-        let shown_at = in.art.xy + (place + off * share) * in.art.zw;
+        let shown_at = in.art.xy + (stands + off * share) * in.art.zw;
         // Where nothing is lost, the coordinates are those of the sprite, to the last bit.
-        let at = select(shown_at, uv, share == 0.0 && in.style.z == 0.0);
+        let at = select(shown_at, uv, share == 0.0 && !is_pixelated);
         color = art_at(at, in.bounds, across, down);
     }
     color = lost_tint(color * in.color * vec4(1.0, 1.0, 1.0, shown), in.lost, share);

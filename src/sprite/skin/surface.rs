@@ -42,6 +42,8 @@ pub struct NcaSkinExtension {
     tissue: Option<Handle<Image>>,
     #[texture(103)]
     grown: Option<Handle<Image>>,
+    #[texture(104)]
+    uv: Option<Handle<Image>>,
 }
 
 /// `Skin` in `surface.wgsl`.
@@ -51,19 +53,24 @@ struct Skin {
     frame: Vec4,
     region: Vec4,
     lost: Vec4,
+    part: Vec4,
     rotation: Vec2,
     pixels: Vec2,
     atlas: Vec2,
     tissue: f32,
     opaque: f32,
+    uv: u32,
 }
 
 impl NcaSkinExtension {
     /// Tissue on a material. The alpha of an opaque one is ignored.
-    fn new(tissue: Option<Tissue>, is_opaque: bool) -> Self {
+    fn new(tissue: Option<Tissue>, is_opaque: bool, images: Option<&Assets<Image>>) -> Self {
         let opaque = if is_opaque { 1.0 } else { 0.0 };
         let Some(tissue) = tissue else { return Self { skin: Skin { opaque, ..default() }, ..default() } };
-        let Tissue { atlas, atlas_size, slot, grown, kind, rotation, fit, lost, pixelated } = tissue;
+        let Tissue { atlas, atlas_size, slot, grown, kind, rotation, fit, lost, pixelated, uv } = tissue;
+        let image = |id: AssetId<Image>| images?.get(id);
+        let size = image(fit.art).map_or(Vec2::ONE, Image::size_f32);
+        let uv_is_srgb = fit.uv.and_then(image).is_some_and(|uv| uv.texture_descriptor.format.is_srgb());
         let corners = |Rect { min, max }: Rect| Vec4::new(min.x, min.y, max.x - min.x, max.y - min.y);
         Self {
             skin: Skin {
@@ -71,14 +78,17 @@ impl NcaSkinExtension {
                 frame: corners(fit.frame),
                 region: corners(fit.region),
                 lost: lost.to_vec4(),
+                part: corners(Rect { min: fit.part.min / size, max: fit.part.max / size }),
                 rotation,
                 pixels: if pixelated { fit.part.size() } else { Vec2::ZERO },
                 atlas: atlas_size,
                 tissue: kind,
                 opaque,
+                uv: fit.uv.map_or(0, |_| 1 + u32::from(uv_is_srgb)),
             },
             tissue: Some(atlas),
             grown: Some(grown),
+            uv: fit.uv.map(|_| uv),
         }
     }
 
@@ -217,7 +227,7 @@ fn with_holes(
     if base.base_color_texture.is_none() && *art != Handle::default() {
         base.base_color_texture = Some(art.clone());
     }
-    ExtendedMaterial { base, extension: NcaSkinExtension::new(None, is_opaque) }
+    ExtendedMaterial { base, extension: NcaSkinExtension::new(None, is_opaque, None) }
 }
 
 /// The mesh shows its own material again.
@@ -237,12 +247,13 @@ fn on_skin_removed(
 pub(super) fn show(
     surfaces: Query<(&MeshMaterial3d<NcaSkinMaterial>, Tissued), OfSkins>,
     populations: Res<Populations>,
+    images: Option<Res<Assets<Image>>>,
     mut materials: ResMut<Assets<NcaSkinMaterial>>,
 ) {
     let materials = materials.bypass_change_detection();
     for (surface, tissued) in &surfaces {
         let Some(NcaSkinMaterial { extension: now, .. }) = materials.get(&surface.0) else { continue };
-        let extension = NcaSkinExtension::new(Tissue::of(tissued, &populations), now.is_opaque());
+        let extension = NcaSkinExtension::new(Tissue::of(tissued, &populations), now.is_opaque(), images.as_deref());
         if *now != extension
             && let Some(mut material) = materials.get_mut(&surface.0)
         {

@@ -1,6 +1,6 @@
 // Skins in 3D: a `StandardMaterial` whose maps are looked up where the tissue belongs.
 #import bevy_nca::shown::{life, lost_by_color, lost_by_place}
-#import bevy_nca::tissue::{COLORS, lost_tint, off_place, tinted_by, turned}
+#import bevy_nca::tissue::{COLORS, lost_tint, off_place, on_body, tinted_by, turned}
 #ifdef DEPTH_ONLY
 #import bevy_pbr::pbr_prepass_functions::prepass_alpha_discard
 #else
@@ -43,6 +43,8 @@ struct Skin {
     region: vec4<f32>,
     /// The color of lost tissue, and how much of it.
     lost: vec4<f32>,
+    /// The corner and size of the art in its image, which is 0 to 1.
+    part: vec4<f32>,
     /// Cosine and sine of the angle by which the sprite grows rotated.
     rotation: vec2<f32>,
     /// The size of the art in pixels, if the edge of tissue follows pixels, or zero.
@@ -53,6 +55,8 @@ struct Skin {
     tissue: f32,
     /// 1 if the alpha of the art is ignored.
     opaque: f32,
+    /// 1 if there is a UV sheet, 2 if its texture is sRGB.
+    uv: u32,
 }
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(100) var<uniform> skin: Skin;
@@ -60,6 +64,8 @@ struct Skin {
 @group(#{MATERIAL_BIND_GROUP}) @binding(102) var tissue_sampler: sampler;
 /// The target of a model of colors in its grid, premultiplied.
 @group(#{MATERIAL_BIND_GROUP}) @binding(103) var grown_texture: texture_2d<f32>;
+/// The UV sheet of the art, if there is one.
+@group(#{MATERIAL_BIND_GROUP}) @binding(104) var uv_texture: texture_2d<f32>;
 
 /// The tissue at a place of the art.
 struct Tissue {
@@ -78,6 +84,12 @@ fn tissue_at(uv: vec2<f32>) -> Tissue {
     var at = uv;
     if skin.pixels.x > 0.0 {
         at = (floor(uv * skin.pixels) + 0.5) / skin.pixels;
+    }
+    if skin.uv > 0u {
+        let pixels = vec2<i32>(textureDimensions(uv_texture));
+        let stands = vec2<i32>(floor((skin.part.xy + at * skin.part.zw) * vec2<f32>(pixels)));
+        let texel = textureLoad(uv_texture, clamp(stands, vec2(0), pixels - 1), 0);
+        at = select(at, on_body(texel, skin.uv > 1u), texel.a >= 0.5);
     }
     let place = (at - skin.region.xy) / skin.region.zw;
     let upright = skin.frame.xy + place * skin.frame.zw;

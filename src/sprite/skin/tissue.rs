@@ -29,6 +29,9 @@ pub(super) struct Tissue {
     /// The color of what is lost.
     pub(super) lost: LinearRgba,
     pub(super) pixelated: bool,
+    /// The UV sheet, if [`SkinFit::uv`] says that there is one.
+    #[cfg(feature = "pbr")]
+    pub(super) uv: Handle<Image>,
 }
 
 /// The components that describe the tissue of a skin.
@@ -52,6 +55,8 @@ impl Tissue {
             fit: *fit,
             lost: skin.lost.map_or(LinearRgba::NONE, LinearRgba::from),
             pixelated: skin.pixelated,
+            #[cfg(feature = "pbr")]
+            uv: skin.uv.clone(),
         })
     }
 

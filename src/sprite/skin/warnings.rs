@@ -5,7 +5,7 @@ use bevy::{asset::AssetId, platform::collections::HashSet, prelude::*};
 use super::dress::Bodies;
 use crate::{
     rule::Target,
-    sprite::components::{NcaModel, NcaTexture, OfSkins, SkinFit},
+    sprite::components::{NcaModel, NcaSkin, NcaTexture, OfSkins, SkinFit},
 };
 
 /// The aspect of art may differ by this much from that of a model's target, because a lattice of cells is coarse.
@@ -17,11 +17,13 @@ pub(super) enum Cause {
     Missing,
     Beyond,
     Aspect,
+    Uv,
 }
 
-/// Warns about art that has failed to load, frames beyond their image, and art of another aspect than its model.
+/// Warns about art that has failed to load, frames beyond their image, and art of another aspect than its model or its UV
+/// sheet.
 pub(super) fn warn_of_art(
-    skins: Query<(Entity, Ref<SkinFit>, &NcaTexture), OfSkins>,
+    skins: Query<(Entity, &NcaSkin, Ref<SkinFit>, &NcaTexture), OfSkins>,
     images: Option<Res<Assets<Image>>>,
     models: Res<Assets<NcaModel>>,
     bodies: Res<Bodies>,
@@ -29,10 +31,12 @@ pub(super) fn warn_of_art(
     mut told: Local<HashSet<(AssetId<Image>, Cause)>>,
 ) {
     let name = |id: AssetId<Image>| assets.get_path(id).map_or_else(|| "an image".to_owned(), |path| path.to_string());
-    for (entity, fit, texture) in &skins {
+    for (entity, skin, fit, texture) in &skins {
         if !fit.is_known() {
-            if assets.load_state(fit.art).is_failed() && told.insert((fit.art, Cause::Missing)) {
-                warn!("the skin of {entity} does not live: {} has failed to load", name(fit.art));
+            for id in [fit.art, skin.uv.id()] {
+                if assets.load_state(id).is_failed() && told.insert((id, Cause::Missing)) {
+                    warn!("the skin of {entity} does not live: {} has failed to load", name(id));
+                }
             }
             continue;
         }
@@ -49,6 +53,21 @@ pub(super) fn warn_of_art(
                 fit.part.min.to_array(),
                 fit.part.max.to_array(),
                 name(fit.art),
+                size.x,
+                size.y
+            );
+        }
+        let uv_size = fit.uv.and_then(|uv| images.as_ref()?.get(uv)).map(Image::size_f32);
+        if let (Some(uv), Some(size), Some(uv_size)) = (fit.uv, size, uv_size)
+            && uv_size.x * size.y != uv_size.y * size.x
+            && told.insert((uv, Cause::Uv))
+        {
+            warn!(
+                "the skin of {entity} stretches its UV sheet {} of {} x {} pixels over art of {} x {}: expected the same \
+                 frames",
+                name(uv),
+                uv_size.x,
+                uv_size.y,
                 size.x,
                 size.y
             );

@@ -1,13 +1,10 @@
-//! The cells under the art that a skin shows in this frame.
+//! What is seen of a skin in this frame.
 //!
-//! The living cells of a skin are those under the art of some frame. Pointers and colliders go by the present one.
+//! The living cells of a skin are those under the art of some frame. Pointers, probes, colliders and wounds go by the
+//! present one. A skin with a UV sheet shows its cells elsewhere than on their grid.
 
-#[cfg(feature = "avian2d")]
-use bevy::{asset::AssetId, platform::collections::HashMap};
-use bevy::{ecs::system::SystemParam, prelude::*};
+use bevy::{ecs::system::SystemParam, math::Affine2, prelude::*};
 
-#[cfg(feature = "avian2d")]
-use crate::rule::CellMask;
 use crate::{
     rule::rotation,
     sprite::components::{NcaTexture, OfSkins, SkinFit},
@@ -15,101 +12,94 @@ use crate::{
 
 /// The alpha from which art is visible: that of Bevy's picking of sprites.
 const VISIBLE: f32 = 0.1;
+/// The alpha from which a pixel of a UV sheet says where on the body it lies.
+const LIES_ELSEWHERE: f32 = 0.5;
 
 /// The art that skins show in this frame.
 #[derive(SystemParam)]
 pub(super) struct ShownArt<'w, 's> {
     skins: Query<'w, 's, (&'static SkinFit, &'static NcaTexture), OfSkins>,
     images: Option<Res<'w, Assets<Image>>>,
-    #[cfg(feature = "avian2d")]
-    masks: Local<'s, HashMap<Frame, CellMask>>,
-    #[cfg(feature = "avian2d")]
-    changes: Option<MessageReader<'w, 's, AssetEvent<Image>>>,
-}
-
-/// A frame of art on a grid.
-#[derive(Clone, PartialEq, Eq, Hash)]
-#[cfg(feature = "avian2d")]
-pub(super) struct Frame {
-    pub(super) art: AssetId<Image>,
-    grid: [u32; 2],
-    /// The bits of its rectangles, and of its angle.
-    place: [u32; 13],
 }
 
 impl ShownArt<'_, '_> {
-    /// Whether the art of a skin is visible at a point of its grid. True for a sprite without a skin, and for art that
-    /// cannot be read.
-    #[cfg(feature = "picking")]
-    pub(super) fn is_visible(&self, entity: Entity, grid: [u32; 2], point: Vec2) -> bool {
-        let Ok((fit, texture)) = self.skins.get(entity) else { return true };
-        let Some(image) = self.images.as_ref().and_then(|images| images.get(fit.art)) else { return true };
-        is_visible(image, fit, grid, rotation(texture.angle), point)
-    }
-
-    /// Forgets images that have changed, and returns them.
-    #[cfg(feature = "avian2d")]
-    pub(super) fn forget_changed(&mut self) -> Vec<AssetId<Image>> {
-        let changes = self.changes.iter_mut().flat_map(MessageReader::read);
-        let changed: Vec<AssetId<Image>> = changes
-            .filter_map(|change| match change {
-                AssetEvent::Modified { id } | AssetEvent::Removed { id } => Some(*id),
-                _ => None,
-            })
-            .collect();
-        if !changed.is_empty() {
-            self.masks.retain(|frame, _| !changed.contains(&frame.art));
-        }
-        changed
-    }
-
-    /// The frame that an entity shows. `None` without a skin.
-    #[cfg(feature = "avian2d")]
-    pub(super) fn frame(&self, entity: Entity, grid: [u32; 2]) -> Option<Frame> {
+    /// The art of an entity over its grid. `None` without a skin.
+    pub(super) fn get(&self, entity: Entity, grid: [u32; 2]) -> Option<SeenArt<'_>> {
         let (fit, texture) = self.skins.get(entity).ok()?;
-        let rects = [fit.region, fit.frame, fit.part].map(|rect| [rect.min.x, rect.min.y, rect.max.x, rect.max.y]);
-        let mut values = rects.into_iter().flatten().chain([texture.angle]);
-        let place = std::array::from_fn(|_| values.next().unwrap_or_default().to_bits());
-        Some(Frame { art: fit.art, grid, place })
-    }
-
-    /// The cells of a grid under the art that an entity shows. `None` if it has no skin, or art that cannot be read.
-    #[cfg(feature = "avian2d")]
-    pub(super) fn cells(&mut self, entity: Entity, grid: [u32; 2]) -> Option<&CellMask> {
-        /// The maximum number of frames that are remembered.
-        const MOST: usize = 1024;
-        /// Points per cell and axis.
-        const POINTS: u32 = 3;
-
-        let frame = self.frame(entity, grid)?;
-        let (fit, texture) = self.skins.get(entity).ok()?;
-        let image = self.images.as_ref()?.get(fit.art)?;
-        if self.masks.len() >= MOST && !self.masks.contains_key(&frame) {
-            self.masks.clear();
-        }
-        let rotation = rotation(texture.angle);
-        Some(self.masks.entry(frame).or_insert_with(|| {
-            let [width, height] = grid.map(|side| side as usize);
-            CellMask::from_fn(width, height, |&cell| {
-                let corner = Vec2::new((cell % width) as f32, (cell / width) as f32);
-                (0..POINTS * POINTS).any(|index| {
-                    let offset = (UVec2::new(index % POINTS, index / POINTS).as_vec2() + 0.5) / POINTS as f32;
-                    is_visible(image, fit, grid, rotation, corner + offset)
-                })
-            })
-        }))
+        Some(SeenArt::new(*fit, grid, texture.angle, self.images.as_deref()))
     }
 }
 
-/// Whether art is visible at a point of a grid.
-fn is_visible(image: &Image, fit: &SkinFit, grid: [u32; 2], rotation: (f32, f32), point: Vec2) -> bool {
-    let middle = (UVec2::from_array(grid) / 2).as_vec2() + 0.5;
-    let upright = Vec2::from(rotation).rotate(point - middle) + middle;
-    let (scale, origin) = fit.cells_to_art();
-    let place = upright * scale + origin;
-    if !(place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all()) {
-        return false;
+/// The art of a skin over its grid.
+pub(super) struct SeenArt<'a> {
+    /// `None` if it cannot be read: all of it is visible then.
+    image: Option<&'a Image>,
+    uv: Option<&'a Image>,
+    part: Rect,
+    grid: Vec2,
+    /// From the cells of the grid to the art, 0 to 1, and back.
+    to_art: Affine2,
+    to_cells: Affine2,
+}
+
+impl<'a> SeenArt<'a> {
+    pub(super) fn new(fit: SkinFit, grid: [u32; 2], angle: f32, images: Option<&'a Assets<Image>>) -> Self {
+        let middle = (UVec2::from_array(grid) / 2).as_vec2() + 0.5;
+        let (cos, sin) = rotation(angle);
+        let turned = Mat2::from_cols(Vec2::new(cos, sin), Vec2::new(-sin, cos));
+        let upright = Affine2::from_mat2_translation(turned, middle - turned * middle);
+        let (scale, origin) = fit.cells_to_art();
+        let to_art = Affine2::from_scale_angle_translation(scale, 0.0, origin) * upright;
+        Self {
+            image: images.and_then(|images| images.get(fit.art)),
+            uv: fit.uv.and_then(|uv| images?.get(uv)),
+            part: fit.part,
+            grid: UVec2::from_array(grid).as_vec2(),
+            to_art,
+            to_cells: to_art.inverse(),
+        }
     }
-    let pixel = (fit.part.min + place * fit.part.size()).as_uvec2();
-    image.get_color_at(pixel.x, pixel.y).map_or(true, |color| color.alpha() > VISIBLE)
+
+    /// From the cells of the grid to the pixels of the art.
+    pub(super) fn to_pixels(&self) -> Affine2 {
+        Affine2::from_scale(self.size()) * self.to_art
+    }
+
+    /// Width and height of the art, in pixels.
+    pub(super) fn size(&self) -> Vec2 {
+        self.part.size()
+    }
+
+    /// The cell of the body that is seen at a point of the grid, in cells. `None` if the art is transparent there.
+    pub(super) fn cell_at(&self, point: Vec2) -> Option<UVec2> {
+        self.body_under(point).map(|point| point.as_uvec2())
+    }
+
+    /// The point of the body, in cells, that is seen at a point of the grid. `None` if the art is transparent there.
+    pub(super) fn body_under(&self, point: Vec2) -> Option<Vec2> {
+        let place = self.to_art.transform_point2(point);
+        if !(place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all()) {
+            return None;
+        }
+        let pixel = self.part.min + place * self.part.size();
+        if let Some(image) = self.image {
+            let at = pixel.as_uvec2();
+            if image.get_color_at(at.x, at.y).is_ok_and(|color| color.alpha() <= VISIBLE) {
+                return None;
+            }
+        }
+        let point = self.to_cells.transform_point2(self.on_body(pixel).unwrap_or(place));
+        (point.cmpge(Vec2::ZERO).all() && point.cmplt(self.grid).all()).then_some(point)
+    }
+
+    /// The place in the art at which a pixel of the image lies on the body. `None` if it lies where it is.
+    fn on_body(&self, pixel: Vec2) -> Option<Vec2> {
+        let (image, uv) = self.image.zip(self.uv)?;
+        let at = (pixel / image.size_f32() * uv.size_f32()).as_uvec2();
+        let color = uv.get_color_at(at.x, at.y).ok().filter(|color| color.alpha() >= LIES_ELSEWHERE)?;
+        // The bytes of the image, whatever it says that they are.
+        let is_srgb = uv.texture_descriptor.format.is_srgb();
+        let place = if is_srgb { color.to_srgba().to_vec4() } else { color.to_linear().to_vec4() };
+        Some(place.truncate().truncate())
+    }
 }

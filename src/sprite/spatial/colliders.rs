@@ -1,6 +1,6 @@
 //! Colliders that follow the living cells, for [avian](avian2d).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use avian2d::prelude::*;
 use bevy::{
@@ -9,10 +9,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{
-    SpriteTransforms,
-    art::{Frame, ShownArt},
-};
+use super::{ShownFrame, ShownFrames, SpriteTransforms};
 use crate::{
     rule::CellMask,
     sprite::components::{NcaAliveMask, NcaTexture},
@@ -71,31 +68,33 @@ pub(super) struct Fit {
     pub(super) map: Option<Affine2>,
     pub(super) cells: Option<CellMask>,
     /// The frame of a skin.
-    frame: Option<Frame>,
+    frame: Option<Arc<ShownFrame>>,
 }
 
-type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaAliveMask>);
+type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaAliveMask>, &'static NcaTexture);
 
 /// Makes colliders fit the living cells.
 pub(super) fn fit(
-    mut sprites: Query<Fitted, With<NcaTexture>>,
+    mut sprites: Query<Fitted>,
     transforms: SpriteTransforms,
-    mut art: ShownArt,
+    mut frames: ResMut<ShownFrames>,
+    images: Option<Res<Assets<Image>>>,
     contacts: Option<Res<ContactGraph>>,
     time: Res<Time>,
     mut commands: Commands,
 ) {
-    let changed = art.forget_changed();
-    for (entity, collider, mut fit, mask) in &mut sprites {
+    for (entity, collider, mut fit, mask, texture) in &mut sprites {
         let cells = mask.cells.as_ref();
         let transform = cells.and_then(|_| transforms.get(entity));
         let map = cells
             .zip(transform)
             .map(|(cells, transform)| transform.cells_to_body([cells.width() as u32, cells.height() as u32]));
         let grid = cells.map(|cells| [cells.width() as u32, cells.height() as u32]);
-        let frame = grid.and_then(|grid| art.frame(entity, grid));
-        let is_other = frame.as_ref().is_some_and(|frame| changed.contains(&frame.art));
-        if !(fit.is_stale || is_other || mask.is_changed() || fit.map != map || fit.frame != frame) {
+        let frame = grid
+            .zip(transforms.skin(entity))
+            .and_then(|(grid, skin)| frames.get(&skin, grid, texture.angle, images.as_deref()).cloned());
+        let is_other = fit.frame.as_ref().map(Arc::as_ptr) != frame.as_ref().map(Arc::as_ptr);
+        if !(fit.is_stale || is_other || mask.is_changed() || fit.map != map) {
             continue;
         }
         // Without cells, the collider is removed immediately.
@@ -103,11 +102,10 @@ pub(super) fn fit(
             fit.is_stale = true;
             continue;
         }
-        let mut drawn = cells.zip(transform).map(|(cells, transform)| transform.drawn(cells).into_owned());
-        if let Some((cells, shown)) = drawn.as_mut().zip(grid.and_then(|grid| art.cells(entity, grid))) {
-            *cells =
-                CellMask::from_fn(cells.width(), cells.height(), |&cell| cells.contains(cell) && shown.contains(cell));
-        }
+        let drawn = cells.zip(transform).map(|(cells, transform)| match &frame {
+            Some(frame) => transform.drawn(&frame.solid(cells)).into_owned(),
+            None => transform.drawn(cells).into_owned(),
+        });
         let collider = drawn.as_ref().zip(map).and_then(|(cells, map)| collider_of(cells, map));
         *fit = Fit { is_stale: false, made: collider.is_some().then(|| time.elapsed()), map, cells: drawn, frame };
         match collider {

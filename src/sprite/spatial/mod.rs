@@ -1,11 +1,11 @@
 //! The place of cells in the world: transforms, probes, pointers, physics.
 
-#[cfg(any(feature = "avian2d", feature = "picking"))]
 mod art;
 #[cfg(feature = "avian2d")]
 mod colliders;
 #[cfg(feature = "avian2d")]
 mod contacts;
+mod frames;
 #[cfg(feature = "picking")]
 mod holes;
 #[cfg(feature = "picking")]
@@ -23,6 +23,7 @@ pub use colliders::NcaCollider;
 pub use contacts::NcaImpact;
 #[cfg(feature = "avian2d")]
 pub(crate) use contacts::PhysicsPlugin;
+pub(crate) use frames::{FramesPlugin, ShownFrame, ShownFrames};
 #[cfg(feature = "picking")]
 pub(crate) use picking::PickingPlugin;
 pub use probe::{NcaHit, NcaProbe};

@@ -19,7 +19,6 @@ use bevy::{
 
 use super::{
     NcaProbe,
-    art::ShownArt,
     holes::{Opened, close},
 };
 use crate::sprite::{
@@ -63,7 +62,6 @@ struct Pointers<'w, 's> {
         Query<'w, 's, (&'static Camera, &'static Projection, &'static GlobalTransform, Option<&'static RenderLayers>)>,
     sprites: Query<'w, 's, Shown<'static>, Cells>,
     probe: NcaProbe<'w, 's>,
-    art: ShownArt<'w, 's>,
 }
 
 impl Pointers<'_, '_> {
@@ -76,8 +74,7 @@ impl Pointers<'_, '_> {
             return None;
         }
         let point = ray.plane_intersection_point(transform.translation(), InfinitePlane3d::new(Vec3::Z))?;
-        let (grid, cell) = self.probe.point_at(entity, point.truncate())?;
-        if !self.probe.lives(entity, cell.as_uvec2()) || !self.art.is_visible(entity, grid, cell) {
+        if !self.probe.lives_at(entity, point.truncate()) {
             return None;
         }
         let near = match projection {

@@ -78,9 +78,11 @@ fn open(
             any = true;
             let cell = cell_at(node, transform, image, mask.cells.as_ref(), fit, *point);
             all_in_holes &= !cell.is_some_and(|(cells, cell)| {
-                let grid = [cells.width() as u32, cells.height() as u32];
-                let lives = cells.contains(cell.y as usize * cells.width() + cell.x as usize);
-                lives && art.is_visible(entity, grid, cell)
+                let seen = match art.get(entity, [cells.width() as u32, cells.height() as u32]) {
+                    Some(art) => art.cell_at(cell),
+                    None => Some(cell.as_uvec2()),
+                };
+                seen.is_some_and(|cell| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
             });
         }
         if any && all_in_holes {

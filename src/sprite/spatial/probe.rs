@@ -2,15 +2,19 @@
 
 use bevy::{ecs::system::SystemParam, prelude::*};
 
-use super::{SpriteTransforms, Visibilities, ray::first_on_segment};
-use crate::sprite::{
-    components::{NcaAliveMask, NcaTexture, Placement},
-    events::NcaFilter,
-    populations::Populations,
+use super::{SpriteTransforms, Visibilities, art::ShownArt, ray::first_on_segment};
+use crate::{
+    rule::CellMask,
+    sprite::{
+        components::{NcaAliveMask, NcaTexture, Placement},
+        events::NcaFilter,
+        populations::Populations,
+    },
 };
 
 /// Finds living cells in the world. It finds only sprites with an [`NcaAliveMask`]: spawn `NcaAliveMask::default()`
-/// beside the texture. An [`NcaSkin`](crate::NcaSkin) has the living cells under the art of any of its frames.
+/// beside the texture. Of an [`NcaSkin`](crate::NcaSkin) it finds what is seen: living cells under the pixels of its
+/// present frame.
 ///
 /// Methods that take an entity ignore its visibility. The others find the sprites that an [`NcaFilter`] passes: by
 /// default, all that are not hidden.
@@ -31,6 +35,7 @@ pub struct NcaProbe<'w, 's> {
     without_mask: Query<'w, 's, (), (With<NcaTexture>, Without<NcaAliveMask>)>,
     transforms: SpriteTransforms<'w, 's>,
     visibilities: Visibilities<'w, 's>,
+    art: ShownArt<'w, 's>,
     populations: Res<'w, Populations>,
 }
 
@@ -58,13 +63,16 @@ impl NcaProbe<'_, '_> {
         found
     }
 
-    /// The cell of a sprite at a point in the world, alive or not. `None` if no drawn cell is there.
+    /// The cell of a sprite at a point in the world, alive or not. `None` if no drawn cell is there. Of a skin, the cell that
+    /// is seen there, or that of the grid if its art is transparent there.
     pub fn cell_at(&self, entity: Entity, point: Vec2) -> Option<UVec2> {
-        Some(self.point_at(entity, point)?.1.as_uvec2())
+        let (grid, cell) = self.point_at(entity, point)?;
+        let seen = self.art.get(entity, grid).and_then(|art| art.cell_at(cell));
+        Some(seen.unwrap_or(cell.as_uvec2()))
     }
 
     /// The grid of a sprite, and the point in it, in cells, at a point in the world. `None` if no drawn cell is there.
-    pub(super) fn point_at(&self, entity: Entity, point: Vec2) -> Option<([u32; 2], Vec2)> {
+    fn point_at(&self, entity: Entity, point: Vec2) -> Option<([u32; 2], Vec2)> {
         let (_, placement, _) = self.get(entity)?;
         let grid = self.populations.get(placement.id?)?.grid();
         let transform = self.transforms.get(entity)?;
@@ -73,15 +81,17 @@ impl NcaProbe<'_, '_> {
         (inside && transform.draws(grid, point)).then_some((grid, point))
     }
 
-    /// Whether a living cell of a sprite is at a point in the world.
+    /// Whether a living cell of a sprite is at a point in the world, and is seen.
     pub fn lives_at(&self, entity: Entity, point: Vec2) -> bool {
-        self.cell_at(entity, point).is_some_and(|cell| self.lives(entity, cell))
-    }
-
-    /// Whether a cell of a sprite lives.
-    pub(super) fn lives(&self, entity: Entity, cell: UVec2) -> bool {
-        let cells = self.sprites.get(entity).ok().and_then(|(.., mask)| mask.cells.as_ref());
-        cells.is_some_and(|cells| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
+        let lives = || {
+            let (grid, cell) = self.point_at(entity, point)?;
+            let cell = match self.art.get(entity, grid) {
+                Some(art) => art.cell_at(cell)?,
+                None => cell.as_uvec2(),
+            };
+            Some(contains(self.sprites.get(entity).ok()?.2.cells.as_ref()?, cell))
+        };
+        lives().unwrap_or(false)
     }
 
     /// The first living cell between two points in the world, of any sprite that is not hidden. A shot passes through
@@ -109,7 +119,30 @@ impl NcaProbe<'_, '_> {
         let transform = self.transforms.get(entity)?;
         let back = transform.cells_to_world(grid).inverse()?;
         let [start, end] = [from, to].map(|point| Vec2::from(back.apply(point.to_array())));
-        let (cell, fraction) = first_on_segment(&transform.drawn(cells), start, end)?;
+        let (cell, fraction) = match self.art.get(entity, grid) {
+            // From pixel to pixel of the art.
+            Some(art) => {
+                let to_pixels = art.to_pixels();
+                let back = to_pixels.inverse();
+                let seen = |pixel: UVec2| {
+                    let point = back.transform_point2(pixel.as_vec2() + 0.5);
+                    art.cell_at(point).filter(|_| transform.draws(grid, point))
+                };
+                let is_hit = |pixel: UVec2| seen(pixel).is_some_and(|cell| contains(cells, cell));
+                let [start, end] = [start, end].map(|point| to_pixels.transform_point2(point));
+                let (pixel, fraction) = first_on_segment(art.size(), is_hit, start, end)?;
+                (seen(pixel)?, fraction)
+            }
+            None => {
+                let cells = transform.drawn(cells);
+                let size = Vec2::new(cells.width() as f32, cells.height() as f32);
+                first_on_segment(size, |cell| contains(&cells, cell), start, end)?
+            }
+        };
         Some(NcaHit { entity, cell, point: from.lerp(to, fraction), fraction })
     }
+}
+
+fn contains(cells: &CellMask, cell: UVec2) -> bool {
+    cells.contains(cell.y as usize * cells.width() + cell.x as usize)
 }

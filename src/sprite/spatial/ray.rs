@@ -2,15 +2,18 @@
 
 use bevy::prelude::*;
 
-use crate::rule::CellMask;
-
-/// The first cell of a mask on a segment, and the fraction of the segment before it. `start` and `end` are in cells.
+/// The first cell of a grid on a segment that is hit, and the fraction of the segment before it. `start` and `end` are in
+/// cells.
 ///
 /// 1. Clip the segment to the grid.
 /// 2. Walk from cell to cell, each time across the nearer border of the next column and the next row (Amanatides and
 ///    Woo, "A fast voxel traversal algorithm for ray tracing", 1987).
-pub(super) fn first_on_segment(cells: &CellMask, start: Vec2, end: Vec2) -> Option<(UVec2, f32)> {
-    let size = Vec2::new(cells.width() as f32, cells.height() as f32);
+pub(super) fn first_on_segment(
+    size: Vec2,
+    is_hit: impl Fn(UVec2) -> bool,
+    start: Vec2,
+    end: Vec2,
+) -> Option<(UVec2, f32)> {
     let way = end - start;
     if !(start.is_finite() && way.is_finite()) {
         return None;
@@ -36,7 +39,7 @@ pub(super) fn first_on_segment(cells: &CellMask, start: Vec2, end: Vec2) -> Opti
     let step = way.signum();
     let mut fraction = inside.0;
     loop {
-        if cells.contains(cell.y as usize * cells.width() + cell.x as usize) {
+        if is_hit(cell.as_uvec2()) {
             return Some((cell.as_uvec2(), fraction));
         }
         // The fractions at which the next column and the next row begin.
@@ -57,6 +60,7 @@ pub(super) fn first_on_segment(cells: &CellMask, start: Vec2, end: Vec2) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::CellMask;
     use proptest::prelude::*;
 
     proptest! {
@@ -69,7 +73,8 @@ mod tests {
             if straight == 1 { to_x = x } else if straight == 2 { to_y = y }
             let cells = CellMask::from_fn(10, 9, |&cell| bits[cell] == 0);
             let (start, end) = (Vec2::new(x, y), Vec2::new(to_x, to_y));
-            let found = first_on_segment(&cells, start, end);
+            let lives = |cell: UVec2| cells.contains((cell.y * 10 + cell.x) as usize);
+            let found = first_on_segment(Vec2::new(10.0, 9.0), lives, start, end);
             let steps = 20_000;
             let walked = (0..=steps).find_map(|step| {
                 let fraction = step as f32 / steps as f32;

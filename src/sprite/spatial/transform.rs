@@ -13,7 +13,7 @@ use bevy::{
 };
 
 use crate::{
-    rule::{CellMap, CellMask},
+    rule::{CellMap, CellMask, Shape},
     sprite::components::{OfSkins, SkinFit},
 };
 
@@ -39,11 +39,40 @@ impl ShapeSpace {
         }
     }
 
-    /// The cells that a shape in this space can reach. In the world it reaches only drawn cells.
-    pub(crate) fn reachable<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
+    /// Adds the cells in a shape in this space to a mask: those whose centers are inside, and for which `hits` returns true.
+    /// It gets a cell's index and the strength of the shape there. In the world, a shape reaches only drawn cells.
+    /// `centers` are where the centers are, if the cells of a body are seen elsewhere than on their grid.
+    pub(crate) fn add(
+        &self,
+        mask: &mut CellMask,
+        centers: Option<&[Option<[f32; 2]>]>,
+        (shape, softness): (&Shape, f32),
+        mut hits: impl FnMut(usize, f32) -> bool,
+    ) {
+        let (width, grid) = (mask.width(), [mask.width() as u32, mask.height() as u32]);
+        let map = self.cells_to_space(grid);
+        let crop = match self {
+            Self::World(transform) => transform.crop(grid),
+            Self::Cells | Self::Uv(_) => None,
+        };
+        let is_drawn = |center: Vec2| crop.is_none_or(|crop| crop.contains(center));
+        match centers {
+            Some(centers) => mask.add_placed(shape, (centers, map), softness, |cell, cover| {
+                let center = centers.get(cell).copied().flatten();
+                center.is_some_and(|center| is_drawn(center.into())) && hits(cell, cover)
+            }),
+            None => {
+                mask.add_where(shape, map, softness, |cell, cover| is_drawn(center(cell, width)) && hits(cell, cover))
+            }
+        }
+    }
+
+    /// The skin through which the cells are seen.
+    pub(crate) fn skin(&self) -> Option<&SkinFit> {
         match self {
-            Self::Cells | Self::Uv(_) => Cow::Borrowed(cells),
-            Self::World(transform) => transform.drawn(cells),
+            Self::Uv(skin) => skin.as_ref(),
+            Self::World(transform) => transform.skin.as_ref(),
+            Self::Cells => None,
         }
     }
 
@@ -200,17 +229,18 @@ impl SpriteTransform {
     /// The drawn cells among `cells`.
     pub(crate) fn drawn<'a>(&self, cells: &'a CellMask) -> Cow<'a, CellMask> {
         let (width, height) = (cells.width(), cells.height());
-        let part = self.part([width as u32, height as u32]);
-        // Rounding keeps an uncropped picture whole.
-        let [min, max] = [part.min, part.max].map(|corner| (corner * 1024.0).round() / 1024.0);
-        if min.cmple(Vec2::ZERO).all() && max.cmpge(Vec2::new(width as f32, height as f32)).all() {
-            return Cow::Borrowed(cells);
-        }
-        let is_drawn = |cell: usize| {
-            let center = Vec2::new((cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5);
-            center.cmpge(min).all() && center.cmple(max).all()
-        };
+        let Some(crop) = self.crop([width as u32, height as u32]) else { return Cow::Borrowed(cells) };
+        let is_drawn = |cell: usize| crop.contains(center(cell, width));
         Cow::Owned(CellMask::from_fn(width, height, |&cell| cells.contains(cell) && is_drawn(cell)))
+    }
+
+    /// The drawn part of the picture, in cells. `None` if all of it is drawn.
+    fn crop(&self, grid: [u32; 2]) -> Option<Rect> {
+        let Rect { min, max } = self.part(grid);
+        // Rounding keeps an uncropped picture whole.
+        let [min, max] = [min, max].map(|corner| (corner * 1024.0).round() / 1024.0);
+        let is_whole = min.cmple(Vec2::ZERO).all() && max.cmpge(UVec2::from_array(grid).as_vec2()).all();
+        (!is_whole).then_some(Rect { min, max })
     }
 
     /// Whether a point, in cells, is drawn.
@@ -227,6 +257,11 @@ impl SpriteTransform {
         let corners = corners.map(|corner| Vec2::from(map.apply(corner)));
         corners.into_iter().fold(Rect::EMPTY, |bounds, corner| bounds.union_point(corner))
     }
+}
+
+/// The center of a cell.
+fn center(cell: usize, width: usize) -> Vec2 {
+    Vec2::new((cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5)
 }
 
 type AnySprite = AnyOf<(&'static Sprite, &'static SpriteMesh)>;

@@ -21,7 +21,7 @@ use crate::sprite::{
     components::{InstanceId, NcaArmor, NcaTexture, Placement},
     events::{NcaBlast, NcaDamage, NcaHeal, NcaSpace},
     populations::Populations,
-    spatial::{ShapeSpace, SpriteTransforms, Visibilities},
+    spatial::{ShapeSpace, ShownFrames, SpriteTransforms, Visibilities},
 };
 
 /// Wounds and heals sprites.
@@ -55,13 +55,18 @@ struct Targets<'w, 's> {
 struct Edits<'w> {
     populations: ResMut<'w, Populations>,
     pending: ResMut<'w, PendingChanges>,
+    frames: ResMut<'w, ShownFrames>,
+    images: Option<Res<'w, Assets<Image>>>,
 }
 
 impl Edits<'_> {
     /// Applies damage to an instance, or lets it wait for the model.
     fn submit(&mut self, damage: PendingDamage, entity: Entity, id: Option<InstanceId>, armor: Option<&NcaArmor>) {
         match id {
-            Some(id) => apply(&damage, &mut self.populations, id, armor),
+            Some(id) => {
+                let seen = (&mut *self.frames, self.images.as_deref());
+                apply(&damage, &mut self.populations, id, armor, seen);
+            }
             None => self.pending.push(entity, PendingChange::Damage(damage)),
         }
     }

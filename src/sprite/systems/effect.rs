@@ -5,13 +5,13 @@ use std::{fmt, sync::Arc};
 use bevy::prelude::*;
 
 use crate::{
-    rule::{CellMask, Shape},
+    rule::{CellMask, Reference, Shape, rotation},
     sprite::{
         components::{InstanceId, NcaArmor},
         events::NcaWound,
         populations::Populations,
         simulation::InstanceState,
-        spatial::ShapeSpace,
+        spatial::{ShapeSpace, ShownFrame, ShownFrames},
     },
 };
 
@@ -58,28 +58,51 @@ impl fmt::Display for PendingDamage {
 }
 
 impl PendingDamage {
-    /// Edits the cells that it reaches.
-    fn apply_to(&self, instance: &mut InstanceState, grid: [u32; 2], armor: Option<&NcaArmor>) {
-        let from_cells = self.space.cells_to_space(grid);
-        let mut none = CellMask::new(grid[0] as usize, grid[1] as usize);
+    /// Edits the cells that it reaches. `shown` is the frame of a skin that shows its cells elsewhere, and the grown sprite.
+    fn apply_to(
+        &self,
+        instance: &mut InstanceState,
+        [width, height]: [usize; 2],
+        armor: Option<&NcaArmor>,
+        shown: Option<(&ShownFrame, &Reference)>,
+    ) {
+        let mut cells = CellMask::new(width, height);
+        let centers = shown.map(|(frame, _)| frame.centers());
+        let rotation = rotation(instance.angle);
+        // What lies below something else is not hit, unless no frame shows it: it is the rim of what is.
+        let is_reached = |cell: usize| {
+            shown.is_none_or(|(frame, grown)| !frame.hides(cell) || !grown.shows(cell % width, cell / width, rotation))
+        };
         match &self.effect {
             Effect::Wound(wound) => {
-                let cells = wound.cells(none, from_cells, instance.next_wound_key(), armor);
-                instance.wound(self.space.reachable(&cells).into_owned(), wound.scars);
+                let kills = wound.kills(width, instance.next_wound_key(), armor);
+                let hits = |cell, cover| is_reached(cell) && kills(cell, cover);
+                self.space.add(&mut cells, centers, (&wound.shape, wound.softness), hits);
+                instance.wound(cells, wound.scars);
             }
             Effect::Heal(shape) => {
-                none.add(shape, from_cells);
-                instance.heal(self.space.reachable(&none).into_owned());
+                self.space.add(&mut cells, centers, (shape, 0.0), |cell, _| is_reached(cell));
+                instance.heal(cells);
             }
         }
     }
 }
 
+/// Where the cells of skins are seen: the frames, and the images that they consist of.
+pub(super) type Seen<'a> = (&'a mut ShownFrames, Option<&'a Assets<Image>>);
+
 /// Applies damage to an instance.
-pub(super) fn apply(damage: &PendingDamage, populations: &mut Populations, id: InstanceId, armor: Option<&NcaArmor>) {
+pub(super) fn apply(
+    damage: &PendingDamage,
+    populations: &mut Populations,
+    id: InstanceId,
+    armor: Option<&NcaArmor>,
+    (frames, images): Seen,
+) {
     let Some(population) = populations.get_mut(id) else { return };
-    let grid = population.grid();
-    if let Some(instance) = population.instance_mut(id.slot) {
-        damage.apply_to(&mut instance.state, grid, armor);
-    }
+    let (grid, grown) = (population.grid(), population.reference().clone());
+    let Some(instance) = population.instance_mut(id.slot) else { return };
+    let fit = damage.space.skin().filter(|fit| fit.uv.is_some());
+    let shown = fit.and_then(|fit| frames.get(fit, grid, instance.state.angle, images));
+    damage.apply_to(&mut instance.state, grid.map(|side| side as usize), armor, shown.map(|frame| (&**frame, &*grown)));
 }

@@ -26,6 +26,7 @@ use crate::sprite::{
     },
     populations::Populations,
     sets::NcaSystems,
+    spatial::ShownFrames,
 };
 
 /// Gives textures their instances.
@@ -87,6 +88,7 @@ struct Queues<'w> {
     waiting: ResMut<'w, WaitingTextures>,
     pending: ResMut<'w, PendingChanges>,
     requests: ResMut<'w, ReadRequests>,
+    frames: ResMut<'w, ShownFrames>,
 }
 
 fn on_texture_added(added: On<Add, NcaTexture>, mut waiting: ResMut<WaitingTextures>) {
@@ -261,10 +263,10 @@ fn place(
         if is_copy {
             known.forget(entity, &mut commands);
         }
-        let images = images.as_mut().map(|images| images.bypass_change_detection());
+        let mut images = images.as_mut().map(|images| images.bypass_change_detection());
         let id = models.get(&texture.model).and_then(|model| {
             let spec = spec(&texture, known.placement.is_skinned, model);
-            populations.insert(entity, spec, settings(&texture), model, images)
+            populations.insert(entity, spec, settings(&texture), model, images.as_deref_mut())
         });
         let Some(id) = id else {
             queues.waiting.0.push(entity);
@@ -286,7 +288,7 @@ fn place(
                     if let Some(fit) = &fit {
                         damage.space.fit(fit);
                     }
-                    apply(&damage, populations, id, armor);
+                    apply(&damage, populations, id, armor, (&mut *queues.frames, images.as_deref()));
                 }
                 PendingChange::Cells(tick, state) => read_back::write(populations, id, entity, tick, state),
                 PendingChange::Snapshot(snapshot) => {

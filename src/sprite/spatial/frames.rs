@@ -1,0 +1,167 @@
+//! The cells that a frame of a skin shows, and where it shows them.
+
+use std::sync::Arc;
+
+use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
+
+use super::art::SeenArt;
+use crate::{
+    rule::CellMask,
+    sprite::{components::SkinFit, sets::NcaSystems},
+};
+
+/// Remembers the frames of skins.
+pub(crate) struct FramesPlugin;
+
+impl Plugin for FramesPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<ShownFrames>().add_systems(PreUpdate, forget_changed.in_set(NcaSystems::FitColliders));
+    }
+}
+
+/// Frames of skins that have been looked at.
+#[derive(Resource, Default)]
+pub(crate) struct ShownFrames(HashMap<Frame, Arc<ShownFrame>>);
+
+/// A frame of art on a grid.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Frame {
+    art: AssetId<Image>,
+    uv: Option<AssetId<Image>>,
+    grid: [u32; 2],
+    /// The bits of its rectangles, and of its angle.
+    place: [u32; 13],
+}
+
+/// What a frame shows of the body.
+#[derive(Debug)]
+pub(crate) struct ShownFrame {
+    /// Cells of the grid, and cells of the body that are seen there.
+    seen: Vec<[usize; 2]>,
+    /// Where the center of each cell of the body is, in cells of the grid.
+    centers: Vec<Option<[f32; 2]>>,
+    /// Cells below something else.
+    is_below: Vec<bool>,
+}
+
+impl ShownFrames {
+    /// The maximum number of frames that are remembered.
+    const MOST: usize = 1024;
+
+    /// The frame that a skin shows on a grid of cells. `None` if its art cannot be read.
+    pub(crate) fn get(
+        &mut self,
+        fit: &SkinFit,
+        grid: [u32; 2],
+        angle: f32,
+        images: Option<&Assets<Image>>,
+    ) -> Option<&Arc<ShownFrame>> {
+        let images = images.filter(|images| images.contains(fit.art))?;
+        let rects = [fit.region, fit.frame, fit.part].map(|rect| [rect.min.x, rect.min.y, rect.max.x, rect.max.y]);
+        let mut values = rects.into_iter().flatten().chain([angle]);
+        let place = std::array::from_fn(|_| values.next().unwrap_or_default().to_bits());
+        let frame = Frame { art: fit.art, uv: fit.uv, grid, place };
+        if self.0.len() >= Self::MOST && !self.0.contains_key(&frame) {
+            self.0.clear();
+        }
+        let shown = || Arc::new(ShownFrame::new(&SeenArt::new(*fit, grid, angle, Some(images)), grid));
+        Some(self.0.entry(frame).or_insert_with(shown))
+    }
+}
+
+/// Forgets the frames of images that have changed.
+fn forget_changed(mut frames: ResMut<ShownFrames>, changes: Option<MessageReader<AssetEvent<Image>>>) {
+    let Some(mut changes) = changes else { return };
+    let changed = changes.read().filter_map(|change| match change {
+        AssetEvent::Modified { id } | AssetEvent::Removed { id } => Some(*id),
+        _ => None,
+    });
+    for id in changed {
+        frames.0.retain(|frame, _| frame.art != id && frame.uv != Some(id));
+    }
+}
+
+impl ShownFrame {
+    /// Points per cell and axis.
+    const POINTS: u32 = 3;
+    /// How many cells the body reaches beyond what is seen of it: a wound that cuts an edge takes them too.
+    const RIM: usize = 3;
+
+    fn new(art: &SeenArt, grid: [u32; 2]) -> Self {
+        let [width, height] = grid.map(|side| side as usize);
+        let mut seen = Vec::new();
+        // The nearest that is seen to the center of a cell of the body: how far it is, and where.
+        let mut nearest: Vec<Option<(f32, Vec2)>> = vec![None; width * height];
+        for cell in 0..width * height {
+            let corner = Vec2::new((cell % width) as f32, (cell / width) as f32);
+            let first = seen.len();
+            for index in 0..Self::POINTS * Self::POINTS {
+                let offset = UVec2::new(index % Self::POINTS, index / Self::POINTS).as_vec2() + 0.5;
+                let point = corner + offset / Self::POINTS as f32;
+                let Some(on_body) = art.body_under(point) else { continue };
+                let of = on_body.y as usize * width + on_body.x as usize;
+                if !seen[first..].contains(&[cell, of]) {
+                    seen.push([cell, of]);
+                }
+                let off = on_body.fract() - 0.5;
+                let (distance, center) = (off.length_squared(), point - off);
+                if nearest[of].is_none_or(|(least, _)| distance < least) {
+                    nearest[of] = Some((distance, center));
+                }
+            }
+        }
+        let mut centers: Vec<Option<Vec2>> = nearest.into_iter().map(|found| found.map(|(_, center)| center)).collect();
+        let seen_centers = centers.clone();
+        for _ in 0..Self::RIM {
+            centers = with_rim(&centers, width);
+        }
+        let is_below = |(seen, center): (&Option<Vec2>, &Option<Vec2>)| {
+            seen.is_none() && center.is_some_and(|center| art.body_under(center).is_some())
+        };
+        let is_below = seen_centers.iter().zip(&centers).map(is_below).collect();
+        Self { seen, centers: centers.into_iter().map(|center| center.map(Vec2::into)).collect(), is_below }
+    }
+
+    /// Where the centers of the cells of the body are, in cells of the grid: where they are seen, and a little beyond. `None`
+    /// far from what is seen.
+    pub(crate) fn centers(&self) -> &[Option<[f32; 2]>] {
+        &self.centers
+    }
+
+    /// Whether something else is seen where a cell is.
+    pub(crate) fn hides(&self, cell: usize) -> bool {
+        self.is_below.get(cell).copied().unwrap_or(false)
+    }
+
+    /// The cells of the grid on which living cells of the body are seen.
+    #[cfg(feature = "avian2d")]
+    pub(super) fn solid(&self, alive: &CellMask) -> CellMask {
+        let mut solid = CellMask::new(alive.width(), alive.height());
+        for [cell, _] in self.seen.iter().filter(|[_, of]| alive.contains(*of)) {
+            solid.insert(*cell);
+        }
+        solid
+    }
+}
+
+/// The centers of cells, and of those beside them: the body goes on as it does there.
+fn with_rim(centers: &[Option<Vec2>], width: usize) -> Vec<Option<Vec2>> {
+    let at = |x: isize, y: isize| {
+        let inside = (0..width as isize).contains(&x) && y >= 0;
+        inside.then(|| centers.get(y as usize * width + x as usize).copied().flatten()).flatten()
+    };
+    let beside = |cell: usize| {
+        let (x, y) = ((cell % width) as isize, (cell / width) as isize);
+        let (mut sum, mut count) = (Vec2::ZERO, 0.0);
+        for (right, down) in (-1..=1).flat_map(|down| (-1..=1).map(move |right| (right, down))) {
+            let Some(neighbor) = at(x + right, y + down) else { continue };
+            let step = match at(x + 2 * right, y + 2 * down) {
+                Some(next) => neighbor - next,
+                None => Vec2::new(-right as f32, -down as f32),
+            };
+            (sum, count) = (sum + neighbor + step, count + 1.0);
+        }
+        (count > 0.0).then(|| sum / count)
+    };
+    centers.iter().enumerate().map(|(cell, center)| center.or_else(|| beside(cell))).collect()
+}
