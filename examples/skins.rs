@@ -61,8 +61,11 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>, mut layouts: ResMut<A
         commands.spawn((sheet(name, side, grid, size), NcaTexture::default().with_seed(index), place));
     }
     let knight = sheet("knight", 144, UVec2::new(8, 2), 216.0);
-    // The edges of its wounds follow its pixels, and what is lost glows.
-    let skin = NcaSkin::default().with_pixelated().with_lost(Srgba::new(1.0, 0.5, 0.1, 0.8));
+    // The edges of its wounds follow its pixels, and what is lost glows. A wound stays in the arm that swings.
+    let skin = NcaSkin::default()
+        .with_pixelated()
+        .with_lost(Srgba::new(1.0, 0.5, 0.1, 0.8))
+        .with_uv(assets.load("art/knight_uv.png"));
     let place = Transform::from_xyz(-REACH, GROUND - 60.0, 1.0);
     commands.spawn((knight, place, Knight { velocity: 140.0, rests_until: 2.0 })).insert(skin);
 }

@@ -383,6 +383,65 @@ fn a_skin_is_painted_with_and_without_a_model() {
     assert!(fail(&["run", "-o", &path("a.png")]).contains("MODEL"));
 }
 
+/// A guessed UV sheet finds most of what has moved. It is measured by the exact one, which lays the parts of the knight out
+/// beside each other.
+#[test]
+fn a_uv_sheet_is_guessed() {
+    const SIDE: u32 = 144;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let art = |name: &str| format!("{}/assets/art/{name}.png", env!("CARGO_MANIFEST_DIR"));
+    let whole = image::open(art("knight")).unwrap().into_rgba8();
+    // A frame in which it stands, and four in which it walks.
+    let cut = |sheet: &image::RgbaImage| {
+        let mut cut = image::RgbaImage::new(5 * SIDE, SIDE);
+        for (index, x, y) in [(0, 0, 0), (1, 0, 1), (2, 1, 1), (3, 2, 1), (4, 3, 1)] {
+            let frame = image::imageops::crop_imm(sheet, x * SIDE, y * SIDE, SIDE, SIDE).to_image();
+            image::imageops::replace(&mut cut, &frame, i64::from(index * SIDE), 0);
+        }
+        cut
+    };
+    cut(&whole).save(path("knight.png")).unwrap();
+    let exact = cut(&image::open(art("knight_uv")).unwrap().into_rgba8());
+    let printed = succeed(&["uv", &path("knight.png"), "--tile", "144x144", "-o", &path("uv.png")]);
+    assert!(printed.contains("have moved since frame 0"), "{printed}");
+    let guess = image::open(path("uv.png")).unwrap().into_rgba8();
+    assert_eq!(guess.dimensions(), (5 * SIDE, SIDE));
+    let lies_at = |x: u32, y: u32| {
+        let [u, v, _, alpha] = exact.get_pixel(x, y).0;
+        (alpha > 0).then_some([f32::from(u), f32::from(v)])
+    };
+    // Whether a place in the first frame is on the same part of the body, at about the same place.
+    let is_right = |[x, y]: [u32; 2], expected: [f32; 2]| {
+        let found = (x < SIDE && y < SIDE).then(|| lies_at(x, y)).flatten();
+        found.is_some_and(|found| (found[0] - expected[0]).hypot(found[1] - expected[1]) < 8.0)
+    };
+    let (mut guessed, mut still, mut all) = (0, 0, 0);
+    for (x, y) in (0..4 * SIDE * SIDE).map(|index| (index % (4 * SIDE) + SIDE, index / (4 * SIDE))) {
+        let Some(expected) = lies_at(x, y) else { continue };
+        let own = [x % SIDE, y];
+        let [u, v, _, alpha] = guess.get_pixel(x, y).0;
+        let found = if alpha > 0 { [u, v].map(|at| u32::from(at) * SIDE / 255) } else { own };
+        all += 1;
+        guessed += u32::from(is_right(found, expected));
+        still += u32::from(is_right(own, expected));
+    }
+    assert!(all - guessed < (all - still) * 3 / 4, "{guessed} and {still} of {all} are right");
+
+    assert!(fail(&["uv", &path("knight.png"), "--frames", "1x1", "-o", &path("a.png")]).contains("two frames"));
+    assert!(fail(&["uv", &path("knight.png"), "--tile", "100x100", "-o", &path("a.png")]).contains("100x100"));
+    assert!(fail(&["uv", &path("knight.png"), "--tile", "144x144", "-o", &path("a.gif")]).contains(".png"));
+    assert!(fail(&["uv", &path("knight.png"), "-o", &path("a.png")]).contains("--frames"));
+
+    // Both sheets are cut into the same frames.
+    let skin = ["run", "--skin", &path("knight.png"), "--tile", "144x144", "--ticks", "90"];
+    succeed(&[&skin[..], &["--uv", &path("uv.png"), "-o", &path("run.png")]].concat());
+    let message = fail(&[&skin[..], &["--uv", &art("knight_uv"), "-o", &path("a.png")]].concat());
+    assert!(message.contains("a UV sheet of 5 frames") && message.contains("found 16"), "{message}");
+    let slime = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca");
+    assert!(fail(&["run", slime, "--uv", &path("uv.png"), "-o", &path("a.png")]).contains("--uv need"));
+}
+
 #[test]
 fn a_picture_is_imported_into_a_generic_body() {
     let folder = tempfile::tempdir().unwrap();

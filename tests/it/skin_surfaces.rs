@@ -230,3 +230,33 @@ fn a_skin_follows_its_material() {
         entity.contains::<MeshMaterial3d<StandardMaterial>>() && !entity.contains::<MeshMaterial3d<NcaSkinMaterial>>()
     );
 }
+
+/// A UV sheet lays the art of a surface out on the body, here mirrored: the hole is where the wound is seen all the same.
+#[test]
+fn a_surface_lies_on_its_body_as_its_uv_sheet_says() {
+    on_the_gpu(|| {
+        let mut screen = screen(NcaBackend::Cpu, ());
+        let size = SIZE.as_uvec2();
+        let mut uv = art(size, 0);
+        for (index, pixel) in (0_u32..).zip(uv.data.as_mut().unwrap().as_chunks_mut::<4>().0) {
+            let byte = |at: u32, side: u32| ((at as f32 + 0.5) / side as f32 * 255.0).round() as u8;
+            *pixel = [byte(size.x - 1 - index % size.x, size.x), byte(index / size.x, size.y), 0, 255];
+        }
+        let material = material(&mut screen);
+        let empty = screen.pixels();
+        let skin = spawn(&mut screen, SIZE, material, 0.0);
+        let uv = screen.add_image(uv);
+        screen.app.world_mut().entity_mut(skin).insert(NcaSkin::default().with_uv(uv));
+        screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
+        screen.app.update();
+        screen.step(260);
+        let whole = screen.pixels();
+        screen.app.world_mut().trigger(NcaDamage::circle(skin, Vec2::new(0.25, 0.5), 0.15).in_uv());
+        screen.step(1);
+        let wounded = screen.pixels();
+        let [left, right] = [100 * 200 + 100 - 22, 100 * 200 + 100 + 22];
+        assert_ne!(whole[left], empty[left]);
+        assert_eq!(wounded[left], empty[left], "the hole");
+        assert_eq!(wounded[right], whole[right], "where the hole is on the body");
+    });
+}

@@ -10,6 +10,7 @@ mod signals;
 mod simulation;
 #[cfg(feature = "train")]
 mod train;
+mod uv;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -47,6 +48,8 @@ enum Command {
     Run(run::Run),
     /// Put a picture into a generic body, or convert a JSON file of the Growing NCA article's web demo.
     Import(import::Import),
+    /// Guess where on the body the pixels of an animation lie, so that wounds move with it: a UV sheet.
+    Uv(uv::Uv),
     /// Print the contents of a model file.
     Info(info::Info),
     /// Benchmark this machine: sprite-ticks per second, and the time of a training step.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Eval(eval) => eval.run(),
         Command::Run(run) => run.run().map(|()| ExitCode::SUCCESS),
         Command::Import(import) => import.run().map(|()| ExitCode::SUCCESS),
+        Command::Uv(uv) => uv.run().map(|()| ExitCode::SUCCESS),
         Command::Info(info) => info.run().map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };
