@@ -5,10 +5,9 @@ use std::sync::Arc;
 use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
 use super::art::SeenArt;
-use crate::{
-    rule::CellMask,
-    sprite::{components::SkinFit, sets::NcaSystems},
-};
+#[cfg(feature = "avian2d")]
+use crate::rule::CellMask;
+use crate::sprite::{components::SkinFit, sets::NcaSystems};
 
 /// Remembers the frames of skins.
 pub(crate) struct FramesPlugin;
@@ -37,6 +36,7 @@ struct Frame {
 #[derive(Debug)]
 pub(crate) struct ShownFrame {
     /// Cells of the grid, and cells of the body that are seen there.
+    #[cfg(feature = "avian2d")]
     seen: Vec<[usize; 2]>,
     /// Where the center of each cell of the body is, in cells of the grid.
     centers: Vec<Option<[f32; 2]>>,
@@ -89,18 +89,19 @@ impl ShownFrame {
 
     fn new(art: &SeenArt, grid: [u32; 2]) -> Self {
         let [width, height] = grid.map(|side| side as usize);
-        let mut seen = Vec::new();
+        #[cfg(feature = "avian2d")]
+        let mut seen: Vec<[usize; 2]> = Vec::new();
         // The nearest that is seen to the center of a cell of the body: how far it is, and where.
         let mut nearest: Vec<Option<(f32, Vec2)>> = vec![None; width * height];
         for cell in 0..width * height {
             let corner = Vec2::new((cell % width) as f32, (cell / width) as f32);
-            let first = seen.len();
             for index in 0..Self::POINTS * Self::POINTS {
                 let offset = UVec2::new(index % Self::POINTS, index / Self::POINTS).as_vec2() + 0.5;
                 let point = corner + offset / Self::POINTS as f32;
                 let Some(on_body) = art.body_under(point) else { continue };
                 let of = on_body.y as usize * width + on_body.x as usize;
-                if !seen[first..].contains(&[cell, of]) {
+                #[cfg(feature = "avian2d")]
+                if !seen.iter().rev().take_while(|[at, _]| *at == cell).any(|[_, known]| *known == of) {
                     seen.push([cell, of]);
                 }
                 let off = on_body.fract() - 0.5;
@@ -119,7 +120,12 @@ impl ShownFrame {
             seen.is_none() && center.is_some_and(|center| art.body_under(center).is_some())
         };
         let is_below = seen_centers.iter().zip(&centers).map(is_below).collect();
-        Self { seen, centers: centers.into_iter().map(|center| center.map(Vec2::into)).collect(), is_below }
+        Self {
+            #[cfg(feature = "avian2d")]
+            seen,
+            centers: centers.into_iter().map(|center| center.map(Vec2::into)).collect(),
+            is_below,
+        }
     }
 
     /// Where the centers of the cells of the body are, in cells of the grid: where they are seen, and a little beyond. `None`

@@ -21,6 +21,9 @@ const WOUNDS: [WoundKind; 11] = [
     WoundKind::Scattered,
     WoundKind::Scattered,
 ];
+/// The share of fragments among the wounds of later rounds. What the first round leaves to learn is mostly to regrow from
+/// them.
+const LATER_FRAGMENTS: f64 = 0.5;
 /// The power that makes large wounds more frequent than small ones.
 const LARGE_WOUNDS: f64 = 2.0;
 
@@ -134,7 +137,8 @@ impl Trainer {
     }
 
     fn random_wound(&self, random: &mut fastrand::Rng, state: &State) -> CellMask {
-        let kind = WOUNDS[random.usize(..WOUNDS.len())];
+        let is_fragment = self.round > 0 && random.f64() < LATER_FRAGMENTS;
+        let kind = if is_fragment { WoundKind::AllButNinth } else { WOUNDS[random.usize(..WOUNDS.len())] };
         let [least, most] = self.config.left;
         let left = least + (most - least) * random.f64().powf(LARGE_WOUNDS);
         kind.mask(random, &self.rule.alive_mask(state), left as f32)
