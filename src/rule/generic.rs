@@ -7,6 +7,9 @@ use std::fmt;
 
 use super::{Model, ModelErrorKind, SkinArt, Target};
 
+/// The largest side of a frame that is laid out on a body, in pixels.
+const MOST_LAID_OUT: usize = 256;
+
 /// A trained body of coordinates in a common shape.
 ///
 /// The alpha of a picture masks the body, so a sprite shows and heals any picture that fits the shape. The cells beside the
@@ -71,18 +74,31 @@ impl GenericBody {
         self.with_art_in(picture, picture.visible_bounds())
     }
 
-    /// The body for all frames of a sheet: that of their union. `uvs` are the UV sheets of the frames, or empty: the frames are
-    /// then laid out on the body, which covers them as they are, too.
+    /// The body for all frames of a sheet: that of their union. If there are `uvs`, the UV sheets of the frames, they are laid
+    /// out on the body, which also covers the frames as they are.
     ///
     /// # Errors
-    /// See [`with_picture`](Self::with_picture).
+    /// See [`with_picture`](Self::with_picture). [`ModelErrorKind::Shape`] too if there are `uvs`, but not one for each frame.
     pub fn for_frames(frames: &[Target], uvs: &[Target]) -> Result<(Model, SkinArt), ModelErrorKind> {
         let union = Target::union(frames.iter().cloned());
         if uvs.is_empty() {
             return Self::fitting(&union).with_art(&union);
         }
-        let body = Target::union(frames.iter().zip(uvs).map(|(frame, uv)| frame.laid_out(uv)));
-        let both = Target::union([body.clone(), union]);
+        if uvs.len() != frames.len() {
+            let expected = format!("{} UV sheets", frames.len());
+            return Err(ModelErrorKind::Shape { tensor: "uvs", found: vec![uvs.len()], expected });
+        }
+        // A body is much coarser than large art.
+        let small = |picture: &Target| {
+            let longest = picture.width.max(picture.height);
+            if longest <= MOST_LAID_OUT {
+                return picture.clone();
+            }
+            let side = |side: usize| (side * MOST_LAID_OUT).div_ceil(longest);
+            picture.scaled_by_area(side(picture.width), side(picture.height))
+        };
+        let body = Target::union(frames.iter().zip(uvs).map(|(frame, uv)| small(frame).laid_out(uv)));
+        let both = Target::union([body.clone(), small(&union)]);
         Self::fitting(&both).with_art_in(&body, both.visible_bounds())
     }
 

@@ -49,16 +49,6 @@ pub enum TargetError {
         /// The columns and rows that the picture seems to have.
         frames: [u32; 2],
     },
-    /// The UV sheet has another number of frames than its art.
-    #[error("{}: expected a UV sheet of {expected} frames, as its art has, found {found}", path.display())]
-    Uv {
-        /// The file.
-        path: PathBuf,
-        /// The number of frames in the sheet.
-        found: usize,
-        /// The number of frames in the art.
-        expected: usize,
-    },
     /// The sheet does not divide into these frames.
     #[error("{}: {}x{} pixels cannot be cut into {frames}", path.display(), size[0], size[1])]
     Frames {
@@ -187,22 +177,32 @@ impl Target {
         frames.cut(&whole).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })
     }
 
-    /// Reads the frames of a UV sheet.
+    /// Reads the frames of a sprite sheet, as [`read_frames`](Self::read_frames), and those of its UV sheet, which may have
+    /// another resolution. Without `uv`, there are none of those.
     ///
     /// # Errors
-    /// [`TargetError`] if the file cannot be read, cannot be cut into these frames, or into another number of them than its
-    /// art.
-    pub fn read_uv(path: impl AsRef<Path>, frames: Option<Frames>, count: usize) -> Result<Vec<Self>, TargetError> {
+    /// [`TargetError`] for either file; see [`read_frames`](Self::read_frames).
+    pub fn read_frames_and_uv(
+        path: impl AsRef<Path>,
+        uv: Option<&Path>,
+        frames: Option<Frames>,
+    ) -> Result<(Vec<Self>, Vec<Self>), TargetError> {
         let path = path.as_ref();
-        let image = open(path)?;
+        let found = Self::read_frames(path, frames)?;
+        let Some(uv_path) = uv else { return Ok((found, Vec::new())) };
+        let image = open(uv_path)?;
         let size = [image.width(), image.height()];
-        let frames = frames.unwrap_or(Frames::Count([1, 1]));
-        let found = frames.cut(&Self::from(image));
-        let found = found.ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?;
-        if found.len() != count {
-            return Err(TargetError::Uv { path: path.to_owned(), found: found.len(), expected: count });
-        }
-        Ok(found)
+        // As many columns and rows as the art has.
+        let frames = match frames {
+            Some(Frames::Size([width, height])) => {
+                let art = open(path)?;
+                Frames::Count([art.width() / width.max(1), art.height() / height.max(1)])
+            }
+            Some(count) => count,
+            None => Frames::Count([1, 1]),
+        };
+        let uvs = frames.cut(&image.into());
+        Ok((found, uvs.ok_or_else(|| TargetError::Frames { path: uv_path.to_owned(), size, frames })?))
     }
 
     /// The picture, unless every pixel is nearly transparent.
@@ -222,10 +222,9 @@ impl From<RgbaImage> for Target {
 
 /// Reads a picture, or the union of a sheet's frames, unscaled.
 fn art(path: &Path, reading: ReadOptions<'_>) -> Result<RgbaImage, TargetError> {
-    let mut frames = Target::read_frames(path, reading.frames)?;
-    if let Some(uv) = reading.uv {
-        let uv = Target::read_uv(uv, reading.frames, frames.len())?;
-        frames = frames.iter().zip(&uv).map(|(frame, uv)| frame.laid_out(uv)).collect();
+    let (mut frames, uvs) = Target::read_frames_and_uv(path, reading.uv, reading.frames)?;
+    for (frame, uv) in frames.iter_mut().zip(&uvs) {
+        *frame = frame.laid_out(uv);
     }
     let Target { width, height, rgba } = match <[Target; 1]>::try_from(frames) {
         Ok([whole]) => whole,

@@ -23,7 +23,10 @@ impl Target {
     /// A frame of art, laid out on the body: each visible pixel at its place in the UV sheet of the frame.
     pub fn laid_out(&self, uv: &Self) -> Self {
         let sides = [self.width, self.height];
-        let mut rgba = vec![[0; 4]; self.width * self.height];
+        if self.width == 0 {
+            return self.clone();
+        }
+        let mut rgba = vec![[0; 4]; self.rgba.len() / 4];
         for (index, pixel) in self.rgba.as_chunks::<4>().0.iter().enumerate().filter(|(_, pixel)| pixel[3] > 0) {
             let own = [index % self.width, index / self.width];
             let place = [0, 1].map(|axis| (own[axis] as f32 + 0.5) / sides[axis] as f32);

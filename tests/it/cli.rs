@@ -433,11 +433,15 @@ fn a_uv_sheet_is_guessed() {
     assert!(fail(&["uv", &path("knight.png"), "--tile", "144x144", "-o", &path("a.gif")]).contains(".png"));
     assert!(fail(&["uv", &path("knight.png"), "-o", &path("a.png")]).contains("--frames"));
 
-    // Both sheets are cut into the same frames.
+    assert!(fail(&["uv", &path("knight.png"), "--tile", "144x144", "-o", &path("./knight.png")]).contains("another"));
+
+    // Both sheets are cut into the same frames, at any resolution.
     let skin = ["run", "--skin", &path("knight.png"), "--tile", "144x144", "--ticks", "90"];
     succeed(&[&skin[..], &["--uv", &path("uv.png"), "-o", &path("run.png")]].concat());
+    image::imageops::thumbnail(&guess, 5 * SIDE / 2, SIDE / 2).save(path("half.png")).unwrap();
+    succeed(&[&skin[..], &["--uv", &path("half.png"), "-o", &path("half_run.png")]].concat());
     let message = fail(&[&skin[..], &["--uv", &art("knight_uv"), "-o", &path("a.png")]].concat());
-    assert!(message.contains("a UV sheet of 5 frames") && message.contains("found 16"), "{message}");
+    assert!(message.contains("knight_uv.png: 1152x288 pixels cannot be cut into 5x1 frames"), "{message}");
     let slime = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca");
     assert!(fail(&["run", slime, "--uv", &path("uv.png"), "-o", &path("a.png")]).contains("--uv need"));
 }

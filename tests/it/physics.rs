@@ -80,6 +80,21 @@ fn the_collider_of_a_skin_is_that_of_its_frame() {
     };
     assert_eq!(sides(&mut app, 0.0), [true, true, false, false]);
     assert_eq!(sides(&mut app, 20.0), [false, false, true, true]);
+
+    // A UV sheet: what the second frame shows is the left half of the body, of which the left half dies.
+    let pixel = |index: usize| match index % 40 {
+        column @ 30.. => [((column - 30) as f32 + 0.5) / 20.0, (index / 40) as f32 / 40.0, 0.0, 1.0],
+        _ => [0.0; 4],
+    };
+    let data = (0..40 * 40).flat_map(pixel).flat_map(f32::to_le_bytes).collect();
+    let uv = Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba32Float, RenderAssetUsages::default());
+    let uv = app.world_mut().resource_mut::<Assets<Image>>().add(uv);
+    app.world_mut().get_mut::<NcaSkin>(wall).unwrap().uv = uv;
+    assert_eq!(sides(&mut app, 20.0), [false, false, true, true]);
+    app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 0.0, 5.0, 40.0)).in_cells());
+    pass(&mut app, 5);
+    assert_eq!(sides(&mut app, 20.0), [false, false, false, true]);
+    assert_eq!(sides(&mut app, 0.0), [false, true, false, false]);
 }
 
 fn pass(app: &mut App, frames: u32) {

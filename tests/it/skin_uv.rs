@@ -10,7 +10,7 @@ use bevy::{
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{SkinArt, Target},
+    rule::{SkinArt, State, Target},
 };
 
 use crate::{plugin::cells, screen::Screen, support::on_the_gpu};
@@ -199,4 +199,171 @@ fn the_body_is_laid_out() {
         assert!(!seen(x, y) || is_body || near(HANGING, at), "{at}");
     }
     assert_eq!(art[0].laid_out(&uv[0]), art[0]);
+}
+
+/// A pose of a sprite, and its sheets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pose {
+    flip: [bool; 2],
+    angle: f32,
+    /// Pixels around each frame.
+    padding: u32,
+    /// Bytes of 16 bits, and half as many pixels.
+    uv_is_deep: bool,
+}
+
+const GRID: u32 = 34;
+
+/// The point of the grid, in cells, at a pixel of the upright art.
+fn cell_of(pixel: Vec2, angle: f32) -> Vec2 {
+    let middle = Vec2::splat((GRID / 2) as f32 + 0.5);
+    Vec2::from_angle(-angle).rotate(pixel / SIDE as f32 * GRID as f32 - middle) + middle
+}
+
+/// An image with more pixels around its frames.
+fn padded(image: &Image, padding: u32) -> Image {
+    let [width, height] = [2 * (SIDE + 2 * padding), SIDE + 2 * padding];
+    let extent = Extent3d { width, height, depth_or_array_layers: 1 };
+    let pixels = image.data.as_ref().unwrap().as_chunks::<4>().0;
+    let pixel = |index: u32| {
+        let at = UVec2::new(index % width % (SIDE + 2 * padding), index / width);
+        let inside = is_in(URect { min: UVec2::splat(padding), max: UVec2::splat(padding + SIDE) }, at);
+        let column = (at.x.wrapping_sub(padding)) + index % width / (SIDE + 2 * padding) * SIDE;
+        if inside { pixels[((at.y - padding) * 2 * SIDE + column) as usize] } else { [9, 9, 9, 0] }
+    };
+    let data = (0..width * height).flat_map(pixel).collect();
+    Image::new(extent, TextureDimension::D2, data, image.texture_descriptor.format, RenderAssetUsages::default())
+}
+
+/// A quarter of the pixels, with 16 bits per channel.
+fn deep(image: &Image) -> Image {
+    let size = image.size() / 2;
+    let extent = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
+    let pixels = image.data.as_ref().unwrap().as_chunks::<4>().0;
+    let pixel = |index: u32| pixels[(index / size.x * 2 * image.width() + index % size.x * 2) as usize];
+    let data = (0..size.x * size.y).flat_map(pixel).flat_map(|byte| (u16::from(byte) * 257).to_le_bytes()).collect();
+    let format = TextureFormat::Rgba16Unorm;
+    Image::new(extent, TextureDimension::D2, data, format, RenderAssetUsages::default())
+}
+
+/// However a sprite lies, a shot at the arm that lies across kills the cells of the arm.
+#[test]
+fn a_wound_hits_what_is_seen_in_any_pose() {
+    let plain = Pose::default();
+    let poses = [
+        plain,
+        Pose { flip: [true, false], ..plain },
+        Pose { flip: [true, true], padding: 3, ..plain },
+        Pose { angle: 0.6, ..plain },
+        Pose { angle: -2.1, flip: [false, true], padding: 1, ..plain },
+        Pose { uv_is_deep: true, padding: 2, ..plain },
+    ];
+    for pose in poses {
+        let mut app = crate::plugin::paused_app(NcaBackend::Cpu);
+        app.init_asset::<TextureAtlasLayout>();
+        let handle = crate::plugin::add_model(&mut app, &crate::plugin::still_model(GRID, GRID));
+        let (art, uv) = (padded(&art(), pose.padding), padded(&uv(TextureFormat::Rgba8Unorm), pose.padding));
+        let uv = if pose.uv_is_deep { deep(&uv) } else { uv };
+        let mut images = app.world_mut().resource_mut::<Assets<Image>>();
+        let (art, uv) = (images.add(art), images.add(uv));
+        let [tile, padding] = [UVec2::splat(SIDE), UVec2::splat(2 * pose.padding)];
+        let layout = TextureAtlasLayout::from_grid(tile, 2, 1, Some(padding), Some(padding / 2));
+        let layout = app.world_mut().resource_mut::<Assets<TextureAtlasLayout>>().add(layout);
+        let sprite = Sprite::from_atlas_image(art, TextureAtlas { layout, index: 1 });
+        let [flip_x, flip_y] = pose.flip;
+        let sprite = Sprite { custom_size: Some(Vec2::splat(128.0)), flip_x, flip_y, ..sprite };
+        let texture = NcaTexture::new(handle).with_angle(pose.angle);
+        let skin = (NcaSkin::default().with_uv(uv), texture, sprite, NcaAliveMask::default());
+        let entity = app.world_mut().spawn(skin).id();
+        app.update();
+        let living = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0].repeat((GRID * GRID) as usize);
+        let state = State::from_values(GRID as usize, GRID as usize, 8, living).unwrap();
+        app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state });
+        (0..3).for_each(|_| app.update());
+
+        let world_of = move |pixel: Vec2| {
+            let mirror = Vec2::new(if flip_x { -1.0 } else { 1.0 }, if flip_y { 1.0 } else { -1.0 });
+            (cell_of(pixel, pose.angle) / GRID as f32 - 0.5) * 128.0 * mirror
+        };
+        let (shot, hand) = (Vec2::new(27.0, 32.0), Vec2::new(56.0, 39.0));
+        let probed = |app: &mut App| {
+            let find =
+                move |probe: NcaProbe| (probe.cell_at(entity, world_of(shot)), probe.lives_at(entity, world_of(shot)));
+            app.world_mut().run_system_once(find).unwrap()
+        };
+        let expected = cell_of(hand, pose.angle);
+        let (cell, lives) = probed(&mut app);
+        assert!(lives && cell.unwrap().as_vec2().distance(expected - 0.5) < 1.0, "{pose:?}: {cell:?}, {expected}");
+        // A cell less than from the middle of the arm to its edge.
+        app.world_mut().trigger(NcaDamage::circle(entity, world_of(shot), 2.0 * 2.6));
+        headless::step(&mut app, 1);
+        app.update();
+        assert!(!probed(&mut app).1, "{pose:?}");
+        let (_, after) = cells(&mut app, entity);
+        for (x, y) in (0..GRID * GRID).map(|cell| (cell % GRID, cell / GRID)) {
+            let distance = (UVec2::new(x, y).as_vec2() + 0.5).distance(expected) * SIDE as f32 / GRID as f32;
+            let lives = after.values()[((y * GRID + x) * 8 + 3) as usize] > 0.5;
+            assert!(distance > 1.6 || !lives, "{pose:?}: {x}, {y} is hit");
+            // Also cells beside the arm, which no frame shows.
+            assert!(distance < 8.0 || lives, "{pose:?}: {x}, {y} is not hit, {distance} pixels from there");
+        }
+    }
+}
+
+/// Only what is seen is hit, unless the shape covers all of it: then nothing survives.
+#[test]
+fn nothing_survives_a_blast_over_all_of_it() {
+    on_the_gpu(|| {
+        let (mut screen, entity) = scene(NcaBackend::Cpu, TextureFormat::Rgba8Unorm);
+        show(&mut screen, entity, 1);
+        screen.app.world_mut().trigger(NcaBlast::circle(Vec2::ZERO, 1000.0));
+        headless::step(&mut screen.app, 1);
+        let (_, state) = cells(&mut screen.app, entity);
+        assert!(state.values().iter().all(|value| *value == 0.0));
+    });
+}
+
+/// A server loads no images: it goes by the cells.
+#[test]
+fn a_probe_finds_a_skin_without_its_art() {
+    let mut app = crate::plugin::paused_app(NcaBackend::Cpu);
+    let handle = crate::plugin::add_model(&mut app, &crate::plugin::still_model(20, 20));
+    let art = app.world().resource::<AssetServer>().load("nowhere.png");
+    let skin = NcaSkin::new(art.clone()).with_uv(art);
+    let entity = app.world_mut().spawn((skin, NcaTexture::new(handle), NcaAliveMask::default())).id();
+    app.update();
+    let living = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0].repeat(400);
+    let state = State::from_values(20, 20, 8, living).unwrap();
+    app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state });
+    (0..3).for_each(|_| app.update());
+    app.world_mut().get_mut::<Sprite>(entity).unwrap().custom_size = Some(Vec2::splat(100.0));
+    let find = move |probe: NcaProbe| {
+        (probe.first_hit(Vec2::new(-90.0, 0.0), Vec2::new(90.0, 0.0)), probe.lives_at(entity, Vec2::ZERO))
+    };
+    let (hit, lives) = app.world_mut().run_system_once(find).unwrap();
+    assert!(lives && hit.unwrap().point.distance(Vec2::new(-50.0, 0.0)) < 0.1, "{hit:?}");
+}
+
+/// A sprite waits for its first UV sheet. One that is replaced, and is not there yet, does not stop it.
+#[test]
+fn a_sheet_may_come_late() {
+    let mut app = crate::plugin::paused_app(NcaBackend::Cpu);
+    app.init_asset::<TextureAtlasLayout>();
+    let lives = |app: &mut App, entity: Entity| {
+        (0..3).for_each(|_| app.update());
+        let find = move |art: NcaArt| art.get(entity).is_some();
+        app.world_mut().run_system_once(find).unwrap()
+    };
+    let mut images = app.world_mut().resource_mut::<Assets<Image>>();
+    let (art, late) = (images.add(art()), images.reserve_handle());
+    let entity = app.world_mut().spawn(NcaSkin::new(art).with_uv(late.clone())).id();
+    assert!(!lives(&mut app, entity), "its sheet is not there");
+    let mut images = app.world_mut().resource_mut::<Assets<Image>>();
+    images.insert(&late, uv(TextureFormat::Rgba8Unorm)).unwrap();
+    assert!(lives(&mut app, entity));
+    let other = app.world_mut().resource_mut::<Assets<Image>>().reserve_handle();
+    app.world_mut().get_mut::<NcaSkin>(entity).unwrap().uv = other;
+    assert!(lives(&mut app, entity));
+    app.world_mut().get_mut::<NcaSkin>(entity).unwrap().uv = Handle::default();
+    assert!(lives(&mut app, entity));
 }

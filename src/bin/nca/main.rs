@@ -127,11 +127,6 @@ impl Sheet {
     fn reading(&self) -> ReadOptions<'_> {
         ReadOptions { frames: self.frames(), uv: self.uv.as_deref(), ..ReadOptions::default() }
     }
-
-    /// The UV sheets of a number of frames. Empty if there are none.
-    fn uvs(&self, count: usize) -> Result<Vec<Target>> {
-        Ok(self.uv.as_ref().map(|uv| Target::read_uv(uv, self.frames(), count)).transpose()?.unwrap_or_default())
-    }
 }
 
 fn columns_and_rows(text: &str) -> std::result::Result<[u32; 2], String> {

@@ -139,8 +139,7 @@ impl Run {
         if self.angle != 0.0 {
             return Err("--angle is for a sprite without a skin".into());
         }
-        let frames = Target::read_frames(skin, self.sheet.frames())?;
-        let uvs = self.sheet.uvs(frames.len())?;
+        let (frames, uvs) = Target::read_frames_and_uv(skin, self.sheet.uv.as_deref(), self.sheet.frames())?;
         let (model, art) = match model {
             Some(model) => (model, frames.first().cloned().map(SkinArt::new)),
             None => {

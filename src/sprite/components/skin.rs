@@ -63,7 +63,11 @@ pub struct NcaSkin {
     ///
     /// It has the frames of the art, at any resolution. The red of a pixel is the column on the body, the green its row: 0
     /// to 255 over a frame. Pixels with an alpha below 128 lie where they are. Load it as any image, or without sRGB: its
-    /// bytes are read. The body consists of all visible pixels, laid out so. `nca uv` makes a first guess of a sheet.
+    /// bytes are read. `nca uv` makes a first guess of a sheet.
+    ///
+    /// The generic body consists of all visible pixels, laid out so. A skin that gets another sheet later keeps its body.
+    /// Wounds and healing in the world and in texture coordinates reach the cells that are seen in the present frame: an
+    /// arm behind the body is safe. A shape that covers all that is seen reaches all cells.
     pub uv: Handle<Image>,
 }
 
@@ -160,14 +164,16 @@ pub(crate) struct SkinFit {
     pub(crate) art: AssetId<Image>,
     /// The part of the image that is shown in this frame, in pixels. Empty until the art is loaded.
     pub(crate) part: Rect,
-    /// The image of the UV sheet.
+    /// The image of the UV sheet, if it is loaded and can be read.
     pub(crate) uv: Option<AssetId<Image>>,
+    /// Whether the alpha of the art is ignored.
+    pub(crate) is_opaque: bool,
 }
 
 impl Default for SkinFit {
     fn default() -> Self {
         let unit = Rect { min: Vec2::ZERO, max: Vec2::ONE };
-        Self { region: unit, frame: unit, art: AssetId::default(), part: Rect::default(), uv: None }
+        Self { region: unit, frame: unit, art: AssetId::default(), part: Rect::default(), uv: None, is_opaque: false }
     }
 }
 

@@ -172,7 +172,8 @@ pub enum NcaSpace {
     World,
     /// Cells of the sprite's grid; y down from the upper left corner.
     Cells,
-    /// Texture coordinates: 0 to 1 over the picture, y down. A ray cast on a mesh returns them. A pointer hit on a UI
+    /// Texture coordinates: 0 to 1 over the picture as it is seen, y down. (They are not places on the body of a skin with a
+    /// UV sheet.) A ray cast on a mesh returns them. A pointer hit on a UI
     /// node is relative to the center of the node: add 0.5.
     Uv,
 }

@@ -109,12 +109,16 @@ impl Arts<'_> {
         canvas.picture().map(|(image, ..)| image).filter(|image| has_art(image)).map(Handle::id)
     }
 
-    /// What is shown of an image with a UV sheet. `None` until both are loaded, and if it shows nothing, such as a frame that
-    /// its layout lacks.
+    /// What is shown of an image with a UV sheet. `None` until it is loaded, and if it shows nothing, such as a frame that its
+    /// layout lacks.
     pub(super) fn sheet(&self, canvas: &CanvasItem, id: AssetId<Image>, uv: &Handle<Image>) -> Option<Sheet<'_>> {
         let images = self.images.as_ref()?;
         let image = images.get(id)?;
-        let uv = if has_art(uv) { Some((uv.id(), images.get(uv)?)) } else { None };
+        // Wounds and clicks must find what is seen: a sheet that only the GPU can read is none.
+        let uv = images
+            .get(uv)
+            .filter(|image| has_art(uv) && image.get_color_at(0, 0).is_ok())
+            .map(|image| (uv.id(), image));
         #[cfg(feature = "pbr")]
         if let Some(surface) = &canvas.surface {
             let material = self.surfaces.as_ref()?.get(&surface.0)?;
@@ -124,6 +128,12 @@ impl Arts<'_> {
             // The art of a surface that repeats or rotates its texture is all of it.
             let part = Rect::from_corners(corners[0], corners[1]).intersect(whole);
             let rect = (!part.is_empty() && part != whole).then_some(part);
+            let is_straight =
+                map.matrix2.x_axis.y == 0.0 && map.matrix2.y_axis.x == 0.0 && corners[0].cmplt(corners[1]).all();
+            if uv.is_some() && !is_straight {
+                warn_once!("a UV sheet is ignored on a material whose `uv_transform` turns or mirrors its texture");
+            }
+            let uv = uv.filter(|_| is_straight);
             return Some(Sheet { id, image, uv, atlas: None, rect, is_opaque: material.extension.is_opaque() });
         }
         let (_, atlas, rect) = canvas.picture()?;
@@ -143,6 +153,11 @@ impl Sheet<'_> {
     /// The rectangle of the present frame in the image.
     fn frame(&self) -> Option<URect> {
         self.atlas.map(|(_, frame)| frame)
+    }
+
+    /// Whether there is no UV sheet yet that is to come.
+    pub(super) fn waits_for(&self, uv: &Handle<Image>, images: &Arts) -> bool {
+        has_art(uv) && self.uv.is_none() && images.images.as_ref().is_none_or(|images| !images.contains(uv))
     }
 
     /// The image of its UV sheet.

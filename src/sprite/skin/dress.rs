@@ -4,7 +4,7 @@ use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
 use super::{
     art::{Arts, Canvas, Sheet},
-    painter::{cut, cut_like, read},
+    painter::{cut, cut_like, read, read_uv},
 };
 use crate::{
     rule::{GenericBody, Target},
@@ -65,13 +65,17 @@ pub(super) fn dress(
             fit.art = art;
         }
         let Some(sheet) = arts.sheet(&canvas, art, &skin.uv) else { continue };
+        if !fit.is_known() && sheet.waits_for(&skin.uv, &arts) {
+            continue;
+        }
         if texture.model == Handle::default()
             && let Some(model) = bodies.model(&sheet, &mut models)
         {
             fit.set_if_neq(SkinFit { region: bodies.region(model.id()), ..*fit });
             texture.model = model;
         }
-        fit.set_if_neq(SkinFit { art, part: sheet.part(), uv: sheet.uv_id(), ..*fit });
+        let (part, uv, is_opaque) = (sheet.part(), sheet.uv_id(), sheet.is_opaque);
+        fit.set_if_neq(SkinFit { art, part, uv, is_opaque, ..*fit });
     }
 }
 
@@ -119,22 +123,23 @@ impl Bodies {
 
 /// The body for some art, and the part of the art that covers its target.
 fn body(sheet: &Sheet, art: &Art) -> Option<(NcaModel, Rect)> {
-    let mut frames = match read(sheet.image) {
+    let mut frames: Vec<Target> = match read(sheet.image) {
         Ok(whole) => art.parts.iter().map(|part| cut(&whole, part.as_rect())).collect(),
         Err(error) => {
             warn_once!("a skin lives in a rectangle, because its art cannot be read: {error}");
-            let [width, height] = art.parts.first()?.size().as_usizevec2().to_array();
-            vec![Target { width, height, rgba: vec![255; width * height * 4] }]
+            let opaque = |part: &URect| {
+                let [width, height] = part.size().as_usizevec2().to_array();
+                Target { width, height, rgba: vec![255; width * height * 4] }
+            };
+            art.parts.iter().map(opaque).collect()
         }
     };
     if art.is_opaque {
         let alphas = frames.iter_mut().flat_map(|frame| frame.rgba.iter_mut().skip(3).step_by(4));
         alphas.for_each(|alpha| *alpha = 255);
     }
-    let uv = sheet.uv.and_then(|(_, uv)| {
-        read(uv).inspect_err(|error| warn_once!("a UV sheet is ignored, because it cannot be read: {error}")).ok()
-    });
-    let uvs = uv.map_or_else(Vec::new, |uv| {
+    let uvs = sheet.uv.map_or_else(Vec::new, |(_, uv)| {
+        let uv = read_uv(uv);
         art.parts.iter().map(|part| cut_like(&uv, sheet.image.size_f32(), part.as_rect())).collect()
     });
     let (model, art) =

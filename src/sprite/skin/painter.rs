@@ -35,9 +35,22 @@ impl NcaArt<'_, '_> {
         let picture = read(image).ok()?;
         let Rect { min, max } = fit.region;
         let art = SkinArt::on(cut(&picture, fit.part), [min.x, min.y, max.x, max.y]);
-        let uv = fit.uv.and_then(|uv| read(self.images.as_ref()?.get(uv)?).ok());
-        Some(uv.map_or(art.clone(), |uv| art.with_uv(cut_like(&uv, image.size_f32(), fit.part))))
+        Some(match fit.uv.and_then(|uv| self.images.as_ref()?.get(uv)) {
+            Some(uv) => art.with_uv(cut_like(&read_uv(uv), image.size_f32(), fit.part)),
+            None => art,
+        })
     }
+}
+
+/// The pixels of a UV sheet: its bytes, whatever its format says that they are. Those that cannot be read say nothing.
+pub(super) fn read_uv(image: &Image) -> Target {
+    let (is_srgb, size) = (image.texture_descriptor.format.is_srgb(), image.size());
+    let pixel = |index: u32| {
+        let Ok(color) = image.get_color_at(index % size.x, index / size.x) else { return [0; 4] };
+        if is_srgb { color.to_srgba().to_u8_array() } else { color.to_linear().to_u8_array() }
+    };
+    let rgba = (0..size.x * size.y).flat_map(pixel).collect();
+    Target { width: size.x as usize, height: size.y as usize, rgba }
 }
 
 /// A part of a picture.

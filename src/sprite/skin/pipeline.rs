@@ -103,7 +103,7 @@ pub(super) fn init_pipelines(mut commands: Commands, assets: Res<AssetServer>) {
                 texture(),
                 sampler(SamplerBindingType::Filtering),
                 texture(),
-                texture(),
+                texture_2d(TextureSampleType::Float { filterable: false }),
             ),
         ),
     );

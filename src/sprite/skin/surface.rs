@@ -42,7 +42,7 @@ pub struct NcaSkinExtension {
     tissue: Option<Handle<Image>>,
     #[texture(103)]
     grown: Option<Handle<Image>>,
-    #[texture(104)]
+    #[texture(104, filterable = false)]
     uv: Option<Handle<Image>>,
 }
 

@@ -130,6 +130,10 @@ fn discard_dead(vertex: VertexOutput) {
     if skin.opaque > 0.0 {
         return;
     }
+    if skin.uv > 0u {
+        // Nothing swims beyond the pixels of the art.
+        prepass_alpha_discard(vertex);
+    }
 #endif
     prepass_alpha_discard(in);
 }
@@ -154,6 +158,12 @@ fn living_input(vertex: VertexOutput, is_front: bool) -> PbrInput {
     pbr_input.material.base_color = vec4(color.rgb, color.a * tissue.opacity);
     if !(tissue.opacity > 0.0) {
         discard;
+    }
+    if skin.uv > 0u && skin.opaque == 0.0 {
+        // With a UV sheet, parts may lie far from where they are seen: nothing swims beyond the pixels of the art.
+        if pbr_input_from_standard_material(vertex, is_front).material.base_color.a == 0.0 {
+            discard;
+        }
     }
 #endif
     pbr_input.material.base_color = alpha_discard(pbr_input.material, pbr_input.material.base_color);

@@ -32,12 +32,22 @@ pub(super) fn warn_of_art(
 ) {
     let name = |id: AssetId<Image>| assets.get_path(id).map_or_else(|| "an image".to_owned(), |path| path.to_string());
     for (entity, skin, fit, texture) in &skins {
-        if !fit.is_known() {
-            for id in [fit.art, skin.uv.id()] {
-                if assets.load_state(id).is_failed() && told.insert((id, Cause::Missing)) {
-                    warn!("the skin of {entity} does not live: {} has failed to load", name(id));
-                }
+        if !fit.is_known() && assets.load_state(fit.art).is_failed() && told.insert((fit.art, Cause::Missing)) {
+            warn!("the skin of {entity} does not live: {} has failed to load", name(fit.art));
+        }
+        let uv = skin.uv.id();
+        if fit.uv.is_none() && uv != AssetId::default() {
+            if assets.load_state(uv).is_failed() && told.insert((uv, Cause::Missing)) {
+                warn!("the skin of {entity} waits for its UV sheet: {} has failed to load", name(uv));
             }
+            let image = images.as_ref().and_then(|images| images.get(uv));
+            if let Some(Err(error)) = image.map(|image| image.get_color_at(0, 0))
+                && told.insert((uv, Cause::Uv))
+            {
+                warn!("the skin of {entity} ignores its UV sheet {}: {error}", name(uv));
+            }
+        }
+        if !fit.is_known() {
             continue;
         }
         if !fit.is_changed() {

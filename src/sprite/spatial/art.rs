@@ -23,9 +23,10 @@ pub(super) struct ShownArt<'w, 's> {
 }
 
 impl ShownArt<'_, '_> {
-    /// The art of an entity over its grid. `None` without a skin.
+    /// The art of an entity over its grid. `None` without a skin, and until its art is loaded.
     pub(super) fn get(&self, entity: Entity, grid: [u32; 2]) -> Option<SeenArt<'_>> {
-        let (fit, texture) = self.skins.get(entity).ok()?;
+        // A server does not load images: nothing is known of what is seen.
+        let (fit, texture) = self.skins.get(entity).ok().filter(|(fit, _)| fit.is_known())?;
         Some(SeenArt::new(*fit, grid, texture.angle, self.images.as_deref()))
     }
 }
@@ -35,6 +36,7 @@ pub(super) struct SeenArt<'a> {
     /// `None` if it cannot be read: all of it is visible then.
     image: Option<&'a Image>,
     uv: Option<&'a Image>,
+    is_opaque: bool,
     part: Rect,
     grid: Vec2,
     /// From the cells of the grid to the art, 0 to 1, and back.
@@ -52,6 +54,7 @@ impl<'a> SeenArt<'a> {
         let to_art = Affine2::from_scale_angle_translation(scale, 0.0, origin) * upright;
         Self {
             image: images.and_then(|images| images.get(fit.art)),
+            is_opaque: fit.is_opaque,
             uv: fit.uv.and_then(|uv| images?.get(uv)),
             part: fit.part,
             grid: UVec2::from_array(grid).as_vec2(),
@@ -63,6 +66,11 @@ impl<'a> SeenArt<'a> {
     /// From the cells of the grid to the pixels of the art.
     pub(super) fn to_pixels(&self) -> Affine2 {
         Affine2::from_scale(self.size()) * self.to_art
+    }
+
+    /// Whether cells are seen elsewhere than on their grid.
+    pub(super) fn is_laid_out(&self) -> bool {
+        self.uv.is_some()
     }
 
     /// Width and height of the art, in pixels.
@@ -82,7 +90,7 @@ impl<'a> SeenArt<'a> {
             return None;
         }
         let pixel = self.part.min + place * self.part.size();
-        if let Some(image) = self.image {
+        if let Some(image) = self.image.filter(|_| !self.is_opaque) {
             let at = pixel.as_uvec2();
             if image.get_color_at(at.x, at.y).is_ok_and(|color| color.alpha() <= VISIBLE) {
                 return None;

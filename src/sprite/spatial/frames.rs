@@ -14,7 +14,8 @@ pub(crate) struct FramesPlugin;
 
 impl Plugin for FramesPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<ShownFrames>().add_systems(PreUpdate, forget_changed.in_set(NcaSystems::FitColliders));
+        // Events of the last frame.
+        app.init_resource::<ShownFrames>().add_systems(First, forget_changed.in_set(NcaSystems::Receive));
     }
 }
 
@@ -32,16 +33,24 @@ struct Frame {
     place: [u32; 13],
 }
 
+/// Whether a cell of the body is seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Seen,
+    /// Beside what is seen, where the art is transparent.
+    Edge,
+    Hidden,
+}
+
 /// What a frame shows of the body.
 #[derive(Debug)]
 pub(crate) struct ShownFrame {
     /// Cells of the grid, and cells of the body that are seen there.
     #[cfg(feature = "avian2d")]
-    seen: Vec<[usize; 2]>,
+    seen: Vec<[u32; 2]>,
     /// Where the center of each cell of the body is, in cells of the grid.
     centers: Vec<Option<[f32; 2]>>,
-    /// Cells below something else.
-    is_below: Vec<bool>,
+    places: Vec<Place>,
 }
 
 impl ShownFrames {
@@ -56,13 +65,16 @@ impl ShownFrames {
         angle: f32,
         images: Option<&Assets<Image>>,
     ) -> Option<&Arc<ShownFrame>> {
-        let images = images.filter(|images| images.contains(fit.art))?;
+        let is_loaded =
+            |images: &&Assets<Image>| images.contains(fit.art) && fit.uv.is_none_or(|uv| images.contains(uv));
+        let images = images.filter(is_loaded)?;
         let rects = [fit.region, fit.frame, fit.part].map(|rect| [rect.min.x, rect.min.y, rect.max.x, rect.max.y]);
         let mut values = rects.into_iter().flatten().chain([angle]);
         let place = std::array::from_fn(|_| values.next().unwrap_or_default().to_bits());
         let frame = Frame { art: fit.art, uv: fit.uv, grid, place };
         if self.0.len() >= Self::MOST && !self.0.contains_key(&frame) {
-            self.0.clear();
+            // Colliders use the others.
+            self.0.retain(|_, shown| Arc::strong_count(shown) > 1);
         }
         let shown = || Arc::new(ShownFrame::new(&SeenArt::new(*fit, grid, angle, Some(images)), grid));
         Some(self.0.entry(frame).or_insert_with(shown))
@@ -73,7 +85,8 @@ impl ShownFrames {
 fn forget_changed(mut frames: ResMut<ShownFrames>, changes: Option<MessageReader<AssetEvent<Image>>>) {
     let Some(mut changes) = changes else { return };
     let changed = changes.read().filter_map(|change| match change {
-        AssetEvent::Modified { id } | AssetEvent::Removed { id } => Some(*id),
+        // An image that was removed and inserted again is added.
+        AssetEvent::Added { id } | AssetEvent::Modified { id } | AssetEvent::Removed { id } => Some(*id),
         _ => None,
     });
     for id in changed {
@@ -90,7 +103,7 @@ impl ShownFrame {
     fn new(art: &SeenArt, grid: [u32; 2]) -> Self {
         let [width, height] = grid.map(|side| side as usize);
         #[cfg(feature = "avian2d")]
-        let mut seen: Vec<[usize; 2]> = Vec::new();
+        let mut seen: Vec<[u32; 2]> = Vec::new();
         // The nearest that is seen to the center of a cell of the body: how far it is, and where.
         let mut nearest: Vec<Option<(f32, Vec2)>> = vec![None; width * height];
         for cell in 0..width * height {
@@ -101,8 +114,8 @@ impl ShownFrame {
                 let Some(on_body) = art.body_under(point) else { continue };
                 let of = on_body.y as usize * width + on_body.x as usize;
                 #[cfg(feature = "avian2d")]
-                if !seen.iter().rev().take_while(|[at, _]| *at == cell).any(|[_, known]| *known == of) {
-                    seen.push([cell, of]);
+                if !seen.iter().rev().take_while(|[at, _]| *at == cell as u32).any(|[_, known]| *known == of as u32) {
+                    seen.push([cell as u32, of as u32]);
                 }
                 let off = on_body.fract() - 0.5;
                 let (distance, center) = (off.length_squared(), point - off);
@@ -111,20 +124,32 @@ impl ShownFrame {
                 }
             }
         }
-        let mut centers: Vec<Option<Vec2>> = nearest.into_iter().map(|found| found.map(|(_, center)| center)).collect();
-        let seen_centers = centers.clone();
-        for _ in 0..Self::RIM {
+        if !art.is_laid_out() {
+            // The centers of cells are where they are.
+            nearest.clear();
+        }
+        let centers: Vec<Option<Vec2>> = nearest.into_iter().map(|found| found.map(|(_, center)| center)).collect();
+        let seen_centers = centers;
+        let mut centers = with_rim(&seen_centers, width);
+        let place = |cell: usize| {
+            let own = Vec2::new((cell % width) as f32, (cell / width) as f32) + 0.5;
+            match (seen_centers[cell], centers[cell].map(|center| art.body_under(center))) {
+                (Some(_), _) => Place::Seen,
+                // Between cells that the pixels of the UV sheet name.
+                (None, Some(Some(found))) if found.distance(own) < 1.5 => Place::Seen,
+                (None, Some(None)) => Place::Edge,
+                _ => Place::Hidden,
+            }
+        };
+        let places = (0..seen_centers.len()).map(place).collect();
+        for _ in 1..Self::RIM {
             centers = with_rim(&centers, width);
         }
-        let is_below = |(seen, center): (&Option<Vec2>, &Option<Vec2>)| {
-            seen.is_none() && center.is_some_and(|center| art.body_under(center).is_some())
-        };
-        let is_below = seen_centers.iter().zip(&centers).map(is_below).collect();
         Self {
             #[cfg(feature = "avian2d")]
             seen,
             centers: centers.into_iter().map(|center| center.map(Vec2::into)).collect(),
-            is_below,
+            places,
         }
     }
 
@@ -134,17 +159,27 @@ impl ShownFrame {
         &self.centers
     }
 
-    /// Whether something else is seen where a cell is.
+    /// Whether a cell is seen.
+    pub(crate) fn sees(&self, cell: usize) -> bool {
+        self.places.get(cell) == Some(&Place::Seen)
+    }
+
+    /// The number of cells that are seen.
+    pub(crate) fn seen_cells(&self) -> usize {
+        self.places.iter().filter(|place| **place == Place::Seen).count()
+    }
+
+    /// Whether a cell is neither seen nor at the edge of what is.
     pub(crate) fn hides(&self, cell: usize) -> bool {
-        self.is_below.get(cell).copied().unwrap_or(false)
+        self.places.get(cell) == Some(&Place::Hidden)
     }
 
     /// The cells of the grid on which living cells of the body are seen.
     #[cfg(feature = "avian2d")]
     pub(super) fn solid(&self, alive: &CellMask) -> CellMask {
         let mut solid = CellMask::new(alive.width(), alive.height());
-        for [cell, _] in self.seen.iter().filter(|[_, of]| alive.contains(*of)) {
-            solid.insert(*cell);
+        for [cell, _] in self.seen.iter().filter(|[_, of]| alive.contains(*of as usize)) {
+            solid.insert(*cell as usize);
         }
         solid
     }
@@ -158,16 +193,19 @@ fn with_rim(centers: &[Option<Vec2>], width: usize) -> Vec<Option<Vec2>> {
     };
     let beside = |cell: usize| {
         let (x, y) = ((cell % width) as isize, (cell / width) as isize);
-        let (mut sum, mut count) = (Vec2::ZERO, 0.0);
+        let (mut sum, mut weight) = (Vec2::ZERO, 0.0);
         for (right, down) in (-1..=1).flat_map(|down| (-1..=1).map(move |right| (right, down))) {
             let Some(neighbor) = at(x + right, y + down) else { continue };
-            let step = match at(x + 2 * right, y + 2 * down) {
-                Some(next) => neighbor - next,
-                None => Vec2::new(-right as f32, -down as f32),
-            };
-            (sum, count) = (sum + neighbor + step, count + 1.0);
+            let own = Vec2::new(-right as f32, -down as f32);
+            // A longer step leads to another part.
+            let step = at(x + 2 * right, y + 2 * down).map(|next| neighbor - next);
+            let step = step.filter(|step| step.length() < 1.5 * own.length()).unwrap_or(own);
+            // The first part that is found, not a place between two of them.
+            if weight == 0.0 || (sum / weight).distance(neighbor + step) < 1.5 {
+                (sum, weight) = (sum + neighbor + step, weight + 1.0);
+            }
         }
-        (count > 0.0).then(|| sum / count)
+        (weight > 0.0).then(|| sum / weight)
     };
     centers.iter().enumerate().map(|(cell, center)| center.or_else(|| beside(cell))).collect()
 }

@@ -2,7 +2,11 @@
 
 use bevy::{ecs::system::SystemParam, prelude::*};
 
-use super::{SpriteTransforms, Visibilities, art::ShownArt, ray::first_on_segment};
+use super::{
+    SpriteTransforms, Visibilities,
+    art::{SeenArt, ShownArt},
+    ray::first_on_segment,
+};
 use crate::{
     rule::CellMask,
     sprite::{
@@ -44,9 +48,9 @@ pub struct NcaProbe<'w, 's> {
 pub struct NcaHit {
     /// The sprite.
     pub entity: Entity,
-    /// The column and row of the cell, y down.
+    /// The column and row of the cell, y down. Of a skin with a UV sheet, it is the cell of the body that is seen there.
     pub cell: UVec2,
-    /// The point where the segment enters the cell, in world units.
+    /// The point where the segment enters the cell, or the pixel of a skin, in world units.
     pub point: Vec2,
     /// The fraction of the segment before that point, 0 to 1.
     pub fraction: f32,
@@ -63,12 +67,14 @@ impl NcaProbe<'_, '_> {
         found
     }
 
-    /// The cell of a sprite at a point in the world, alive or not. `None` if no drawn cell is there. Of a skin, the cell that
-    /// is seen there, or that of the grid if its art is transparent there.
+    /// The cell of a sprite at a point in the world, alive or not. `None` if no drawn cell is there. Of a skin with a UV
+    /// sheet, the cell of the body that is seen there; `None` where its art is transparent.
     pub fn cell_at(&self, entity: Entity, point: Vec2) -> Option<UVec2> {
         let (grid, cell) = self.point_at(entity, point)?;
-        let seen = self.art.get(entity, grid).and_then(|art| art.cell_at(cell));
-        Some(seen.unwrap_or(cell.as_uvec2()))
+        match self.art.get(entity, grid).filter(SeenArt::is_laid_out) {
+            Some(art) => art.cell_at(cell),
+            None => Some(cell.as_uvec2()),
+        }
     }
 
     /// The grid of a sprite, and the point in it, in cells, at a point in the world. `None` if no drawn cell is there.
@@ -123,10 +129,12 @@ impl NcaProbe<'_, '_> {
             // From pixel to pixel of the art.
             Some(art) => {
                 let to_pixels = art.to_pixels();
-                let back = to_pixels.inverse();
+                let (back, drawn) = (to_pixels.inverse(), transform.part(grid));
                 let seen = |pixel: UVec2| {
                     let point = back.transform_point2(pixel.as_vec2() + 0.5);
-                    art.cell_at(point).filter(|_| transform.draws(grid, point))
+                    // Most pixels on the way are beside the body, or in a hole.
+                    let is_empty = !art.is_laid_out() && !contains(cells, point.max(Vec2::ZERO).as_uvec2());
+                    if is_empty || !drawn.contains(point) { None } else { art.cell_at(point) }
                 };
                 let is_hit = |pixel: UVec2| seen(pixel).is_some_and(|cell| contains(cells, cell));
                 let [start, end] = [start, end].map(|point| to_pixels.transform_point2(point));
@@ -144,5 +152,5 @@ impl NcaProbe<'_, '_> {
 }
 
 fn contains(cells: &CellMask, cell: UVec2) -> bool {
-    cells.contains(cell.y as usize * cells.width() + cell.x as usize)
+    (cell.x as usize) < cells.width() && cells.contains(cell.y as usize * cells.width() + cell.x as usize)
 }

@@ -66,24 +66,38 @@ impl PendingDamage {
         armor: Option<&NcaArmor>,
         shown: Option<(&ShownFrame, &Reference)>,
     ) {
-        let mut cells = CellMask::new(width, height);
-        let centers = shown.map(|(frame, _)| frame.centers());
+        let (shape, softness) = match &self.effect {
+            Effect::Wound(wound) => (&wound.shape, wound.softness),
+            Effect::Heal(shape) => (shape, 0.0),
+        };
         let rotation = rotation(instance.angle);
-        // What lies below something else is not hit, unless no frame shows it: it is the rim of what is.
-        let is_reached = |cell: usize| {
-            shown.is_none_or(|(frame, grown)| !frame.hides(cell) || !grown.shows(cell % width, cell / width, rotation))
+        let reach = |hits: &dyn Fn(usize, f32) -> bool| {
+            let mut cells = CellMask::new(width, height);
+            let Some((frame, grown)) = shown else {
+                self.space.add(&mut cells, None, (shape, softness), hits);
+                return cells;
+            };
+            // What is not seen is not hit, unless no frame shows it: it is the rim of what is.
+            let is_open = |cell: usize| !frame.hides(cell) || !grown.shows(cell % width, cell / width, rotation);
+            let mut seen = frame.seen_cells();
+            self.space.add(&mut cells, Some(frame.centers()), (shape, softness), |cell, cover| {
+                seen -= usize::from(frame.sees(cell));
+                is_open(cell) && hits(cell, cover)
+            });
+            // Nothing hides from a shape that covers all that is seen.
+            if seen == 0 && frame.seen_cells() > 0 {
+                (0..width * height)
+                    .filter(|cell| !frame.sees(*cell) && hits(*cell, 1.0))
+                    .for_each(|cell| cells.insert(cell));
+            }
+            cells
         };
         match &self.effect {
             Effect::Wound(wound) => {
-                let kills = wound.kills(width, instance.next_wound_key(), armor);
-                let hits = |cell, cover| is_reached(cell) && kills(cell, cover);
-                self.space.add(&mut cells, centers, (&wound.shape, wound.softness), hits);
+                let cells = reach(&wound.kills(width, instance.next_wound_key(), armor));
                 instance.wound(cells, wound.scars);
             }
-            Effect::Heal(shape) => {
-                self.space.add(&mut cells, centers, (shape, 0.0), |cell, _| is_reached(cell));
-                instance.heal(cells);
-            }
+            Effect::Heal(_) => instance.heal(reach(&|_, _| true)),
         }
     }
 }

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::sprite::{
     components::{
-        InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSleeping, NcaSleepingDisabled,
-        NcaTexture, NcaVitals, Placement, SkinFit,
+        InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSkin, NcaSleeping,
+        NcaSleepingDisabled, NcaTexture, NcaVitals, Placement, SkinFit,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -59,10 +59,12 @@ impl Plugin for LifecyclePlugin {
 #[derive(Resource, Default)]
 pub(super) struct WaitingTextures(pub(super) Vec<Entity>);
 
+type Loading = (&'static NcaTexture, &'static Placement, Option<(&'static NcaSkin, &'static SkinFit)>);
+
 /// Finds textures whose model is still loading.
 #[derive(SystemParam)]
 pub(super) struct LoadingTextures<'w, 's> {
-    textures: Query<'w, 's, (&'static NcaTexture, &'static Placement, Option<&'static SkinFit>)>,
+    textures: Query<'w, 's, Loading>,
     waiting: Res<'w, WaitingTextures>,
     assets: Res<'w, AssetServer>,
     loads_images: Option<Res<'w, LoadsImages>>,
@@ -71,11 +73,11 @@ pub(super) struct LoadingTextures<'w, 's> {
 impl LoadingTextures<'_, '_> {
     pub(super) fn any(&self) -> bool {
         let mut waiting = self.waiting.0.iter().filter_map(|entity| self.textures.get(*entity).ok());
-        waiting.any(|(texture, placement, fit)| {
+        waiting.any(|(texture, placement, skin)| {
             let is_loading = |id: UntypedAssetId| self.assets.load_state(id).is_loading();
-            let art = fit.filter(|_| self.loads_images.is_some()).map(|fit| fit.art.untyped());
-            let needs = [Some(texture.model.id().untyped()), art];
-            placement.id.is_none() && needs.into_iter().flatten().any(is_loading)
+            let skin = skin.filter(|_| self.loads_images.is_some());
+            let art = skin.into_iter().flat_map(|(skin, fit)| [fit.art.untyped(), skin.uv.id().untyped()]);
+            placement.id.is_none() && art.chain([texture.model.id().untyped()]).any(is_loading)
         })
     }
 }

@@ -36,7 +36,8 @@ impl Uv {
         if self.output.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
             return Err(format!("{}: expected the extension .png", self.output.display()).into());
         }
-        if self.output == self.art {
+        let same = |path: &std::path::Path| std::fs::canonicalize(path).ok();
+        if same(&self.output).is_some_and(|output| Some(output) == same(&self.art)) {
             return Err(format!("{}: expected another file than the art", self.output.display()).into());
         }
         let sheet = crate::Sheet { frames: self.frames, tile: self.tile, uv: None };
