@@ -10,6 +10,7 @@ use bevy::{
         InteractionPlugin, PickingPlugin, PickingSystems,
         backend::{HitData, PointerHits, ray::RayMap},
         hover::HoverMap,
+        mesh_picking::{MeshPickingSettings, update_hits},
         pointer::{Location, PointerId, PointerLocation},
     },
     prelude::*,
@@ -177,4 +178,27 @@ fn a_click_goes_through_the_hole_of_a_skin() {
     assert_eq!(pointer.hovers(&mut app, right), [behind], "through the hole");
     assert_eq!(pointer.hovers(&mut app, right + Vec2::X * 8.0), [skin], "beside the hole");
     assert_eq!(*app.world().get::<Pickable>(skin).unwrap(), Pickable::default());
+}
+
+/// A pointer passes through the hole of a mesh to what is behind.
+#[test]
+fn a_click_goes_through_the_hole_of_a_mesh() {
+    let mut app = app(NcaBackend::Cpu);
+    app.init_resource::<MeshPickingSettings>();
+    app.add_systems(PreUpdate, update_hits.in_set(PickingSystems::Backend));
+    let mesh = Mesh3d(app.world_mut().resource_mut::<Assets<Mesh>>().add(Rectangle::new(40.0, 40.0)));
+    let handle = add_model(&mut app, &still_model(40, 40));
+    let behind = app.world_mut().spawn((mesh.clone(), Transform::from_xyz(0.0, 0.0, -5.0))).id();
+    let wall = app.world_mut().spawn((mesh, NcaTexture::new(handle), Pickable::default())).id();
+    app.world_mut().trigger(NcaWriteCells { entity: wall, tick: 0, state: full(40, 40) });
+    let pointer = Pointer::new(&mut app);
+    headless::step(&mut app, 1);
+    let right = Vec2::new(10.0, 5.0);
+    assert_eq!(pointer.hovers(&mut app, right), [wall], "it blocks what is behind");
+    app.world_mut().trigger(NcaDamage::circle(wall, Vec2::new(0.75, 0.375), 0.15).in_uv());
+    headless::step(&mut app, 1);
+    assert_eq!(pointer.hovers(&mut app, right), [behind], "through the hole");
+    assert_eq!(pointer.hovers(&mut app, right + Vec2::X * 8.0), [wall], "beside the hole");
+    assert_eq!(pointer.hovers(&mut app, Vec2::new(-10.0, -5.0)), [wall]);
+    assert_eq!(*app.world().get::<Pickable>(wall).unwrap(), Pickable::default());
 }

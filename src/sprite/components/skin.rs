@@ -20,7 +20,7 @@ use super::{NcaTexture, Placement};
 /// - a `MeshMaterial3d<StandardMaterial>` (feature `pbr`) on a mesh whose texture coordinates go from 0 to 1 once, not
 ///   mirrored. All its maps are seen through the tissue: base color, emissive, normals, roughness, occlusion, depth. A
 ///   wound is a hole, in its shadow too. The plugin replaces the material by an `NcaSkinMaterial` of its own, and follows
-///   its changes. Pointers hit the whole mesh.
+///   its changes.
 ///
 /// Insert the skin together with these, or after them. A skin lives once its art is loaded. If the art is loaded again
 /// with another outline, a sprite keeps the body that it has.

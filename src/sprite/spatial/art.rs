@@ -83,9 +83,18 @@ impl<'a> SeenArt<'a> {
         self.body_under(point).map(|point| point.as_uvec2())
     }
 
+    /// The cell of the body that is seen at a place in the art, 0 to 1. `None` if the art is transparent there.
+    #[cfg(all(feature = "picking", feature = "pbr"))]
+    pub(super) fn cell_at_place(&self, place: Vec2) -> Option<UVec2> {
+        self.body_at(place).map(|point| point.as_uvec2())
+    }
+
     /// The point of the body, in cells, that is seen at a point of the grid. `None` if the art is transparent there.
     pub(super) fn body_under(&self, point: Vec2) -> Option<Vec2> {
-        let place = self.to_art.transform_point2(point);
+        self.body_at(self.to_art.transform_point2(point))
+    }
+
+    fn body_at(&self, place: Vec2) -> Option<Vec2> {
         if !(place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all()) {
             return None;
         }

@@ -10,6 +10,8 @@ mod frames;
 mod holes;
 #[cfg(feature = "picking")]
 mod picking;
+#[cfg(all(feature = "picking", feature = "pbr"))]
+mod picking_meshes;
 #[cfg(all(feature = "picking", feature = "ui"))]
 mod picking_nodes;
 mod probe;

@@ -31,6 +31,8 @@ pub(crate) struct PickingPlugin;
 
 impl Plugin for PickingPlugin {
     fn build(&self, app: &mut App) {
+        #[cfg(feature = "pbr")]
+        app.add_plugins(super::picking_meshes::MeshPickingPlugin);
         #[cfg(feature = "ui")]
         app.add_plugins(super::picking_nodes::NodePickingPlugin);
         // Rays are up to date.
@@ -113,9 +115,14 @@ fn open_skins(
 }
 
 #[cfg(feature = "ui")]
-type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>, With<ImageNode>)>;
+type WithNode = With<ImageNode>;
 #[cfg(not(feature = "ui"))]
-type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>)>;
+type WithNode = With<Sprite>;
+#[cfg(feature = "pbr")]
+type WithMesh = With<Mesh3d>;
+#[cfg(not(feature = "pbr"))]
+type WithMesh = With<Sprite>;
+type WithCanvas = Or<(With<Sprite>, With<SpriteMesh>, WithNode, WithMesh)>;
 
 type WithoutMask<'w, 's> =
     Query<'w, 's, (), (With<NcaTexture>, WithCanvas, With<Pickable>, Without<NcaAliveMask>, Allow<Disabled>)>;
