@@ -100,7 +100,7 @@ pub(super) fn queue(
         }
         for (index, skin) in extracted.skins.iter().enumerate() {
             let Some(item) = phase.items.get_mut(&skin.key) else { continue };
-            match pipelines.get(item.pipeline, &cache) {
+            match pipelines.get(item.pipeline, skin.tissue.fit.uv.is_some(), &cache) {
                 Some(pipeline) => {
                     item.pipeline = pipeline;
                     item.draw_function = draw_function;

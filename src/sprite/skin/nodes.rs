@@ -62,7 +62,8 @@ pub(super) fn queue_nodes(
             continue;
         }
         item.index = NOT_DRAWN;
-        let Some(pipeline) = pipelines.get(item.pipeline, &cache) else { continue };
+        let has_uv = tissue.as_ref().is_some_and(|tissue| tissue.fit.uv.is_some());
+        let Some(pipeline) = pipelines.get(item.pipeline, has_uv, &cache) else { continue };
         let Some(tissue) = tissue.take() else { continue };
         // Bevy has scaled the rectangle of the art to the size of the node.
         let flip = Vec2::new(if *flip_x { -1.0 } else { 1.0 }, if *flip_y { -1.0 } else { 1.0 });

@@ -58,8 +58,7 @@ impl Instance {
     pub(super) fn new(skin: &ExtractedSkin, ArtImage { size, uv_is_srgb }: ArtImage) -> Self {
         let ExtractedSkin { to_world, color, drawn, clip, tissue, .. } = skin;
         let Tissue { slot, fit, rotation, lost, .. } = tissue;
-        let has_uv = fit.uv.is_some();
-        let flags = [tissue.pixelated, has_uv, has_uv && uv_is_srgb];
+        let flags = [tissue.pixelated, uv_is_srgb];
         let flags = flags.iter().rev().fold(0.0, |flags, flag| flags * 2.0 + if *flag { 1.0 } else { 0.0 });
         let matrix = to_world.matrix3.transpose();
         let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
@@ -86,8 +85,8 @@ impl Instance {
 pub(super) struct SkinPipelines {
     pub(super) textures_layout: BindGroupLayoutDescriptor,
     shader: Handle<Shader>,
-    /// By Bevy's pipeline in the same view.
-    by_original: HashMap<CachedRenderPipelineId, CachedRenderPipelineId>,
+    /// By Bevy's pipeline in the same view, and whether there is a UV sheet.
+    by_original: HashMap<(CachedRenderPipelineId, bool), CachedRenderPipelineId>,
 }
 
 /// Starts without pipelines, at first and after a lost device.
@@ -116,21 +115,25 @@ impl SkinPipelines {
     pub(super) fn get(
         &mut self,
         original: CachedRenderPipelineId,
+        has_uv: bool,
         cache: &PipelineCache,
     ) -> Option<CachedRenderPipelineId> {
-        if let Some(known) = self.by_original.get(&original) {
+        if let Some(known) = self.by_original.get(&(original, has_uv)) {
             return Some(*known);
         }
         cache.get_render_pipeline(original)?;
         let mut descriptor = cache.get_render_pipeline_descriptor(original).clone();
         let fragment = descriptor.fragment.as_mut()?;
         (descriptor.vertex.shader, fragment.shader) = (self.shader.clone(), self.shader.clone());
+        if has_uv {
+            fragment.shader_defs.push("HAS_UV".into());
+        }
         descriptor.label = Some("nca_skin".into());
         descriptor.vertex.buffers = vec![Instance::layout()];
         descriptor.layout.truncate(1);
         descriptor.layout.push(self.textures_layout.clone());
         let pipeline = cache.queue_render_pipeline(descriptor);
-        self.by_original.insert(original, pipeline);
+        self.by_original.insert((original, has_uv), pipeline);
         Some(pipeline)
     }
 }

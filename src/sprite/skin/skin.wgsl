@@ -15,9 +15,8 @@
 
 /// The edge of tissue follows the pixels of the art.
 const PIXELATED: u32 = 1u;
-/// There is a UV sheet, and its texture is sRGB.
-const HAS_UV: u32 = 2u;
-const UV_IS_SRGB: u32 = 4u;
+/// The texture of the UV sheet is sRGB.
+const UV_IS_SRGB: u32 = 2u;
 
 /// The first binding of sprites, and of nodes.
 @group(0) @binding(0) var<uniform> view: View;
@@ -114,13 +113,13 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     }
     // Where it stands, and where on the body it lies.
     let stands = place;
-    if (flags & HAS_UV) != 0u {
-        let pixels = vec2<i32>(textureDimensions(uv_texture));
-        let at = vec2<i32>(floor((in.art.xy + stands * in.art.zw) * vec2<f32>(pixels)));
-        let texel = textureLoad(uv_texture, clamp(at, vec2(0), pixels - 1), 0);
-        let lies_at = in.bounds.xy + on_body(texel, (flags & UV_IS_SRGB) != 0u) * (in.bounds.zw - in.bounds.xy);
-        place = select(place, (lies_at - in.art.xy) / in.art.zw, texel.a >= 0.5);
-    }
+#ifdef HAS_UV
+    let texels = vec2<i32>(textureDimensions(uv_texture));
+    let texel_at = vec2<i32>(floor((in.art.xy + stands * in.art.zw) * vec2<f32>(texels)));
+    let texel = textureLoad(uv_texture, clamp(texel_at, vec2(0), texels - 1), 0);
+    let lies_at = in.bounds.xy + on_body(texel, (flags & UV_IS_SRGB) != 0u) * (in.bounds.zw - in.bounds.xy);
+    place = select(place, (lies_at - in.art.xy) / in.art.zw, texel.a >= 0.5);
+#endif
     if is_pixelated || any(place != stands) {
         cell = turned(in.frame.xy + place * in.frame.zw, size, vec2(rotation.x, -rotation.y));
         cell = clamp(cell, vec2(0.0), size);
@@ -131,10 +130,12 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     if is_pixelated {
         shown = step(0.5, shown);
     }
-    // With a UV sheet, parts may lie far from where they are seen: nothing swims beyond the pixels of the frame.
-    if (flags & HAS_UV) != 0u && art_at(uv, in.bounds, across, down).a == 0.0 {
+#ifdef HAS_UV
+    // Parts may lie far from where they are seen: nothing swims beyond the pixels of the frame.
+    if art_at(uv, in.bounds, across, down).a == 0.0 {
         discard;
     }
+#endif
     var share: f32;
     var color: vec4<f32>;
     if in.style.w > COLORS {
