@@ -95,41 +95,24 @@ fn forget_changed(mut frames: ResMut<ShownFrames>, changes: Option<MessageReader
 }
 
 impl ShownFrame {
-    /// Points per cell and axis.
-    const POINTS: u32 = 3;
     /// How many cells the body reaches beyond what is seen of it: a wound that cuts an edge takes them too.
     const RIM: usize = 3;
 
     fn new(art: &SeenArt, grid: [u32; 2]) -> Self {
-        let [width, height] = grid.map(|side| side as usize);
+        let width = grid[0] as usize;
         #[cfg(feature = "avian2d")]
         let mut seen: Vec<[u32; 2]> = Vec::new();
-        // The nearest that is seen to the center of a cell of the body: how far it is, and where.
-        let mut nearest: Vec<Option<(f32, Vec2)>> = vec![None; width * height];
-        for cell in 0..width * height {
-            let corner = Vec2::new((cell % width) as f32, (cell / width) as f32);
-            for index in 0..Self::POINTS * Self::POINTS {
-                let offset = UVec2::new(index % Self::POINTS, index / Self::POINTS).as_vec2() + 0.5;
-                let point = corner + offset / Self::POINTS as f32;
-                let Some(on_body) = art.body_under(point) else { continue };
-                let of = on_body.y as usize * width + on_body.x as usize;
-                #[cfg(feature = "avian2d")]
-                if !seen.iter().rev().take_while(|[at, _]| *at == cell as u32).any(|[_, known]| *known == of as u32) {
-                    seen.push([cell as u32, of as u32]);
-                }
-                let off = on_body.fract() - 0.5;
-                let (distance, center) = (off.length_squared(), point - off);
-                if nearest[of].is_none_or(|(least, _)| distance < least) {
-                    nearest[of] = Some((distance, center));
-                }
+        #[cfg(feature = "avian2d")]
+        let see = |cell: u32, of: u32| {
+            if !seen.iter().rev().take_while(|[at, _]| *at == cell).any(|[_, known]| *known == of) {
+                seen.push([cell, of]);
             }
-        }
-        if !art.is_laid_out() {
-            // The centers of cells are where they are.
-            nearest.clear();
-        }
-        let centers: Vec<Option<Vec2>> = nearest.into_iter().map(|found| found.map(|(_, center)| center)).collect();
-        let seen_centers = centers;
+        };
+        #[cfg(not(feature = "avian2d"))]
+        let see = |_, _| {};
+        let seen_centers = look(art, grid, see);
+        // Without a UV sheet, the centers of cells are where they are.
+        let seen_centers = if art.is_laid_out() { seen_centers } else { Vec::new() };
         let mut centers = with_rim(&seen_centers, width);
         let place = |cell: usize| {
             let own = Vec2::new((cell % width) as f32, (cell / width) as f32) + 0.5;
@@ -183,6 +166,33 @@ impl ShownFrame {
         }
         solid
     }
+}
+
+/// Looks at some points of each cell. Tells `see` which cell of the body is seen at which cell of the grid, and returns where
+/// the center of each cell of the body is seen, in cells of the grid.
+fn look(art: &SeenArt, grid: [u32; 2], mut see: impl FnMut(u32, u32)) -> Vec<Option<Vec2>> {
+    /// Points per cell and axis.
+    const POINTS: u32 = 3;
+
+    let [width, height] = grid;
+    // The point that is seen nearest to the center: how far it is, and where.
+    let mut nearest: Vec<Option<(f32, Vec2)>> = vec![None; (width * height) as usize];
+    for cell in 0..width * height {
+        let corner = UVec2::new(cell % width, cell / width).as_vec2();
+        for index in 0..POINTS * POINTS {
+            let offset = UVec2::new(index % POINTS, index / POINTS).as_vec2() + 0.5;
+            let point = corner + offset / POINTS as f32;
+            let Some(on_body) = art.body_under(point) else { continue };
+            let of = on_body.y as u32 * width + on_body.x as u32;
+            see(cell, of);
+            let off = on_body.fract() - 0.5;
+            let found = &mut nearest[of as usize];
+            if found.is_none_or(|(least, _)| off.length_squared() < least) {
+                *found = Some((off.length_squared(), point - off));
+            }
+        }
+    }
+    nearest.into_iter().map(|found| found.map(|(_, center)| center)).collect()
 }
 
 /// The centers of cells, and of those beside them: the body goes on as it does there.
