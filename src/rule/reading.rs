@@ -166,7 +166,11 @@ impl Target {
     /// [`TargetError`] if the file cannot be read, looks like a sheet but `frames` is `None`, cannot be cut into these frames, or
     /// is transparent.
     pub fn read_frames(path: impl AsRef<Path>, frames: Option<Frames>) -> Result<Vec<Self>, TargetError> {
-        let path = path.as_ref();
+        Ok(Self::read_sheet(path.as_ref(), frames)?.0)
+    }
+
+    /// The frames of a sprite sheet, and the number of its columns and rows.
+    fn read_sheet(path: &Path, frames: Option<Frames>) -> Result<(Vec<Self>, Frames), TargetError> {
         let image = open(path)?;
         let size = [image.width(), image.height()];
         if let (None, Some(frames)) = (frames, Frames::detect(&image)) {
@@ -174,7 +178,12 @@ impl Target {
         }
         let frames = frames.unwrap_or(Frames::Count([1, 1]));
         let whole = Self::from(image).if_visible(path)?;
-        frames.cut(&whole).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })
+        let found = frames.cut(&whole).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?;
+        let count = match frames {
+            Frames::Count(count) => count,
+            Frames::Size([width, height]) => [size[0] / width.max(1), size[1] / height.max(1)],
+        };
+        Ok((found, Frames::Count(count)))
     }
 
     /// Reads the frames of a sprite sheet, as [`read_frames`](Self::read_frames), and those of its UV sheet, which may have
@@ -187,20 +196,10 @@ impl Target {
         uv: Option<&Path>,
         frames: Option<Frames>,
     ) -> Result<(Vec<Self>, Vec<Self>), TargetError> {
-        let path = path.as_ref();
-        let found = Self::read_frames(path, frames)?;
+        let (found, frames) = Self::read_sheet(path.as_ref(), frames)?;
         let Some(uv_path) = uv else { return Ok((found, Vec::new())) };
         let image = open(uv_path)?;
         let size = [image.width(), image.height()];
-        // As many columns and rows as the art has.
-        let frames = match frames {
-            Some(Frames::Size([width, height])) => {
-                let art = open(path)?;
-                Frames::Count([art.width() / width.max(1), art.height() / height.max(1)])
-            }
-            Some(count) => count,
-            None => Frames::Count([1, 1]),
-        };
         let uvs = frames.cut(&image.into());
         Ok((found, uvs.ok_or_else(|| TargetError::Frames { path: uv_path.to_owned(), size, frames })?))
     }

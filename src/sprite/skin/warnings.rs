@@ -47,10 +47,7 @@ pub(super) fn warn_of_art(
                 warn!("the skin of {entity} ignores its UV sheet {}: {error}", name(uv));
             }
         }
-        if !fit.is_known() {
-            continue;
-        }
-        if !fit.is_changed() {
+        if !fit.is_known() || !fit.is_changed() {
             continue;
         }
         let size = images.as_ref().and_then(|images| images.get(fit.art)).map(Image::size_f32);

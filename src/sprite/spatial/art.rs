@@ -6,7 +6,7 @@
 use bevy::{ecs::system::SystemParam, math::Affine2, prelude::*};
 
 use crate::{
-    rule::rotation,
+    rule::{CellMask, rotation},
     sprite::components::{NcaTexture, OfSkins, SkinFit},
 };
 
@@ -28,6 +28,15 @@ impl ShownArt<'_, '_> {
         // A server does not load images: nothing is known of what is seen.
         let (fit, texture) = self.skins.get(entity).ok().filter(|(fit, _)| fit.is_known())?;
         Some(SeenArt::new(*fit, grid, texture.angle, self.images.as_deref()))
+    }
+
+    /// Whether one of these living cells of an entity is seen at a point of its grid.
+    pub(super) fn lives_at(&self, entity: Entity, cells: &CellMask, point: Vec2) -> bool {
+        let seen = match self.get(entity, [cells.width() as u32, cells.height() as u32]) {
+            Some(art) => art.cell_at(point),
+            None => Some(point).filter(|point| point.cmpge(Vec2::ZERO).all()).map(|point| point.as_uvec2()),
+        };
+        seen.is_some_and(|cell| contains(cells, cell))
     }
 }
 
@@ -68,6 +77,12 @@ impl<'a> SeenArt<'a> {
         Affine2::from_scale(self.size()) * self.to_art
     }
 
+    /// The point of the grid, in cells, at a place in the art, 0 to 1.
+    #[cfg(all(feature = "picking", feature = "pbr"))]
+    pub(super) fn point_at(&self, place: Vec2) -> Vec2 {
+        self.to_cells.transform_point2(place)
+    }
+
     /// Whether cells are seen elsewhere than on their grid.
     pub(super) fn is_laid_out(&self) -> bool {
         self.uv.is_some()
@@ -83,18 +98,9 @@ impl<'a> SeenArt<'a> {
         self.body_under(point).map(|point| point.as_uvec2())
     }
 
-    /// The cell of the body that is seen at a place in the art, 0 to 1. `None` if the art is transparent there.
-    #[cfg(all(feature = "picking", feature = "pbr"))]
-    pub(super) fn cell_at_place(&self, place: Vec2) -> Option<UVec2> {
-        self.body_at(place).map(|point| point.as_uvec2())
-    }
-
     /// The point of the body, in cells, that is seen at a point of the grid. `None` if the art is transparent there.
     pub(super) fn body_under(&self, point: Vec2) -> Option<Vec2> {
-        self.body_at(self.to_art.transform_point2(point))
-    }
-
-    fn body_at(&self, place: Vec2) -> Option<Vec2> {
+        let place = self.to_art.transform_point2(point);
         if !(place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all()) {
             return None;
         }
@@ -119,4 +125,9 @@ impl<'a> SeenArt<'a> {
         let place = if is_srgb { color.to_srgba().to_vec4() } else { color.to_linear().to_vec4() };
         Some(place.truncate().truncate())
     }
+}
+
+/// Whether a mask contains a cell.
+pub(super) fn contains(cells: &CellMask, cell: UVec2) -> bool {
+    (cell.x as usize) < cells.width() && cells.contains(cell.y as usize * cells.width() + cell.x as usize)
 }

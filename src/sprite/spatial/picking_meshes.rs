@@ -76,11 +76,6 @@ fn open(
 /// Whether a living cell is seen at texture coordinates of a mesh.
 fn lives_at(cells: &CellMask, uv: Vec2, entity: Entity, art: &ShownArt) -> bool {
     let size = UVec2::new(cells.width() as u32, cells.height() as u32);
-    let cell = match art.get(entity, size.to_array()) {
-        Some(art) => art.cell_at_place(uv),
-        None => {
-            Some((uv * size.as_vec2()).as_uvec2()).filter(|cell| cell.cmplt(size).all() && uv.cmpge(Vec2::ZERO).all())
-        }
-    };
-    cell.is_some_and(|cell| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
+    let point = art.get(entity, size.to_array()).map_or(uv * size.as_vec2(), |art| art.point_at(uv));
+    art.lives_at(entity, cells, point)
 }

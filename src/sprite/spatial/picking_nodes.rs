@@ -77,13 +77,7 @@ fn open(
         for (_, point) in over {
             any = true;
             let cell = cell_at(node, transform, image, mask.cells.as_ref(), fit, *point);
-            all_in_holes &= !cell.is_some_and(|(cells, cell)| {
-                let seen = match art.get(entity, [cells.width() as u32, cells.height() as u32]) {
-                    Some(art) => art.cell_at(cell),
-                    None => Some(cell.as_uvec2()),
-                };
-                seen.is_some_and(|cell| cells.contains(cell.y as usize * cells.width() + cell.x as usize))
-            });
+            all_in_holes &= !cell.is_some_and(|(cells, cell)| art.lives_at(entity, cells, cell));
         }
         if any && all_in_holes {
             opened.open(entity, pickable);

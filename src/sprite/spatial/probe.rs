@@ -4,16 +4,13 @@ use bevy::{ecs::system::SystemParam, prelude::*};
 
 use super::{
     SpriteTransforms, Visibilities,
-    art::{SeenArt, ShownArt},
+    art::{SeenArt, ShownArt, contains},
     ray::first_on_segment,
 };
-use crate::{
-    rule::CellMask,
-    sprite::{
-        components::{NcaAliveMask, NcaTexture, Placement},
-        events::NcaFilter,
-        populations::Populations,
-    },
+use crate::sprite::{
+    components::{NcaAliveMask, NcaTexture, Placement},
+    events::NcaFilter,
+    populations::Populations,
 };
 
 /// Finds living cells in the world. It finds only sprites with an [`NcaAliveMask`]: spawn `NcaAliveMask::default()`
@@ -90,12 +87,9 @@ impl NcaProbe<'_, '_> {
     /// Whether a living cell of a sprite is at a point in the world, and is seen.
     pub fn lives_at(&self, entity: Entity, point: Vec2) -> bool {
         let lives = || {
-            let (grid, cell) = self.point_at(entity, point)?;
-            let cell = match self.art.get(entity, grid) {
-                Some(art) => art.cell_at(cell)?,
-                None => cell.as_uvec2(),
-            };
-            Some(contains(self.sprites.get(entity).ok()?.2.cells.as_ref()?, cell))
+            let (_, point) = self.point_at(entity, point)?;
+            let (.., mask) = self.sprites.get(entity).ok()?;
+            Some(self.art.lives_at(entity, mask.cells.as_ref()?, point))
         };
         lives().unwrap_or(false)
     }
@@ -149,8 +143,4 @@ impl NcaProbe<'_, '_> {
         };
         Some(NcaHit { entity, cell, point: from.lerp(to, fraction), fraction })
     }
-}
-
-fn contains(cells: &CellMask, cell: UVec2) -> bool {
-    (cell.x as usize) < cells.width() && cells.contains(cell.y as usize * cells.width() + cell.x as usize)
 }

@@ -79,13 +79,14 @@ impl PendingDamage {
             };
             // What is not seen is not hit, unless no frame shows it: it is the rim of what is.
             let is_open = |cell: usize| !frame.hides(cell) || !grown.shows(cell % width, cell / width, rotation);
-            let mut seen = frame.seen_cells();
+            let all = frame.seen_cells();
+            let mut seen = all;
             self.space.add(&mut cells, Some(frame.centers()), (shape, softness), |cell, cover| {
                 seen -= usize::from(frame.sees(cell));
                 is_open(cell) && hits(cell, cover)
             });
             // Nothing hides from a shape that covers all that is seen.
-            if seen == 0 && frame.seen_cells() > 0 {
+            if seen == 0 && all > 0 {
                 (0..width * height)
                     .filter(|cell| !frame.sees(*cell) && hits(*cell, 1.0))
                     .for_each(|cell| cells.insert(cell));

@@ -126,7 +126,7 @@ impl<'a> Search<'a> {
 
     /// Tries the matches of the neighbors, and others around the present one.
     fn improve(&self, found: &mut Matches, index: usize, pass: usize, random: &mut fastrand::Rng) {
-        let Some(Match { to, turn, .. }) = found[index] else { return };
+        let Some(Match { to, turn }) = found[index] else { return };
         let consider = |to_now: [f32; 2], turn_now: f32, best: &mut ([f32; 2], f32, f32)| {
             let other = self.other.at(to_now);
             if other[3] > VISIBLE {
