@@ -32,6 +32,8 @@ pub struct Engine {
     pub(super) channels: usize,
     firing: FireRate,
     pub(super) step_size: f32,
+    /// The values of a cell that has fired stay within plus and minus this; infinite for a rule without a clamp.
+    pub(super) clamp: f32,
     alive: Option<Alive>,
     boundary: Boundary,
     pub(super) perception: Perception,
@@ -155,6 +157,7 @@ impl Engine {
             channels: rule.channels,
             firing: rule.firing(),
             step_size: rule.step_size,
+            clamp: rule.clamp.unwrap_or(f32::INFINITY),
             alive: rule.alive,
             boundary: rule.boundary,
             perception: Perception::new(rule),
@@ -439,8 +442,9 @@ impl Engine {
                 let old = &state.values()[cell as usize * n..][..n];
                 let mut finite = true;
                 for ((new, old), delta) in new.iter_mut().zip(old).zip(delta) {
-                    *new = old + self.step_size * delta;
-                    finite &= new.is_finite();
+                    let value = old + self.step_size * delta;
+                    finite &= value.is_finite();
+                    *new = value.clamp(-self.clamp, self.clamp);
                 }
                 if !finite {
                     new.fill(0.0);

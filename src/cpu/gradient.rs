@@ -3,7 +3,8 @@
 //! The forward pass records which cells changed, their old values, and which cells survived. For
 //! each tick, from the last to the first, the backward pass:
 //!
-//! 1. Restores the old values of the cells that were updated or died.
+//! 1. Zeroes the gradient of values that a clamp holds, and restores the old values of the cells that were updated or
+//!    died.
 //! 2. Zeroes the gradient of dead cells, and of cells whose update was not finite.
 //! 3. Recomputes the features and hidden units of the cells that fired and survived. Adds to the
 //!    gradient of the weights, and to the gradients of the neighboring cells.
@@ -163,6 +164,7 @@ impl<'a> Gradients<'a> {
         let n = self.engine.channels;
         for (index, marks) in tape.ticks.iter().enumerate().rev() {
             let begin = index.checked_sub(1).map_or(0, |before| tape.ticks[before].died);
+            self.stop_at_clamp(state, &tape.cells[marks.wounded..marks.updated], gradient);
             restore(state, &tape.cells[marks.wounded..marks.died], &tape.old[marks.wounded * n..]);
             // The result does not depend on the previous values of a dead cell.
             for (word, live) in
@@ -189,6 +191,23 @@ impl<'a> Gradients<'a> {
             restore(state, &tape.cells[begin..marks.wounded], &tape.old[begin * n..]);
         }
         self.finish(&work)
+    }
+
+    /// Zeroes the gradient of those values of updated cells that the rule's clamp holds: they do not depend on the
+    /// update.
+    fn stop_at_clamp(&self, state: &State, updated: &[u32], gradient: &mut [f32]) {
+        let Engine { channels: n, clamp, .. } = *self.engine;
+        if clamp == f32::INFINITY {
+            return;
+        }
+        for &cell in updated {
+            let first = (cell & !EXPLODED) as usize * n;
+            for (gradient, value) in gradient[first..][..n].iter_mut().zip(&state.values()[first..][..n]) {
+                if value.abs() >= clamp {
+                    *gradient = 0.0;
+                }
+            }
+        }
     }
 
     fn work(&self) -> Work {

@@ -33,6 +33,9 @@ pub fn step(model: &Model, state: &State, tick: Tick, dead_ground: Option<&CellM
             if cell.iter().any(|value| !value.is_finite()) {
                 cell.fill(0.0);
             }
+            if let Some(clamp) = rule.clamp.filter(|_| fires) {
+                cell.iter_mut().for_each(|value| *value = value.clamp(-clamp, clamp));
+            }
         }
     }
     if let Some(alive) = rule.alive {

@@ -18,6 +18,8 @@ struct Params {
     /// The upper left corner and the size of the model's target in the grid.
     frame_min: vec2<f32>,
     frame_size: vec2<f32>,
+    /// The values of a cell that has fired stay within plus and minus this.
+    clamp: f32,
 }
 
 /// The work for one sprite in one dispatch.

@@ -176,7 +176,7 @@ fn update(slot: u32, index: u32, rotation: vec2<f32>, position: vec2<u32>) {
         if !finite {
             delta[quad] = vec4(0.0);
         }
-        let stored = pack(delta[quad]);
+        let stored = pack(clamp(delta[quad], vec4(-params.clamp), vec4(params.clamp)));
         updates[at(index, quad, cell)] = stored;
         // The value as it will be read.
         delta[quad] = unpack(stored);

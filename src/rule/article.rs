@@ -26,7 +26,7 @@ fn foreign(json: &Value) -> Option<ModelErrorKind> {
         Value::Object(_) if has("model_names") && has("layers") => {
             let count = json["model_names"].as_array().map_or(0, Vec::len);
             let format = format!("a list of {count} texture models, as those of \"Self-Organising Textures\"");
-            (format, "those have another rule than sprites, without a life mask, which is not imported")
+            (format, "import all of them with `import_textures` or `nca import --all`, or one with `nca import --name NAME`")
         }
         Value::Object(_) if has("modelTopology") || has("weightsManifest") => (
             "a TensorFlow.js graph, as the article exported models at first".to_owned(),
@@ -50,11 +50,11 @@ fn foreign(json: &Value) -> Option<ModelErrorKind> {
 /// 72x72 grid with a zero border (a 40 px picture with 16 px of padding).
 ///
 /// # Errors
-/// [`ModelErrorKind::Article`] names the layer and the field that is invalid.
+/// [`ModelErrorKind::Layer`] names the layer and the field that is invalid.
 /// [`ModelErrorKind::Field`] names a layer size that is out of range. [`ModelErrorKind::UnknownFormat`]
 /// names the format of a file that is not a web-demo model.
 pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> {
-    let bad = |layer, field, found: String, expected: String| ModelErrorKind::Article {
+    let bad = |layer, field, found: String, expected: String| ModelErrorKind::Layer {
         layer,
         field,
         found: truncate_and_escape(found),
@@ -136,7 +136,7 @@ mod tests {
             (format!("[{},{}]", layer(24, 16, 400), layer(usize::MAX, 8, 136)), "in_ch"),
         ] {
             match import_article(json.as_bytes(), "bad") {
-                Err(ModelErrorKind::Article { field, .. }) => assert_eq!(field, wanted_field),
+                Err(ModelErrorKind::Layer { field, .. }) => assert_eq!(field, wanted_field),
                 other => panic!("{other:?}"),
             }
         }

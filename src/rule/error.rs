@@ -97,9 +97,9 @@ pub enum ModelErrorKind {
         /// What to do with the file, or what was expected.
         hint: &'static str,
     },
-    /// A field of the article's web-demo file is invalid.
+    /// A field of an imported web-demo file is invalid.
     #[error("layer {layer}, `{field}`: expected {expected}, found {found}")]
-    Article {
+    Layer {
         /// The layer, 0 or 1.
         layer: usize,
         /// The field of the layer, or `file` for the file as a whole.

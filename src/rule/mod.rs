@@ -26,6 +26,8 @@ mod spec;
 mod state;
 mod statistics;
 mod target;
+#[cfg(feature = "cli")]
+mod textures;
 mod transposed;
 mod uv;
 
@@ -61,3 +63,5 @@ pub use state::State;
 pub(crate) use statistics::CellStats;
 pub use target::Target;
 pub(crate) use target::mean_squared_error;
+#[cfg(feature = "cli")]
+pub use textures::import_textures;

@@ -97,7 +97,8 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct Rule {
-    /// The format version, at most [`Rule::VERSION`]. [`Output::Coordinates`] requires version 2.
+    /// The format version, at most [`Rule::VERSION`]. [`Output::Coordinates`] and a [`clamp`](Self::clamp) require
+    /// version 2.
     pub version: u32,
     /// A human-readable name.
     pub name: String,
@@ -115,6 +116,10 @@ pub struct Rule {
     pub fire_rate: f64,
     /// The factor applied to an update before it is added; finite.
     pub step_size: f32,
+    /// The values of a cell that has fired stay within plus and minus this; above 0 and finite. `None` for no limit.
+    /// Published texture models need 1: without it, they explode. Format version 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clamp: Option<f32>,
     /// The life mask; `None` for textures, where every cell lives.
     pub alive: Option<Alive>,
     /// How channels 0..4 encode a pixel.
@@ -145,6 +150,7 @@ impl Default for Rule {
             boundary: Boundary::Zero,
             fire_rate: 0.5,
             step_size: 1.0,
+            clamp: None,
             alive: Some(Alive { channel: 3, threshold: 0.1 }),
             output: Output::PremultipliedAlpha,
             mature_ticks: 96,
@@ -190,8 +196,9 @@ impl Rule {
         if !(1..=Self::VERSION).contains(&self.version) {
             return Err(ModelErrorKind::Version { found: u64::from(self.version) });
         }
-        let is_new = self.output == Output::Coordinates;
-        check(!is_new || self.version >= 2, "version", self.version.to_string(), "2, for an output of coordinates")?;
+        let is_new = self.output == Output::Coordinates || self.clamp.is_some();
+        let version = self.version.to_string();
+        check(!is_new || self.version >= 2, "version", version, "2, for an output of coordinates or a clamp")?;
         let [w, h] = self.grid;
         check(
             Self::SIDES.contains(&w) && Self::SIDES.contains(&h),
@@ -223,6 +230,8 @@ impl Rule {
             "1 to 100000 ticks",
         )?;
         check(self.step_size.is_finite(), "step_size", self.step_size.to_string(), "a finite number")?;
+        let clamp = self.clamp.unwrap_or(1.0);
+        check(clamp.is_finite() && clamp > 0.0, "clamp", clamp.to_string(), "a finite number above 0")?;
         if let Some(alive) = self.alive {
             check(
                 alive.channel < self.channels,
@@ -264,6 +273,7 @@ impl TryFrom<Map<String, Value>> for Rule {
             boundary: take(&mut json, "boundary", r#""zero" or "wrap""#)?,
             fire_rate: take(&mut json, "fire_rate", "a number")?,
             step_size: take(&mut json, "step_size", "a number")?,
+            clamp: take_or_default(&mut json, "clamp", "a number above 0")?,
             alive: take(&mut json, "alive", r#"null or {"channel": 3, "threshold": 0.1}"#)?,
             output: take(&mut json, "output", r#""premultiplied_alpha", "opaque_centered" or "coordinates""#)?,
             mature_ticks: take(&mut json, "mature_ticks", "a whole number")?,
@@ -333,13 +343,16 @@ mod tests {
             ("mature_ticks", "4294967295"),
             ("step_size", "null"),
             ("step_size", "1e300"),
+            ("clamp", "0"),
+            ("clamp", "-1"),
+            ("clamp", r#""much""#),
             ("alive", "3"),
             ("alive.channel", r#"{"channel": 16, "threshold": 0.1}"#),
             ("alive.threshold", r#"{"channel": 3, "threshold": -1}"#),
             ("output", "null"),
             ("name", "7"),
         ] {
-            let mut map = json(&Rule::default());
+            let mut map = json(&Rule { version: 2, ..Rule::default() });
             let key = field.split('.').next().unwrap();
             map.insert(key.into(), serde_json::from_str(bad).unwrap());
             match Rule::try_from(map) {
@@ -360,11 +373,17 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_need_version_2_and_a_life_mask() {
-        let rule = Rule { version: 2, output: Output::Coordinates, ..Rule::default() };
-        assert_eq!(Rule::try_from(json(&rule)).unwrap(), rule);
-        for (bad, named) in [(Rule { version: 1, ..rule.clone() }, "version"), (Rule { alive: None, ..rule }, "alive")]
-        {
+    fn coordinates_and_a_clamp_need_version_2() {
+        let coordinates = Rule { version: 2, output: Output::Coordinates, ..Rule::default() };
+        let clamped = Rule { version: 2, clamp: Some(0.5), ..Rule::default() };
+        for rule in [&coordinates, &clamped] {
+            assert_eq!(Rule::try_from(json(rule)).unwrap(), *rule);
+        }
+        for (bad, named) in [
+            (Rule { version: 1, ..coordinates.clone() }, "version"),
+            (Rule { version: 1, ..clamped }, "version"),
+            (Rule { alive: None, ..coordinates }, "alive"),
+        ] {
             match bad.validate() {
                 Err(ModelErrorKind::Field { field, .. }) => assert_eq!(field, named),
                 other => panic!("{other:?}"),

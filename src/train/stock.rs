@@ -36,10 +36,13 @@ fn step(network: &Network, cells: Tensor<4>, plan: &Plan, elapsed: u32) -> Tenso
     let delta = delta.reshape([batch, height, width, channels]).mul_scalar(rule.step_size);
     // Select instead of multiplying by 0: an infinite update of a cell that does not fire would give NaN.
     let fired = fired(plan, &ticks, [height, width], &device).expand([batch, height, width, channels]);
-    let updated = cells.clone().mask_where(fired, cells.clone() + delta);
+    let updated = cells.clone().mask_where(fired.clone(), cells.clone() + delta);
     // A cell with a non-finite value is set to zero.
     let exploded = updated.clone().is_finite().bool_not().float().max_dim(3).greater_elem(0.5);
-    let updated = updated.mask_fill(exploded.expand([batch, height, width, channels]), 0.0);
+    let mut updated = updated.mask_fill(exploded.expand([batch, height, width, channels]), 0.0);
+    if let Some(clamp) = rule.clamp {
+        updated = updated.clone().mask_where(fired, updated.clamp(-clamp, clamp));
+    }
 
     let Some(alive) = rule.alive else { return updated };
     let mature = |of: &Tensor<4>| of.clone().detach().narrow(3, alive.channel, 1).greater_elem(alive.threshold);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bevy_nca::rule::{Model, State};
+use base64::Engine as _;
 use image::{AnimationDecoder, codecs::png::PngDecoder};
 use safetensors::SafeTensors;
 
@@ -119,6 +120,40 @@ fn import_and_info_say_what_a_model_holds() {
     for part in ["72 x 72", "8", "16", "identity, sobel_x, sobel_y", "channel 3 above 0.1"] {
         assert!(info.contains(part), "{info}");
     }
+}
+
+/// A list of two texture models. Every byte of their layers is 255.
+fn texture_list() -> String {
+    let layer = |rows: u32, outputs: u32| {
+        let tiles = image::RgbaImage::from_pixel(2 * outputs / 4, rows, image::Rgba([255; 4]));
+        let mut png = Vec::new();
+        tiles.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
+        let data = base64::prelude::BASE64_STANDARD.encode(png);
+        format!(
+            r#"{{"scale":2.0,"data":"data:image/png;base64,{data}","shape":[{rows},{outputs}],"layout":[2,1]}}"#
+        )
+    };
+    format!(r#"{{"model_names":["folder/rug","moss"],"layers":[{},{}]}}"#, layer(33, 16), layer(17, 8))
+}
+
+#[test]
+fn import_takes_textures_from_a_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("list.json"), texture_list()).unwrap();
+    succeed(&["import", &path("list.json"), "--all", "-o", &path("all")]);
+    succeed(&["import", &path("list.json"), "--name", "folder/rug", "-o", &path("new/one")]);
+    let files = |name: &str| std::fs::read_dir(path(name)).unwrap().count();
+    assert_eq!((files("all"), files("new/one")), (2, 1));
+    let rug = Model::read(path("new/one/rug.nca")).unwrap();
+    assert_eq!(rug.to_bytes().unwrap(), Model::read(path("all/rug.nca")).unwrap().to_bytes().unwrap());
+    assert_eq!(rug.rule().clamp, Some(1.0));
+    assert!(succeed(&["info", &path("all/moss.nca")]).contains("within 1 of 0"));
+    succeed(&["run", &path("all/moss.nca"), "--grid", "16x16", "--ticks", "4", "-o", &path("moss.png")]);
+    assert!(fail(&["import", &path("list.json"), "-o", &path("a.nca")]).contains("--all"));
+    assert!(fail(&["import", &path("list.json"), "--name", "mud", "-o", &path("b")]).contains("rug, moss"));
+    assert!(fail(&["import", &path("moss.png"), "--all", "-o", &path("b")]).contains("JSON"));
+    assert!(!Path::new(&path("b")).exists(), "nothing is written");
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub fn model(seed: u32, rule: Rule) -> Model {
     Model::new(rule, weights, None).unwrap()
 }
 
-/// A rule for each of twelve cases: all kernels, both boundaries, with and without a life mask.
+/// A rule for each of twelve cases: all kernels, both boundaries, with and without a life mask and a clamp.
 pub fn varied_rule(case: u32) -> Rule {
     let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
     let third = case as usize % 3;
@@ -39,6 +39,8 @@ pub fn varied_rule(case: u32) -> Rule {
         boundary: if case.is_multiple_of(2) { Boundary::Zero } else { Boundary::Wrap },
         fire_rate: if case % 4 == 3 { 1.0 } else { 0.6 },
         step_size: 0.7,
+        version: 2,
+        clamp: (case % 4 == 1).then_some(0.4),
         alive: (third != 2).then_some(Alive { channel: 3, threshold: 0.1 }),
         ..Rule::default()
     }
@@ -101,8 +103,11 @@ fn rules() -> impl Strategy<Value = Rule> {
         prop_oneof![Just(1.0), 0.05f64..1.0],
         0.2f32..1.2,
         prop_oneof![1 => Just(None), 4 => (0usize..8, 0.0f32..0.3).prop_map(Some)],
+        prop_oneof![2 => Just(None), 1 => (0.1f32..0.6).prop_map(Some)],
     )
-        .prop_map(|((channels, hidden), perception, wrap, fire_rate, step_size, alive)| Rule {
+        .prop_map(|((channels, hidden), perception, wrap, fire_rate, step_size, alive, clamp)| Rule {
+            version: 2,
+            clamp,
             channels: channels * 4,
             hidden: hidden * 4,
             perception,

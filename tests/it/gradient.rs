@@ -67,7 +67,11 @@ impl Precise {
                 .collect();
             for i in 0..c {
                 let delta = b2[i] + (0..hidden).map(|j| thought[j] * w2[j * c + i]).sum::<f64>();
-                new[cell * c + i] += f64::from(self.rule.step_size) * delta;
+                let value = &mut new[cell * c + i];
+                *value += f64::from(self.rule.step_size) * delta;
+                if let Some(clamp) = self.rule.clamp.map(f64::from) {
+                    *value = value.clamp(-clamp, clamp);
+                }
             }
         }
         if let Some(Alive { channel, threshold }) = self.rule.alive {

@@ -33,6 +33,7 @@ impl Info {
         line("boundary", word(&rule.boundary));
         line("fire rate", rule.fire_rate.to_string());
         line("step size", rule.step_size.to_string());
+        line("clamp", rule.clamp.map_or("none".to_owned(), |clamp| format!("within {clamp} of 0")));
         line(
             "alive",
             rule.alive
