@@ -1,6 +1,6 @@
 //! Apps without a window: for tools, servers, tests, and for rendering pictures of sprites.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use bevy::{
     app::{PluginsState, TaskPoolPlugin},
@@ -42,9 +42,15 @@ pub fn find_gpu() -> Option<String> {
 
 /// The adapters that can run the cells.
 fn gpus() -> Vec<wgpu::AdapterInfo> {
-    let Some(backends) = WgpuSettings::default().backends else { return Vec::new() };
-    let descriptor = wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
-    let adapters = block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
+    // It stays, and so do the drivers' libraries: NVIDIA's can be loaded only some sixteen times in a process.
+    static INSTANCE: LazyLock<Option<(wgpu::Backends, wgpu::Instance)>> = LazyLock::new(|| {
+        let backends = WgpuSettings::default().backends?;
+        let descriptor =
+            wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
+        Some((backends, wgpu::Instance::new(descriptor)))
+    });
+    let Some((backends, instance)) = &*INSTANCE else { return Vec::new() };
+    let adapters = block_on(instance.enumerate_adapters(*backends));
     let can = |adapter: &&wgpu::Adapter| gpu::check(&adapter.get_downlevel_capabilities(), &adapter.limits()).is_ok();
     adapters.iter().filter(can).map(wgpu::Adapter::get_info).collect()
 }
