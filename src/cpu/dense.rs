@@ -70,47 +70,78 @@ impl Dense {
     /// the result at 0.
     ///
     /// Reads the first `inputs` values of each input row. Writes [`Self::padded_outputs`] values to
-    /// each output row.
+    /// each output row. A tile covers `PANELS` panels, as long as there are so many.
     ///
     /// # Safety
     /// The CPU must support the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn apply<V: Vector, const PER: usize, const ROWS: usize, const RELU: bool>(
+    pub(super) unsafe fn apply<
+        V: Vector,
+        const PER: usize,
+        const ROWS: usize,
+        const PANELS: usize,
+        const RELU: bool,
+    >(
         &self,
         rows: usize,
         input: &Rows,
         output: &mut Rows,
     ) {
-        const { assert!(V::LANES * PER == LANES && BLOCK.is_multiple_of(ROWS)) }
         assert!(rows <= BLOCK && self.inputs <= ROW && self.padded_outputs <= ROW);
-        for (p, panel) in self.panels.iter().enumerate() {
-            for first in (0..rows).step_by(ROWS) {
-                let (input, output) = (&input[first..][..ROWS], &mut output[first..][..ROWS]);
-                // SAFETY: the caller guarantees the instructions. A row of a panel has LANES
-                // values. A tile has ROWS rows of ROW values, and both `i` and `p * LANES + LANES`
-                // are within a row.
-                unsafe {
-                    let bias: [V; PER] = load(panel.bias.as_ptr());
-                    let mut sums = [bias; ROWS];
-                    for (i, weight) in panel.weight.iter().enumerate() {
-                        let weight: [V; PER] = load(weight.as_ptr());
-                        for (r, sums) in sums.iter_mut().enumerate() {
-                            let x = V::splat(*input.get_unchecked(r).get_unchecked(i));
-                            for (sum, weight) in sums.iter_mut().zip(weight) {
-                                *sum = sum.add_product(x, weight);
-                            }
-                        }
+        let (together, single) = self.panels.as_chunks::<PANELS>();
+        let mut first_output = 0;
+        for panels in together {
+            // SAFETY: upheld by the caller, here and below.
+            unsafe { tiles::<V, PER, ROWS, PANELS, RELU>(panels, rows, input, output, first_output) }
+            first_output += PANELS * LANES;
+        }
+        for panel in single {
+            unsafe { tiles::<V, PER, ROWS, 1, RELU>(std::array::from_ref(panel), rows, input, output, first_output) }
+            first_output += LANES;
+        }
+    }
+}
+
+/// Computes the outputs of some panels of the same layer for `rows` cells, rounded up to whole tiles.
+///
+/// # Safety
+/// The CPU must support the vector's instructions.
+#[inline(always)]
+unsafe fn tiles<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize, const RELU: bool>(
+    panels: &[Panel; PANELS],
+    rows: usize,
+    input: &Rows,
+    output: &mut Rows,
+    first_output: usize,
+) {
+    const { assert!(V::LANES * PER == LANES && BLOCK.is_multiple_of(ROWS)) }
+    let inputs = panels[0].weight.len();
+    assert!(rows <= BLOCK && inputs <= ROW && panels.iter().all(|panel| panel.weight.len() == inputs));
+    for first in (0..rows).step_by(ROWS) {
+        let (input, output) = (&input[first..][..ROWS], &mut output[first..][..ROWS]);
+        // SAFETY: the caller guarantees the instructions. A row of a panel has LANES values, and each panel has
+        // `inputs` rows. A tile has ROWS rows of ROW values, and `i` is within a row.
+        unsafe {
+            let bias: [[V; PER]; PANELS] = std::array::from_fn(|p| load(panels[p].bias.as_ptr()));
+            let mut sums = [bias; ROWS];
+            for i in 0..inputs {
+                let weight: [[V; PER]; PANELS] =
+                    std::array::from_fn(|p| load(panels[p].weight.get_unchecked(i).as_ptr()));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let x = V::splat(*input.get_unchecked(r).get_unchecked(i));
+                    for (sum, weight) in sums.as_flattened_mut().iter_mut().zip(weight.as_flattened()) {
+                        *sum = sum.add_product(x, *weight);
                     }
-                    for (sums, row) in sums.iter().zip(output) {
-                        let out = &mut row[p * LANES..][..LANES];
-                        for (v, sum) in sums.iter().enumerate() {
-                            sum.store(out.as_mut_ptr().add(v * V::LANES));
-                        }
-                        if RELU {
-                            // Not `max`, which would turn a NaN into 0.
-                            out.iter_mut().for_each(|out| *out = if *out < 0.0 { 0.0 } else { *out });
-                        }
-                    }
+                }
+            }
+            for (sums, row) in sums.iter().zip(output) {
+                let out = &mut row[first_output..][..PANELS * LANES];
+                for (v, sum) in sums.as_flattened().iter().enumerate() {
+                    sum.store(out.as_mut_ptr().add(v * V::LANES));
+                }
+                if RELU {
+                    // Not `max`, which would turn a NaN into 0.
+                    out.iter_mut().for_each(|out| *out = if *out < 0.0 { 0.0 } else { *out });
                 }
             }
         }
@@ -141,7 +172,7 @@ unsafe fn load<V: Vector, const PER: usize>(from: *const f32) -> [V; PER] {
 /// The CPU must support the vector's instructions.
 #[cfg(feature = "train")]
 #[inline(always)]
-pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize>(
+pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize>(
     rows: usize,
     (x, inputs): (&Rows, usize),
     (y, y_width): (&Rows, usize),
@@ -150,29 +181,49 @@ pub(super) unsafe fn add_products<V: Vector, const PER: usize, const ROWS: usize
     const { assert!(V::LANES * PER == LANES) }
     assert!(rows <= BLOCK && inputs + ROWS <= ROW && y_width <= ROW);
     assert!(y_width.is_multiple_of(LANES) && sums.len() >= inputs * y_width);
-    for lane in (0..y_width).step_by(LANES) {
-        for first in (0..inputs).step_by(ROWS) {
-            // SAFETY: the caller guarantees the instructions. `lane + LANES <= y_width <= ROW`, and
-            // `first + r < inputs + ROWS <= ROW`. Values beyond the inputs are not stored.
-            unsafe {
-                let mut tile = [[V::splat(0.0); PER]; ROWS];
-                for (x, y) in x.iter().zip(y).take(rows) {
-                    let y: [V; PER] = load(y.as_ptr().add(lane));
-                    for (r, tile) in tile.iter_mut().enumerate() {
-                        let x = V::splat(*x.get_unchecked(first + r));
-                        for (sum, y) in tile.iter_mut().zip(y) {
-                            *sum = sum.add_product(x, y);
-                        }
-                    }
+    let together = y_width / (LANES * PANELS) * LANES * PANELS;
+    for first in (0..inputs).step_by(ROWS) {
+        // SAFETY: the caller guarantees the instructions.
+        unsafe {
+            for lane in (0..together).step_by(LANES * PANELS) {
+                add_tile::<V, PER, ROWS, PANELS>(rows, (x, first, inputs), (y, lane, y_width), sums);
+            }
+            for lane in (together..y_width).step_by(LANES) {
+                add_tile::<V, PER, ROWS, 1>(rows, (x, first, inputs), (y, lane, y_width), sums);
+            }
+        }
+    }
+}
+
+/// One tile of [`add_products`]: `ROWS` inputs from `first`, and `PANELS` times [`LANES`] values from `lane`.
+///
+/// # Safety
+/// The CPU must support the vector's instructions. `first + ROWS` and `lane + PANELS * LANES` must be within a row.
+#[cfg(feature = "train")]
+#[inline(always)]
+unsafe fn add_tile<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize>(
+    rows: usize,
+    (x, first, inputs): (&Rows, usize, usize),
+    (y, lane, y_width): (&Rows, usize, usize),
+    sums: &mut [f32],
+) {
+    // SAFETY: upheld by the caller. Values beyond the inputs are not stored.
+    unsafe {
+        let mut tile = [[[V::splat(0.0); PER]; PANELS]; ROWS];
+        for (x, y) in x.iter().zip(y).take(rows) {
+            let y: [[V; PER]; PANELS] = std::array::from_fn(|p| load(y.as_ptr().add(lane + p * LANES)));
+            for (r, tile) in tile.iter_mut().enumerate() {
+                let x = V::splat(*x.get_unchecked(first + r));
+                for (sum, y) in tile.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
+                    *sum = sum.add_product(x, *y);
                 }
-                let one = V::splat(1.0);
-                for (r, tile) in tile.iter().enumerate().take(inputs - first) {
-                    let out = &mut sums[(first + r) * y_width + lane..][..LANES];
-                    let old: [V; PER] = load(out.as_ptr());
-                    for (v, (old, sum)) in old.into_iter().zip(tile).enumerate() {
-                        old.add_product(one, *sum).store(out.as_mut_ptr().add(v * V::LANES));
-                    }
-                }
+            }
+        }
+        for (r, tile) in tile.iter().enumerate().take(inputs - first) {
+            let out = &mut sums[(first + r) * y_width + lane..][..PANELS * LANES];
+            for (v, sum) in tile.as_flattened().iter().enumerate() {
+                let out = out.as_mut_ptr().add(v * V::LANES);
+                V::load(out).add(*sum).store(out);
             }
         }
     }

@@ -21,7 +21,7 @@ use super::{
     Isa, Tick,
     dense::{BLOCK, Dense, Rows, rows},
     masks::{dilate, for_each_set, neighbours},
-    perceive::Perception,
+    perceive::{Columns, Perception},
     vector::{Quad, Vector},
 };
 use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, Rule, State, Weights, tick_key};
@@ -130,11 +130,12 @@ struct Block {
     features: Box<Rows>,
     hidden: Box<Rows>,
     delta: Box<Rows>,
+    columns: Columns,
 }
 
 impl Default for Block {
     fn default() -> Self {
-        Self { features: rows(), hidden: rows(), delta: rows() }
+        Self { features: rows(), hidden: rows(), delta: rows(), columns: Columns::default() }
     }
 }
 
@@ -370,7 +371,7 @@ impl Engine {
         match self.isa {
             // SAFETY: every CPU of this target has these instructions.
             Isa::Portable => unsafe {
-                self.compute_with::<Quad, 4, 3>(state, rotation, block, cells, values, exploded)
+                self.compute_with::<Quad, 4, 3, 1>(state, rotation, block, cells, values, exploded)
             },
             // SAFETY: `Engine::packed` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
@@ -393,7 +394,7 @@ impl Engine {
         exploded: &mut Vec<u32>,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.compute_with::<__m256, 2, 6>(state, rotation, block, cells, values, exploded) }
+        unsafe { self.compute_with::<__m256, 2, 6, 1>(state, rotation, block, cells, values, exploded) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -408,7 +409,7 @@ impl Engine {
         exploded: &mut Vec<u32>,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.compute_with::<__m512, 1, 12>(state, rotation, block, cells, values, exploded) }
+        unsafe { self.compute_with::<__m512, 1, 12, 2>(state, rotation, block, cells, values, exploded) }
     }
 
     /// Applies perception and the two layers, and adds the update, in tiles of `ROWS` cells by
@@ -417,7 +418,7 @@ impl Engine {
     /// # Safety
     /// The CPU must support the vector's instructions.
     #[inline(always)]
-    unsafe fn compute_with<V: Vector, const PER: usize, const ROWS: usize>(
+    unsafe fn compute_with<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize>(
         &self,
         state: &State,
         rotation: Option<(f32, f32)>,
@@ -428,15 +429,28 @@ impl Engine {
     ) {
         const { assert!(BLOCK.is_multiple_of(ROWS)) }
         let n = self.channels;
-        let Block { features, hidden, delta } = block;
+        let Block { features, hidden, delta, columns } = block;
+        columns.row = None;
+        // Without a life mask, most cells of a row fire.
+        let by_rows = self.alive.is_none();
         for (cells, values) in cells.chunks(BLOCK).zip(values.chunks_mut(BLOCK * n)) {
             for (&cell, features) in cells.iter().zip(features.iter_mut()) {
-                self.perception.cell(state, cell as usize, rotation, features);
+                let (cell, features) = (cell as usize, &mut features[..]);
+                if !by_rows {
+                    self.perception.cell(state, cell, rotation, features);
+                    continue;
+                }
+                let row = cell / state.width();
+                if columns.row != Some(row) {
+                    // SAFETY: upheld by the caller.
+                    unsafe { self.perception.columns::<V>(state, row, columns) }
+                }
+                self.perception.cell_of_row(columns, state, cell, rotation, features);
             }
             // SAFETY: upheld by the caller.
             unsafe {
-                self.hidden.apply::<V, PER, ROWS, true>(cells.len(), features, hidden);
-                self.output.apply::<V, PER, ROWS, false>(cells.len(), hidden, delta);
+                self.hidden.apply::<V, PER, ROWS, PANELS, true>(cells.len(), features, hidden);
+                self.output.apply::<V, PER, ROWS, PANELS, false>(cells.len(), hidden, delta);
             }
             for ((&cell, new), delta) in cells.iter().zip(values.chunks_exact_mut(n)).zip(delta.iter()) {
                 let old = &state.values()[cell as usize * n..][..n];

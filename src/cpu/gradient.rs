@@ -250,7 +250,7 @@ impl<'a> Gradients<'a> {
     ) {
         match self.engine.isa {
             // SAFETY: every CPU of this target has these instructions.
-            Isa::Portable => unsafe { self.tick_with::<Quad, 4, 3>(state, rotation, updated, gradient, work) },
+            Isa::Portable => unsafe { self.tick_with::<Quad, 4, 3, 1>(state, rotation, updated, gradient, work) },
             // SAFETY: `Engine::packed` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { self.tick_avx2(state, rotation, updated, gradient, work) },
@@ -271,7 +271,7 @@ impl<'a> Gradients<'a> {
         work: &mut Work,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.tick_with::<__m256, 2, 6>(state, rotation, updated, gradient, work) }
+        unsafe { self.tick_with::<__m256, 2, 6, 1>(state, rotation, updated, gradient, work) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -285,7 +285,7 @@ impl<'a> Gradients<'a> {
         work: &mut Work,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.tick_with::<__m512, 1, 12>(state, rotation, updated, gradient, work) }
+        unsafe { self.tick_with::<__m512, 1, 12, 2>(state, rotation, updated, gradient, work) }
     }
 
     /// Propagates one tick back, in tiles of `ROWS` by `PER` vectors.
@@ -293,7 +293,7 @@ impl<'a> Gradients<'a> {
     /// # Safety
     /// The CPU must support the vector's instructions.
     #[inline(always)]
-    unsafe fn tick_with<V: Vector, const PER: usize, const ROWS: usize>(
+    unsafe fn tick_with<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize>(
         &self,
         state: &State,
         rotation: Option<(f32, f32)>,
@@ -322,8 +322,8 @@ impl<'a> Gradients<'a> {
             }
             // SAFETY: upheld by the caller, here and below.
             unsafe {
-                layer.apply::<V, PER, ROWS, true>(rows, features, hidden);
-                self.output_transposed.apply::<V, PER, ROWS, false>(rows, d_delta, d_hidden);
+                layer.apply::<V, PER, ROWS, PANELS, true>(rows, features, hidden);
+                self.output_transposed.apply::<V, PER, ROWS, PANELS, false>(rows, d_delta, d_hidden);
             }
             for (d_hidden, hidden) in d_hidden.iter_mut().zip(hidden.iter()).take(rows) {
                 for (d_hidden, hidden) in d_hidden[..width].iter_mut().zip(&hidden[..width]) {
@@ -333,9 +333,9 @@ impl<'a> Gradients<'a> {
             }
             let (inputs, outputs) = ((&**features, layer.inputs), (&**d_delta, out_width));
             unsafe {
-                self.hidden_transposed.apply::<V, PER, ROWS, false>(rows, d_hidden, d_features);
-                add_products::<V, PER, ROWS>(rows, (hidden, hidden_units), outputs, &mut work.output_weight);
-                add_products::<V, PER, ROWS>(rows, inputs, (d_hidden, width), &mut work.hidden_weight);
+                self.hidden_transposed.apply::<V, PER, ROWS, PANELS, false>(rows, d_hidden, d_features);
+                add_products::<V, PER, ROWS, PANELS>(rows, (hidden, hidden_units), outputs, &mut work.output_weight);
+                add_products::<V, PER, ROWS, PANELS>(rows, inputs, (d_hidden, width), &mut work.hidden_weight);
             }
             add_rows(&mut work.output_bias, outputs.0, rows);
             add_rows(&mut work.hidden_bias, d_hidden, rows);

@@ -7,7 +7,7 @@ use std::{hint::black_box, num::NonZero, path::PathBuf, thread, time::Instant};
 use bevy_nca::{
     NcaPrecision,
     cpu::{Engine, Isa, Scratch, Tick, peak_flops},
-    rule::{Model, Rule, State, printable},
+    rule::{Boundary, Kernel, Model, Output, Rule, State, Weights, printable},
 };
 use clap::Args;
 use indicatif::ProgressBar;
@@ -19,6 +19,8 @@ use crate::Result;
 /// Cells per side of the grid, and sprites per batch.
 const SIDE: usize = 72;
 const BATCH: usize = 8;
+/// Cells per side of the material.
+const MATERIAL_SIDE: usize = 128;
 /// Ticks per training step, and per round of the engine.
 const TICKS: u32 = 80;
 /// Timed rounds. The report gives their median.
@@ -51,6 +53,8 @@ struct Report {
     /// The peak rate: multiply-adds in registers only, on all threads.
     peak_gflops: f64,
     run: Figure,
+    /// A material of 128x128 cells with the sizes of the published ones, in which every cell lives.
+    material: Figure,
     #[serde(skip_serializing_if = "Option::is_none")]
     train: Option<Figure>,
     /// Grown sprites on the GPU; `None` without one.
@@ -110,7 +114,8 @@ impl Bench {
             instructions: format!("{isa:?}").to_lowercase(),
             threads,
             peak_gflops,
-            run: run(&model, threads, peak_gflops)?,
+            run: run(&model, [SIDE; 2], threads, peak_gflops)?,
+            material: run(&material()?, [MATERIAL_SIDE; 2], threads, peak_gflops)?,
             #[cfg(feature = "train")]
             train: Some(train::measure(&model, peak_gflops)?),
             #[cfg(not(feature = "train"))]
@@ -129,7 +134,10 @@ impl Bench {
 impl Report {
     fn print(&self) {
         let Self { model, instructions, threads, peak_gflops, .. } = self;
-        println!("model {}, {SIDE}x{SIDE} cells, {BATCH} sprites; {threads} threads, {instructions}", printable(model));
+        println!(
+            "model {}, {SIDE}x{SIDE} cells, {BATCH} sprites or one a thread; {threads} threads, {instructions}",
+            printable(model)
+        );
         println!("multiply-adds in registers: {peak_gflops:.0} GFLOP/s");
         let line = |what: &str, unit: &str, figure: &Figure, of: f64| {
             let [median, least, most] = figure.seconds.map(|seconds| seconds * 1e3 / of);
@@ -141,6 +149,7 @@ impl Report {
             );
         };
         line("run", "a tick of all", &self.run, f64::from(TICKS));
+        line("material", "a tick of all", &self.material, f64::from(TICKS));
         if let Some(train) = &self.train {
             line("train", "a step", train, 1.0);
         }
@@ -175,26 +184,27 @@ impl Report {
 
 impl Figure {
     /// `seconds` has the duration of each round, and `operations` the floating-point operations of one round.
-    fn new(mut seconds: Vec<f64>, operations: f64, peak_gflops: f64) -> Self {
+    fn new(mut seconds: Vec<f64>, sprites: usize, operations: f64, peak_gflops: f64) -> Self {
         seconds.sort_by(f64::total_cmp);
         let median = seconds[seconds.len() / 2];
         let gflops = operations / median / 1e9;
         Self {
             seconds: [median, seconds[0], seconds[seconds.len() - 1]],
-            sprite_ticks_per_s: BATCH as f64 * f64::from(TICKS) / median,
+            sprite_ticks_per_s: sprites as f64 * f64::from(TICKS) / median,
             gflops,
             share_of_peak: gflops / peak_gflops,
         }
     }
 }
 
-/// Times grown sprites on the CPU engine, spread over the threads.
-fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
+/// Times grown sprites on the CPU engine, spread over the threads: at least one for each.
+fn run(model: &Model, [width, height]: [usize; 2], threads: usize, peak_gflops: f64) -> Result<Figure> {
     let engine = Engine::new(model);
     let rule = model.rule();
+    let sprites = BATCH.next_multiple_of(threads);
     let mut grids = Vec::new();
-    for seed in 0..BATCH as u32 {
-        let mut grid = engine.grid(State::seed(rule, SIDE, SIDE)).ok_or("the seed does not fit the model")?;
+    for seed in 0..sprites as u32 {
+        let mut grid = engine.grid(State::seed(rule, width, height)).ok_or("the seed does not fit the model")?;
         let mut scratch = Scratch::default();
         for tick in 0..rule.mature_ticks {
             engine.step(&mut grid, &mut scratch, Tick { tick, seed, angle: 0.0 }, None);
@@ -207,7 +217,7 @@ fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
     for round in 0..=ROUNDS as u32 {
         let start = Instant::now();
         thread::scope(|scope| {
-            for grids in grids.chunks_mut(BATCH.div_ceil(threads)) {
+            for grids in grids.chunks_mut(sprites / threads) {
                 let engine = &engine;
                 scope.spawn(move || {
                     let mut scratch = Scratch::default();
@@ -224,7 +234,33 @@ fn run(model: &Model, threads: usize, peak_gflops: f64) -> Result<Figure> {
         seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
     }
     black_box(&grids);
-    Ok(Figure::new(seconds, operations, peak_gflops))
+    Ok(Figure::new(seconds, sprites, operations, peak_gflops))
+}
+
+/// A material with the sizes of those of "Self-Organising Textures", and random weights.
+fn material() -> Result<Model> {
+    let rule = Rule {
+        version: 2,
+        grid: [MATERIAL_SIDE as u32; 2],
+        channels: 12,
+        hidden: 96,
+        perception: vec![Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian],
+        boundary: Boundary::Wrap,
+        alive: None,
+        clamp: Some(1.0),
+        output: Output::OpaqueCentered,
+        mature_ticks: 32,
+        ..Rule::default()
+    };
+    let mut random = fastrand::Rng::with_seed(0);
+    let mut weights = |count: usize| (0..count).map(|_| (random.f32() - 0.5) * 0.2).collect();
+    let weights = Weights {
+        hidden_weight: weights(rule.features() * rule.hidden),
+        hidden_bias: weights(rule.hidden),
+        output_weight: weights(rule.hidden * rule.channels),
+        output_bias: weights(rule.channels),
+    };
+    Ok(Model::new(rule, weights, None)?)
 }
 
 /// Floating-point operations of the dense layers per tick of a grown sprite.
@@ -323,6 +359,6 @@ mod train {
             // The first round is a warm-up.
             seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
         }
-        Ok(Figure::new(seconds, operations, peak_gflops))
+        Ok(Figure::new(seconds, BATCH, operations, peak_gflops))
     }
 }
