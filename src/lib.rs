@@ -173,7 +173,8 @@ pub mod prelude {
             NcaDiagnosticsPlugin, NcaDied, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit, NcaKillBelow, NcaModel,
             NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRestore, NcaRestoreFailed,
             NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaSnapshot,
-            NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
+            NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTiling, NcaVitals, NcaWound, NcaWounded,
+            NcaWriteCells,
         },
     };
 }

@@ -3,8 +3,7 @@
 use bevy::render::{
     render_resource::{
         BindGroup, BindGroupEntries, BindGroupLayoutDescriptor, BindGroupLayoutEntries, Buffer, BufferId,
-        PipelineCache, ShaderStages, StorageTextureAccess, TextureFormat, TextureId, TextureUsages,
-        TextureViewDescriptor,
+        PipelineCache, ShaderStages, StorageTextureAccess, TextureId, TextureUsages, TextureViewDescriptor,
         binding_types::{storage_buffer_read_only_sized, storage_buffer_sized, texture_storage_2d, uniform_buffer},
     },
     renderer::RenderDevice,
@@ -15,19 +14,16 @@ use bevy::utils::default;
 use super::{
     buffers::{CellBuffers, TickBuffers, Uploads},
     layout::Params,
+    spec::AtlasKind,
 };
 
-/// The format in which the shaders write an atlas: pixels, or tissue.
-fn atlas_format(shows_tissue: bool) -> TextureFormat {
-    if shows_tissue { TextureFormat::Rgba16Float } else { TextureFormat::Rgba8Unorm }
-}
-
-/// The layout of the bind group, the same for all passes.
-pub(super) fn layout(shows_tissue: bool) -> BindGroupLayoutDescriptor {
+/// The layout of the bind group of edits, or of the passes of a tick. They differ in one buffer: a device need not have more
+/// than eight.
+pub(super) fn layout(kind: AtlasKind, is_edit: bool) -> BindGroupLayoutDescriptor {
     let read_only = || storage_buffer_read_only_sized(false, None);
     let read_write = || storage_buffer_sized(false, None);
     BindGroupLayoutDescriptor::new(
-        "nca_layout",
+        if is_edit { "nca_edit_layout" } else { "nca_tick_layout" },
         &BindGroupLayoutEntries::sequential(
             ShaderStages::COMPUTE,
             (
@@ -38,8 +34,8 @@ pub(super) fn layout(shows_tissue: bool) -> BindGroupLayoutDescriptor {
                 read_write(),
                 read_write(),
                 read_write(),
-                read_only(),
-                texture_storage_2d(atlas_format(shows_tissue), StorageTextureAccess::WriteOnly),
+                if is_edit { read_only() } else { read_write() },
+                texture_storage_2d(kind.storage_format(), StorageTextureAccess::WriteOnly),
                 read_write(),
             ),
         ),
@@ -53,13 +49,14 @@ pub(super) struct Bound<'a> {
     pub(super) cells: &'a CellBuffers,
     pub(super) tick: &'a TickBuffers,
     pub(super) atlas: &'a GpuImage,
-    pub(super) shows_tissue: bool,
+    pub(super) kind: AtlasKind,
 }
 
-/// A bind group, and the resources that it was created from.
+/// The bind groups, and the resources that they were created from.
 pub(super) struct BoundGroup {
     made_of: Key,
-    group: BindGroup,
+    pub(super) edit: BindGroup,
+    pub(super) tick: BindGroup,
 }
 
 #[derive(PartialEq)]
@@ -69,11 +66,7 @@ struct Key {
 }
 
 impl BoundGroup {
-    pub(super) fn group(&self) -> &BindGroup {
-        &self.group
-    }
-
-    /// The bind group of some resources. It is created again only if one of them has been replaced. `None` if there is
+    /// The bind groups of some resources. They are created again only if one of them has been replaced. `None` if there is
     /// nothing to dispatch.
     pub(super) fn update(
         earlier: Option<Self>,
@@ -81,7 +74,7 @@ impl BoundGroup {
         cache: &PipelineCache,
         device: &RenderDevice,
     ) -> Option<Self> {
-        let Bound { uploads, weights, cells, tick, atlas, shows_tissue } = bound;
+        let Bound { uploads, weights, cells, tick, atlas, kind } = bound;
         let (params, jobs, payload) = (uploads.params.buffer()?, uploads.jobs.buffer()?, uploads.payload.buffer()?);
         let made_of = Key {
             atlas: atlas.texture.id(),
@@ -93,26 +86,30 @@ impl BoundGroup {
         // The texture of pictures is linear. Sprites sample it through an sRGB view; this view writes bytes unchanged.
         let view = atlas.texture.create_view(&TextureViewDescriptor {
             label: Some("nca_atlas"),
-            format: Some(atlas_format(shows_tissue)),
+            format: Some(kind.storage_format()),
             usage: Some(TextureUsages::STORAGE_BINDING),
+            mip_level_count: Some(1),
             ..default()
         });
-        let group = device.create_bind_group(
-            "nca",
-            &cache.get_bind_group_layout(&layout(shows_tissue)),
-            &BindGroupEntries::sequential((
-                uploads.params.binding()?,
-                jobs.as_entire_binding(),
-                weights.as_entire_binding(),
-                cells.states.as_entire_binding(),
-                tick.updates.as_entire_binding(),
-                tick.alive_before_after.as_entire_binding(),
-                cells.cell_flags.as_entire_binding(),
-                payload.as_entire_binding(),
-                &view,
-                cells.statistics.as_entire_binding(),
-            )),
-        );
-        Some(Self { made_of, group })
+        let group = |is_edit: bool| {
+            let seventh = if is_edit { payload } else { &tick.listed };
+            Some(device.create_bind_group(
+                "nca",
+                &cache.get_bind_group_layout(&layout(kind, is_edit)),
+                &BindGroupEntries::sequential((
+                    uploads.params.binding()?,
+                    jobs.as_entire_binding(),
+                    weights.as_entire_binding(),
+                    cells.states.as_entire_binding(),
+                    tick.updates.as_entire_binding(),
+                    tick.maturity.as_entire_binding(),
+                    cells.cell_flags.as_entire_binding(),
+                    seventh.as_entire_binding(),
+                    &view,
+                    cells.statistics.as_entire_binding(),
+                )),
+            ))
+        };
+        Some(Self { made_of, edit: group(true)?, tick: group(false)? })
     }
 }

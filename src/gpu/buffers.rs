@@ -9,7 +9,7 @@ use bevy::render::{
 };
 
 use super::{
-    layout::{ALIVE_BYTES, CELL_FLAG_BYTES, Params},
+    layout::{CELL_FLAG_BYTES, LISTED_BYTES, MATURITY_BYTES, Params},
     spec::PopulationSpec,
     statistics,
     work::{Job, Moves, Step, Work},
@@ -103,7 +103,8 @@ pub(super) struct TickBuffers {
     needed: u32,
     frames: u32,
     pub(super) updates: Buffer,
-    pub(super) alive_before_after: Buffer,
+    pub(super) maturity: Buffer,
+    pub(super) listed: Buffer,
 }
 
 impl TickBuffers {
@@ -117,7 +118,9 @@ impl TickBuffers {
             needed: 0,
             frames: 0,
             updates: storage(device, "nca_updates", count * spec.state_bytes()),
-            alive_before_after: storage(device, "nca_alive_before_after", count * spec.cells() * ALIVE_BYTES),
+            maturity: storage(device, "nca_maturity", count * spec.cells() * MATURITY_BYTES),
+            // The number of cells comes first. It starts at zero.
+            listed: storage(device, "nca_listed", LISTED_BYTES + count * spec.cells() * LISTED_BYTES),
         }
     }
 

@@ -11,8 +11,8 @@ use bevy::{
 use half::{f16, slice::HalfFloatSliceExt};
 
 use super::{
-    NcaPrecision, PopulationSpec, StatsRead,
-    layout::{THINK_TILE, TILE},
+    AtlasKind, Mipmaps, NcaPrecision, PopulationSpec, StatsRead,
+    layout::{MARK_HEIGHT, MARK_WIDTH, MOST_THINK_GROUPS, THINK_THREADS, TILE},
     population::{GpuPopulation, GpuPopulations},
     readback::Readback,
     statistics,
@@ -20,7 +20,12 @@ use super::{
 use crate::rule::State;
 
 /// Records all work that is ready. Bevy's `RenderDiagnosticsPlugin` shows its duration as `render/nca`.
-pub(super) fn dispatch(mut populations: ResMut<GpuPopulations>, mut context: RenderContext, cache: Res<PipelineCache>) {
+pub(super) fn dispatch(
+    mut populations: ResMut<GpuPopulations>,
+    mut mipmaps: ResMut<Mipmaps>,
+    mut context: RenderContext,
+    cache: Res<PipelineCache>,
+) {
     let GpuPopulations { by_id, cells, stats, .. } = &mut *populations;
     for population in by_id.values_mut().filter(|population| population.cells.has_uncopied()) {
         population.cells.copy(context.command_encoder());
@@ -39,6 +44,9 @@ pub(super) fn dispatch(mut populations: ResMut<GpuPopulations>, mut context: Ren
     copy_statistics(by_id.iter().filter(|(_, population)| is_ready(population)), stats, &mut context);
     span.end(context.command_encoder());
     for population in by_id.values_mut().filter(|population| is_ready(population)) {
+        if population.spec.kind == AtlasKind::Tile && !population.work.shown.is_empty() {
+            mipmaps.outdate(population.spec.atlas);
+        }
         population.work.clear();
         population.uploads.dispatches.clear();
     }
@@ -51,7 +59,6 @@ impl GpuPopulation {
         if self.uploads.dispatches.is_empty() {
             return;
         }
-        let bind_group = bound.group();
         let [width, height] = self.spec.grid;
         let used = statistics::used_bytes(&self.spec, &self.work);
         context.command_encoder().clear_buffer(&self.cells.buffers.statistics, 0, Some(used));
@@ -59,14 +66,17 @@ impl GpuPopulation {
         let mut pass = context.command_encoder().begin_compute_pass(&descriptor);
         for dispatch in &self.uploads.dispatches {
             if let Some((offset, sprites)) = dispatch.edits {
-                pass.set_bind_group(0, bind_group, &[offset]);
+                pass.set_bind_group(0, &bound.edit, &[offset]);
                 pass.set_pipeline(pipelines.edit);
                 pass.dispatch_workgroups(width.div_ceil(TILE), height.div_ceil(TILE), sprites);
             }
             if let Some((offset, sprites)) = dispatch.ticks {
-                pass.set_bind_group(0, bind_group, &[offset]);
+                pass.set_bind_group(0, &bound.tick, &[offset]);
+                pass.set_pipeline(pipelines.mark);
+                pass.dispatch_workgroups(width.div_ceil(MARK_WIDTH), height.div_ceil(MARK_HEIGHT), sprites);
+                let groups = (u64::from(sprites) * self.spec.cells()).div_ceil(u64::from(THINK_THREADS));
                 pass.set_pipeline(pipelines.think);
-                pass.dispatch_workgroups(width.div_ceil(THINK_TILE), height.div_ceil(THINK_TILE), sprites);
+                pass.dispatch_workgroups(groups.min(MOST_THINK_GROUPS) as u32, 1, 1);
                 pass.set_pipeline(pipelines.live);
                 pass.dispatch_workgroups(width.div_ceil(TILE), height.div_ceil(TILE), sprites);
             }

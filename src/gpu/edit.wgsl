@@ -1,6 +1,6 @@
 // Edits before a tick: the seed of a sprite, new cells, dead ground, seeds in empty cells, and wounds.
 #import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
-#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, OCCUPIED, DEAD, TILE}
+#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, OCCUPIED, DEAD, MATURE, TILE}
 
 const STATS_LOST: u32 = #{STATS_LOST}u;
 const STATS_WORDS: u32 = #{STATS_WORDS}u;
@@ -71,6 +71,11 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
             atomicAdd(&statistics[job.slot * STATS_WORDS + STATS_LOST], 1u);
         }
     }
+#ifdef MASKED
+    if (job.flags & (SEED | CELLS | DEAD_GROUND | SOW | WOUND)) != 0u {
+        cell_flags[here] = (cell_flags[here] & (OCCUPIED | DEAD)) | u32(lives(job.slot, cell)) * MATURE;
+    }
+#endif
     if (job.flags & DRAW) != 0u {
         draw(job, id.xy);
     }

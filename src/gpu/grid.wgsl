@@ -36,6 +36,12 @@ struct Job {
     pad: vec2<u32>,
 }
 
+/// The cells whose update matters in this tick: `job of the dispatch * cells + cell`.
+struct Listed {
+    count: atomic<u32>,
+    cells: array<u32>,
+}
+
 // The constants up to `THINK_THREADS` are also in `layout.rs`, which describes them.
 
 const SEED: u32 = 1u;
@@ -47,15 +53,24 @@ const SOW: u32 = 32u;
 const CRISP: u32 = 64u;
 const ALIVE_MASK: u32 = 128u;
 
-const GUTTER: u32 = 1u;
 const TILE: u32 = 8u;
-const THINK_TILE: u32 = 16u;
+const MARK_WIDTH: u32 = 16u;
+const MARK_HEIGHT: u32 = 8u;
 const THINK_THREADS: u32 = 64u;
+
+/// Pixels around each slot of the atlas that repeat its edge.
+const GUTTER: u32 = #{GUTTER}u;
 
 /// A bit of `cell_flags`: the cell may be nonzero.
 const OCCUPIED: u32 = 1u;
 /// A bit of `cell_flags`: the cell is dead ground. It stays zeros and never fires.
 const DEAD: u32 = 2u;
+/// A bit of `cell_flags`: the alive channel is above the threshold. Only with a life mask.
+const MATURE: u32 = 4u;
+
+/// Bits of `maturity`: the alive channel is above the threshold before the update, and after it.
+const BEFORE: u32 = 1u;
+const AFTER: u32 = 2u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
@@ -71,12 +86,16 @@ const DEAD: u32 = 2u;
 @group(0) @binding(3) var<storage, read_write> states: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> updates: array<vec4<f32>>;
 #endif
-/// `[job of the dispatch][cell]`: the alive channel before and after the update.
-@group(0) @binding(5) var<storage, read_write> alive_before_after: array<vec2<f32>>;
-/// `[slot][cell]`: `OCCUPIED` and `DEAD`.
+/// `[job of the dispatch][cell]`: `BEFORE` and `AFTER`.
+@group(0) @binding(5) var<storage, read_write> maturity: array<u32>;
+/// `[slot][cell]`: `OCCUPIED`, `DEAD` and `MATURE`.
 @group(0) @binding(6) var<storage, read_write> cell_flags: array<u32>;
+#ifdef EDIT
 /// The masks and the new cells of this frame.
 @group(0) @binding(7) var<storage, read> payload: array<u32>;
+#else
+@group(0) @binding(7) var<storage, read_write> listed: Listed;
+#endif
 #ifdef TISSUE
 @group(0) @binding(8) var atlas: texture_storage_2d<rgba16float, write>;
 #else
@@ -248,7 +267,16 @@ fn crisp_pixel(cell: vec4<f32>, grown: vec4<f32>) -> vec4<f32> {
 
 /// Draws a cell into the slot of the atlas: its pixel, or its first four channels. A cell at the edge is also drawn into the gutter.
 fn draw(job: Job, position: vec2<u32>) {
-    let cell = load(job.slot, 0u, position.y * params.size.x + position.x);
+    let index = position.y * params.size.x + position.x;
+    var cell = vec4(0.0);
+#ifdef MASKED
+    // Most cells of a sprite are empty.
+    if (cell_flags[job.slot * cells() + index] & OCCUPIED) != 0u {
+        cell = load(job.slot, 0u, index);
+    }
+#else
+    cell = load(job.slot, 0u, index);
+#endif
     let columns = params.atlas_columns;
     let corner = vec2(job.slot % columns, job.slot / columns) * (params.size + 2u * GUTTER) + GUTTER;
 #ifdef TISSUE
@@ -265,8 +293,8 @@ fn draw(job: Job, position: vec2<u32>) {
 #endif
 #endif
 #endif
-    let first = vec2<i32>(position == vec2(0u));
-    let last = vec2<i32>(position + 1u == params.size);
+    let first = vec2<i32>(position == vec2(0u)) * i32(GUTTER);
+    let last = vec2<i32>(position + 1u == params.size) * i32(GUTTER);
     for (var y = -first.y; y <= last.y; y++) {
         for (var x = -first.x; x <= last.x; x++) {
             textureStore(atlas, vec2<i32>(corner + position) + vec2(x, y), color);

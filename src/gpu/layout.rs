@@ -24,21 +24,21 @@ pub(super) const CRISP: u32 = 64;
 /// The living cells are written to the statistics.
 pub(super) const ALIVE_MASK: u32 = 128;
 
-/// Pixels around each slot of an atlas that repeat its edge.
-pub(crate) const GUTTER: u32 = 1;
-
-/// Cells on a side of the tile of a workgroup of `think`.
-pub(super) const THINK_TILE: u32 = 16;
+/// Width and height of the tile of a workgroup of `mark`.
+pub(super) const MARK_WIDTH: u32 = 16;
+pub(super) const MARK_HEIGHT: u32 = 8;
 /// Invocations of a workgroup of `think`.
-#[cfg(test)]
 pub(super) const THINK_THREADS: u32 = 64;
+/// The most workgroups of `think`. Their invocations update further cells one after another.
+pub(super) const MOST_THINK_GROUPS: u64 = 4096;
 /// Cells on a side of the tile of a workgroup of `edit` and `live`.
 pub(super) const TILE: u32 = 8;
 
 /// Bytes of a cell in `cell_flags`.
 pub(super) const CELL_FLAG_BYTES: u64 = 4;
-/// Bytes of a cell in `alive_before_after`.
-pub(super) const ALIVE_BYTES: u64 = 8;
+/// Bytes of a cell in `maturity`, and in the list of cells.
+pub(super) const MATURITY_BYTES: u64 = 4;
+pub(super) const LISTED_BYTES: u64 = 4;
 
 /// The parameters of a dispatch, the same for all sprites; `Params` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, ShaderType)]
@@ -77,20 +77,10 @@ impl Params {
     }
 }
 
-/// The variables of the bind group, by binding.
+/// The variables of the bind group of a tick, by binding. That of edits has the payload instead of the list.
 #[cfg(test)]
-const BINDINGS: [&str; 10] = [
-    "params",
-    "jobs",
-    "weights",
-    "states",
-    "updates",
-    "alive_before_after",
-    "cell_flags",
-    "payload",
-    "atlas",
-    "statistics",
-];
+const BINDINGS: [&str; 10] =
+    ["params", "jobs", "weights", "states", "updates", "maturity", "cell_flags", "listed", "atlas", "statistics"];
 
 #[cfg(test)]
 mod tests {
@@ -102,7 +92,7 @@ mod tests {
     use super::*;
     use crate::{
         gpu::{
-            NcaPrecision,
+            AtlasKind, NcaPrecision,
             bindings::layout,
             pipelines::{PipelineKey, tests::compose},
             work::Job,
@@ -116,6 +106,7 @@ mod tests {
             include_str!("grid.wgsl"),
             include_str!("shown.wgsl"),
             include_str!("edit.wgsl"),
+            include_str!("mark.wgsl"),
             include_str!("think.wgsl"),
             include_str!("live.wgsl"),
         ];
@@ -137,9 +128,9 @@ mod tests {
             ("SOW", SOW),
             ("CRISP", CRISP),
             ("ALIVE_MASK", ALIVE_MASK),
-            ("GUTTER", GUTTER),
             ("TILE", TILE),
-            ("THINK_TILE", THINK_TILE),
+            ("MARK_WIDTH", MARK_WIDTH),
+            ("MARK_HEIGHT", MARK_HEIGHT),
             ("THINK_THREADS", THINK_THREADS),
         ] {
             assert_eq!(constant(name), Some(value.to_string()), "{name}");
@@ -161,7 +152,7 @@ mod tests {
 
     #[test]
     fn structs_are_those_of_the_shaders() {
-        let module = compose("live.wgsl", &PipelineKey::new(&Rule::default(), false, NcaPrecision::Full));
+        let module = compose("live.wgsl", &PipelineKey::new(&Rule::default(), AtlasKind::Picture, NcaPrecision::Full));
         macro_rules! offsets {
             ($type:ty: $($field:ident),*) => {
                 vec![$((stringify!($field).to_owned(), offset_of!($type, $field) as u32)),*]
@@ -178,15 +169,17 @@ mod tests {
 
     #[test]
     fn bindings_are_those_of_the_shaders() {
-        let entries = layout(false).entries;
-        assert_eq!(entries.len(), BINDINGS.len());
-        for file in ["edit.wgsl", "think.wgsl", "live.wgsl"] {
-            let module = compose(file, &PipelineKey::new(&Rule::default(), false, NcaPrecision::Full));
+        for file in ["edit.wgsl", "mark.wgsl", "think.wgsl", "live.wgsl"] {
+            let is_edit = file == "edit.wgsl";
+            let entries = layout(AtlasKind::Picture, is_edit).entries;
+            assert_eq!(entries.len(), BINDINGS.len());
+            let module = compose(file, &PipelineKey::new(&Rule::default(), AtlasKind::Picture, NcaPrecision::Full));
             for (_, variable) in module.global_variables.iter() {
                 let Some(binding) = &variable.binding else { continue };
                 let index = binding.binding as usize;
                 let name = variable.name.as_deref().unwrap_or_default();
-                assert!(name.starts_with(BINDINGS[index]), "{file}: binding {index} is {name}");
+                let expected = if is_edit && index == 7 { "payload" } else { BINDINGS[index] };
+                assert!(name.starts_with(expected), "{file}: binding {index} is {name}");
                 let matches = match entries[index].ty {
                     BindingType::Buffer { ty: BufferBindingType::Uniform, .. } => {
                         variable.space == AddressSpace::Uniform
@@ -205,10 +198,13 @@ mod tests {
 
     #[test]
     fn workgroups_have_the_size_of_their_tiles() {
-        let key = PipelineKey::new(&Rule::default(), false, NcaPrecision::Full);
-        for (file, size) in
-            [("edit.wgsl", [TILE, TILE, 1]), ("think.wgsl", [THINK_THREADS, 1, 1]), ("live.wgsl", [TILE, TILE, 1])]
-        {
+        let key = PipelineKey::new(&Rule::default(), AtlasKind::Picture, NcaPrecision::Full);
+        for (file, size) in [
+            ("edit.wgsl", [TILE, TILE, 1]),
+            ("mark.wgsl", [MARK_WIDTH, MARK_HEIGHT, 1]),
+            ("think.wgsl", [THINK_THREADS, 1, 1]),
+            ("live.wgsl", [TILE, TILE, 1]),
+        ] {
             assert_eq!(compose(file, &key).entry_points[0].workgroup_size, size, "{file}");
         }
     }

@@ -91,7 +91,7 @@ pub(crate) fn check(downlevel: &DownlevelCapabilities, limits: &WgpuLimits) -> R
     for (name, found, wanted) in [
         ("storage buffers a shader stage", limits.max_storage_buffers_per_shader_stage, 8),
         ("storage textures a shader stage", limits.max_storage_textures_per_shader_stage, 1),
-        ("invocations a workgroup", limits.max_compute_invocations_per_workgroup, 64),
+        ("invocations a workgroup", limits.max_compute_invocations_per_workgroup, 128),
         ("bytes of workgroup memory", limits.max_compute_workgroup_storage_size, 4096),
     ] {
         if found < wanted {

@@ -1,13 +1,14 @@
-// Second half of a tick: the life masks. After the last tick of a frame, also the picture and the statistics.
+// Third part of a tick: the life masks. After the last tick of a frame, also the picture and the statistics.
 //
-// Life before and after the update is read from `alive_before_after`, which no invocation writes here. Both masks are
-// therefore exact in any order of the cells.
+// Life before and after the update is read from `maturity`, which no invocation writes here. Both masks are therefore
+// exact in any order of the cells.
 #import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, states, updates, alive_before_after, cell_flags, statistics}
-#import bevy_nca::grid::{at, store, cells, cell_at, lives, draw}
+#import bevy_nca::grid::{params, jobs, states, updates, cell_flags, statistics, listed, at, store, cells, draw}
 #import bevy_nca::grid::{Job, DRAW, ALIVE_MASK, OCCUPIED, DEAD, TILE}
 #ifdef MASKED
-#import bevy_nca::grid::grown_pixel
+#import bevy_nca::grid::{maturity, cell_at, grown_pixel, MATURE, BEFORE, AFTER}
+#else
+#import bevy_nca::grid::is_empty
 #endif
 
 /// Words of a sprite in `statistics`: sums, then maxima, then the number of living cells killed by wounds.
@@ -20,20 +21,29 @@ const STATS_END: u32 = #{STATS_END}u;
 const STATS_LOST: u32 = #{STATS_LOST}u;
 const STATS_WORDS: u32 = #{STATS_WORDS}u;
 
-/// The statistics of the tile.
-var<workgroup> tile_stats: array<atomic<u32>, STATS_LOST>;
+/// The cells of the tile that live, that a grown sprite has too, and that show something: a word for each row, a bit for
+/// each cell.
+var<workgroup> living: array<atomic<u32>, TILE>;
+var<workgroup> matching: array<atomic<u32>, TILE>;
+var<workgroup> shown: array<atomic<u32>, TILE>;
 
 @compute @workgroup_size(TILE, TILE)
 fn live(
     @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
     let job = jobs[params.first_job + group.z];
     let inside = all(id.xy < params.size);
     let cell = id.y * params.size.x + id.x;
+    if all(id == vec3(0u)) {
+        // For the next tick.
+        atomicStore(&listed.count, 0u);
+    }
+    var lives = false;
     if inside {
-        live_or_die(job, group.z, id.xy, cell);
+        lives = live_or_die(job, group.z, id.xy, cell);
     }
     if (job.flags & DRAW) == 0u {
         return;
@@ -41,76 +51,123 @@ fn live(
     if inside {
         draw(job, id.xy);
     }
-    if thread < STATS_LOST {
-        atomicStore(&tile_stats[thread], 0u);
+    if thread < TILE {
+        atomicStore(&living[thread], 0u);
+        atomicStore(&matching[thread], 0u);
+        atomicStore(&shown[thread], 0u);
     }
     workgroupBarrier();
-    if inside && lives(job.slot, cell) {
-        count(job, id.xy);
-        if (job.flags & ALIVE_MASK) != 0u && shows(id.xy, job.rotation) {
-            let first = params.capacity * STATS_WORDS + job.slot * ((cells() + 31u) / 32u);
-            atomicOr(&statistics[first + cell / 32u], 1u << (cell % 32u));
+    if lives {
+        let bit = 1u << local.x;
+        atomicOr(&living[local.y], bit);
+        let matches = matches_grown(id.xy, job.rotation);
+        if matches {
+            atomicOr(&matching[local.y], bit);
+        }
+#ifdef COORDINATES
+        // A body of coordinates is larger than its picture.
+        let is_shown = matches;
+#else
+        let is_shown = true;
+#endif
+        if is_shown {
+            atomicOr(&shown[local.y], bit);
+            if (job.flags & ALIVE_MASK) != 0u {
+                let first = params.capacity * STATS_WORDS + job.slot * ((cells() + 31u) / 32u);
+                atomicOr(&statistics[first + cell / 32u], 1u << (cell % 32u));
+            }
         }
     }
     workgroupBarrier();
-    if thread < STATS_FROM_FAR_EDGE {
-        atomicAdd(&statistics[job.slot * STATS_WORDS + thread], atomicLoad(&tile_stats[thread]));
-    } else if thread < STATS_LOST {
-        atomicMax(&statistics[job.slot * STATS_WORDS + thread], atomicLoad(&tile_stats[thread]));
+    if thread < STATS_LOST {
+        let found = count(thread, group.xy * TILE);
+        let word = job.slot * STATS_WORDS + thread;
+        // Most tiles of most sprites are empty.
+        if found != 0u {
+            if thread < STATS_FROM_FAR_EDGE {
+                atomicAdd(&statistics[word], found);
+            } else {
+                atomicMax(&statistics[word], found);
+            }
+        }
     }
 }
 
-/// `index` is the index of the job in this dispatch.
-fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) {
+/// Whether the cell lives after the tick. `index` is the index of the job in this dispatch.
+fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) -> bool {
     let was = cell_flags[job.slot * cells() + cell];
     var lives_on = true;
 #ifdef MASKED
-    var most = vec2(0.0);
+    var around = 0u;
     for (var i = 0; i < 9; i++) {
         let other = cell_at(vec2<i32>(position) + vec2(i % 3, i / 3) - 1);
         if other >= 0 {
-            most = max(most, alive_before_after[index * cells() + u32(other)]);
+            around |= maturity[index * cells() + u32(other)];
         }
     }
-    lives_on = all(most > vec2(params.alive_threshold));
+    lives_on = around == (BEFORE | AFTER);
     if !lives_on && (was & OCCUPIED) != 0u {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
             store(job.slot, quad, cell, vec4(0.0));
         }
     }
-    cell_flags[job.slot * cells() + cell] = (was & DEAD) | u32(lives_on) * OCCUPIED;
+    let is_mature = lives_on && (maturity[index * cells() + cell] & AFTER) != 0u;
+    let now = (was & DEAD) | u32(lives_on) * OCCUPIED | u32(is_mature) * MATURE;
+    if now != was {
+        cell_flags[job.slot * cells() + cell] = now;
+    }
 #endif
     if lives_on && (was & DEAD) == 0u && fires(cell, job.key, params.fire_threshold) {
         for (var quad = 0u; quad < #{QUADS}u; quad++) {
             states[at(job.slot, quad, cell)] = updates[at(index, quad, cell)];
         }
     }
-}
-
-/// Counts a living cell. It must not read the states of neighbors, because other invocations write them. Whether a
-/// neighbor lives after the tick follows from `alive_before_after`.
-fn count(job: Job, position: vec2<u32>) {
-    atomicAdd(&tile_stats[STATS_LIVE], 1u);
-    atomicAdd(&tile_stats[STATS_MATCHING], u32(matches_grown(position, job.rotation)));
-    if !shows(position, job.rotation) {
-        return;
-    }
-    atomicAdd(&tile_stats[STATS_SHOWN], 1u);
-    atomicAdd(&tile_stats[STATS_SUM], position.x);
-    atomicAdd(&tile_stats[STATS_SUM + 1u], position.y);
-    atomicMax(&tile_stats[STATS_FROM_FAR_EDGE], params.size.x - position.x);
-    atomicMax(&tile_stats[STATS_FROM_FAR_EDGE + 1u], params.size.y - position.y);
-    atomicMax(&tile_stats[STATS_END], position.x + 1u);
-    atomicMax(&tile_stats[STATS_END + 1u], position.y + 1u);
-}
-
-/// Whether a living cell shows anything. A body of coordinates is larger than its picture.
-fn shows(position: vec2<u32>, rotation: vec2<f32>) -> bool {
-#ifdef COORDINATES
-    return matches_grown(position, rotation);
+#ifdef MASKED
+    return is_mature;
 #else
-    return true;
+    return !is_empty(job.slot, cell);
 #endif
+}
+
+/// The sum of the numbers of those of eight bits that are set. A row of a tile has as many.
+fn sum_of_bits(bits: u32) -> u32 {
+    return countOneBits(bits & 0xAAu) + 2u * countOneBits(bits & 0xCCu) + 4u * countOneBits(bits & 0xF0u);
+}
+
+/// A word of the statistics of the tile. `corner` is its first cell.
+fn count(word: u32, corner: vec2<u32>) -> u32 {
+    var live = 0u;
+    var match_count = 0u;
+    var show_count = 0u;
+    var sum = vec2(0u);
+    var columns = 0u;
+    var rows = 0u;
+    for (var y = 0u; y < TILE; y++) {
+        let bits = atomicLoad(&shown[y]);
+        let here = countOneBits(bits);
+        live += countOneBits(atomicLoad(&living[y]));
+        match_count += countOneBits(atomicLoad(&matching[y]));
+        show_count += here;
+        sum += vec2(corner.x * here + sum_of_bits(bits), (corner.y + y) * here);
+        columns |= bits;
+        rows |= u32(bits != 0u) << y;
+    }
+    let first = corner + vec2(firstTrailingBit(columns), firstTrailingBit(rows));
+    let last = corner + vec2(firstLeadingBit(columns), firstLeadingBit(rows));
+    if word == STATS_LIVE {
+        return live;
+    } else if word == STATS_MATCHING {
+        return match_count;
+    } else if word == STATS_SHOWN {
+        return show_count;
+    } else if word < STATS_FROM_FAR_EDGE {
+        return sum[word - STATS_SUM];
+    } else if show_count == 0u {
+        return 0u;
+    } else if word < STATS_END {
+        return (params.size - first)[word - STATS_FROM_FAR_EDGE];
+    }
+    return (last + 1u)[word - STATS_END];
 }
 
 /// Whether the rotated grown sprite has a cell at a position.

@@ -1,11 +1,12 @@
-//! The rule on the GPU: one state buffer per population, and up to three dispatches per tick.
+//! The rule on the GPU: one state buffer per population, and up to four dispatches per tick.
 //!
 //! The main world describes the work of a frame as a [`Work`] list. This module keeps the buffers, turns the list into
 //! dispatches, and reads back the requested data. A tick is:
 //!
 //! 1. `edit`: seeds, new cells, dead ground and wounds, only for sprites that have some.
-//! 2. `think`: perception and the dense layers, only for cells that fire and are near a living cell.
-//! 3. `live`: the life masks; after the last tick of a frame also the picture and the statistics.
+//! 2. `mark`: lists the cells that fire and are near a living cell.
+//! 3. `think`: perception and the dense layers, only for the listed cells.
+//! 4. `live`: the life masks; after the last tick of a frame also the picture and the statistics.
 //!
 //! Nothing is dispatched, bound or drawn per sprite: each dispatch covers all sprites of a population that take part in
 //! it.
@@ -15,6 +16,7 @@ mod buffers;
 mod dispatch;
 mod layout;
 mod limits;
+mod mipmaps;
 mod pipelines;
 mod population;
 mod readback;
@@ -34,11 +36,11 @@ use bevy::{
     shader::load_shader_library,
 };
 
-pub(crate) use layout::GUTTER;
 pub use limits::NcaPrecision;
 pub(crate) use limits::{Limits, check, check_adapter};
+pub(crate) use mipmaps::Mipmaps;
 pub(crate) use population::GpuPopulations;
-pub(crate) use spec::{PopulationSpec, Status};
+pub(crate) use spec::{AtlasKind, PopulationSpec, Status};
 pub(crate) use statistics::StatsRead;
 pub(crate) use work::{DisplayState, Moves, StatsRequest, Work};
 
@@ -51,13 +53,16 @@ impl Plugin for GpuPlugin {
         load_shader_library!(app, "shown.wgsl");
         load_shader_library!(app, "grid.wgsl");
         embedded_asset!(app, "edit.wgsl");
+        embedded_asset!(app, "mark.wgsl");
         embedded_asset!(app, "think.wgsl");
         embedded_asset!(app, "live.wgsl");
+        embedded_asset!(app, "mipmaps.wgsl");
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         // `RenderStartup` runs again after a lost device: all memory is lost, and each population starts again.
         render_app
             .init_gpu_resource::<pipelines::NcaPipeline>()
             .init_gpu_resource::<SpecializedComputePipelines<pipelines::NcaPipeline>>()
+            .init_gpu_resource::<Mipmaps>()
             .add_systems(RenderStartup, population::reset_populations)
             .add_systems(
                 Render,
@@ -67,6 +72,9 @@ impl Plugin for GpuPlugin {
                     population::map_read_backs.in_set(RenderSystems::Cleanup),
                 ),
             )
-            .add_systems(RenderGraph, dispatch::dispatch.in_set(RenderGraphSystems::Render).before(camera_driver));
+            .add_systems(
+                RenderGraph,
+                (dispatch::dispatch, mipmaps::make).chain().in_set(RenderGraphSystems::Render).before(camera_driver),
+            );
     }
 }

@@ -1,4 +1,4 @@
-//! The compute pipelines: three passes for each kind of rule.
+//! The compute pipelines: four passes for each kind of rule.
 
 use bevy::{
     asset::load_embedded_asset,
@@ -10,7 +10,7 @@ use bevy::{
     shader::{ShaderCacheError, ShaderDefVal},
 };
 
-use super::{NcaPrecision, PopulationSpec, bindings::layout};
+use super::{AtlasKind, NcaPrecision, PopulationSpec, bindings::layout};
 use crate::rule::{Boundary, CellStats, FireRate, Kernel, Output, Rule};
 
 /// The part of a rule that is compiled into the shaders.
@@ -23,14 +23,14 @@ pub(super) struct PipelineKey {
     alive_channel: Option<usize>,
     always_fires: bool,
     output: Output,
-    shows_tissue: bool,
+    kind: AtlasKind,
     precision: NcaPrecision,
 }
 
 impl PipelineKey {
-    pub(super) fn new(rule: &Rule, shows_tissue: bool, precision: NcaPrecision) -> Self {
+    pub(super) fn new(rule: &Rule, kind: AtlasKind, precision: NcaPrecision) -> Self {
         Self {
-            shows_tissue,
+            kind,
             precision,
             channels: rule.channels,
             hidden: rule.hidden,
@@ -43,13 +43,17 @@ impl PipelineKey {
     }
 
     /// The definitions for `#ifdef` and `#{NAME}` in the shaders.
-    pub(super) fn shader_defs(&self) -> Vec<ShaderDefVal> {
+    pub(super) fn shader_defs(&self, pass: Pass) -> Vec<ShaderDefVal> {
         let number = |name: &str, value: usize| ShaderDefVal::UInt(name.to_owned(), value as u32);
         let mut defs = vec![
             number("QUADS", self.channels / 4),
             number("FEATURE_QUADS", self.perception.len() * self.channels / 4),
             number("HIDDEN", self.hidden),
+            number("GUTTER", self.kind.gutter() as usize),
         ];
+        if pass == Pass::Edit {
+            defs.push("EDIT".into());
+        }
         defs.extend(CellStats::WORDS.map(|(name, word)| number(name, word)));
         for (index, kernel) in self.perception.iter().enumerate() {
             let name = match kernel {
@@ -69,7 +73,7 @@ impl PipelineKey {
         if self.always_fires {
             defs.push("ALWAYS_FIRES".into());
         }
-        if self.shows_tissue {
+        if self.kind == AtlasKind::Tissue {
             defs.push("TISSUE".into());
         }
         match self.output {
@@ -88,6 +92,7 @@ impl PipelineKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Pass {
     Edit,
+    Mark,
     Think,
     Live,
 }
@@ -96,6 +101,7 @@ pub(super) enum Pass {
 #[derive(Resource)]
 pub(super) struct NcaPipeline {
     edit: Handle<Shader>,
+    mark: Handle<Shader>,
     think: Handle<Shader>,
     live: Handle<Shader>,
 }
@@ -105,6 +111,7 @@ impl FromWorld for NcaPipeline {
         let assets = world.resource::<AssetServer>();
         Self {
             edit: load_embedded_asset!(assets, "edit.wgsl"),
+            mark: load_embedded_asset!(assets, "mark.wgsl"),
             think: load_embedded_asset!(assets, "think.wgsl"),
             live: load_embedded_asset!(assets, "live.wgsl"),
         }
@@ -117,14 +124,15 @@ impl SpecializedComputePipeline for NcaPipeline {
     fn specialize(&self, (pass, key): Self::Key) -> ComputePipelineDescriptor {
         let (name, shader) = match pass {
             Pass::Edit => ("edit", &self.edit),
+            Pass::Mark => ("mark", &self.mark),
             Pass::Think => ("think", &self.think),
             Pass::Live => ("live", &self.live),
         };
         ComputePipelineDescriptor {
             label: Some(format!("nca_{name}").into()),
-            layout: vec![layout(key.shows_tissue)],
+            layout: vec![layout(key.kind, pass == Pass::Edit)],
             shader: shader.clone(),
-            shader_defs: key.shader_defs(),
+            shader_defs: key.shader_defs(pass),
             entry_point: Some(name.into()),
             // Every workgroup variable is written before it is read.
             zero_initialize_workgroup_memory: false,
@@ -133,16 +141,18 @@ impl SpecializedComputePipeline for NcaPipeline {
     }
 }
 
-/// The three passes of one kind of rule.
+/// The passes of one kind of rule.
 #[derive(Clone, Copy)]
 pub(super) struct PipelineIds {
     edit: CachedComputePipelineId,
+    mark: CachedComputePipelineId,
     think: CachedComputePipelineId,
     live: CachedComputePipelineId,
 }
 
 pub(super) struct Pipelines<'a> {
     pub(super) edit: &'a ComputePipeline,
+    pub(super) mark: &'a ComputePipeline,
     pub(super) think: &'a ComputePipeline,
     pub(super) live: &'a ComputePipeline,
 }
@@ -155,15 +165,16 @@ impl PipelineIds {
         pipeline: &NcaPipeline,
         cache: &PipelineCache,
     ) -> Self {
-        let key = PipelineKey::new(spec.model.rule(), spec.shows_tissue, spec.precision);
+        let key = PipelineKey::new(spec.model.rule(), spec.kind, spec.precision);
         let mut id = |pass| pipelines.specialize(cache, pipeline, (pass, key.clone()));
-        Self { edit: id(Pass::Edit), think: id(Pass::Think), live: id(Pass::Live) }
+        Self { edit: id(Pass::Edit), mark: id(Pass::Mark), think: id(Pass::Think), live: id(Pass::Live) }
     }
 
     /// The pipelines, once all are compiled.
     pub(super) fn get<'a>(&self, cache: &'a PipelineCache) -> Option<Pipelines<'a>> {
         Some(Pipelines {
             edit: cache.get_compute_pipeline(self.edit)?,
+            mark: cache.get_compute_pipeline(self.mark)?,
             think: cache.get_compute_pipeline(self.think)?,
             live: cache.get_compute_pipeline(self.live)?,
         })
@@ -172,12 +183,14 @@ impl PipelineIds {
     /// The reason why a pipeline cannot be compiled, if any. (While a pipeline only waits for a file, Bevy tries
     /// again.)
     pub(super) fn error(&self, cache: &PipelineCache) -> Option<String> {
-        [self.edit, self.think, self.live].into_iter().find_map(|id| match cache.get_compute_pipeline_state(id) {
-            CachedPipelineState::Err(
-                ShaderCacheError::ShaderNotLoaded(_) | ShaderCacheError::ShaderImportNotYetAvailable,
-            ) => None,
-            CachedPipelineState::Err(error) => Some(error.to_string()),
-            _ => None,
+        [self.edit, self.mark, self.think, self.live].into_iter().find_map(|id| {
+            match cache.get_compute_pipeline_state(id) {
+                CachedPipelineState::Err(
+                    ShaderCacheError::ShaderNotLoaded(_) | ShaderCacheError::ShaderImportNotYetAvailable,
+                ) => None,
+                CachedPipelineState::Err(error) => Some(error.to_string()),
+                _ => None,
+            }
         })
     }
 }
@@ -190,8 +203,8 @@ pub(super) mod tests {
     use super::*;
     use crate::rule::Alive;
 
-    fn shader_defs(key: &PipelineKey) -> impl Iterator<Item = (String, ShaderDefValue)> {
-        key.shader_defs().into_iter().map(|def| match def {
+    fn shader_defs(key: &PipelineKey, pass: Pass) -> impl Iterator<Item = (String, ShaderDefValue)> {
+        key.shader_defs(pass).into_iter().map(|def| match def {
             ShaderDefVal::Bool(name, value) => (name, ShaderDefValue::Bool(value)),
             ShaderDefVal::Int(name, value) => (name, ShaderDefValue::Int(value)),
             ShaderDefVal::UInt(name, value) => (name, ShaderDefValue::UInt(value)),
@@ -203,10 +216,11 @@ pub(super) mod tests {
 
     /// Composes a shader as Bevy does.
     pub(in crate::gpu) fn compose(file_path: &str, key: &PipelineKey) -> naga::Module {
-        let source = match file_path {
-            "edit.wgsl" => include_str!("edit.wgsl"),
-            "think.wgsl" => include_str!("think.wgsl"),
-            _ => include_str!("live.wgsl"),
+        let (pass, source) = match file_path {
+            "edit.wgsl" => (Pass::Edit, include_str!("edit.wgsl")),
+            "mark.wgsl" => (Pass::Mark, include_str!("mark.wgsl")),
+            "think.wgsl" => (Pass::Think, include_str!("think.wgsl")),
+            _ => (Pass::Live, include_str!("live.wgsl")),
         };
         let mut composer = Composer::default().with_capabilities(CAPABILITIES);
         for (file_path, source) in [
@@ -217,7 +231,7 @@ pub(super) mod tests {
             let module = ComposableModuleDescriptor { source, file_path, ..default() };
             composer.add_composable_module(module).unwrap();
         }
-        let shader_defs = shader_defs(key).collect();
+        let shader_defs = shader_defs(key, pass).collect();
         let descriptor = NagaModuleDescriptor { source, file_path, shader_defs, ..default() };
         composer.make_naga_module(descriptor).unwrap_or_else(|error| panic!("{file_path}: {error:?}"))
     }
@@ -246,8 +260,9 @@ pub(super) mod tests {
                 ..Rule::default()
             };
             let precision = if variant & 64 != 0 { NcaPrecision::Half } else { NcaPrecision::Full };
-            let key = PipelineKey::new(&rule, variant % 7 == 0, precision);
-            for file in ["edit.wgsl", "think.wgsl", "live.wgsl"] {
+            let kind = [AtlasKind::Tissue, AtlasKind::Picture, AtlasKind::Tile][variant % 7 % 3];
+            let key = PipelineKey::new(&rule, kind, precision);
+            for file in ["edit.wgsl", "mark.wgsl", "think.wgsl", "live.wgsl"] {
                 let module = compose(file, &key);
                 let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
                 validator.validate(&module).unwrap_or_else(|error| panic!("{file}, {key:?}: {error:?}"));

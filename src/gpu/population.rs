@@ -176,7 +176,8 @@ pub(super) fn prepare_buffers(
             population.pipelines = pipelines(spec);
             population.has_failed = false;
         }
-        population.prepare(images.get(population.spec.atlas), &cache, &device, &queue);
+        let atlas = images.get(population.spec.atlas).filter(|atlas| population.spec.can_draw_on(atlas));
+        population.prepare(atlas, &cache, &device, &queue);
     }
 }
 
@@ -188,10 +189,10 @@ pub(super) fn prepare_bind_groups(
     device: Res<RenderDevice>,
 ) {
     for population in populations.by_id.values_mut().filter(|population| population.is_ready) {
-        let Some(atlas) = images.get(population.spec.atlas) else { continue };
+        let atlas = images.get(population.spec.atlas).filter(|atlas| population.spec.can_draw_on(atlas));
+        let Some(atlas) = atlas else { continue };
         let GpuPopulation { spec, uploads, weights, cells, tick, bind_group, .. } = population;
-        let shows_tissue = spec.shows_tissue;
-        let bound = Bound { uploads, weights, cells: &cells.buffers, tick, atlas, shows_tissue };
+        let bound = Bound { uploads, weights, cells: &cells.buffers, tick, atlas, kind: spec.kind };
         *bind_group = BoundGroup::update(bind_group.take(), bound, &cache, &device);
     }
 }

@@ -1,97 +1,23 @@
-// First half of a tick: perception, the dense layers, and which cells fire.
-//
-// A workgroup updates a tile of one sprite:
-//
-// 1. Find the mature cells of the tile and its surroundings.
-// 2. List the cells whose update matters: those that fire, are not dead ground, and are within two cells of a mature
-//    one. (Within one, a cell can stay alive. Within two, its update can keep a neighbor alive. Farther away it does
-//    neither.)
-// 3. Run the dense layers for the listed cells. One invocation updates one cell.
-#import bevy_nca::noise::fires
-#import bevy_nca::grid::{params, jobs, weights, updates, alive_before_after, cell_flags, at, load, pack, unpack, cells, cell_at, DEAD}
+// Second part of a tick: perception and the dense layers, for the listed cells. An invocation updates a cell after another.
+#import bevy_nca::grid::{params, jobs, weights, updates, listed, at, load, pack, unpack, cells, cell_at}
+#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_THREADS}
 #ifdef MASKED
-#import bevy_nca::grid::{alive_channel, lives}
-#endif
-#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_TILE, THINK_THREADS}
+#import bevy_nca::grid::{cell_flags, maturity, MATURE, BEFORE, AFTER}
 
-const REACH: u32 = 2u;
-const WIDE: u32 = THINK_TILE + 2u * REACH;
+const ALIVE_QUAD: u32 = #{ALIVE_QUAD}u;
+const ALIVE_LANE: u32 = #{ALIVE_LANE}u;
+#endif
 
 const QUADS: u32 = #{QUADS}u;
 const FEATURE_QUADS: u32 = #{FEATURE_QUADS}u;
 const HIDDEN: u32 = #{HIDDEN}u;
 
-#ifdef MASKED
-const ALIVE_QUAD: u32 = #{ALIVE_QUAD}u;
-const ALIVE_LANE: u32 = #{ALIVE_LANE}u;
-var<workgroup> mature: array<u32, WIDE * WIDE>;
-var<workgroup> any_mature: atomic<u32>;
-#endif
-var<workgroup> list: array<u32, THINK_TILE * THINK_TILE>;
-var<workgroup> listed: atomic<u32>;
-
 @compute @workgroup_size(THINK_THREADS)
-fn think(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let job = jobs[params.first_job + group.z];
-    let corner = group.xy * THINK_TILE;
-    if thread == 0u {
-        atomicStore(&listed, 0u);
-#ifdef MASKED
-        atomicStore(&any_mature, 0u);
-#endif
-    }
-    workgroupBarrier();
-
-#ifdef MASKED
-    for (var i = thread; i < WIDE * WIDE; i += THINK_THREADS) {
-        let cell = cell_at(vec2<i32>(corner + vec2(i % WIDE, i / WIDE)) - i32(REACH));
-        var is_mature = 0u;
-        if cell >= 0 {
-            is_mature = u32(lives(job.slot, u32(cell)));
-        }
-        mature[i] = is_mature;
-        if is_mature != 0u {
-            atomicStore(&any_mature, 1u);
-        }
-    }
-    workgroupBarrier();
-    let tile_is_dead = atomicLoad(&any_mature) == 0u;
-#endif
-
-    for (var i = thread; i < THINK_TILE * THINK_TILE; i += THINK_THREADS) {
-        let position = corner + vec2(i % THINK_TILE, i / THINK_TILE);
-        if any(position >= params.size) {
-            continue;
-        }
-        let cell = position.y * params.size.x + position.x;
-        var matters = fires(cell, job.key, params.fire_threshold) && (cell_flags[job.slot * cells() + cell] & DEAD) == 0u;
-#ifdef MASKED
-        if tile_is_dead {
-            matters = false;
-        }
-        if matters {
-            var near = 0u;
-            let first = (i / THINK_TILE) * WIDE + i % THINK_TILE;
-            for (var y = 0u; y <= 2u * REACH; y++) {
-                for (var x = 0u; x <= 2u * REACH; x++) {
-                    near |= mature[first + y * WIDE + x];
-                }
-            }
-            matters = near != 0u;
-        }
-        if !matters {
-            alive_before_after[group.z * cells() + cell] = vec2(alive_channel(job.slot, cell));
-        }
-#endif
-        if matters {
-            list[atomicAdd(&listed, 1u)] = i;
-        }
-    }
-    workgroupBarrier();
-
-    let count = atomicLoad(&listed);
-    for (var i = thread; i < count; i += THINK_THREADS) {
-        update(job.slot, group.z, job.rotation, corner + vec2(list[i] % THINK_TILE, list[i] / THINK_TILE));
+fn think(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let count = atomicLoad(&listed.count);
+    for (var i = id.x; i < count; i += groups.x * THINK_THREADS) {
+        let entry = listed.cells[i];
+        update(entry / cells(), entry % cells());
     }
 }
 
@@ -103,85 +29,230 @@ fn load_around(slot: u32, quad: u32, cell: i32) -> vec4<f32> {
     return load(slot, quad, u32(cell));
 }
 
-/// `index` is the index of the job in this dispatch.
-fn update(slot: u32, index: u32, rotation: vec2<f32>, position: vec2<u32>) {
-    let here = vec2<i32>(position);
-    let cell = position.y * params.size.x + position.x;
-    var around: array<i32, 9>;
-    for (var i = 0; i < 9; i++) {
-        around[i] = cell_at(here + vec2(i % 3, i / 3) - 1);
-    }
+/// The neighbors of a cell; -1 outside of the grid.
+struct Around {
+    nw: i32,
+    n: i32,
+    ne: i32,
+    w: i32,
+    e: i32,
+    sw: i32,
+    s: i32,
+    se: i32,
+}
 
-    var features: array<vec4<f32>, FEATURE_QUADS>;
-    for (var quad = 0u; quad < QUADS; quad++) {
-        let nw = load_around(slot, quad, around[0]);
-        let n = load_around(slot, quad, around[1]);
-        let ne = load_around(slot, quad, around[2]);
-        let w = load_around(slot, quad, around[3]);
-        let e = load_around(slot, quad, around[5]);
-        let sw = load_around(slot, quad, around[6]);
-        let s = load_around(slot, quad, around[7]);
-        let se = load_around(slot, quad, around[8]);
-        let center = load(slot, quad, cell);
-        let gx = ((ne - nw) + 2.0 * (e - w) + (se - sw)) * 0.125;
-        let gy = ((sw - nw) + 2.0 * (s - n) + (se - ne)) * 0.125;
-#ifdef IDENTITY
-        features[#{IDENTITY}u * QUADS + quad] = center;
-#endif
+/// A quad of channels under each kernel.
+struct Perceived {
+    identity: vec4<f32>,
+    sobel_x: vec4<f32>,
+    sobel_y: vec4<f32>,
+    laplacian: vec4<f32>,
+}
+
+fn perceive(slot: u32, quad: u32, cell: u32, around: Around, rotation: vec2<f32>) -> Perceived {
+    let nw = load_around(slot, quad, around.nw);
+    let n = load_around(slot, quad, around.n);
+    let ne = load_around(slot, quad, around.ne);
+    let w = load_around(slot, quad, around.w);
+    let e = load_around(slot, quad, around.e);
+    let sw = load_around(slot, quad, around.sw);
+    let s = load_around(slot, quad, around.s);
+    let se = load_around(slot, quad, around.se);
+    let center = load(slot, quad, cell);
+    var gx = ((ne - nw) + 2.0 * (e - w) + (se - sw)) * 0.125;
+    var gy = ((sw - nw) + 2.0 * (s - n) + (se - ne)) * 0.125;
 #ifdef SOBEL_X
 #ifdef SOBEL_Y
-        features[#{SOBEL_X}u * QUADS + quad] = gx * rotation.x - gy * rotation.y;
-        features[#{SOBEL_Y}u * QUADS + quad] = gx * rotation.y + gy * rotation.x;
-#else
-        features[#{SOBEL_X}u * QUADS + quad] = gx;
+    let upright = gx;
+    gx = upright * rotation.x - gy * rotation.y;
+    gy = upright * rotation.y + gy * rotation.x;
 #endif
-#else
+#endif
+    let laplacian = ((nw + ne) + (sw + se) + 2.0 * ((n + s) + (w + e)) - 12.0 * center) * 0.0625;
+    return Perceived(center, gx, gy, laplacian);
+}
+
+/// The products of a quad's features with the weights of a hidden unit. `row` is the index of those weights.
+fn products(features: Perceived, row: u32, quad: u32) -> vec4<f32> {
+    var sum = vec4(0.0);
+#ifdef IDENTITY
+    sum += features.identity * weights[row + #{IDENTITY}u * QUADS + quad];
+#endif
+#ifdef SOBEL_X
+    sum += features.sobel_x * weights[row + #{SOBEL_X}u * QUADS + quad];
+#endif
 #ifdef SOBEL_Y
-        features[#{SOBEL_Y}u * QUADS + quad] = gy;
-#endif
+    sum += features.sobel_y * weights[row + #{SOBEL_Y}u * QUADS + quad];
 #endif
 #ifdef LAPLACIAN
-        features[#{LAPLACIAN}u * QUADS + quad] =
-            ((nw + ne) + (sw + se) + 2.0 * ((n + s) + (w + e)) - 12.0 * center) * 0.0625;
+    sum += features.laplacian * weights[row + #{LAPLACIAN}u * QUADS + quad];
 #endif
-    }
+    return sum;
+}
 
-    var delta: array<vec4<f32>, QUADS>;
-    for (var quad = 0u; quad < QUADS; quad++) {
-        delta[quad] = weights[OUTPUT_BIAS + quad];
+/// Whether all four values are finite. Infinities and NaNs have every exponent bit set. A comparison of floats could be
+/// optimized away.
+fn is_finite(values: vec4<f32>) -> bool {
+    let exponents = bitcast<vec4<u32>>(values) & vec4(0x7F800000u);
+    return all(exponents != vec4(0x7F800000u));
+}
+
+/// Stores a quad of the new values of a cell, zeros if they are not finite.
+fn finish(slot: u32, index: u32, quad: u32, cell: u32, values: vec4<f32>, finite: bool) {
+    let clamped = clamp(values, vec4(-params.clamp), vec4(params.clamp));
+    let stored = pack(select(vec4(0.0), clamped, finite));
+    updates[at(index, quad, cell)] = stored;
+#ifdef MASKED
+    if quad == ALIVE_QUAD {
+        let was_mature = (cell_flags[slot * cells() + cell] & MATURE) != 0u;
+        // The value as it will be read.
+        let is_mature = unpack(stored)[ALIVE_LANE] > params.alive_threshold;
+        maturity[index * cells() + cell] = u32(was_mature) * BEFORE | u32(is_mature) * AFTER;
     }
+#endif
+}
+
+/// Computes the new values of a cell. `index` is the index of its job in this dispatch.
+///
+/// The quads are variables, not arrays that loops index: they stay in registers, whatever a driver makes of the loops.
+fn update(index: u32, cell: u32) {
+    let job = jobs[params.first_job + index];
+    let slot = job.slot;
+    let rotation = job.rotation;
+    let here = vec2<i32>(vec2(cell % params.size.x, cell / params.size.x));
+    let around = Around(
+        cell_at(here + vec2(-1, -1)),
+        cell_at(here + vec2(0, -1)),
+        cell_at(here + vec2(1, -1)),
+        cell_at(here + vec2(-1, 0)),
+        cell_at(here + vec2(1, 0)),
+        cell_at(here + vec2(-1, 1)),
+        cell_at(here + vec2(0, 1)),
+        cell_at(here + vec2(1, 1)),
+    );
+    let p0 = perceive(slot, 0u, cell, around, rotation);
+    var d0 = weights[OUTPUT_BIAS + 0u];
+    let p1 = perceive(slot, 1u, cell, around, rotation);
+    var d1 = weights[OUTPUT_BIAS + 1u];
+#if QUADS > 2
+    let p2 = perceive(slot, 2u, cell, around, rotation);
+    var d2 = weights[OUTPUT_BIAS + 2u];
+#endif
+#if QUADS > 3
+    let p3 = perceive(slot, 3u, cell, around, rotation);
+    var d3 = weights[OUTPUT_BIAS + 3u];
+#endif
+#if QUADS > 4
+    let p4 = perceive(slot, 4u, cell, around, rotation);
+    var d4 = weights[OUTPUT_BIAS + 4u];
+#endif
+#if QUADS > 5
+    let p5 = perceive(slot, 5u, cell, around, rotation);
+    var d5 = weights[OUTPUT_BIAS + 5u];
+#endif
+#if QUADS > 6
+    let p6 = perceive(slot, 6u, cell, around, rotation);
+    var d6 = weights[OUTPUT_BIAS + 6u];
+#endif
+#if QUADS > 7
+    let p7 = perceive(slot, 7u, cell, around, rotation);
+    var d7 = weights[OUTPUT_BIAS + 7u];
+#endif
     for (var unit = 0u; unit < HIDDEN; unit++) {
         let row = unit * UNIT;
         var sum = vec4(0.0);
-        for (var i = 0u; i < FEATURE_QUADS; i++) {
-            sum += features[i] * weights[row + i];
-        }
+        sum += products(p0, row, 0u);
+        sum += products(p1, row, 1u);
+#if QUADS > 2
+        sum += products(p2, row, 2u);
+#endif
+#if QUADS > 3
+        sum += products(p3, row, 3u);
+#endif
+#if QUADS > 4
+        sum += products(p4, row, 4u);
+#endif
+#if QUADS > 5
+        sum += products(p5, row, 5u);
+#endif
+#if QUADS > 6
+        sum += products(p6, row, 6u);
+#endif
+#if QUADS > 7
+        sum += products(p7, row, 7u);
+#endif
         let bias = weights[HIDDEN_BIAS + unit / 4u][unit % 4u];
         let total = bias + ((sum.x + sum.y) + (sum.z + sum.w));
         // `max` may drop a NaN.
         let hidden = select(total, 0.0, total < 0.0);
-        for (var quad = 0u; quad < QUADS; quad++) {
-            delta[quad] += hidden * weights[row + FEATURE_QUADS + quad];
-        }
+        d0 += hidden * weights[row + FEATURE_QUADS + 0u];
+        d1 += hidden * weights[row + FEATURE_QUADS + 1u];
+#if QUADS > 2
+        d2 += hidden * weights[row + FEATURE_QUADS + 2u];
+#endif
+#if QUADS > 3
+        d3 += hidden * weights[row + FEATURE_QUADS + 3u];
+#endif
+#if QUADS > 4
+        d4 += hidden * weights[row + FEATURE_QUADS + 4u];
+#endif
+#if QUADS > 5
+        d5 += hidden * weights[row + FEATURE_QUADS + 5u];
+#endif
+#if QUADS > 6
+        d6 += hidden * weights[row + FEATURE_QUADS + 6u];
+#endif
+#if QUADS > 7
+        d7 += hidden * weights[row + FEATURE_QUADS + 7u];
+#endif
     }
-
-    // Infinities and NaNs have every exponent bit set. A comparison of floats could be optimized away.
     var finite = true;
-    for (var quad = 0u; quad < QUADS; quad++) {
-        delta[quad] = load(slot, quad, cell) + params.step_size * delta[quad];
-        let bits = bitcast<vec4<u32>>(delta[quad]) & vec4(0x7F800000u);
-        finite = finite && all(bits != vec4(0x7F800000u));
-    }
-    for (var quad = 0u; quad < QUADS; quad++) {
-        if !finite {
-            delta[quad] = vec4(0.0);
-        }
-        let stored = pack(clamp(delta[quad], vec4(-params.clamp), vec4(params.clamp)));
-        updates[at(index, quad, cell)] = stored;
-        // The value as it will be read.
-        delta[quad] = unpack(stored);
-    }
-#ifdef MASKED
-    alive_before_after[index * cells() + cell] = vec2(alive_channel(slot, cell), delta[ALIVE_QUAD][ALIVE_LANE]);
+    d0 = load(slot, 0u, cell) + params.step_size * d0;
+    finite = finite && is_finite(d0);
+    d1 = load(slot, 1u, cell) + params.step_size * d1;
+    finite = finite && is_finite(d1);
+#if QUADS > 2
+    d2 = load(slot, 2u, cell) + params.step_size * d2;
+    finite = finite && is_finite(d2);
+#endif
+#if QUADS > 3
+    d3 = load(slot, 3u, cell) + params.step_size * d3;
+    finite = finite && is_finite(d3);
+#endif
+#if QUADS > 4
+    d4 = load(slot, 4u, cell) + params.step_size * d4;
+    finite = finite && is_finite(d4);
+#endif
+#if QUADS > 5
+    d5 = load(slot, 5u, cell) + params.step_size * d5;
+    finite = finite && is_finite(d5);
+#endif
+#if QUADS > 6
+    d6 = load(slot, 6u, cell) + params.step_size * d6;
+    finite = finite && is_finite(d6);
+#endif
+#if QUADS > 7
+    d7 = load(slot, 7u, cell) + params.step_size * d7;
+    finite = finite && is_finite(d7);
+#endif
+    finish(slot, index, 0u, cell, d0, finite);
+    finish(slot, index, 1u, cell, d1, finite);
+#if QUADS > 2
+    finish(slot, index, 2u, cell, d2, finite);
+#endif
+#if QUADS > 3
+    finish(slot, index, 3u, cell, d3, finite);
+#endif
+#if QUADS > 4
+    finish(slot, index, 4u, cell, d4, finite);
+#endif
+#if QUADS > 5
+    finish(slot, index, 5u, cell, d5, finite);
+#endif
+#if QUADS > 6
+    finish(slot, index, 6u, cell, d6, finite);
+#endif
+#if QUADS > 7
+    finish(slot, index, 7u, cell, d7, finite);
 #endif
 }

@@ -26,7 +26,10 @@ fn foreign(json: &Value) -> Option<ModelErrorKind> {
         Value::Object(_) if has("model_names") && has("layers") => {
             let count = json["model_names"].as_array().map_or(0, Vec::len);
             let format = format!("a list of {count} texture models, as those of \"Self-Organising Textures\"");
-            (format, "import all of them with `import_textures` or `nca import --all`, or one with `nca import --name NAME`")
+            (
+                format,
+                "import all of them with `import_textures` or `nca import --all`, or one with `nca import --name NAME`",
+            )
         }
         Value::Object(_) if has("modelTopology") || has("weightsManifest") => (
             "a TensorFlow.js graph, as the article exported models at first".to_owned(),

@@ -30,16 +30,21 @@ struct Layer {
 impl Layer {
     const PREFIX: &str = "data:image/png;base64,";
 
-    /// The weights of each tile, row-major.
-    fn tiles(&self, layer: usize) -> Result<Vec<Vec<f32>>, ModelErrorKind> {
+    /// The weights of the first `count` tiles, row-major.
+    fn tiles(&self, layer: usize, count: usize) -> Result<Vec<Vec<f32>>, ModelErrorKind> {
         let bad = |field, found, expected| bad(layer, field, found, expected);
-        let Some(data) = self.data.strip_prefix(Self::PREFIX) else {
+        let (prefix, data) = self.data.split_at_checked(Self::PREFIX.len()).unwrap_or(("", &self.data));
+        if !prefix.eq_ignore_ascii_case(Self::PREFIX) {
             return Err(bad("data", self.data.clone(), format!("a PNG after `{}`", Self::PREFIX)));
-        };
+        }
         let png = BASE64_STANDARD.decode(data).map_err(|error| bad("data", error.to_string(), "base64".into()))?;
         let [rows, outputs] = self.shape;
         let [columns, down] = self.layout;
         let quads = outputs.div_ceil(4);
+        if columns.saturating_mul(down) < count {
+            let found = format!("{:?}", self.layout);
+            return Err(bad("layout", found, format!("a tile for each of {count} names")));
+        }
         // A file can claim any size.
         let sides = [columns.checked_mul(quads), down.checked_mul(rows)].map(|side| u32::try_from(side?).ok());
         let [Some(width), Some(height)] = sides else {
@@ -54,14 +59,13 @@ impl Layer {
         let picture = ImageReader::with_format(Cursor::new(&png), ImageFormat::Png).decode();
         let picture = picture.map_err(|error| bad("data", error.to_string(), "a PNG".into()))?.into_rgba8();
         let tile = |index: usize| self.tile(&picture, [index % columns * quads, index / columns * rows]);
-        Ok((0..columns * down).map(tile).collect())
+        Ok((0..count).map(tile).collect())
     }
 
     fn tile(&self, picture: &RgbaImage, [left, top]: [usize; 2]) -> Vec<f32> {
         let [rows, outputs] = self.shape;
-        let byte = |row: usize, output: usize| {
-            picture.get_pixel((left + output / 4) as u32, (top + row) as u32).0[output % 4]
-        };
+        let byte =
+            |row: usize, output: usize| picture.get_pixel((left + output / 4) as u32, (top + row) as u32).0[output % 4];
         let cells = (0..rows).flat_map(|row| (0..outputs).map(move |output| (row, output)));
         cells.map(|(row, output)| (f32::from(byte(row, output)) - 127.0) / 255.0 * self.scale).collect()
     }
@@ -110,29 +114,25 @@ pub fn import_textures(json: &[u8]) -> Result<Vec<Model>, ModelErrorKind> {
             return Err(bad(index, "shape", format!("{:?}", layer.shape), format!("{expected} rows")));
         }
     }
-    let (hidden, output) = (first.tiles(0)?, second.tiles(1)?);
     let count = list.model_names.len();
-    for (index, tiles) in [(0, &hidden), (1, &output)] {
-        if tiles.len() < count {
-            return Err(bad(index, "layout", format!("{} tiles", tiles.len()), format!("a tile for each of {count} names")));
-        }
-    }
-    let models = list.model_names.into_iter().zip(hidden.into_iter().zip(output)).map(|(name, (mut hidden, mut output))| {
-        let hidden_bias = hidden.split_off(rule.features() * rule.hidden);
-        let output_bias = output.split_off(rule.hidden * rule.channels);
-        let laplacian = 3 * rule.channels * rule.hidden;
-        hidden.iter_mut().for_each(|weight| *weight *= 2.0);
-        hidden.iter_mut().skip(laplacian).for_each(|weight| *weight *= 2.0);
-        let halved = |weights: Vec<f32>| weights.into_iter().map(|weight| weight / 2.0).collect();
-        let weights = Weights {
-            hidden_weight: hidden,
-            hidden_bias,
-            output_weight: halved(output),
-            output_bias: halved(output_bias),
-        };
-        let name = name.rsplit('/').next().unwrap_or_default().to_owned();
-        Model::new(Rule { name, ..rule.clone() }, weights, None)
-    });
+    let (hidden, output) = (first.tiles(0, count)?, second.tiles(1, count)?);
+    let models =
+        list.model_names.into_iter().zip(hidden.into_iter().zip(output)).map(|(name, (mut hidden, mut output))| {
+            let hidden_bias = hidden.split_off(rule.features() * rule.hidden);
+            let output_bias = output.split_off(rule.hidden * rule.channels);
+            let laplacian = 3 * rule.channels * rule.hidden;
+            hidden.iter_mut().for_each(|weight| *weight *= 2.0);
+            hidden.iter_mut().skip(laplacian).for_each(|weight| *weight *= 2.0);
+            let halved = |weights: Vec<f32>| weights.into_iter().map(|weight| weight / 2.0).collect();
+            let weights = Weights {
+                hidden_weight: hidden,
+                hidden_bias,
+                output_weight: halved(output),
+                output_bias: halved(output_bias),
+            };
+            let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+            Model::new(Rule { name, ..rule.clone() }, weights, None)
+        });
     models.collect()
 }
 
@@ -152,7 +152,7 @@ mod tests {
         });
         let mut png = Vec::new();
         picture.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).unwrap();
-        let data = Layer::PREFIX.to_owned() + &BASE64_STANDARD.encode(png);
+        let data = "data:image/PNG;base64,".to_owned() + &BASE64_STANDARD.encode(png);
         json!({ "scale": 2.0, "data": data, "shape": [rows, outputs], "layout": layout })
     }
 
@@ -194,7 +194,7 @@ mod tests {
             ("/layers/0/shape", json!([34, 16]), "shape"),
             ("/layers/0/layout", json!([2, 3]), "data"),
             ("/layers/0/layout", json!([usize::MAX, 2]), "layout"),
-            ("/layers/1/layout", json!([0, 0]), "data"),
+            ("/layers/1/layout", json!([0, 0]), "layout"),
             ("/model_names", json!(["a", "b", "c", "d", "e"]), "layout"),
         ] {
             let mut list = list();

@@ -20,7 +20,8 @@ mod systems;
 pub use crate::gpu::NcaPrecision;
 pub use components::{
     NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaEngine, NcaKillBelow, NcaModel, NcaModelLoader,
-    NcaPace, NcaSkin, NcaSkinTemplate, NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTextureTemplate, NcaVitals,
+    NcaPace, NcaSkin, NcaSkinTemplate, NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTextureTemplate, NcaTiling,
+    NcaVitals,
 };
 pub use events::{
     NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,

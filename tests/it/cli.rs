@@ -5,8 +5,8 @@ use std::{
     process::{Command, Output},
 };
 
-use bevy_nca::rule::{Model, State};
 use base64::Engine as _;
+use bevy_nca::rule::{Model, State};
 use image::{AnimationDecoder, codecs::png::PngDecoder};
 use safetensors::SafeTensors;
 
@@ -129,9 +129,7 @@ fn texture_list() -> String {
         let mut png = Vec::new();
         tiles.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
         let data = base64::prelude::BASE64_STANDARD.encode(png);
-        format!(
-            r#"{{"scale":2.0,"data":"data:image/png;base64,{data}","shape":[{rows},{outputs}],"layout":[2,1]}}"#
-        )
+        format!(r#"{{"scale":2.0,"data":"data:image/png;base64,{data}","shape":[{rows},{outputs}],"layout":[2,1]}}"#)
     };
     format!(r#"{{"model_names":["folder/rug","moss"],"layers":[{},{}]}}"#, layer(33, 16), layer(17, 8))
 }

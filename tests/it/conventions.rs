@@ -97,6 +97,7 @@ fn types_are_registered_under_stable_paths() {
         "NcaSnapshot",
         "NcaSpace",
         "NcaTexture",
+        "NcaTiling",
         "NcaVitals",
         "NcaWound",
         "NcaWounded",

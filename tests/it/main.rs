@@ -28,6 +28,7 @@ mod soak;
 mod support;
 mod surfaces;
 mod targets;
+mod tiling;
 mod timing;
 mod train;
 mod vitals;

@@ -20,8 +20,7 @@ pub fn golden_folder() -> PathBuf {
 }
 
 /// The rules that have golden frames in `tests/golden`.
-pub const GOLDEN: [&str; 8] =
-    ["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture", "material"];
+pub const GOLDEN: [&str; 8] = ["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture", "material"];
 
 /// A golden run: 24 ticks, with a wound before tick 12.
 pub struct Golden {

@@ -4,7 +4,7 @@ use super::{Backend, cpu::CpuBackend, gpu::GpuBackend};
 use crate::{
     gpu::{Limits, NcaPrecision},
     rule::{Model, Rule},
-    sprite::simulation::max_slots,
+    sprite::simulation::{AtlasContent, max_slots},
 };
 
 /// The backend of new populations.
@@ -35,13 +35,13 @@ impl BackendChoice {
         matches!(self, Self::Gpu { .. })
     }
 
-    /// The maximum number of instances of a population.
-    pub(crate) fn max_instances(self, rule: &Rule, grid: [u32; 2], has_atlas: bool) -> u32 {
+    /// The maximum number of instances of a population, with an atlas of some content if the app has images.
+    pub(crate) fn max_instances(self, rule: &Rule, grid: [u32; 2], content: Option<AtlasContent>) -> u32 {
         let by_cells = match self {
             Self::Gpu { limits, precision } => limits.max_sprites(rule, grid, precision),
             Self::Cpu { .. } => u32::MAX,
         };
-        let by_atlas = if has_atlas { max_slots(grid, self.texture_side()) } else { u32::MAX };
+        let by_atlas = content.map_or(u32::MAX, |content| max_slots(grid, content, self.texture_side()));
         by_cells.min(by_atlas)
     }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cpu::{Engine, Grid, Scratch},
-    gpu::{GUTTER, Moves},
+    gpu::{AtlasKind, Moves},
     rule::{CellStats, Model, Output, Rule, State},
     sprite::simulation::{Atlas, AtlasContent, Instance, InstanceStats, ReadRequest, instances_at, pick},
 };
@@ -77,7 +77,7 @@ impl Cells {
 impl CpuBackend {
     pub(super) fn new(model: &Model, [width, height]: [u32; 2], is_rendered: bool) -> Self {
         let (engine, seed) = engine(model, [width, height]);
-        let patches = is_rendered.then(|| Patches::of(UVec2::new(width, height) + 2 * GUTTER));
+        let patches = is_rendered.then(Patches::default);
         Self { engine, seed, slots: Vec::new(), scratches: Vec::new(), patches }
     }
 }
@@ -181,14 +181,20 @@ impl Backend for CpuBackend {
         if changed == 0 {
             return;
         }
-        if changed * 4 > atlas.slots {
+        // Bevy would upload only the first level of a picture with mipmaps.
+        if changed * 4 > atlas.slots && atlas.content.kind() != AtlasKind::Tile {
             patches.iter_mut().for_each(Patches::begin_whole);
         }
         let image = match patches {
             Some(patches) if !patches.is_whole() => images.get_mut_untracked(&atlas.image),
             _ => images.get_mut(&atlas.image).map(AssetMut::into_inner),
         };
-        let Some(image) = image else { return };
+        // The game may have replaced the image of a tile.
+        let pixels = atlas.size.element_product() as usize * atlas.content.pixel_bytes();
+        let fits = |image: &&mut Image| {
+            image.size() == atlas.size && image.data.as_ref().is_some_and(|data| data.len() >= pixels)
+        };
+        let Some(image) = image.filter(fits) else { return };
         let width = image.width() as usize;
         let Some(data) = image.data.as_mut() else { return };
         let output = model.rule().output;
@@ -201,16 +207,17 @@ impl Backend for CpuBackend {
             let is_empty_row = |y: usize| output != Output::OpaqueCentered && grid.is_empty_row(y);
             let blank = std::mem::take(&mut slot.blank);
             let corner = atlas.corner(index);
-            let target = Target { corner, data, width, blank };
+            let gutter = atlas.content.kind().gutter();
+            let target = Target { corner, gutter, data, width, blank };
             match atlas.content {
                 AtlasContent::Tissue => paint(grid.state(), is_empty_row, |_, _, cell| tissue(cell), target),
-                AtlasContent::Picture { .. } => {
+                AtlasContent::Picture { .. } | AtlasContent::Tile { .. } => {
                     let color = |x, y, cell: &[f32]| reference.shown([x, y], cell, display.rotation, display.crisp);
                     paint(grid.state(), is_empty_row, color, target);
                 }
             }
             if let Some(patches) = patches {
-                patches.add(corner - GUTTER, data, atlas);
+                patches.add(corner - gutter, data, atlas);
             }
         }
     }

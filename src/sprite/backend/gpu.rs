@@ -10,9 +10,9 @@
 
 use super::{Backend, Frame, Members, NewCells, Unfinished};
 use crate::{
-    gpu::{Limits, Moves, NcaPrecision, PopulationSpec, StatsRequest, Status, Work},
+    gpu::{AtlasKind, Limits, Moves, NcaPrecision, PopulationSpec, StatsRequest, Status, Work},
     rule::{CellEdits, CellMask, Model, State, rotation, tick_key},
-    sprite::simulation::{Atlas, AtlasContent, InstanceStats, PendingRead, ReadRequest, instances_at},
+    sprite::simulation::{Atlas, InstanceStats, PendingRead, ReadRequest, instances_at},
 };
 
 /// The work of a population for the GPU.
@@ -215,7 +215,7 @@ impl Backend for GpuBackend {
             capacity,
             atlas: atlas.map(|atlas| atlas.image.id()).unwrap_or_default(),
             atlas_columns: atlas.map_or(1, |atlas| atlas.columns),
-            shows_tissue: atlas.is_some_and(|atlas| atlas.content == AtlasContent::Tissue),
+            kind: atlas.map_or(AtlasKind::Picture, |atlas| atlas.content.kind()),
             precision: self.precision,
         };
         self.status = frame.gpu.receive(members.id, &spec, &mut self.work);

@@ -2,12 +2,14 @@
 
 use bevy::prelude::*;
 
-use crate::{gpu::GUTTER, rule::State};
+use crate::rule::State;
 
 /// Where to paint a sprite in an image.
 pub(super) struct Target<'a> {
     /// The upper left corner, in pixels.
     pub(super) corner: UVec2,
+    /// Pixels around it that repeat its edge: none or one.
+    pub(super) gutter: u32,
     /// The pixels of the image.
     pub(super) data: &'a mut [u8],
     /// The width of the image in pixels.
@@ -23,8 +25,7 @@ pub(super) fn paint<const PIXEL: usize>(
     color: impl Fn(usize, usize, &[f32]) -> [u8; PIXEL],
     target: Target,
 ) {
-    const _: () = assert!(GUTTER == 1, "each edge is copied once");
-    let Target { corner, data, width, blank } = target;
+    let Target { corner, gutter, data, width, blank } = target;
     let (corner_x, corner_y) = (corner.x as usize, corner.y as usize);
     for y in 0..state.height() {
         let is_empty = is_empty_row(y);
@@ -40,6 +41,9 @@ pub(super) fn paint<const PIXEL: usize>(
             for (x, (bytes, cell)) in data[row.clone()].as_chunks_mut::<PIXEL>().0.iter_mut().zip(cells).enumerate() {
                 *bytes = color(x, y, cell);
             }
+        }
+        if gutter == 0 {
+            continue;
         }
         data.copy_within(row.start..row.start + PIXEL, row.start - PIXEL);
         data.copy_within(row.end - PIXEL..row.end, row.end);
@@ -71,7 +75,7 @@ mod tests {
         let state = State::from_values(3, 2, 8, values).unwrap();
         let mut data = vec![0; 5 * 4 * 4];
         let color = |_: usize, _: usize, cell: &[f32]| pixel(Output::PremultipliedAlpha, cell);
-        let target = Target { corner: UVec2::ONE, data: &mut data, width: 5, blank: false };
+        let target = Target { corner: UVec2::ONE, gutter: 1, data: &mut data, width: 5, blank: false };
         paint(&state, |_| false, color, target);
         let alphas: Vec<u8> = data.chunks(4).map(|pixel| pixel[3]).collect();
         let expected =

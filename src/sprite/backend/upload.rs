@@ -15,7 +15,7 @@ use bevy::{
     },
 };
 
-use crate::sprite::simulation::Atlas;
+use crate::{gpu::Mipmaps, sprite::simulation::Atlas};
 
 /// The slots of an atlas that were painted in a frame.
 #[derive(Default)]
@@ -34,10 +34,6 @@ pub(crate) struct Patches {
 }
 
 impl Patches {
-    pub(crate) fn of(size: UVec2) -> Self {
-        Self { size, ..default() }
-    }
-
     /// From now on, Bevy uploads the image as a whole.
     pub(crate) fn begin_whole(&mut self) {
         self.corners.clear();
@@ -59,6 +55,7 @@ impl Patches {
             return;
         }
         (self.image_size, self.pixel_bytes) = (atlas.size, atlas.content.pixel_bytes());
+        self.size = atlas.slot_size();
         self.corners.push(corner);
         let width = self.image_size.x as usize;
         let first = (corner.y as usize * width + corner.x as usize) * self.pixel_bytes;
@@ -117,13 +114,19 @@ impl AtlasUploads {
 }
 
 /// Writes the painted slots to the textures.
-pub(crate) fn upload(mut uploads: ResMut<AtlasUploads>, images: Res<RenderAssets<GpuImage>>, queue: Res<RenderQueue>) {
+pub(crate) fn upload(
+    mut uploads: ResMut<AtlasUploads>,
+    mut mipmaps: ResMut<Mipmaps>,
+    images: Res<RenderAssets<GpuImage>>,
+    queue: Res<RenderQueue>,
+) {
     let AtlasUploads { arrived, waiting } = uploads.bypass_change_detection();
     if !waiting.is_empty() {
-        waiting.retain(|(image, corner), Waiting { size, image_size, bytes }| {
-            let image = images.get(*image).filter(|image| is_of(image, *image_size));
+        waiting.retain(|&(id, corner), Waiting { size, image_size, bytes }| {
+            let image = images.get(id).filter(|image| is_of(image, *image_size));
             if let Some(image) = image {
-                write(&queue, image, *corner, *size, bytes);
+                write(&queue, image, corner, *size, bytes);
+                outdate(&mut mipmaps, id, image);
             }
             image.is_none()
         });
@@ -140,8 +143,18 @@ pub(crate) fn upload(mut uploads: ResMut<AtlasUploads>, images: Res<RenderAssets
                 }
             }
         }
+        if let Some(image) = image.filter(|_| !patches.corners.is_empty()) {
+            outdate(&mut mipmaps, *id, image);
+        }
         patches.corners.clear();
         patches.bytes.clear();
+    }
+}
+
+/// The other levels of a picture with mipmaps must follow.
+fn outdate(mipmaps: &mut ResMut<Mipmaps>, id: AssetId<Image>, image: &GpuImage) {
+    if image.texture_descriptor.mip_level_count > 1 {
+        mipmaps.outdate(id);
     }
 }
 

@@ -9,6 +9,7 @@ mod placement;
 mod skin;
 mod sleeping;
 mod texture;
+mod tiling;
 mod vitals;
 
 pub use alive_mask::NcaAliveMask;
@@ -22,4 +23,5 @@ pub use skin::{NcaSkin, NcaSkinTemplate};
 pub use sleeping::{NcaSleeping, NcaSleepingDisabled};
 pub(crate) use texture::OfTextures;
 pub use texture::{NcaTexture, NcaTextureTemplate};
+pub use tiling::NcaTiling;
 pub use vitals::{NcaCondition, NcaKillBelow, NcaVitals};

@@ -1,6 +1,6 @@
 //! The link from an entity to its instance.
 
-use bevy::prelude::*;
+use bevy::{asset::AssetId, prelude::*};
 
 /// An instance in the simulation: a population and a slot in it. The slot changes when a population shrinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,4 +19,6 @@ pub(crate) struct Placement {
     pub(crate) shown: Option<Handle<Image>>,
     /// The entity has an [`NcaSkin`](super::NcaSkin).
     pub(crate) is_skinned: bool,
+    /// The image of its [`NcaTiling`](super::NcaTiling).
+    pub(crate) tiling: Option<AssetId<Image>>,
 }

@@ -20,7 +20,8 @@ use super::{NcaClock, NcaModel, NcaVitals, Placement};
 /// - A `MeshMaterial3d<StandardMaterial>` (feature `pbr`): the texture sets `base_color_texture` and `uv_transform`,
 ///   and `emissive_texture` if the material has an `emissive` color. Give each entity its own material, with an
 ///   `alpha_mode` other than opaque and no other textures, and a mesh with texture coordinates of 0 to 1. The picture
-///   is a part of a larger image, so it does not tile and has no mipmaps.
+///   is a part of a larger image, so it does not tile and has no mipmaps; beside an [`NcaTiling`](super::NcaTiling), it
+///   does and has.
 ///
 /// Beside an [`NcaSkin`](super::NcaSkin), they keep their own images instead, which the skin shows through the cells.
 ///

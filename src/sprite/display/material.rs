@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 
 use bevy::{
+    asset::{AssetId, AssetMut},
+    ecs::{entity_disabling::Disabled, query::Allow},
     image::TRANSPARENT_IMAGE_HANDLE,
     math::Affine2,
     prelude::*,
@@ -15,7 +17,7 @@ use bevy::{
 };
 
 use super::display_trait::Display;
-use crate::sprite::simulation::AtlasRegion;
+use crate::sprite::{components::NcaTiling, simulation::AtlasRegion};
 
 /// A material binds the texture of an atlas, so it must be prepared after the atlas.
 pub(crate) struct MaterialOrderPlugin<M>(PhantomData<M>);
@@ -41,6 +43,38 @@ where
                 .after(prepare_assets::<GpuImage>)
                 .before(prepare_erased_assets::<MeshMaterial3d<M>>),
         );
+    }
+}
+
+/// A material keeps the texture that it was prepared with. If the image of an [`NcaTiling`](crate::NcaTiling) is replaced, as
+/// by one of another size, the materials that use it are prepared again.
+pub(super) fn follow_tiles(
+    mut changes: Option<MessageReader<AssetEvent<Image>>>,
+    tilings: Query<&NcaTiling, Allow<Disabled>>,
+    materials: Option<ResMut<Assets<StandardMaterial>>>,
+) {
+    let replaced = |change: &AssetEvent<Image>| match change {
+        AssetEvent::Modified { id } if tilings.iter().any(|tiling| tiling.image.id() == *id) => Some(*id),
+        _ => None,
+    };
+    let replaced: Vec<AssetId<Image>> = changes.iter_mut().flat_map(MessageReader::read).filter_map(replaced).collect();
+    let Some(mut materials) = materials.filter(|_| !replaced.is_empty()) else { return };
+    let materials = materials.bypass_change_detection();
+    let shows = |material: &StandardMaterial| {
+        let textures = [
+            &material.base_color_texture,
+            &material.emissive_texture,
+            &material.metallic_roughness_texture,
+            &material.normal_map_texture,
+            &material.occlusion_texture,
+            &material.depth_map,
+        ];
+        textures.into_iter().flatten().any(|texture| replaced.contains(&texture.id()))
+    };
+    let users: Vec<_> = materials.iter().filter(|(_, material)| shows(material)).map(|(id, _)| id).collect();
+    for user in users {
+        // A mutable borrow makes the renderer prepare the material again.
+        materials.get_mut(user).map(AssetMut::into_inner);
     }
 }
 
@@ -74,14 +108,21 @@ impl<'a> Textures<'a> {
             return now;
         }
         let image = region.map_or(&TRANSPARENT_IMAGE_HANDLE, |region| region.image);
+        let shows_ours = now.base_color.is_some_and(is_ours);
         let glows = material.emissive != LinearRgba::BLACK;
         let is_ours = is_free(now.emissive) || now.emissive == Some(image);
         Self {
             base_color: Some(image),
             emissive: if is_ours { glows.then_some(image) } else { now.emissive },
-            uv_transform: region.map_or(Affine2::IDENTITY, |AtlasRegion { rect, image_size, .. }| {
-                Affine2::from_scale_angle_translation(rect.size() / image_size, 0.0, rect.min / image_size)
-            }),
+            uv_transform: match region {
+                // The game says how often it repeats.
+                Some(region) if region.tiles() && (!shows_ours || now.base_color == Some(image)) => now.uv_transform,
+                Some(AtlasRegion { rect, image_size, .. }) => {
+                    Affine2::from_scale_angle_translation(rect.size() / image_size, 0.0, rect.min / image_size)
+                }
+                None if !shows_ours => now.uv_transform,
+                None => Affine2::IDENTITY,
+            },
         }
     }
 }

@@ -29,7 +29,8 @@ impl Plugin for DisplaysPlugin {
         app.add_plugins((
             DisplayPlugin::<MeshMaterial3d<StandardMaterial>>::default(),
             MaterialOrderPlugin::<StandardMaterial>::default(),
-        ));
+        ))
+        .add_systems(PostUpdate, material::follow_tiles.in_set(NcaSystems::Show));
         app.add_systems(PostUpdate, remember_shown.in_set(NcaSystems::Show))
             // Its commands would cost a synchronization point between the other sets.
             .add_systems(Last, warnings::warn_of_unpainted.in_set(NcaSystems::Show))

@@ -76,7 +76,7 @@ impl Population {
     ) -> Option<Self> {
         let Spec { model_id, grid, content } = spec;
         let model = model.0.clone();
-        let max_slots = choice.max_instances(model.rule(), grid, images.is_some());
+        let max_slots = choice.max_instances(model.rule(), grid, images.is_some().then_some(content));
         if max_slots == 0 {
             error_once!("a sprite of {grid:?} cells and {} channels does not fit this GPU", model.rule().channels);
             return None;

@@ -14,7 +14,7 @@ use crate::{
         backend::{BackendChoice, Frame, Status},
         components::{InstanceId, NcaModel},
         save::{NcaSnapshot, NcaSnapshotError},
-        simulation::{AtlasRegion, Instance, ReadRequest, Settings},
+        simulation::{AtlasContent, AtlasRegion, Instance, ReadRequest, Settings},
     },
 };
 
@@ -81,6 +81,14 @@ impl Populations {
         let grid = spec.grid;
         if !Population::is_grid_valid(grid) {
             warn_once!("{entity} does not grow: expected a grid of {:?} cells on a side, found {grid:?}", Rule::SIDES);
+            return None;
+        }
+        if let AtlasContent::Tile { image, .. } = spec.content
+            && self.owns(image)
+        {
+            warn_once!(
+                "{entity} does not grow: another texture draws the image of its NcaTiling; a copy needs its own"
+            );
             return None;
         }
         let fits = |population: &Population| {

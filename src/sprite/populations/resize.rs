@@ -36,7 +36,8 @@ impl Population {
         }
         let mut lost = std::mem::replace(&mut self.backend, choice.create(&self.model, self.grid));
         self.choice = choice;
-        self.max_slots = choice.max_instances(self.model.rule(), self.grid, self.atlas.is_some());
+        self.max_slots =
+            choice.max_instances(self.model.rule(), self.grid, self.atlas.as_ref().map(|atlas| atlas.content));
         self.capacity = self.capacity.min(self.max_slots);
         if let Some(atlas) = &mut self.atlas {
             atlas.invalidate();

@@ -1,13 +1,13 @@
 //! The image of a population, with a region for each slot.
 
 use bevy::{
-    asset::RenderAssetUsages,
-    image::ImageSampler,
+    asset::{AssetId, RenderAssetUsages},
+    image::{ImageAddressMode, ImageFilterMode, ImageSampler, ImageSamplerDescriptor},
     prelude::*,
     render::render_resource::{Extent3d, TextureDimension, TextureFormat, TextureUsages, TextureViewDescriptor},
 };
 
-use crate::gpu::GUTTER;
+use crate::gpu::AtlasKind;
 
 /// The part of an image that shows a sprite, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +20,14 @@ pub(crate) struct AtlasRegion<'a> {
     pub(crate) grown: Option<&'a Handle<Image>>,
 }
 
+#[cfg(feature = "pbr")]
+impl AtlasRegion<'_> {
+    /// Whether it is the whole image, which tiles.
+    pub(crate) fn tiles(&self) -> bool {
+        self.rect.size() == self.image_size
+    }
+}
+
 /// What the image of a population contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtlasContent {
@@ -27,15 +35,30 @@ pub(crate) enum AtlasContent {
     Picture { smooth: bool },
     /// The first four channels of each sprite, for [skins](crate::NcaSkin).
     Tissue,
+    /// The picture of a single sprite in an image of its own, which [tiles](crate::NcaTiling).
+    Tile { image: AssetId<Image>, smooth: bool },
 }
 
 impl AtlasContent {
     /// The size of a pixel.
     pub(crate) fn pixel_bytes(self) -> usize {
         match self {
-            Self::Picture { .. } => 4,
+            Self::Picture { .. } | Self::Tile { .. } => 4,
             Self::Tissue => 8,
         }
+    }
+
+    pub(crate) fn kind(self) -> AtlasKind {
+        match self {
+            Self::Picture { .. } => AtlasKind::Picture,
+            Self::Tissue => AtlasKind::Tissue,
+            Self::Tile { .. } => AtlasKind::Tile,
+        }
+    }
+
+    /// Width and height of a slot with its gutter.
+    pub(crate) fn slot_size(self, grid: [u32; 2]) -> UVec2 {
+        UVec2::from_array(grid) + 2 * self.kind().gutter()
     }
 }
 
@@ -54,9 +77,12 @@ pub(crate) struct Atlas {
 }
 
 /// The maximum number of slots of an atlas whose sides have at most `side` pixels.
-pub(crate) fn max_slots(grid: [u32; 2], side: u32) -> u32 {
-    let [columns, rows] = grid.map(|cells| side / (cells + 2 * GUTTER));
-    columns * rows
+pub(crate) fn max_slots(grid: [u32; 2], content: AtlasContent, side: u32) -> u32 {
+    let slots = UVec2::splat(side) / content.slot_size(grid);
+    match content {
+        AtlasContent::Tile { .. } => slots.min_element().min(1),
+        _ => slots.x * slots.y,
+    }
 }
 
 impl Atlas {
@@ -69,9 +95,13 @@ impl Atlas {
         side: u32,
         on_gpu: bool,
     ) -> Self {
-        let columns = columns(grid, slots, side);
-        let size = size(grid, columns, slots);
-        let image = images.add(blank(size, content, on_gpu));
+        let columns = columns(grid, content, slots, side);
+        let size = size(grid, content, columns, slots);
+        let blank = blank(size, content, on_gpu);
+        let image = match content {
+            AtlasContent::Tile { image, .. } => own_image(images, image, blank),
+            _ => images.add(blank),
+        };
         Self { image, columns, slots, size, content, grid, grown: None }
     }
 
@@ -89,9 +119,9 @@ impl Atlas {
 
     /// Changes the number of slots. The pixels are lost, and the slots move.
     pub(crate) fn resize(&mut self, images: &mut Assets<Image>, slots: u32, side: u32, on_gpu: bool) {
-        self.columns = columns(self.grid, slots, side);
+        self.columns = columns(self.grid, self.content, slots, side);
         self.slots = slots;
-        self.size = size(self.grid, self.columns, slots);
+        self.size = size(self.grid, self.content, self.columns, slots);
         if let Err(error) = images.insert(&self.image, blank(self.size, self.content, on_gpu)) {
             error!("an atlas of sprites cannot be resized: {error}");
         }
@@ -104,7 +134,13 @@ impl Atlas {
 
     /// The upper left corner of a slot, in pixels.
     pub(crate) fn corner(&self, slot: u32) -> UVec2 {
-        UVec2::new(slot % self.columns, slot / self.columns) * (UVec2::from_array(self.grid) + 2 * GUTTER) + GUTTER
+        let cell = UVec2::new(slot % self.columns, slot / self.columns);
+        cell * self.content.slot_size(self.grid) + self.content.kind().gutter()
+    }
+
+    /// Width and height of a slot with its gutter.
+    pub(crate) fn slot_size(&self) -> UVec2 {
+        self.content.slot_size(self.grid)
     }
 
     /// The region of a slot.
@@ -121,15 +157,39 @@ impl Atlas {
 }
 
 /// The number of slots in a row: about as many as there are rows, unless that exceeds `side` pixels.
-fn columns(grid: [u32; 2], slots: u32, side: u32) -> u32 {
-    let [most_columns, most_rows] = grid.map(|cells| (side / (cells + 2 * GUTTER)).max(1));
+fn columns(grid: [u32; 2], content: AtlasContent, slots: u32, side: u32) -> u32 {
+    let [most_columns, most_rows] = content.slot_size(grid).to_array().map(|slot| (side / slot).max(1));
     let square = f64::from(slots).sqrt().ceil() as u32;
     square.max(slots.div_ceil(most_rows)).clamp(1, most_columns)
 }
 
 /// Width and height of an image with this many slots.
-fn size(grid: [u32; 2], columns: u32, slots: u32) -> UVec2 {
-    (UVec2::from_array(grid) + 2 * GUTTER) * UVec2::new(columns, slots.div_ceil(columns))
+fn size(grid: [u32; 2], content: AtlasContent, columns: u32, slots: u32) -> UVec2 {
+    content.slot_size(grid) * UVec2::new(columns, slots.div_ceil(columns))
+}
+
+/// Puts the image where the users of a tiling texture expect it.
+fn own_image(images: &mut Assets<Image>, id: AssetId<Image>, image: Image) -> Handle<Image> {
+    if let Err(error) = images.insert(id, image) {
+        error!("the image of a tiling texture cannot be replaced: {error}");
+    }
+    images.get_strong_handle(id).unwrap_or_default()
+}
+
+/// The sampler of an image that tiles. Far away, pixels are always averaged.
+fn tiling_sampler(smooth: bool) -> ImageSampler {
+    let filter = if smooth { ImageFilterMode::Linear } else { ImageFilterMode::Nearest };
+    ImageSampler::Descriptor(ImageSamplerDescriptor {
+        label: Some("nca_tile".to_owned()),
+        address_mode_u: ImageAddressMode::Repeat,
+        address_mode_v: ImageAddressMode::Repeat,
+        mag_filter: filter,
+        min_filter: ImageFilterMode::Linear,
+        mipmap_filter: ImageFilterMode::Linear,
+        // Anisotropic filtering requires that all filters are linear.
+        anisotropy_clamp: if smooth { 8 } else { 1 },
+        ..ImageSamplerDescriptor::default()
+    })
 }
 
 /// A transparent image. Compute shaders write pictures through a linear view, because sRGB textures cannot be storage
@@ -138,13 +198,15 @@ fn blank(size: UVec2, content: AtlasContent, on_gpu: bool) -> Image {
     let size = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
     let usages = RenderAssetUsages::MAIN_WORLD | RenderAssetUsages::RENDER_WORLD;
     let (storage_format, sampled_format) = match content {
-        AtlasContent::Picture { .. } => (TextureFormat::Rgba8Unorm, TextureFormat::Rgba8UnormSrgb),
+        AtlasContent::Picture { .. } | AtlasContent::Tile { .. } => {
+            (TextureFormat::Rgba8Unorm, TextureFormat::Rgba8UnormSrgb)
+        }
         AtlasContent::Tissue => (TextureFormat::Rgba16Float, TextureFormat::Rgba16Float),
     };
     let mut image = if on_gpu {
         let mut image = Image::new_uninit(size, TextureDimension::D2, storage_format, usages);
         image.texture_descriptor.usage |= TextureUsages::STORAGE_BINDING;
-        if let AtlasContent::Picture { .. } = content {
+        if sampled_format != storage_format {
             image.texture_descriptor.view_formats = &[TextureFormat::Rgba8UnormSrgb];
         }
         image.texture_view_descriptor = Some(TextureViewDescriptor {
@@ -159,9 +221,23 @@ fn blank(size: UVec2, content: AtlasContent, on_gpu: bool) -> Image {
         Image::new(size, TextureDimension::D2, data, sampled_format, usages)
     };
     image.texture_descriptor.label = Some("nca_atlas");
+    if let AtlasContent::Tile { .. } = content {
+        image.texture_descriptor.mip_level_count = size.max_mips(TextureDimension::D2);
+        image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;
+        // The renderer fills the other levels, but wants their data when it creates the texture.
+        let pixels = |level| {
+            let level = size.mip_level_size(level, TextureDimension::D2);
+            level.width as usize * level.height as usize
+        };
+        let bytes = (0..image.texture_descriptor.mip_level_count).map(pixels).sum::<usize>() * content.pixel_bytes();
+        if let Some(data) = &mut image.data {
+            data.resize(bytes, 0);
+        }
+    }
     image.sampler = match content {
         AtlasContent::Picture { smooth: false } => ImageSampler::nearest(),
         AtlasContent::Picture { smooth: true } | AtlasContent::Tissue => ImageSampler::linear(),
+        AtlasContent::Tile { smooth, .. } => tiling_sampler(smooth),
     };
     image
 }
@@ -176,12 +252,12 @@ mod tests {
             [([7, 5], 11, 1000), ([24, 300], 30, 1000), ([1, 90], 400, 1000), ([90, 1], 400, 1000)]
         {
             let mut images = Assets::<Image>::default();
-            assert!(slots <= max_slots(grid, side));
+            assert!(slots <= max_slots(grid, AtlasContent::Tissue, side));
             let atlas = Atlas::new(&mut images, grid, AtlasContent::Tissue, slots, side, true);
             let size = images.get(&atlas.image).unwrap().size();
             assert_eq!(size, atlas.size);
             assert!(size.max_element() <= side, "{size} for {slots} slots of {grid:?}");
-            let rects: Vec<Rect> = (0..slots).map(|slot| atlas.rect(slot).inflate(GUTTER as f32)).collect();
+            let rects: Vec<Rect> = (0..slots).map(|slot| atlas.rect(slot).inflate(1.0)).collect();
             for (i, a) in rects.iter().enumerate() {
                 assert!(a.min.cmpge(Vec2::ZERO).all() && a.max.cmple(size.as_vec2()).all(), "{a:?} in {size}");
                 assert!(rects[..i].iter().all(|b| a.intersect(*b).is_empty()), "{a:?}");

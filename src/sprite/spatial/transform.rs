@@ -17,12 +17,17 @@ use crate::{
     sprite::components::{OfSkins, SkinFit},
 };
 
+/// The most repetitions of a picture, along each axis, in which a shape is found.
+const MOST_TILES: f32 = 8.0;
+
 /// The space of a shape. It finds the cells of the shape once the grid is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ShapeSpace {
     Cells,
     /// The picture, or the art of a skin.
     Uv(Option<SkinFit>),
+    /// A picture that repeats.
+    Tiles,
     World(SpriteTransform),
 }
 
@@ -31,8 +36,8 @@ impl ShapeSpace {
     pub(crate) fn cells_to_space(&self, grid: [u32; 2]) -> CellMap {
         match self {
             Self::Cells => CellMap::IDENTITY,
-            Self::Uv(skin) => {
-                let (scale, origin) = cells_to_uv(grid, skin.as_ref());
+            Self::Uv(_) | Self::Tiles => {
+                let (scale, origin) = cells_to_uv(grid, self.skin());
                 CellMap(Affine2::from_scale_angle_translation(scale, 0.0, origin).to_cols_array())
             }
             Self::World(transform) => transform.cells_to_world(grid),
@@ -53,7 +58,7 @@ impl ShapeSpace {
         let map = self.cells_to_space(grid);
         let crop = match self {
             Self::World(transform) => transform.crop(grid),
-            Self::Cells | Self::Uv(_) => None,
+            Self::Cells | Self::Uv(_) | Self::Tiles => None,
         };
         let is_drawn = |center: Vec2| crop.is_none_or(|crop| crop.contains(center));
         match centers {
@@ -61,6 +66,13 @@ impl ShapeSpace {
                 let center = centers.get(cell).copied().flatten();
                 center.is_some_and(|center| is_drawn(center.into())) && hits(cell, cover)
             }),
+            None if matches!(self, Self::Tiles) => {
+                for shift in tiles_under(shape) {
+                    let map =
+                        CellMap((Affine2::from_translation(shift) * Affine2::from_cols_array(&map.0)).to_cols_array());
+                    mask.add_where(shape, map, softness, &mut hits);
+                }
+            }
             None => {
                 mask.add_where(shape, map, softness, |cell, cover| is_drawn(center(cell, width)) && hits(cell, cover))
             }
@@ -72,7 +84,7 @@ impl ShapeSpace {
         match self {
             Self::Uv(skin) => skin.as_ref(),
             Self::World(transform) => transform.skin.as_ref(),
-            Self::Cells => None,
+            Self::Cells | Self::Tiles => None,
         }
     }
 
@@ -84,6 +96,17 @@ impl ShapeSpace {
             *fit = SkinFit { part, ..*now };
         }
     }
+}
+
+/// The repetitions of a picture that a shape in texture coordinates may touch, as shifts of the first. A larger shape than
+/// [`MOST_TILES`] reaches only those around its center.
+fn tiles_under(shape: &Shape) -> impl Iterator<Item = Vec2> {
+    let (min, max) = shape.bounds();
+    let (min, max) = (Vec2::from(min), Vec2::from(max));
+    let first = min.max((min + max) / 2.0 - MOST_TILES / 2.0).floor();
+    let last = max.min(first + MOST_TILES).floor();
+    let steps = move |axis: usize| 0..=(last[axis] - first[axis]) as u32;
+    steps(1).flat_map(move |y| steps(0).map(move |x| first + UVec2::new(x, y).as_vec2()))
 }
 
 /// The map from cells to the picture, or to the art of a skin, 0 to 1: a scale, and the place of the grid's corner.

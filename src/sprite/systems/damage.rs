@@ -84,6 +84,7 @@ impl Targets<'_, '_> {
         };
         let space = match space {
             NcaSpace::Cells => ShapeSpace::Cells,
+            NcaSpace::Uv if placement.tiling.is_some() && !placement.is_skinned => ShapeSpace::Tiles,
             NcaSpace::Uv => ShapeSpace::Uv(self.transforms.skin(entity)),
             NcaSpace::World => match self.transforms.get(entity) {
                 Some(transform) => ShapeSpace::World(transform),

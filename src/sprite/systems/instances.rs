@@ -19,14 +19,16 @@ pub(super) fn settings(texture: &NcaTexture) -> Settings {
     Settings { seed: texture.seed, angle: texture.angle, crisp: texture.crisp }
 }
 
-/// The population to which the instance of a texture belongs. `is_skinned` textures have a [`NcaSkin`](crate::NcaSkin).
-pub(super) fn spec(texture: &NcaTexture, is_skinned: bool, model: &Model) -> Spec {
+/// The population to which the instance of a texture belongs.
+pub(super) fn spec(texture: &NcaTexture, placement: &Placement, model: &Model) -> Spec {
+    let smooth = texture.smooth;
     Spec {
         model_id: texture.model.id(),
         grid: texture.grid.map_or(model.rule().grid, |grid| grid.to_array()),
-        content: match is_skinned {
-            true => AtlasContent::Tissue,
-            false => AtlasContent::Picture { smooth: texture.smooth },
+        content: match placement.tiling {
+            _ if placement.is_skinned => AtlasContent::Tissue,
+            Some(image) => AtlasContent::Tile { image, smooth },
+            None => AtlasContent::Picture { smooth },
         },
     }
 }
@@ -34,9 +36,7 @@ pub(super) fn spec(texture: &NcaTexture, is_skinned: bool, model: &Model) -> Spe
 /// The instance of a texture. `None` if a change of the texture requires another instance.
 pub(super) fn current(placement: &Placement, texture: &NcaTexture, populations: &Populations) -> Option<InstanceId> {
     let belongs = |id: &InstanceId| {
-        populations
-            .get(*id)
-            .is_some_and(|population| population.matches(spec(texture, placement.is_skinned, population.model())))
+        populations.get(*id).is_some_and(|population| population.matches(spec(texture, placement, population.model())))
     };
     placement.id.filter(belongs)
 }

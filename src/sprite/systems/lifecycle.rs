@@ -22,7 +22,7 @@ use super::{
 use crate::sprite::{
     components::{
         InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSkin, NcaSleeping,
-        NcaSleepingDisabled, NcaTexture, NcaVitals, Placement, SkinFit,
+        NcaSleepingDisabled, NcaTexture, NcaTiling, NcaVitals, Placement, SkinFit,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -42,6 +42,7 @@ impl Plugin for LifecyclePlugin {
             .register_asset_reflect::<NcaModel>()
             .register_type::<NcaTexture>()
             .register_type::<NcaAliveMask>()
+            .register_type::<NcaTiling>()
             .init_resource::<WaitingTextures>()
             .init_resource::<PendingChanges>()
             .add_observer(on_texture_added)
@@ -238,7 +239,7 @@ fn place(
     for entity in changed {
         let Ok(UnplacedItem { texture, mut known, .. }) = textures.get_mut(entity) else { continue };
         let Some(id) = known.placement.id else { continue };
-        let spec = populations.get(id).map(|population| spec(&texture, known.placement.is_skinned, population.model()));
+        let spec = populations.get(id).map(|population| spec(&texture, &known.placement, population.model()));
         if !spec.is_some_and(|spec| populations.follow(id, spec, settings(&texture))) {
             known.forget(entity, &mut commands);
             queues.requests.merge(entity, populations.remove(id));
@@ -267,7 +268,7 @@ fn place(
         }
         let mut images = images.as_mut().map(|images| images.bypass_change_detection());
         let id = models.get(&texture.model).and_then(|model| {
-            let spec = spec(&texture, known.placement.is_skinned, model);
+            let spec = spec(&texture, &known.placement, model);
             populations.insert(entity, spec, settings(&texture), model, images.as_deref_mut())
         });
         let Some(id) = id else {

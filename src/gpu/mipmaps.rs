@@ -1,0 +1,152 @@
+//! The mipmaps of pictures that tile.
+//!
+//! A picture that has changed, by the shaders of its population or by an upload from the CPU, is [outdated](Mipmaps::outdate).
+//! [`make`] halves it level by level, before any camera draws.
+
+use bevy::{
+    asset::{AssetId, load_embedded_asset},
+    core_pipeline::FullscreenShader,
+    platform::collections::{HashMap, HashSet},
+    prelude::*,
+    render::{
+        render_asset::RenderAssets,
+        render_resource::{
+            BindGroup, BindGroupEntries, BindGroupLayoutDescriptor, BindGroupLayoutEntries, CachedRenderPipelineId,
+            ColorTargetState, ColorWrites, FragmentState, LoadOp, Operations, PipelineCache, RenderPassColorAttachment,
+            RenderPassDescriptor, RenderPipelineDescriptor, ShaderStages, StoreOp, TextureDescriptor, TextureFormat,
+            TextureId, TextureSampleType, TextureUsages, TextureView, TextureViewDescriptor, binding_types::texture_2d,
+        },
+        renderer::{RenderContext, RenderDevice},
+        texture::GpuImage,
+    },
+};
+
+/// The format in which all levels are read and written.
+const FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
+
+/// The pictures whose mipmaps must be made, and what is needed to make them.
+#[derive(Resource)]
+pub(crate) struct Mipmaps {
+    outdated: HashSet<AssetId<Image>>,
+    /// For each picture its texture, and the steps from each level to the next.
+    steps: HashMap<AssetId<Image>, (TextureId, Vec<Step>)>,
+    layout: BindGroupLayoutDescriptor,
+    pipeline: CachedRenderPipelineId,
+}
+
+/// The level to read, and the one to write.
+struct Step {
+    finer: BindGroup,
+    coarser: TextureView,
+}
+
+impl FromWorld for Mipmaps {
+    fn from_world(world: &mut World) -> Self {
+        let layout = BindGroupLayoutDescriptor::new(
+            "nca_mipmaps_layout",
+            &BindGroupLayoutEntries::single(
+                ShaderStages::FRAGMENT,
+                texture_2d(TextureSampleType::Float { filterable: false }),
+            ),
+        );
+        let assets = world.resource::<AssetServer>();
+        let shader = load_embedded_asset!(assets, "mipmaps.wgsl");
+        let vertex = world.get_resource_or_init::<FullscreenShader>().to_vertex_state();
+        let pipeline = world.resource::<PipelineCache>().queue_render_pipeline(RenderPipelineDescriptor {
+            label: Some("nca_mipmaps".into()),
+            layout: vec![layout.clone()],
+            vertex,
+            fragment: Some(FragmentState {
+                shader,
+                entry_point: Some("halve".into()),
+                targets: vec![Some(ColorTargetState { format: FORMAT, blend: None, write_mask: ColorWrites::ALL })],
+                ..default()
+            }),
+            ..default()
+        });
+        Self { outdated: HashSet::default(), steps: HashMap::default(), layout, pipeline }
+    }
+}
+
+impl Mipmaps {
+    /// The picture has changed.
+    pub(crate) fn outdate(&mut self, picture: AssetId<Image>) {
+        self.outdated.insert(picture);
+    }
+}
+
+/// Makes the mipmaps of all pictures that have changed.
+pub(super) fn make(
+    mut mipmaps: ResMut<Mipmaps>,
+    mut context: RenderContext,
+    images: Res<RenderAssets<GpuImage>>,
+    cache: Res<PipelineCache>,
+    device: Res<RenderDevice>,
+) {
+    let Mipmaps { outdated, steps, layout, pipeline } = &mut *mipmaps;
+    if outdated.is_empty() {
+        return;
+    }
+    // Until the pipeline is compiled, they wait.
+    let Some(pipeline) = cache.get_render_pipeline(*pipeline) else { return };
+    steps.retain(|picture, _| images.get(*picture).is_some());
+    for picture in outdated.drain() {
+        let Some(image) = images.get(picture).filter(|image| has_levels(image)) else { continue };
+        let found = steps.get(&picture).filter(|(texture, _)| *texture == image.texture.id());
+        if found.is_none() {
+            let new =
+                (1..image.texture_descriptor.mip_level_count).map(|level| step(image, level, layout, &cache, &device));
+            steps.insert(picture, (image.texture.id(), new.collect()));
+        }
+        for Step { finer, coarser } in steps.get(&picture).into_iter().flat_map(|(_, steps)| steps) {
+            let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
+                label: Some("nca_mipmaps"),
+                color_attachments: &[Some(RenderPassColorAttachment {
+                    view: coarser,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: Operations { load: LoadOp::Clear(default()), store: StoreOp::Store },
+                })],
+                ..default()
+            });
+            pass.set_render_pipeline(pipeline);
+            pass.set_bind_group(0, finer, &[]);
+            pass.draw(0..3, 0..1);
+        }
+    }
+}
+
+/// Whether the levels of an image can be written. The game may have replaced that of a tile.
+fn has_levels(image: &GpuImage) -> bool {
+    let TextureDescriptor { usage, format, view_formats, .. } = image.texture_descriptor;
+    usage.contains(TextureUsages::RENDER_ATTACHMENT) && (format == FORMAT || view_formats.contains(&FORMAT))
+}
+
+/// The step that makes a level.
+fn step(
+    image: &GpuImage,
+    level: u32,
+    layout: &BindGroupLayoutDescriptor,
+    cache: &PipelineCache,
+    device: &RenderDevice,
+) -> Step {
+    let view = |level, usage| {
+        image.texture.create_view(&TextureViewDescriptor {
+            label: Some("nca_mipmap"),
+            format: Some(FORMAT),
+            usage: Some(usage),
+            base_mip_level: level,
+            mip_level_count: Some(1),
+            ..default()
+        })
+    };
+    let finer = view(level - 1, TextureUsages::TEXTURE_BINDING);
+    Step {
+        finer: device.create_bind_group(
+            "nca_mipmap",
+            &cache.get_bind_group_layout(layout),
+            &BindGroupEntries::single(&finer),
+        ),
+        coarser: view(level, TextureUsages::RENDER_ATTACHMENT),
+    }
+}
