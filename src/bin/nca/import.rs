@@ -107,6 +107,7 @@ impl Import {
 /// The file of a texture. Its name comes from another file, and must not lead out of the folder.
 fn file_name(model: &Model) -> String {
     let name = model.rule().name.chars();
-    let name: String = name.map(|char| if char.is_alphanumeric() || "-_".contains(char) { char } else { '_' }).collect();
+    let name: String =
+        name.map(|char| if char.is_alphanumeric() || "-_".contains(char) { char } else { '_' }).collect();
     format!("{}.nca", if name.is_empty() { "texture" } else { &name })
 }

@@ -1,0 +1,184 @@
+//! A ruin of living materials: its floor, walls, pillars and statue grow over what is shot out of them. Click to shoot, and
+//! hold shift for a large shot.
+
+use std::f32::consts::{FRAC_PI_2, TAU};
+
+use bevy::{
+    core_pipeline::tonemapping::Tonemapping,
+    math::Affine2,
+    picking::mesh_picking::ray_cast::{MeshRayCast, MeshRayCastSettings},
+    prelude::*,
+};
+use bevy_nca::prelude::*;
+
+fn main() -> AppExit {
+    App::new()
+        .add_plugins((DefaultPlugins, NcaPlugin::default()))
+        .insert_resource(GlobalAmbientLight { brightness: 120.0, ..default() })
+        .insert_resource(ClearColor(Color::srgb(0.02, 0.02, 0.04)))
+        .add_systems(Startup, spawn)
+        .add_systems(Update, (sway, flicker, shoot))
+        .run()
+}
+
+/// What a mesh is made of, and how often its texture coordinates repeat it.
+#[derive(Component)]
+struct Stuff {
+    texture: Entity,
+    repeats: Vec2,
+}
+
+/// A light that flickers.
+#[derive(Component)]
+struct Flame;
+
+/// Spawns materials, and the meshes that are made of them.
+struct Builder<'a, 'w, 's> {
+    commands: &'a mut Commands<'w, 's>,
+    assets: &'a AssetServer,
+    images: &'a Assets<Image>,
+    meshes: &'a mut Assets<Mesh>,
+    materials: &'a mut Assets<StandardMaterial>,
+}
+
+/// A living material: its entity and its image.
+#[derive(Clone)]
+struct Living(Entity, Handle<Image>);
+
+impl Builder<'_, '_, '_> {
+    fn living(&mut self, name: &str, speed: f32) -> Living {
+        let tiling = NcaTiling::new(self.images);
+        let image = tiling.image.clone();
+        let model = self.assets.load(format!("materials/{name}.nca"));
+        let texture = NcaTexture::new(model).with_smooth();
+        Living(self.commands.spawn((texture, tiling, NcaPace { speed, ..default() })).id(), image)
+    }
+
+    fn build(&mut self, mesh: impl Into<Mesh>, of: &Living, repeats: Vec2, transform: Transform) {
+        let material = StandardMaterial {
+            base_color_texture: Some(of.1.clone()),
+            uv_transform: Affine2::from_scale(repeats),
+            perceptual_roughness: 0.85,
+            ..default()
+        };
+        self.commands.spawn((
+            Stuff { texture: of.0, repeats },
+            Mesh3d(self.meshes.add(mesh)),
+            MeshMaterial3d(self.materials.add(material)),
+            transform,
+        ));
+    }
+
+    /// A light that glows in the colors of a living material.
+    fn flame(&mut self, of: &Living, at: Vec3) {
+        let material = StandardMaterial {
+            base_color: Color::BLACK,
+            emissive: LinearRgba::rgb(9.0, 6.0, 3.0),
+            emissive_texture: Some(of.1.clone()),
+            ..default()
+        };
+        self.commands.spawn((
+            Stuff { texture: of.0, repeats: Vec2::ONE },
+            Mesh3d(self.meshes.add(Sphere::new(0.22))),
+            MeshMaterial3d(self.materials.add(material)),
+            Transform::from_translation(at),
+        ));
+        let light =
+            PointLight { color: Color::srgb(1.0, 0.75, 0.45), intensity: 9e5, shadow_maps_enabled: true, ..default() };
+        self.commands.spawn((Flame, light, Transform::from_translation(at + Vec3::Y * 0.5)));
+    }
+}
+
+fn spawn(
+    mut commands: Commands,
+    assets: Res<AssetServer>,
+    images: Res<Assets<Image>>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<StandardMaterial>>,
+) {
+    // The default needs Bevy's `tonemapping_luts` feature, which is not enabled here.
+    let lamp = PointLight { intensity: 2.5e5, range: 30.0, ..default() };
+    commands.spawn((Camera3d::default(), Tonemapping::AcesFitted, Transform::default(), lamp));
+    commands.spawn((
+        DirectionalLight { illuminance: 900.0, color: Color::srgb(0.6, 0.7, 1.0), ..default() },
+        Transform::from_xyz(4.0, 9.0, 5.0).looking_at(Vec3::ZERO, Vec3::Y),
+    ));
+    let mut ruin = Builder {
+        commands: &mut commands,
+        assets: &assets,
+        images: &images,
+        meshes: &mut meshes,
+        materials: &mut materials,
+    };
+    let [slate, shingles, cracks] = ["slate", "shingles", "cracks"].map(|name| ruin.living(name, 0.5));
+    let [moss, scales, embers] = ["moss", "scales", "embers"].map(|name| ruin.living(name, 1.0));
+
+    ruin.build(Plane3d::default().mesh().size(14.0, 14.0), &slate, Vec2::splat(5.0), Transform::default());
+    let wall = || Rectangle::new(14.0, 5.0);
+    let walls = [
+        (0.0, Vec3::new(0.0, 2.5, -5.0)),
+        (FRAC_PI_2, Vec3::new(-6.0, 2.5, 0.0)),
+        (-FRAC_PI_2, Vec3::new(6.0, 2.5, 0.0)),
+    ];
+    for (turn, at) in walls {
+        let transform = Transform::from_translation(at).with_rotation(Quat::from_rotation_y(turn));
+        ruin.build(wall(), &shingles, Vec2::new(5.0, 1.8), transform);
+    }
+    for x in [-3.4, 3.4] {
+        let pillar = Cylinder::new(0.5, 4.4);
+        ruin.build(pillar, &cracks, Vec2::new(3.0, 4.0), Transform::from_xyz(x, 2.2, -2.6));
+        ruin.build(Cuboid::new(1.4, 0.3, 1.4), &slate, Vec2::ONE, Transform::from_xyz(x, 0.15, -2.6));
+        ruin.flame(&embers, Vec3::new(x * 0.62, 2.3, -4.4));
+    }
+    // A statue in a skin of scales, on a mossy stone.
+    ruin.build(Cuboid::new(2.0, 0.9, 2.0), &moss, Vec2::ONE, Transform::from_xyz(0.0, 0.45, -2.2));
+    let ring = Torus { minor_radius: 0.34, major_radius: 0.85 };
+    let upright = Transform::from_xyz(0.0, 2.1, -2.2).with_rotation(Quat::from_rotation_x(FRAC_PI_2));
+    ruin.build(ring, &scales, Vec2::new(6.0, 2.0), upright);
+    ruin.build(Sphere::new(0.42).mesh().uv(48, 24), &scales, Vec2::new(3.0, 1.5), Transform::from_xyz(0.0, 2.1, -2.2));
+    for (x, z, size) in [(-4.3, 0.6, 0.9), (4.1, 1.4, 0.7), (2.7, 2.2, 0.4)] {
+        let turned = Quat::from_rotation_y(x * z);
+        let transform = Transform::from_xyz(x, size / 2.0, z).with_rotation(turned);
+        ruin.build(Cuboid::from_length(size), &moss, Vec2::splat(size * 0.7), transform);
+    }
+    commands.spawn((
+        Text::new("click: shoot    shift: a large shot"),
+        TextFont { font_size: FontSize::Px(16.0), ..default() },
+        TextColor(Color::srgba(1.0, 1.0, 1.0, 0.6)),
+        Node { position_type: PositionType::Absolute, left: px(16), bottom: px(12), ..default() },
+    ));
+}
+
+/// The camera sways a little.
+fn sway(mut camera: Single<&mut Transform, With<Camera3d>>, time: Res<Time>) {
+    let angle = (time.elapsed_secs() * 0.15).sin() * 0.4;
+    **camera =
+        Transform::from_xyz(7.5 * angle.sin(), 2.9, 6.2 * angle.cos()).looking_at(Vec3::new(0.0, 1.7, -2.0), Vec3::Y);
+}
+
+fn flicker(mut flames: Query<(&mut PointLight, &Transform), With<Flame>>, time: Res<Time>) {
+    for (mut light, transform) in &mut flames {
+        let phase = time.elapsed_secs() * 1.7 * TAU + transform.translation.x;
+        light.intensity = 9e5 * (1.0 + 0.07 * phase.sin() + 0.05 * (phase * 2.3).sin());
+    }
+}
+
+/// Wounds what the mouse points at.
+fn shoot(
+    mut commands: Commands,
+    mut ray_cast: MeshRayCast,
+    stuff: Query<&Stuff>,
+    mouse: Res<ButtonInput<MouseButton>>,
+    keys: Res<ButtonInput<KeyCode>>,
+    window: Single<&Window>,
+    camera: Single<(&Camera, &GlobalTransform), With<Camera3d>>,
+) {
+    let Some(cursor) = window.cursor_position().filter(|_| mouse.just_pressed(MouseButton::Left)) else { return };
+    let Ok(ray) = camera.0.viewport_to_world(camera.1, cursor) else { return };
+    let settings = MeshRayCastSettings::default();
+    let Some((entity, hit)) = ray_cast.cast_ray(ray, &settings).first() else { return };
+    let (Ok(stuff), Some(uv)) = (stuff.get(*entity), hit.uv) else { return };
+    let radius = if keys.pressed(KeyCode::ShiftLeft) { 0.2 } else { 0.08 };
+    let wound = NcaWound::circle(uv * stuff.repeats, radius);
+    commands.trigger(NcaDamage::new(stuff.texture, wound).in_uv());
+}
