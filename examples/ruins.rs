@@ -17,9 +17,14 @@ fn main() -> AppExit {
         .insert_resource(GlobalAmbientLight { brightness: 120.0, ..default() })
         .insert_resource(ClearColor(Color::srgb(0.02, 0.02, 0.04)))
         .add_systems(Startup, spawn)
-        .add_systems(Update, (sway, flicker, shoot))
+        .add_systems(Update, (sway, flicker, settle, shoot))
         .run()
 }
+
+/// The pace at which materials grow, for some seconds, and at which they heal from then on: a wound closes in twenty ticks.
+const GROWING: f32 = 3.0;
+const GROWN_AFTER: f32 = 4.0;
+const HEALING: f32 = 0.08;
 
 /// What a mesh is made of, and how often its texture coordinates repeat it.
 #[derive(Component)]
@@ -46,12 +51,12 @@ struct Builder<'a, 'w, 's> {
 struct Living(Entity, Handle<Image>);
 
 impl Builder<'_, '_, '_> {
-    fn living(&mut self, name: &str, speed: f32) -> Living {
+    fn living(&mut self, name: &str) -> Living {
         let tiling = NcaTiling::new(self.images);
         let image = tiling.image.clone();
         let model = self.assets.load(format!("materials/{name}.nca"));
         let texture = NcaTexture::new(model).with_smooth();
-        Living(self.commands.spawn((texture, tiling, NcaPace { speed, ..default() })).id(), image)
+        Living(self.commands.spawn((texture, tiling, NcaPace { speed: GROWING, ..default() })).id(), image)
     }
 
     fn build(&mut self, mesh: impl Into<Mesh>, of: &Living, repeats: Vec2, transform: Transform) {
@@ -110,8 +115,8 @@ fn spawn(
         meshes: &mut meshes,
         materials: &mut materials,
     };
-    let [slate, shingles, cracks] = ["slate", "shingles", "cracks"].map(|name| ruin.living(name, 0.5));
-    let [moss, scales, embers] = ["moss", "scales", "embers"].map(|name| ruin.living(name, 1.0));
+    let [slate, shingles, cracks] = ["slate", "shingles", "cracks"].map(|name| ruin.living(name));
+    let [moss, scales, embers] = ["moss", "scales", "embers"].map(|name| ruin.living(name));
 
     ruin.build(Plane3d::default().mesh().size(14.0, 14.0), &slate, Vec2::splat(5.0), Transform::default());
     let wall = || Rectangle::new(14.0, 5.0);
@@ -160,6 +165,13 @@ fn flicker(mut flames: Query<(&mut PointLight, &Transform), With<Flame>>, time: 
     for (mut light, transform) in &mut flames {
         let phase = time.elapsed_secs() * 1.7 * TAU + transform.translation.x;
         light.intensity = 9e5 * (1.0 + 0.07 * phase.sin() + 0.05 * (phase * 2.3).sin());
+    }
+}
+
+/// Slows the materials down once they have grown.
+fn settle(mut paces: Query<&mut NcaPace>, time: Res<Time>) {
+    if time.elapsed_secs() > GROWN_AFTER {
+        paces.iter_mut().filter(|pace| pace.speed != HEALING).for_each(|mut pace| pace.speed = HEALING);
     }
 }
 
