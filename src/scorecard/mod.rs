@@ -198,6 +198,11 @@ impl Scorecard {
         let storm = self.storm.iter().map(Storm::worst_ratio);
         worst(self.entries.iter().filter_map(|entry| Some(entry.worst / entry.gate?)).chain(storm))
     }
+
+    /// Whether the fragments of the storm decide about the [worst ratio](Self::worst_ratio).
+    pub(crate) fn is_worst_in_fragments(&self) -> bool {
+        self.storm.as_ref().is_some_and(|storm| storm.fragment_ratio() >= self.worst_ratio())
+    }
 }
 
 impl Entry {

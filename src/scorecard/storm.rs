@@ -156,19 +156,23 @@ impl Storm {
 
     /// The largest ratio of the failures of a group to those that its gate allows.
     pub fn worst_ratio(&self) -> f32 {
-        // Of nothing, everything failed.
-        let ratio = |failed: usize, all: usize, gate: f32| {
-            let share = if all == 0 { 1.0 } else { failed as f32 / all as f32 };
-            share / (1.0 - gate)
-        };
         let grown = ratio(self.grown.len() - self.whole(), self.grown.len(), Self::GROWTH_GATE);
         let groups = self.gated().into_iter().zip(Self::GATES);
-        let lingering = self.count(FragmentEnd::Lingering);
-        let fragments = ratio(lingering, self.fragments.len(), Self::FRAGMENT_GATE);
         groups
             .map(|(group, gate)| ratio(group.wounds - group.healed, group.wounds, gate))
-            .fold(fragments.max(grown), f32::max)
+            .fold(self.fragment_ratio().max(grown), f32::max)
     }
+
+    /// The ratio of the fragments that are neither whole nor dead to those that the gate allows.
+    pub(super) fn fragment_ratio(&self) -> f32 {
+        ratio(self.count(FragmentEnd::Lingering), self.fragments.len(), Self::FRAGMENT_GATE)
+    }
+}
+
+/// The ratio of the failures to those that a gate allows. Of nothing, everything failed.
+fn ratio(failed: usize, all: usize, gate: f32) -> f32 {
+    let share = if all == 0 { 1.0 } else { failed as f32 / all as f32 };
+    share / (1.0 - gate)
 }
 
 struct Tester<'a> {

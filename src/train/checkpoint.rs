@@ -21,6 +21,7 @@ pub(super) struct Checkpoint {
     pub iteration: u32,
     pub attempt: u32,
     pub round: u32,
+    pub is_worst_in_fragments: bool,
     pub recent_loss: f32,
     pub seconds: f64,
     pub weights: Weights,
@@ -39,6 +40,8 @@ struct Metadata {
     #[serde(default)]
     attempt: u32,
     round: u32,
+    #[serde(default)]
+    is_worst_in_fragments: bool,
     /// `None` for infinity, which JSON cannot represent.
     #[serde(default)]
     recent_loss: Option<f32>,
@@ -53,6 +56,7 @@ impl Checkpoint {
             iteration: self.iteration,
             attempt: self.attempt,
             round: self.round,
+            is_worst_in_fragments: self.is_worst_in_fragments,
             recent_loss: self.recent_loss.is_finite().then_some(self.recent_loss),
             seconds: self.seconds,
         };
@@ -86,7 +90,7 @@ impl Checkpoint {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(bad)?;
         let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
         let json = json.ok_or_else(|| TrainError::Checkpoint(format!("found no metadata key `{KEY}`")))?;
-        let Metadata { version, config, iteration, attempt, round, recent_loss, seconds } =
+        let Metadata { version, config, iteration, attempt, round, is_worst_in_fragments, recent_loss, seconds } =
             serde_json::from_str(json).map_err(bad)?;
         if version != VERSION {
             return Err(TrainError::Checkpoint(format!("expected version {VERSION}, found {version}")));
@@ -181,7 +185,20 @@ impl Checkpoint {
         }
         let optimizer = tensor("optimizer", Dtype::U8)?.data().to_vec();
         let recent_loss = recent_loss.unwrap_or(f32::INFINITY);
-        Ok(Self { config, target, iteration, attempt, round, recent_loss, seconds, weights, averaged, optimizer, pool })
+        Ok(Self {
+            config,
+            target,
+            iteration,
+            attempt,
+            round,
+            is_worst_in_fragments,
+            recent_loss,
+            seconds,
+            weights,
+            averaged,
+            optimizer,
+            pool,
+        })
     }
 }
 

@@ -318,6 +318,7 @@ impl Run {
             }
         })?;
         let scorecard = self.measure(&model);
+        self.trainer.heed(&scorecard);
         self.scored = Some(steps);
         self.note(&serde_json::json!({ "iteration": self.trainer.iteration(), "scorecard": &scorecard }))?;
         if self.best.as_ref().is_none_or(|best| scorecard.worst_ratio() < best.scorecard.worst_ratio()) {

@@ -19,6 +19,7 @@ use super::{Budget, Method, Mode, Network, Plan, TrainConfig, TrainError, plan::
 use crate::{
     cpu::Tick,
     rule::{Model, Output, Rule, State, Target, Weights, mean_squared_error},
+    scorecard::Scorecard,
 };
 
 mod loss;
@@ -73,6 +74,8 @@ pub struct Trainer {
     attempt: u32,
     /// The number of finished rounds of this attempt.
     round: u32,
+    /// Whether the model is worst at regrowing from fragments.
+    is_worst_in_fragments: bool,
     /// The moving average of the loss.
     recent_loss: f32,
     /// Seconds of earlier sessions.
@@ -170,6 +173,7 @@ impl Trainer {
             iteration: 0,
             attempt: 0,
             round: 0,
+            is_worst_in_fragments: false,
             recent_loss: f32::INFINITY,
             spent: 0.0,
             began: Instant::now(),
@@ -349,6 +353,11 @@ impl Trainer {
         next
     }
 
+    /// Notes what the model of the last step is worst at. Later rounds train it more.
+    pub(super) fn heed(&mut self, scorecard: &Scorecard) {
+        self.is_worst_in_fragments = scorecard.is_worst_in_fragments();
+    }
+
     /// The number of restarts with [`Trainer::restart`].
     pub fn attempt(&self) -> u32 {
         self.attempt
@@ -369,6 +378,7 @@ impl Trainer {
         self.optimizer = optimizer();
         self.pool = seeds(&self.rule, self.config.pool);
         (self.iteration, self.round, self.recent_loss) = (0, 0, f32::INFINITY);
+        self.is_worst_in_fragments = false;
         self.last.clear();
         Ok(())
     }

@@ -21,8 +21,7 @@ const WOUNDS: [WoundKind; 11] = [
     WoundKind::Scattered,
     WoundKind::Scattered,
 ];
-/// The share of fragments among the wounds of later rounds. What the first round leaves to learn is mostly to regrow from
-/// them.
+/// The share of fragments among the wounds of later rounds, while they are what the model is worst at.
 const LATER_FRAGMENTS: f64 = 0.5;
 /// The power that makes large wounds more frequent than small ones.
 const LARGE_WOUNDS: f64 = 2.0;
@@ -137,7 +136,7 @@ impl Trainer {
     }
 
     fn random_wound(&self, random: &mut fastrand::Rng, state: &State) -> CellMask {
-        let is_fragment = self.round > 0 && random.f64() < LATER_FRAGMENTS;
+        let is_fragment = self.round > 0 && self.is_worst_in_fragments && random.f64() < LATER_FRAGMENTS;
         let kind = if is_fragment { WoundKind::AllButNinth } else { WOUNDS[random.usize(..WOUNDS.len())] };
         let [least, most] = self.config.left;
         let left = least + (most - least) * random.f64().powf(LARGE_WOUNDS);

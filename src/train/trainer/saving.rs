@@ -23,6 +23,7 @@ impl Trainer {
             iteration: self.iteration,
             attempt: self.attempt,
             round: self.round,
+            is_worst_in_fragments: self.is_worst_in_fragments,
             recent_loss: self.recent_loss,
             seconds: self.seconds(),
             weights: self.network.weights(),
@@ -44,6 +45,7 @@ impl Trainer {
             iteration,
             attempt,
             round,
+            is_worst_in_fragments,
             recent_loss,
             seconds,
             weights,
@@ -69,6 +71,7 @@ impl Trainer {
                 restored.map_err(|error| TrainError::Checkpoint(format!("the optimizer's record: {error}")))?;
         }
         (trainer.iteration, trainer.attempt, trainer.round) = (iteration, attempt, round);
+        trainer.is_worst_in_fragments = is_worst_in_fragments;
         trainer.recent_loss = recent_loss;
         trainer.spent = seconds;
         Ok(trainer)
