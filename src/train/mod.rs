@@ -23,13 +23,16 @@
 //! - [`Run`] is a whole training run in a folder.
 //! - [`Trainer`] is the training loop, step by step.
 //! - [`rollout`] is the differentiable operation.
+//! - [`MaterialTrainer`] trains a texture that tiles.
 
 mod budget;
 mod checkpoint;
 mod config;
 mod error;
 mod fused;
+mod material;
 mod network;
+mod optimizer;
 mod plan;
 mod pool;
 mod preview;
@@ -41,6 +44,7 @@ mod trainer;
 pub use budget::Budget;
 pub use config::{Mode, TrainConfig, TrainDevice};
 pub use error::TrainError;
+pub use material::{MaterialConfig, MaterialReport, MaterialStep, MaterialTrainer};
 pub use network::Network;
 pub use plan::Plan;
 pub use rollout::{Method, rollout};

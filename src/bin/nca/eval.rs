@@ -38,6 +38,10 @@ impl Eval {
         if self.against.is_none() && self.sheet.is_given() {
             return Err("--frames, --tile and --uv need --against".into());
         }
+        #[cfg(feature = "train")]
+        if let (None, Some(path)) = (model.rule().alive, &self.against) {
+            return self.material(&model, path);
+        }
         let read;
         let target = match (&self.against, model.target()) {
             (Some(path), trained) => {
@@ -72,6 +76,25 @@ impl Eval {
             print(&scorecard);
         }
         Ok(if scorecard.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+#[cfg(feature = "train")]
+impl Eval {
+    /// Measures a material against its picture.
+    fn material(&self, model: &Model, path: &std::path::Path) -> Result<ExitCode> {
+        let target = Target::read(path, ReadOptions { filter: self.filter, ..self.sheet.reading() })?;
+        let report = bevy_nca::train::MaterialReport::of(model, &target);
+        if self.json {
+            let bevy_nca::train::MaterialReport { grown, healed, itself } = report;
+            println!(
+                "{:#}",
+                serde_json::json!({ "model": self.model, "grown": grown, "healed": healed, "itself": itself })
+            );
+        } else {
+            crate::train::material::print(report);
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

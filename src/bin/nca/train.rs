@@ -13,6 +13,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{Result, eval, signals::Signals};
 
+pub mod material;
+
 #[derive(Args)]
 pub struct Train {
     /// The picture, a PNG, preferably with a transparent background.
@@ -40,13 +42,17 @@ pub struct Train {
     /// Grow colors, as the article's sprites do, instead of coordinates that are looked up in the picture.
     #[arg(long, alias = "colors", conflicts_with = "from")]
     colours: bool,
-    /// Channels per cell, a multiple of 4 in 8..=32 [default: 16].
+    /// Train a material: a texture that tiles, from a picture of its structure. A picture of more than 128 pixels is scaled
+    /// down.
+    #[arg(long, conflicts_with_all = ["from", "colours", "padding", "mode", "minutes", "rounds", "full", "device", "config", "run_dir", "scratch"])]
+    material: bool,
+    /// Channels per cell, a multiple of 4 in 8..=32 [default: 16; with --material, 12].
     #[arg(long, value_name = "N")]
     channels: Option<usize>,
-    /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 64; with --colours, 128].
+    /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 64; with --colours, 128; with --material, 96].
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Training steps of a round [default: 5000; with --colours, 10000].
+    /// Training steps of a round [default: 5000; with --colours, 10000; with --material, 2000].
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     iterations: Option<u32>,
     /// The maximum number of rounds: training continues until a model passes by a margin [default: 3; with --colours, 1].
@@ -81,7 +87,7 @@ pub struct Train {
     /// round, also for a finished run.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "image", "size", "filter", "frames", "tile", "uv", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
-        "run_dir", "from", "scratch", "rounds",
+        "run_dir", "from", "scratch", "rounds", "material",
     ])]
     resume: Option<PathBuf>,
 }
@@ -106,6 +112,9 @@ fn size(text: &str) -> std::result::Result<Size, String> {
 impl Train {
     pub fn run(&self) -> Result<ExitCode> {
         crate::prepare_output(&self.output)?;
+        if let (true, Some(image)) = (self.material, &self.image) {
+            return material::train(self, image);
+        }
         let mut notes = Vec::new();
         let mut run = match (&self.resume, &self.image) {
             (Some(folder), _) => self.go_on(folder)?,
@@ -216,12 +225,11 @@ impl Train {
             }
             None => TrainConfig::default(),
         };
-        let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         if config.name.is_empty() {
-            config.name = stem(&self.output);
+            config.name = file_stem(&self.output);
         }
         if config.source.is_empty() {
-            config.source = image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            config.source = source(image);
         }
         let from = self.from.as_ref().map(Model::read).transpose()?;
         if self.colours && self.config.is_none() {
@@ -274,6 +282,16 @@ impl Train {
             None => Ok(Run::create(folder, config, target)?),
         }
     }
+}
+
+/// The name of a model that is written to this file.
+fn file_stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What a model calls its picture.
+fn source(image: &Path) -> String {
+    image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Reads a picture for a body of colors, and scales a large one.

@@ -15,7 +15,12 @@ use burn::{
     tensor::Device,
 };
 
-use super::{Budget, Method, Mode, Network, Plan, TrainConfig, TrainError, plan::states, pool::Sample};
+use super::{
+    Budget, Method, Mode, Network, Plan, TrainConfig, TrainError,
+    optimizer::{Normalize, optimizer},
+    plan::states,
+    pool::Sample,
+};
 use crate::{
     cpu::Tick,
     rule::{Model, Output, Rule, State, Target, Weights, mean_squared_error},
@@ -23,12 +28,10 @@ use crate::{
 };
 
 mod loss;
-mod optimizer;
 mod samples;
 mod saving;
 
 use loss::Losses;
-use optimizer::{Normalize, optimizer};
 use samples::Start;
 
 /// The model of a [warm start](TrainConfig::warm_start).

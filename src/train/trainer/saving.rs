@@ -4,11 +4,12 @@ use std::panic::catch_unwind;
 
 use burn::{optim::OptimizerRecord, tensor::Bytes};
 
-use super::{
-    Trainer,
+use super::Trainer;
+use crate::train::{
+    TrainError,
+    checkpoint::Checkpoint,
     optimizer::{OPTIMIZER_TENSORS, optimizer},
 };
-use crate::train::{TrainError, checkpoint::Checkpoint};
 
 impl Trainer {
     /// Serializes the trainer. A [restored](Self::restore) trainer reaches the same weights as this one.
