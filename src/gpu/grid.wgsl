@@ -20,6 +20,8 @@ struct Params {
     frame_size: vec2<f32>,
     /// The values of a cell that has fired stay within plus and minus this.
     clamp: f32,
+    /// The squared magnitude from which a cell of a texture is as strong as those of a grown one.
+    strength: f32,
 }
 
 /// The work for one sprite in one dispatch.

@@ -54,6 +54,7 @@ pub(super) struct Params {
     pub(super) frame_min: Vec2,
     pub(super) frame_size: Vec2,
     pub(super) clamp: f32,
+    pub(super) strength: f32,
 }
 
 impl Params {
@@ -69,6 +70,7 @@ impl Params {
             step_size: rule.step_size,
             // No finite value is larger. Shaders may assume that there are no infinities.
             clamp: rule.clamp.unwrap_or(f32::MAX),
+            strength: reference.strength(),
             alive_threshold: rule.alive.map_or(0.0, |alive| alive.threshold),
             atlas_columns,
             capacity,
@@ -162,7 +164,7 @@ mod tests {
         assert_eq!(members(&module, "Job"), (job, size_of::<Job>() as u32));
         let params = offsets!(
             Params: size, first_job, fire_threshold, step_size, alive_threshold, atlas_columns, capacity,
-            frame_min, frame_size, clamp
+            frame_min, frame_size, clamp, strength
         );
         assert_eq!(members(&module, "Params"), (params, u64::from(Params::SHADER_SIZE) as u32));
     }

@@ -8,7 +8,7 @@
 #ifdef MASKED
 #import bevy_nca::grid::{maturity, cell_at, grown_pixel, MATURE, BEFORE, AFTER}
 #else
-#import bevy_nca::grid::is_empty
+#import bevy_nca::grid::{is_empty, load}
 #endif
 
 /// Words of a sprite in `statistics`: sums, then maxima, then the number of living cells killed by wounds.
@@ -60,7 +60,7 @@ fn live(
     if lives {
         let bit = 1u << local.x;
         atomicOr(&living[local.y], bit);
-        let matches = matches_grown(id.xy, job.rotation);
+        let matches = matches_grown(job, id.xy, cell);
         if matches {
             atomicOr(&matching[local.y], bit);
         }
@@ -170,11 +170,16 @@ fn count(word: u32, corner: vec2<u32>) -> u32 {
     return (last + 1u)[word - STATS_END];
 }
 
-/// Whether the rotated grown sprite has a cell at a position.
-fn matches_grown(position: vec2<u32>, rotation: vec2<f32>) -> bool {
+/// Whether the rotated grown sprite has a cell here too. Of a texture, whether the cell is as strong as grown ones.
+fn matches_grown(job: Job, position: vec2<u32>, cell: u32) -> bool {
 #ifdef MASKED
-    return grown_pixel(position, rotation).a > params.alive_threshold;
+    return grown_pixel(position, job.rotation).a > params.alive_threshold;
 #else
-    return true;
+    var squared = 0.0;
+    for (var quad = 0u; quad < #{QUADS}u; quad++) {
+        let values = load(job.slot, quad, cell);
+        squared += dot(values, values);
+    }
+    return squared >= params.strength;
 #endif
 }

@@ -6,6 +6,10 @@ use super::{
     picture::{coordinates_pixel, crisp_pixel, pixel},
 };
 
+/// The share of a grown texture's cells that counts as weak. A cell that a wound has zeroed grows within some twenty ticks,
+/// and most of the time it is among the weakest.
+const WEAK_CELLS: f32 = 0.05;
+
 /// The appearance of a grown sprite on a grid: the cells that should live, and their pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reference {
@@ -20,18 +24,28 @@ pub(crate) struct Reference {
     threshold: f32,
     /// Whether the pixels are those of the model's target.
     authored: bool,
+    /// The squared magnitude from which a cell of a texture is as strong as those of a grown one; 0 with a life mask.
+    strength: f32,
     /// False for a placeholder, until a sprite has been grown. Sprites are not judged by a placeholder.
     known: bool,
     cells: u32,
 }
 
 impl Reference {
-    /// Uses the model's target. Without a target, a rule with a life mask uses the cells of the
-    /// grown sprite that `grow` returns.
+    /// Uses the model's target. Without a target, it uses the living cells of the grown sprite that `grow` returns. Without
+    /// a life mask, it uses the magnitudes of the cells of the grown texture that `grow` returns, of any size.
     pub(crate) fn new(model: &Model, [width, height]: [usize; 2], grow: impl FnOnce() -> State) -> Self {
         let rule = model.rule();
+        let mut strength = 0.0;
         let pixels: Vec<[f32; 4]> = match (rule.alive, model.target()) {
-            (None, _) => Vec::new(),
+            (None, _) => {
+                let mut strengths: Vec<f32> = grow().values().chunks_exact(rule.channels).map(squared).collect();
+                let weak = (strengths.len() as f32 * WEAK_CELLS) as usize;
+                if weak < strengths.len() {
+                    strength = *strengths.select_nth_unstable_by(weak, f32::total_cmp).1;
+                }
+                Vec::new()
+            }
             (Some(_), Some(target)) => {
                 let straight = |[r, g, b, a]: [f32; 4]| if a > 0.0 { [r / a, g / a, b / a, a] } else { [0.0; 4] };
                 let pixels = target.premultiplied(width, height);
@@ -46,17 +60,17 @@ impl Reference {
         };
         let threshold = rule.alive.map_or(0.0, |alive| alive.threshold);
         let cells = match pixels.is_empty() {
-            true => width * height,
+            true => strong_cells((width * height) as u32) as usize,
             false => pixels.iter().filter(|pixel| pixel[3] > threshold).count(),
         };
         let authored = rule.output != Output::OpaqueCentered && rule.alive.is_some() && model.target().is_some();
         let (output, frame) = (rule.output, frame(model, [width, height]));
-        Self { output, width, frame, pixels, threshold, authored, known: true, cells: cells as u32 }
+        Self { output, width, frame, pixels, threshold, authored, strength, known: true, cells: cells as u32 }
     }
 
     /// Whether [`Reference::new`] calls `grow` for this model.
     pub(crate) fn must_grow(model: &Model) -> bool {
-        model.rule().alive.is_some() && model.target().is_none()
+        model.rule().alive.is_none() || model.target().is_none()
     }
 
     /// A placeholder until a sprite has been grown: every cell should live.
@@ -64,7 +78,7 @@ impl Reference {
         let threshold = model.rule().alive.map_or(0.0, |alive| alive.threshold);
         let pixels = vec![[0.0, 0.0, 0.0, threshold + 1.0]; width * height];
         let (output, frame, cells) = (model.rule().output, frame(model, [width, height]), pixels.len() as u32);
-        Self { output, width, frame, cells, pixels, threshold, authored: false, known: false }
+        Self { output, width, frame, cells, pixels, threshold, authored: false, strength: 0.0, known: false }
     }
 
     /// False for a placeholder; see [`Reference::unknown`].
@@ -87,11 +101,22 @@ impl Reference {
         self.cells
     }
 
-    /// The number of cells in `cells` that a grown sprite has. `rotation` is the cosine and sine of
-    /// the sprite's angle.
+    /// The number of cells in `cells` that a grown sprite has; of a texture, how many of them are not weak. `rotation` is the
+    /// cosine and sine of the sprite's angle.
     pub(crate) fn count(&self, cells: &CellMask, rotation: (f32, f32)) -> u32 {
         let width = self.width.max(1);
-        cells.iter().filter(|cell| self.has_cell(cell % width, cell / width, rotation)).count() as u32
+        let count = cells.iter().filter(|cell| self.has_cell(cell % width, cell / width, rotation)).count() as u32;
+        if self.pixels.is_empty() { strong_cells(count) } else { count }
+    }
+
+    /// The squared magnitude from which a cell of a texture is as strong as those of a grown one; 0 with a life mask.
+    pub(crate) fn strength(&self) -> f32 {
+        self.strength
+    }
+
+    /// Whether a living cell has the strength of a grown one. With a life mask, every living cell has.
+    pub(crate) fn is_strong(&self, cell: &[f32]) -> bool {
+        self.strength == 0.0 || squared(cell) >= self.strength
     }
 
     /// Whether a grown sprite has a cell at `(x, y)`. `rotation` is the cosine and sine of the sprite's angle.
@@ -143,6 +168,16 @@ impl Reference {
             output => pixel(output, cell),
         }
     }
+}
+
+/// The number of cells of a grown texture that are not weak.
+fn strong_cells(cells: u32) -> u32 {
+    cells - (cells as f32 * WEAK_CELLS) as u32
+}
+
+/// The squared magnitude of a cell.
+fn squared(cell: &[f32]) -> f32 {
+    cell.iter().map(|value| value * value).sum()
 }
 
 /// The rectangle of a model's target; the whole grid without one.

@@ -35,7 +35,7 @@ impl Rule {
 pub(crate) struct CellStats {
     /// The number of living cells.
     pub(crate) live: u32,
-    /// The number of living cells that a grown sprite has too.
+    /// The number of living cells that a grown sprite has too. Of a texture, those that are as strong as grown ones.
     pub(crate) matching: u32,
     /// The number of living cells that show something. A body of coordinates is larger than its picture.
     pub(crate) shown: u32,
@@ -83,14 +83,17 @@ impl CellStats {
         let lives = |&cell: &usize| !is_empty(cell) && rule.lives(&state.values()[cell * channels..][..channels]);
         let size = [state.width(), state.height()];
         // Most sprites need no mask, and one pass is faster than two.
-        let stats = Self::of((0..size[0] * size[1]).filter(lives), size, reference, rotation);
+        let is_strong = |cell: usize| reference.is_strong(&state.values()[cell * channels..][..channels]);
+        let stats = Self::of((0..size[0] * size[1]).filter(lives), is_strong, size, reference, rotation);
         let shows = |cell: &usize| lives(cell) && reference.shows(cell % size[0], cell / size[0], rotation);
         (stats, with_mask.then(|| CellMask::from_fn(size[0], size[1], shows)))
     }
 
-    /// The statistics of living cells, given by their indices, on a grid of this width and height.
+    /// The statistics of living cells, given by their indices, on a grid of this width and height. `is_strong` tells which
+    /// cells of a texture are [strong](Reference::is_strong).
     pub(crate) fn of(
         alive: impl Iterator<Item = usize>,
+        is_strong: impl Fn(usize) -> bool,
         [width, height]: [usize; 2],
         reference: &Reference,
         rotation: (f32, f32),
@@ -99,7 +102,7 @@ impl CellStats {
         for cell in alive {
             let (x, y) = (cell % width, cell / width);
             stats.live += 1;
-            stats.matching += u32::from(reference.has_cell(x, y, rotation));
+            stats.matching += u32::from(reference.has_cell(x, y, rotation) && is_strong(cell));
             if !reference.shows(x, y, rotation) {
                 continue;
             }
@@ -124,7 +127,8 @@ impl CellStats {
         match cells {
             None => 0.0,
             Some(0) => 1.0,
-            Some(cells) => self.matching as f32 / cells as f32,
+            // A texture may have fewer weak cells than the one that was measured.
+            Some(cells) => (self.matching as f32 / cells as f32).min(1.0),
         }
     }
 }
@@ -200,8 +204,14 @@ mod tests {
         assert_eq!(stats(&model, &state(&[(2, 2), (3, 3)]), &reference, (1.0, 0.0)).matching, 1);
         let rule = Rule { alive: None, output: Output::OpaqueCentered, ..model.rule().clone() };
         let texture = Model::new(rule, model.weights().clone(), None).unwrap();
-        let reference = Reference::new(&texture, [9, 7], || unreachable!());
-        let stats = stats(&texture, &state(&[(0, 0), (8, 6)]), &reference, (1.0, 0.0));
-        assert_eq!((reference.cells(), stats.matching, stats.live), (63, 2, 2));
+        // Of 63 cells, three are weak: the fourth of the strengths is the least that counts.
+        let mut grown = State::zeros(9, 7, 8);
+        (0..63).for_each(|cell| grown.values_mut()[cell * 8] = 1.0 + cell as f32);
+        let reference = Reference::new(&texture, [9, 7], || grown.clone());
+        assert_eq!((reference.cells(), reference.strength()), (60, 16.0));
+        assert_eq!(stats(&texture, &grown, &reference, (1.0, 0.0)).integrity(Some(60)), 1.0);
+        grown.values_mut()[..24 * 8].fill(1.0);
+        let wounded = stats(&texture, &grown, &reference, (1.0, 0.0));
+        assert_eq!((wounded.live, wounded.matching), (63, 39), "24 cells have come back, but weak");
     }
 }

@@ -34,7 +34,7 @@ fn keep_diary(app: &mut App) {
 }
 
 /// Waits for the vitals of the sprite's last tick.
-fn vitals(app: &mut App, entity: Entity) -> NcaVitals {
+pub fn vitals(app: &mut App, entity: Entity) -> NcaVitals {
     let (tick, _) = cells(app, entity);
     for _ in 0..100 {
         let vitals = *app.world().get::<NcaVitals>(entity).unwrap();

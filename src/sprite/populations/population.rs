@@ -249,7 +249,8 @@ impl Population {
     fn report_given(&mut self, slot: u32, alive: CellMask) {
         let Some(instance) = self.instance(slot) else { return };
         let (display, generation, tick) = (instance.display(), instance.generation, instance.state.tick);
-        let stats = CellStats::of(alive.iter(), [alive.width(), alive.height()], &self.reference, display.rotation);
+        let size = [alive.width(), alive.height()];
+        let stats = CellStats::of(alive.iter(), |_| true, size, &self.reference, display.rotation);
         let mask = display.alive_mask.then(|| alive.clone());
         let is_judged = self.reference.is_known();
         self.given.push(InstanceStats::new(instance, self.id, is_judged, stats, mask));

@@ -11,11 +11,13 @@ use crate::{
 
 /// The maximum number of ticks to grow a sprite without a target.
 const MOST_GROWING_TICKS: u32 = 512;
+/// The maximum side of a texture that is grown to measure its cells.
+const MOST_TEXTURE_CELLS: usize = 64;
 /// Ticks between two yields, for platforms where tasks share a thread with the game.
 const TICKS_AT_ONCE: u32 = 4;
 
-/// The grown shapes of models, kept while the models are loaded. A model without a target is grown on another thread,
-/// and no frame waits for it.
+/// The grown shapes of models, kept while the models are loaded. A model without a target, or without a life mask, is grown
+/// on another thread, and no frame waits for it.
 #[derive(Default)]
 pub(super) struct References {
     known: Vec<Known>,
@@ -75,9 +77,11 @@ impl References {
 
 /// The grown shape of a model.
 async fn grown(model: Arc<Model>, grid: [u32; 2]) -> Reference {
-    let [width, height] = grid.map(|side| side as usize);
+    let size = grid.map(|side| side as usize);
+    let most = if model.rule().alive.is_none() { MOST_TEXTURE_CELLS } else { usize::MAX };
+    let [width, height] = size.map(|side| side.min(most));
     let state = if Reference::must_grow(&model) { grow(&model, width, height).await } else { State::zeros(0, 0, 0) };
-    Reference::new(&model, [width, height], || state)
+    Reference::new(&model, size, || state)
 }
 
 /// The cells of a grown sprite.
