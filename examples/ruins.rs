@@ -46,28 +46,41 @@ struct Builder<'a, 'w, 's> {
     materials: &'a mut Assets<StandardMaterial>,
 }
 
-/// A living material: its entity and its image.
+/// A living material: its entity, its image, and its normals.
 #[derive(Clone)]
-struct Living(Entity, Handle<Image>);
+struct Living {
+    texture: Entity,
+    image: Handle<Image>,
+    normals: Handle<Image>,
+}
 
 impl Builder<'_, '_, '_> {
-    fn living(&mut self, name: &str) -> Living {
+    /// A material that is as high as it is bright.
+    fn living(&mut self, name: &str, height: f32) -> Living {
         let tiling = NcaTiling::new(self.images);
-        let image = tiling.image.clone();
+        let relief = NcaRelief::new(self.images).with_height(height);
+        let (image, normals) = (tiling.image.clone(), relief.image.clone());
         let model = self.assets.load(format!("materials/{name}.nca"));
         let texture = NcaTexture::new(model).with_smooth();
-        Living(self.commands.spawn((texture, tiling, NcaPace { speed: GROWING, ..default() })).id(), image)
+        let pace = NcaPace { speed: GROWING, ..default() };
+        Living { texture: self.commands.spawn((texture, tiling, relief, pace)).id(), image, normals }
     }
 
     fn build(&mut self, mesh: impl Into<Mesh>, of: &Living, repeats: Vec2, transform: Transform) {
+        // Normals lie along the texture coordinates.
+        let mut mesh = mesh.into();
+        if let Err(error) = mesh.generate_tangents() {
+            warn!("a mesh has no tangents: {error}");
+        }
         let material = StandardMaterial {
-            base_color_texture: Some(of.1.clone()),
+            base_color_texture: Some(of.image.clone()),
+            normal_map_texture: Some(of.normals.clone()),
             uv_transform: Affine2::from_scale(repeats),
             perceptual_roughness: 0.85,
             ..default()
         };
         self.commands.spawn((
-            Stuff { texture: of.0, repeats },
+            Stuff { texture: of.texture, repeats },
             Mesh3d(self.meshes.add(mesh)),
             MeshMaterial3d(self.materials.add(material)),
             transform,
@@ -79,11 +92,11 @@ impl Builder<'_, '_, '_> {
         let material = StandardMaterial {
             base_color: Color::BLACK,
             emissive: LinearRgba::rgb(9.0, 6.0, 3.0),
-            emissive_texture: Some(of.1.clone()),
+            emissive_texture: Some(of.image.clone()),
             ..default()
         };
         self.commands.spawn((
-            Stuff { texture: of.0, repeats: Vec2::ONE },
+            Stuff { texture: of.texture, repeats: Vec2::ONE },
             Mesh3d(self.meshes.add(Sphere::new(0.22))),
             MeshMaterial3d(self.materials.add(material)),
             Transform::from_translation(at),
@@ -115,10 +128,12 @@ fn spawn(
         meshes: &mut meshes,
         materials: &mut materials,
     };
-    let [slate, shingles, cracks] = ["slate", "shingles", "cracks"].map(|name| ruin.living(name));
-    let [moss, scales, embers] = ["moss", "scales", "embers"].map(|name| ruin.living(name));
+    let [cobbles, bricks, magma] =
+        [("cobbles", 3.0), ("bricks", 3.0), ("magma", 1.0)].map(|(name, height)| ruin.living(name, height));
+    let [cracks, moss, scales] =
+        [("cracks", 2.0), ("moss", 2.0), ("scales", 3.0)].map(|(name, height)| ruin.living(name, height));
 
-    ruin.build(Plane3d::default().mesh().size(14.0, 14.0), &slate, Vec2::splat(5.0), Transform::default());
+    ruin.build(Plane3d::default().mesh().size(14.0, 14.0), &cobbles, Vec2::splat(5.0), Transform::default());
     let wall = || Rectangle::new(14.0, 5.0);
     let walls = [
         (0.0, Vec3::new(0.0, 2.5, -5.0)),
@@ -127,13 +142,13 @@ fn spawn(
     ];
     for (turn, at) in walls {
         let transform = Transform::from_translation(at).with_rotation(Quat::from_rotation_y(turn));
-        ruin.build(wall(), &shingles, Vec2::new(5.0, 1.8), transform);
+        ruin.build(wall(), &bricks, Vec2::new(5.6, 2.0), transform);
     }
     for x in [-3.4, 3.4] {
         let pillar = Cylinder::new(0.5, 4.4);
         ruin.build(pillar, &cracks, Vec2::new(3.0, 4.0), Transform::from_xyz(x, 2.2, -2.6));
-        ruin.build(Cuboid::new(1.4, 0.3, 1.4), &slate, Vec2::ONE, Transform::from_xyz(x, 0.15, -2.6));
-        ruin.flame(&embers, Vec3::new(x * 0.62, 2.3, -4.4));
+        ruin.build(Cuboid::new(1.4, 0.3, 1.4), &cobbles, Vec2::ONE, Transform::from_xyz(x, 0.15, -2.6));
+        ruin.flame(&magma, Vec3::new(x * 0.62, 2.3, -4.4));
     }
     // A statue in a skin of scales, on a mossy stone.
     ruin.build(Cuboid::new(2.0, 0.9, 2.0), &moss, Vec2::ONE, Transform::from_xyz(0.0, 0.45, -2.2));

@@ -1,15 +1,17 @@
 //! The mipmaps of pictures that tile.
 //!
 //! A picture that has changed, by the shaders of its population or by an upload from the CPU, is [outdated](Mipmaps::outdate).
+//! So is one that Bevy has uploaded as a whole, as it does after a lost device.
 //! [`make`] halves it level by level, before any camera draws.
 
+use super::RELIEF_LABEL;
 use bevy::{
     asset::{AssetId, load_embedded_asset},
     core_pipeline::FullscreenShader,
     platform::collections::{HashMap, HashSet},
     prelude::*,
     render::{
-        render_asset::RenderAssets,
+        render_asset::{ExtractedAssets, RenderAssets},
         render_resource::{
             BindGroup, BindGroupEntries, BindGroupLayoutDescriptor, BindGroupLayoutEntries, CachedRenderPipelineId,
             ColorTargetState, ColorWrites, FragmentState, LoadOp, Operations, PipelineCache, RenderPassColorAttachment,
@@ -21,8 +23,10 @@ use bevy::{
     },
 };
 
-/// The format in which all levels are read and written.
-const FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
+/// The label of the image of a population.
+pub(crate) const ATLAS_LABEL: &str = "nca_atlas";
+/// The formats in which levels are read and written: those of pictures, and of reliefs.
+const FORMATS: [TextureFormat; 2] = [TextureFormat::Rgba8UnormSrgb, TextureFormat::Rgba8Unorm];
 
 /// The pictures whose mipmaps must be made, and what is needed to make them.
 #[derive(Resource)]
@@ -31,7 +35,8 @@ pub(crate) struct Mipmaps {
     /// For each picture its texture, and the steps from each level to the next.
     steps: HashMap<AssetId<Image>, (TextureId, Vec<Step>)>,
     layout: BindGroupLayoutDescriptor,
-    pipeline: CachedRenderPipelineId,
+    /// For each format.
+    pipelines: [CachedRenderPipelineId; 2],
 }
 
 /// The level to read, and the one to write.
@@ -52,19 +57,22 @@ impl FromWorld for Mipmaps {
         let assets = world.resource::<AssetServer>();
         let shader = load_embedded_asset!(assets, "mipmaps.wgsl");
         let vertex = world.get_resource_or_init::<FullscreenShader>().to_vertex_state();
-        let pipeline = world.resource::<PipelineCache>().queue_render_pipeline(RenderPipelineDescriptor {
-            label: Some("nca_mipmaps".into()),
-            layout: vec![layout.clone()],
-            vertex,
-            fragment: Some(FragmentState {
-                shader,
-                entry_point: Some("halve".into()),
-                targets: vec![Some(ColorTargetState { format: FORMAT, blend: None, write_mask: ColorWrites::ALL })],
+        let cache = world.resource::<PipelineCache>();
+        let pipelines = FORMATS.map(|format| {
+            cache.queue_render_pipeline(RenderPipelineDescriptor {
+                label: Some("nca_mipmaps".into()),
+                layout: vec![layout.clone()],
+                vertex: vertex.clone(),
+                fragment: Some(FragmentState {
+                    shader: shader.clone(),
+                    entry_point: Some("halve".into()),
+                    targets: vec![Some(ColorTargetState { format, blend: None, write_mask: ColorWrites::ALL })],
+                    ..default()
+                }),
                 ..default()
-            }),
-            ..default()
+            })
         });
-        Self { outdated: HashSet::default(), steps: HashMap::default(), layout, pipeline }
+        Self { outdated: HashSet::default(), steps: HashMap::default(), layout, pipelines }
     }
 }
 
@@ -72,6 +80,21 @@ impl Mipmaps {
     /// The picture has changed.
     pub(crate) fn outdate(&mut self, picture: AssetId<Image>) {
         self.outdated.insert(picture);
+    }
+
+    /// Whether the picture has changed in this frame.
+    pub(super) fn is_outdated(&self, picture: AssetId<Image>) -> bool {
+        self.outdated.contains(&picture)
+    }
+}
+
+/// Finds the pictures whose textures Bevy is about to create.
+pub(super) fn find_new(mut mipmaps: ResMut<Mipmaps>, images: Res<ExtractedAssets<GpuImage>>) {
+    for (picture, image) in &images.extracted {
+        let TextureDescriptor { label, mip_level_count, .. } = image.texture_descriptor;
+        if label.is_some_and(|label| [ATLAS_LABEL, RELIEF_LABEL].contains(&label)) && mip_level_count > 1 {
+            mipmaps.outdate(*picture);
+        }
     }
 }
 
@@ -83,19 +106,24 @@ pub(super) fn make(
     cache: Res<PipelineCache>,
     device: Res<RenderDevice>,
 ) {
-    let Mipmaps { outdated, steps, layout, pipeline } = &mut *mipmaps;
+    let Mipmaps { outdated, steps, layout, pipelines } = &mut *mipmaps;
     if outdated.is_empty() {
         return;
     }
-    // Until the pipeline is compiled, they wait.
-    let Some(pipeline) = cache.get_render_pipeline(*pipeline) else { return };
+    // Until the pipelines are compiled, they wait.
+    let [Some(of_pictures), Some(of_reliefs)] = pipelines.map(|pipeline| cache.get_render_pipeline(pipeline)) else {
+        return;
+    };
     steps.retain(|picture, _| images.get(*picture).is_some());
     for picture in outdated.drain() {
-        let Some(image) = images.get(picture).filter(|image| has_levels(image)) else { continue };
+        let Some((image, format)) = images.get(picture).and_then(|image| Some((image, format(image)?))) else {
+            continue;
+        };
+        let pipeline = if format == FORMATS[0] { of_pictures } else { of_reliefs };
         let found = steps.get(&picture).filter(|(texture, _)| *texture == image.texture.id());
         if found.is_none() {
-            let new =
-                (1..image.texture_descriptor.mip_level_count).map(|level| step(image, level, layout, &cache, &device));
+            let levels = 1..image.texture_descriptor.mip_level_count;
+            let new = levels.map(|level| step(image, format, level, layout, &cache, &device));
             steps.insert(picture, (image.texture.id(), new.collect()));
         }
         for Step { finer, coarser } in steps.get(&picture).into_iter().flat_map(|(_, steps)| steps) {
@@ -116,15 +144,17 @@ pub(super) fn make(
     }
 }
 
-/// Whether the levels of an image can be written. The game may have replaced that of a tile.
-fn has_levels(image: &GpuImage) -> bool {
+/// The format of the levels of an image. `None` if they cannot be written: the game may have replaced that of a tile.
+fn format(image: &GpuImage) -> Option<TextureFormat> {
     let TextureDescriptor { usage, format, view_formats, .. } = image.texture_descriptor;
-    usage.contains(TextureUsages::RENDER_ATTACHMENT) && (format == FORMAT || view_formats.contains(&FORMAT))
+    let can_write = usage.contains(TextureUsages::RENDER_ATTACHMENT);
+    FORMATS.into_iter().find(|found| can_write && (format == *found || view_formats.contains(found)))
 }
 
 /// The step that makes a level.
 fn step(
     image: &GpuImage,
+    format: TextureFormat,
     level: u32,
     layout: &BindGroupLayoutDescriptor,
     cache: &PipelineCache,
@@ -133,7 +163,7 @@ fn step(
     let view = |level, usage| {
         image.texture.create_view(&TextureViewDescriptor {
             label: Some("nca_mipmap"),
-            format: Some(FORMAT),
+            format: Some(format),
             usage: Some(usage),
             base_mip_level: level,
             mip_level_count: Some(1),

@@ -20,6 +20,7 @@ mod mipmaps;
 mod pipelines;
 mod population;
 mod readback;
+mod relief;
 mod spec;
 mod statistics;
 mod work;
@@ -30,16 +31,19 @@ use bevy::{
     prelude::*,
     render::{
         GpuResourceAppExt, Render, RenderApp, RenderStartup, RenderSystems,
+        render_asset::prepare_assets,
         render_resource::SpecializedComputePipelines,
         renderer::{RenderGraph, RenderGraphSystems},
+        texture::GpuImage,
     },
     shader::load_shader_library,
 };
 
 pub use limits::NcaPrecision;
 pub(crate) use limits::{Limits, check, check_adapter};
-pub(crate) use mipmaps::Mipmaps;
+pub(crate) use mipmaps::{ATLAS_LABEL, Mipmaps};
 pub(crate) use population::GpuPopulations;
+pub(crate) use relief::{RELIEF_LABEL, ReliefSpec, Reliefs};
 pub(crate) use spec::{AtlasKind, PopulationSpec, Status};
 pub(crate) use statistics::StatsRead;
 pub(crate) use work::{DisplayState, Moves, StatsRequest, Work};
@@ -57,16 +61,19 @@ impl Plugin for GpuPlugin {
         embedded_asset!(app, "think.wgsl");
         embedded_asset!(app, "live.wgsl");
         embedded_asset!(app, "mipmaps.wgsl");
+        embedded_asset!(app, "relief.wgsl");
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         // `RenderStartup` runs again after a lost device: all memory is lost, and each population starts again.
         render_app
             .init_gpu_resource::<pipelines::NcaPipeline>()
             .init_gpu_resource::<SpecializedComputePipelines<pipelines::NcaPipeline>>()
             .init_gpu_resource::<Mipmaps>()
+            .init_gpu_resource::<Reliefs>()
             .add_systems(RenderStartup, population::reset_populations)
             .add_systems(
                 Render,
                 (
+                    mipmaps::find_new.in_set(RenderSystems::PrepareAssets).before(prepare_assets::<GpuImage>),
                     population::prepare_buffers.in_set(RenderSystems::PrepareResources),
                     population::prepare_bind_groups.in_set(RenderSystems::PrepareBindGroups),
                     population::map_read_backs.in_set(RenderSystems::Cleanup),
@@ -74,7 +81,10 @@ impl Plugin for GpuPlugin {
             )
             .add_systems(
                 RenderGraph,
-                (dispatch::dispatch, mipmaps::make).chain().in_set(RenderGraphSystems::Render).before(camera_driver),
+                (dispatch::dispatch, relief::make, mipmaps::make)
+                    .chain()
+                    .in_set(RenderGraphSystems::Render)
+                    .before(camera_driver),
             );
     }
 }

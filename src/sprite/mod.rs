@@ -20,8 +20,8 @@ mod systems;
 pub use crate::gpu::NcaPrecision;
 pub use components::{
     NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaEngine, NcaKillBelow, NcaModel, NcaModelLoader,
-    NcaPace, NcaSkin, NcaSkinTemplate, NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTextureTemplate, NcaTiling,
-    NcaVitals,
+    NcaPace, NcaRelief, NcaReliefKind, NcaSkin, NcaSkinTemplate, NcaSleeping, NcaSleepingDisabled, NcaTexture,
+    NcaTextureTemplate, NcaTiling, NcaVitals,
 };
 pub use events::{
     NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,

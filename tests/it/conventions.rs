@@ -87,6 +87,8 @@ fn types_are_registered_under_stable_paths() {
         "NcaPrecision",
         "NcaReadCells",
         "NcaRegrown",
+        "NcaRelief",
+        "NcaReliefKind",
         "NcaRestore",
         "NcaRestoreFailed",
         "NcaSave",

@@ -8,6 +8,7 @@ mod engines;
 mod golden;
 mod gradient;
 mod lifecycle;
+mod materials;
 mod model_file;
 mod noise;
 mod physics;

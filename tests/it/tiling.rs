@@ -1,16 +1,21 @@
 //! Textures in an image of their own.
 
-use bevy::{color::ColorToComponents, image::ImageAddressMode, prelude::*};
+use bevy::{
+    color::ColorToComponents,
+    image::{ImageAddressMode, ImageSampler},
+    prelude::*,
+};
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{Rgba, State, picture},
+    rule::{Model, Rgba, State, picture},
 };
 
 use crate::{
     plugin::{add_model, cells, full, paused_app, still_model},
     screen::Screen,
     support::{Golden, on_each_backend},
+    vitals::vitals,
 };
 
 /// The mean of the light of squares of `side` pixels.
@@ -102,7 +107,7 @@ fn the_image_stays_with_its_users() {
         let found = images.get(&a).unwrap();
         assert_eq!(found.texture_descriptor.mip_level_count, 5);
         let sampler = match &found.sampler {
-            bevy::image::ImageSampler::Descriptor(sampler) => sampler.clone(),
+            ImageSampler::Descriptor(sampler) => sampler.clone(),
             other => panic!("{other:?}"),
         };
         assert!(matches!(
@@ -166,5 +171,97 @@ fn wounds_cross_the_seam() {
             let is_dead = state.cell(x, y).unwrap().iter().all(|value| *value == 0.0);
             assert_eq!(is_dead, from_corner < 0.2, "{backend:?}: the cell {x}, {y}");
         }
+    });
+}
+
+/// What was torn out counts as lost until it is as strong as before.
+#[test]
+fn a_torn_texture_comes_back() {
+    let model = Model::from_bytes(include_bytes!("../../assets/materials/moss.nca")).unwrap();
+    on_each_backend(|backend| {
+        let mut app = paused_app(backend);
+        let model = add_model(&mut app, &model);
+        let entity = app.world_mut().spawn((NcaTexture::new(model).with_grid((32, 32)), NcaTiling::default())).id();
+        // It is judged once another of its kind has grown.
+        let mut ticks = 0;
+        loop {
+            headless::step(&mut app, 10);
+            ticks += 10;
+            let vitals = vitals(&mut app, entity);
+            if vitals.condition == NcaCondition::Whole {
+                break;
+            }
+            assert!(ticks < 5000, "{backend:?}: {vitals:?}");
+        }
+        headless::step(&mut app, 100);
+        let whole = vitals(&mut app, entity);
+        assert!(whole.integrity > 0.95, "{backend:?}: {whole:?}");
+        // A fifth of its area.
+        app.world_mut().trigger(NcaDamage::new(entity, NcaWound::circle(Vec2::new(0.1, 0.9), 0.252)).in_uv());
+        let mut integrities = Vec::new();
+        for ticks in [1, 3, 8, 100] {
+            headless::step(&mut app, ticks);
+            integrities.push(vitals(&mut app, entity).integrity);
+        }
+        assert!(integrities.is_sorted(), "{backend:?}: {integrities:?}");
+        assert!(integrities[0] < 0.86 && integrities[1] < 0.92, "{backend:?}: {integrities:?}");
+        assert!(integrities[3] >= NcaVitals::WHOLE, "{backend:?}: {integrities:?}");
+        assert_eq!(vitals(&mut app, entity).condition, NcaCondition::Whole);
+    });
+}
+
+/// The slopes of brightness, across the edges too.
+#[test]
+fn a_relief_has_the_slopes_of_its_picture() {
+    /// The largest difference of light. A relief has 8 bits of it.
+    fn apart(seen: &[[u8; 4]], expected: &[Vec3]) -> f32 {
+        assert_eq!(seen.len(), expected.len());
+        let light = |pixel: &[u8; 4]| LinearRgba::from(Srgba::from_u8_array(*pixel)).to_vec3();
+        let pairs = seen.iter().zip(expected);
+        pairs.map(|(seen, expected)| (light(seen) - expected).abs().max_element()).fold(0.0, f32::max)
+    }
+    on_each_backend(|backend| {
+        let golden = Golden::read("material");
+        let state = golden.frames[3].1.clone();
+        let size = [state.width(), state.height()];
+        let mut screen = Screen::new(backend, 64, 48);
+        let app = &mut screen.app;
+        app.world_mut().resource_mut::<NcaClock>().paused = true;
+        let model = add_model(app, &golden.model);
+        let relief = NcaRelief::new(app.world().resource::<Assets<Image>>()).with_height(20.0);
+        let image = relief.image.clone();
+        let texture = app.world_mut().spawn((NcaTexture::new(model), NcaTiling::default(), relief)).id();
+        app.world_mut().trigger(NcaWriteCells { entity: texture, tick: 24, state: state.clone() });
+        app.world_mut().spawn(Sprite::from_image(image.clone()));
+        app.update();
+        // Its own sampler blurs on software drivers.
+        app.world_mut().resource_mut::<Assets<Image>>().get_mut(&image).unwrap().sampler = ImageSampler::nearest();
+        let light: Vec<f32> = picture(&golden.model, &state)
+            .into_iter()
+            .map(|pixel| LinearRgba::from(Srgba::from_u8_array(pixel)).to_vec3().dot(vec3(0.2126, 0.7152, 0.0722)))
+            .collect();
+        let at = |x: usize, y: usize| light[y % size[1] * size[0] + x % size[0]];
+        let cells = || (0..size[1]).flat_map(|y| (0..size[0]).map(move |x| (x, y)));
+        let normal = |(x, y): (usize, usize)| {
+            let [left, up] = [x + size[0] - 1, y + size[1] - 1];
+            let across = |x| (at(x, up) + 2.0 * at(x, y) + at(x, y + 1)) / 8.0;
+            let down = |y| (at(left, y) + 2.0 * at(x, y) + at(x + 1, y)) / 8.0;
+            let slope = 20.0 * Vec2::new(across(x + 1) - across(left), down(y + 1) - down(up));
+            Vec3::new(-slope.x, slope.y, 1.0).normalize() * 0.5 + 0.5
+        };
+        let seen = middle(&screen.pixels(), [64, 48], size);
+        let normals: Vec<Vec3> = cells().map(normal).collect();
+        let steepest = normals.iter().map(|normal| normal.xy().distance(Vec2::splat(0.5))).fold(0.0, f32::max);
+        assert!(steepest > 0.1, "it is not flat: {steepest}");
+        assert!(apart(&seen, &normals) < 0.01, "{backend:?}: {}", apart(&seen, &normals));
+        // Other settings, at once.
+        screen.app.world_mut().get_mut::<NcaRelief>(texture).unwrap().kind = NcaReliefKind::Depths;
+        let depths: Vec<Vec3> = cells().map(|(x, y)| Vec3::splat(1.0 - at(x, y))).collect();
+        let seen = middle(&screen.pixels(), [64, 48], size);
+        assert!(apart(&seen, &depths) < 0.01, "{backend:?}: {}", apart(&seen, &depths));
+        // It follows the picture.
+        screen.app.world_mut().trigger(NcaDamage::new(texture, NcaWound::circle(Vec2::splat(0.5), 0.2)).in_uv());
+        headless::step(&mut screen.app, 1);
+        assert_ne!(middle(&screen.pixels(), [64, 48], size), seen);
     });
 }

@@ -93,6 +93,11 @@ impl AtlasUploads {
             return;
         }
         let arrived = self.arrived.entry(image).or_default();
+        if (arrived.size, arrived.image_size) != (patches.size, patches.image_size) {
+            // Slots of another size are outdated.
+            arrived.corners.clear();
+            arrived.bytes.clear();
+        }
         if arrived.corners.is_empty() {
             // Swapping reuses the memory of both.
             std::mem::swap(arrived, patches);

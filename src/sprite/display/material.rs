@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use bevy::{
-    asset::{AssetId, AssetMut},
+    asset::{AssetMut, UntypedAssetId, VisitAssetDependencies},
     ecs::{entity_disabling::Disabled, query::Allow},
     image::TRANSPARENT_IMAGE_HANDLE,
     math::Affine2,
@@ -17,7 +17,10 @@ use bevy::{
 };
 
 use super::display_trait::Display;
-use crate::sprite::{components::NcaTiling, simulation::AtlasRegion};
+use crate::sprite::{
+    components::{NcaRelief, NcaTiling},
+    simulation::AtlasRegion,
+};
 
 /// A material binds the texture of an atlas, so it must be prepared after the atlas.
 pub(crate) struct MaterialOrderPlugin<M>(PhantomData<M>);
@@ -46,30 +49,31 @@ where
     }
 }
 
-/// A material keeps the texture that it was prepared with. If the image of an [`NcaTiling`](crate::NcaTiling) is replaced, as
+/// A material keeps the texture that it was prepared with. If the image of an [`NcaTiling`](crate::NcaTiling) or its
+/// [relief](crate::NcaRelief) is replaced, as
 /// by one of another size, the materials that use it are prepared again.
 pub(super) fn follow_tiles(
     mut changes: Option<MessageReader<AssetEvent<Image>>>,
-    tilings: Query<&NcaTiling, Allow<Disabled>>,
+    tilings: Query<(&NcaTiling, Option<&NcaRelief>), Allow<Disabled>>,
     materials: Option<ResMut<Assets<StandardMaterial>>>,
 ) {
+    let is_ours = |image: AssetId<Image>| {
+        let mut images = tilings.iter();
+        images.any(|(tiling, relief)| {
+            tiling.image.id() == image || relief.is_some_and(|relief| relief.image.id() == image)
+        })
+    };
     let replaced = |change: &AssetEvent<Image>| match change {
-        AssetEvent::Modified { id } if tilings.iter().any(|tiling| tiling.image.id() == *id) => Some(*id),
+        AssetEvent::Modified { id } if is_ours(*id) => Some(id.untyped()),
         _ => None,
     };
-    let replaced: Vec<AssetId<Image>> = changes.iter_mut().flat_map(MessageReader::read).filter_map(replaced).collect();
+    let replaced: Vec<UntypedAssetId> = changes.iter_mut().flat_map(MessageReader::read).filter_map(replaced).collect();
     let Some(mut materials) = materials.filter(|_| !replaced.is_empty()) else { return };
     let materials = materials.bypass_change_detection();
     let shows = |material: &StandardMaterial| {
-        let textures = [
-            &material.base_color_texture,
-            &material.emissive_texture,
-            &material.metallic_roughness_texture,
-            &material.normal_map_texture,
-            &material.occlusion_texture,
-            &material.depth_map,
-        ];
-        textures.into_iter().flatten().any(|texture| replaced.contains(&texture.id()))
+        let mut shows = false;
+        material.visit_dependencies(&mut |texture| shows |= replaced.contains(&texture));
+        shows
     };
     let users: Vec<_> = materials.iter().filter(|(_, material)| shows(material)).map(|(id, _)| id).collect();
     for user in users {

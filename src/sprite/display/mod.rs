@@ -6,9 +6,14 @@ mod display_trait;
 mod image;
 #[cfg(feature = "pbr")]
 mod material;
+mod relief;
 mod warnings;
 
-use bevy::{prelude::*, sprite::SpriteMesh};
+use bevy::{
+    prelude::*,
+    render::{ExtractSchedule, RenderApp},
+    sprite::SpriteMesh,
+};
 
 #[cfg(feature = "pbr")]
 pub(crate) use self::display_trait::register_display;
@@ -34,7 +39,11 @@ impl Plugin for DisplaysPlugin {
         app.add_systems(PostUpdate, remember_shown.in_set(NcaSystems::Show))
             // Its commands would cost a synchronization point between the other sets.
             .add_systems(Last, warnings::warn_of_unpainted.in_set(NcaSystems::Show))
-            .add_systems(PostUpdate, draw.in_set(NcaSystems::Draw));
+            .add_systems(PostUpdate, draw.in_set(NcaSystems::Draw))
+            .add_systems(PostUpdate, relief::fit_reliefs.in_set(NcaSystems::Draw));
+        if let Some(render_app) = app.get_sub_app_mut(RenderApp) {
+            render_app.add_systems(ExtractSchedule, relief::extract_reliefs);
+        }
     }
 }
 

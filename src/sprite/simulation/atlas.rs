@@ -7,7 +7,7 @@ use bevy::{
     render::render_resource::{Extent3d, TextureDimension, TextureFormat, TextureUsages, TextureViewDescriptor},
 };
 
-use crate::gpu::AtlasKind;
+use crate::gpu::{ATLAS_LABEL, AtlasKind};
 
 /// The part of an image that shows a sprite, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -220,7 +220,7 @@ fn blank(size: UVec2, content: AtlasContent, on_gpu: bool) -> Image {
         let data = vec![0; size.width as usize * size.height as usize * content.pixel_bytes()];
         Image::new(size, TextureDimension::D2, data, sampled_format, usages)
     };
-    image.texture_descriptor.label = Some("nca_atlas");
+    image.texture_descriptor.label = Some(ATLAS_LABEL);
     if let AtlasContent::Tile { .. } = content {
         image.texture_descriptor.mip_level_count = size.max_mips(TextureDimension::D2);
         image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;

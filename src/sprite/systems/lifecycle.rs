@@ -21,8 +21,8 @@ use super::{
 };
 use crate::sprite::{
     components::{
-        InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaSkin, NcaSleeping,
-        NcaSleepingDisabled, NcaTexture, NcaTiling, NcaVitals, Placement, SkinFit,
+        InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaRelief, NcaReliefKind, NcaSkin,
+        NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTiling, NcaVitals, Placement, SkinFit,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -43,6 +43,8 @@ impl Plugin for LifecyclePlugin {
             .register_type::<NcaTexture>()
             .register_type::<NcaAliveMask>()
             .register_type::<NcaTiling>()
+            .register_type::<NcaRelief>()
+            .register_type::<NcaReliefKind>()
             .init_resource::<WaitingTextures>()
             .init_resource::<PendingChanges>()
             .add_observer(on_texture_added)
