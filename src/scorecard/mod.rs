@@ -200,6 +200,7 @@ impl Scorecard {
     }
 
     /// Whether the fragments of the storm decide about the [worst ratio](Self::worst_ratio).
+    #[cfg(feature = "train")]
     pub(crate) fn is_worst_in_fragments(&self) -> bool {
         self.storm.as_ref().is_some_and(|storm| storm.fragment_ratio() >= self.worst_ratio())
     }

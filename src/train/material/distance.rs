@@ -239,7 +239,7 @@ mod tests {
         assert!(same < 0.1 * other && other > 1.0, "{same}, {other}");
         let untrained = |texture: &Pictures| untrained_distance(texture, &stripes(0));
         let (same, other) = (untrained(&stripes(8)), untrained(&noise(3, 64, 64)));
-        assert!(same < 0.1 * other && other > 0.5, "{same}, {other}");
+        assert!(same < 0.2 * other && other > 0.5, "{same}, {other}");
     }
 
     #[test]
