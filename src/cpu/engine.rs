@@ -202,6 +202,21 @@ impl Engine {
         self.step_recorded(grid, scratch, tick, wound, &mut ());
     }
 
+    /// Advances the grid by some ticks from `first` on, with the same noise and angle. The wound comes before the first.
+    pub(crate) fn advance(
+        &self,
+        grid: &mut Grid,
+        scratch: &mut Scratch,
+        first: Tick,
+        ticks: u32,
+        wound: Option<&CellMask>,
+    ) {
+        for passed in 0..ticks {
+            let tick = Tick { tick: first.tick.wrapping_add(passed), ..first };
+            self.step(grid, scratch, tick, wound.filter(|_| passed == 0));
+        }
+    }
+
     /// Like [`Engine::step`], and reports every changed cell to `record`.
     pub(crate) fn step_recorded(
         &self,

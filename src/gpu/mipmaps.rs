@@ -4,24 +4,23 @@
 //! So is one that Bevy has uploaded as a whole, as it does after a lost device.
 //! [`make`] halves it level by level, before any camera draws.
 
-use super::RELIEF_LABEL;
 use bevy::{
     asset::{AssetId, load_embedded_asset},
-    core_pipeline::FullscreenShader,
     platform::collections::{HashMap, HashSet},
     prelude::*,
     render::{
         render_asset::{ExtractedAssets, RenderAssets},
         render_resource::{
             BindGroup, BindGroupEntries, BindGroupLayoutDescriptor, BindGroupLayoutEntries, CachedRenderPipelineId,
-            ColorTargetState, ColorWrites, FragmentState, LoadOp, Operations, PipelineCache, RenderPassColorAttachment,
-            RenderPassDescriptor, RenderPipelineDescriptor, ShaderStages, StoreOp, TextureDescriptor, TextureFormat,
-            TextureId, TextureSampleType, TextureUsages, TextureView, TextureViewDescriptor, binding_types::texture_2d,
+            PipelineCache, ShaderStages, TextureDescriptor, TextureFormat, TextureId, TextureSampleType, TextureUsages,
+            TextureView, TextureViewDescriptor, binding_types::texture_2d,
         },
         renderer::{RenderContext, RenderDevice},
         texture::GpuImage,
     },
 };
+
+use super::{RELIEF_LABEL, fullscreen};
 
 /// The label of the image of a population.
 pub(crate) const ATLAS_LABEL: &str = "nca_atlas";
@@ -54,24 +53,9 @@ impl FromWorld for Mipmaps {
                 texture_2d(TextureSampleType::Float { filterable: false }),
             ),
         );
-        let assets = world.resource::<AssetServer>();
-        let shader = load_embedded_asset!(assets, "mipmaps.wgsl");
-        let vertex = world.get_resource_or_init::<FullscreenShader>().to_vertex_state();
-        let cache = world.resource::<PipelineCache>();
-        let pipelines = FORMATS.map(|format| {
-            cache.queue_render_pipeline(RenderPipelineDescriptor {
-                label: Some("nca_mipmaps".into()),
-                layout: vec![layout.clone()],
-                vertex: vertex.clone(),
-                fragment: Some(FragmentState {
-                    shader: shader.clone(),
-                    entry_point: Some("halve".into()),
-                    targets: vec![Some(ColorTargetState { format, blend: None, write_mask: ColorWrites::ALL })],
-                    ..default()
-                }),
-                ..default()
-            })
-        });
+        let shader = load_embedded_asset!(world.resource::<AssetServer>(), "mipmaps.wgsl");
+        let pipelines =
+            FORMATS.map(|format| fullscreen::pipeline(world, "nca_mipmaps", &layout, (&shader, "halve"), format));
         Self { outdated: HashSet::default(), steps: HashMap::default(), layout, pipelines }
     }
 }
@@ -127,19 +111,7 @@ pub(super) fn make(
             steps.insert(picture, (image.texture.id(), new.collect()));
         }
         for Step { finer, coarser } in steps.get(&picture).into_iter().flat_map(|(_, steps)| steps) {
-            let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-                label: Some("nca_mipmaps"),
-                color_attachments: &[Some(RenderPassColorAttachment {
-                    view: coarser,
-                    depth_slice: None,
-                    resolve_target: None,
-                    ops: Operations { load: LoadOp::Clear(default()), store: StoreOp::Store },
-                })],
-                ..default()
-            });
-            pass.set_render_pipeline(pipeline);
-            pass.set_bind_group(0, finer, &[]);
-            pass.draw(0..3, 0..1);
+            fullscreen::fill(&mut context, "nca_mipmaps", pipeline, finer, coarser);
         }
     }
 }

@@ -14,6 +14,7 @@
 mod bindings;
 mod buffers;
 mod dispatch;
+mod fullscreen;
 mod layout;
 mod limits;
 mod mipmaps;

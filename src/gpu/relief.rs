@@ -4,16 +4,14 @@
 
 use bevy::{
     asset::{AssetId, load_embedded_asset},
-    core_pipeline::FullscreenShader,
     platform::collections::{HashMap, HashSet},
     prelude::*,
     render::{
         render_asset::RenderAssets,
         render_resource::{
             BindGroup, BindGroupEntries, BindGroupLayoutDescriptor, BindGroupLayoutEntries, CachedRenderPipelineId,
-            ColorTargetState, ColorWrites, FragmentState, LoadOp, Operations, PipelineCache, RenderPassColorAttachment,
-            RenderPassDescriptor, RenderPipelineDescriptor, ShaderStages, ShaderType, StoreOp, TextureFormat,
-            TextureId, TextureSampleType, TextureUsages, TextureView, TextureViewDescriptor, UniformBuffer,
+            PipelineCache, ShaderStages, ShaderType, TextureFormat, TextureId, TextureSampleType, TextureUsages,
+            TextureView, TextureViewDescriptor, UniformBuffer,
             binding_types::{texture_2d, uniform_buffer},
         },
         renderer::{RenderContext, RenderDevice, RenderQueue},
@@ -21,7 +19,7 @@ use bevy::{
     },
 };
 
-use super::Mipmaps;
+use super::{Mipmaps, fullscreen};
 
 /// The label of the image of a relief.
 pub(crate) const RELIEF_LABEL: &str = "nca_relief";
@@ -74,20 +72,7 @@ impl FromWorld for Reliefs {
             ),
         );
         let shader = load_embedded_asset!(world.resource::<AssetServer>(), "relief.wgsl");
-        let vertex = world.get_resource_or_init::<FullscreenShader>().to_vertex_state();
-        let target = ColorTargetState { format: TextureFormat::Rgba8Unorm, blend: None, write_mask: ColorWrites::ALL };
-        let pipeline = world.resource::<PipelineCache>().queue_render_pipeline(RenderPipelineDescriptor {
-            label: Some("nca_relief".into()),
-            layout: vec![layout.clone()],
-            vertex,
-            fragment: Some(FragmentState {
-                shader,
-                entry_point: Some("draw".into()),
-                targets: vec![Some(target)],
-                ..default()
-            }),
-            ..default()
-        });
+        let pipeline = fullscreen::pipeline(world, "nca_relief", &layout, (&shader, "draw"), TextureFormat::Rgba8Unorm);
         Self { specs: Vec::new(), drawn: HashMap::default(), waiting: HashSet::default(), layout, pipeline }
     }
 }
@@ -150,19 +135,7 @@ pub(super) fn make(
             drawn.insert(spec.relief, Drawn { spec: *spec, textures, bind_group, target });
         }
         let Some(Drawn { bind_group, target, .. }) = drawn.get(&spec.relief) else { continue };
-        let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-            label: Some("nca_relief"),
-            color_attachments: &[Some(RenderPassColorAttachment {
-                view: target,
-                depth_slice: None,
-                resolve_target: None,
-                ops: Operations { load: LoadOp::Clear(default()), store: StoreOp::Store },
-            })],
-            ..default()
-        });
-        pass.set_render_pipeline(pipeline);
-        pass.set_bind_group(0, bind_group, &[]);
-        pass.draw(0..3, 0..1);
+        fullscreen::fill(&mut context, "nca_relief", pipeline, bind_group, target);
         mipmaps.outdate(spec.relief);
     }
 }

@@ -254,10 +254,7 @@ fn run(
     let mut results = Vec::new();
     let Some(mut grid) = engine.grid(State::seed(rule, width, height)) else { return results };
     let mut advance = |grid: &mut Grid, ticks: std::ops::Range<u32>, angle: f32, wound: Option<&CellMask>| {
-        for tick in ticks.clone() {
-            let wound = wound.filter(|_| tick == ticks.start);
-            engine.step(grid, &mut scratch, Tick { tick, seed, angle }, wound);
-        }
+        engine.advance(grid, &mut scratch, Tick { tick: ticks.start, seed, angle }, ticks.len() as u32, wound);
     };
     let mut tick = 0;
     let mut repairs = Vec::new();

@@ -191,11 +191,8 @@ impl Tester<'_> {
     }
 
     fn advance(&self, grid: &mut Grid, ticks: std::ops::Range<u32>, seed: u32, wound: Option<&CellMask>) {
-        let mut scratch = Scratch::default();
-        for tick in ticks.clone() {
-            let wound = wound.filter(|_| tick == ticks.start);
-            self.engine.step(grid, &mut scratch, Tick { tick, seed, angle: 0.0 }, wound);
-        }
+        let first = Tick { tick: ticks.start, seed, angle: 0.0 };
+        self.engine.advance(grid, &mut Scratch::default(), first, ticks.len() as u32, wound);
     }
 
     fn wound(&self, grown: &[Grid], wound: u32) -> Option<StormCase> {

@@ -319,8 +319,7 @@ impl TrainConfig {
 
     /// The learning rate after a share `progress` of the budget.
     pub(super) fn learning_rate_at(&self, progress: f64) -> f64 {
-        let [first, last] = self.learning_rates();
-        last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
+        cosine(self.learning_rates(), progress)
     }
 
     pub(super) fn ticks_for(&self, target: &Target) -> [u32; 2] {
@@ -334,4 +333,9 @@ impl TrainConfig {
         let [low, high] = self.ticks_for(target).map(|ticks| ((f64::from(ticks) * grown) as u32).max(1));
         low..=high
     }
+}
+
+/// A cosine schedule from the first to the last rate, at a share `progress` of the budget.
+pub(super) fn cosine([first, last]: [f64; 2], progress: f64) -> f64 {
+    last + (first - last) * 0.5 * (1.0 + (progress.clamp(0.0, 1.0) * std::f64::consts::PI).cos())
 }

@@ -19,6 +19,14 @@ pub struct Plan {
     pub ticks: Vec<u32>,
 }
 
+impl Plan {
+    /// Each sample starts at tick 0 with noise of its own, and runs for its number of ticks.
+    pub(super) fn from_tick_0(rule: &Rule, noise: u32, ticks: Vec<u32>) -> Self {
+        let start = |sample: u32| Tick { tick: 0, seed: noise.wrapping_add(sample), angle: 0.0 };
+        Self { rule: rule.clone(), starts: (0..ticks.len() as u32).map(start).collect(), ticks }
+    }
+}
+
 /// Stacks states of the same size into a batch `[batch, height, width, channels]`.
 pub(super) fn batch<'a>(states: impl ExactSizeIterator<Item = &'a State> + Clone, device: &Device) -> Tensor<4> {
     let count = states.len();

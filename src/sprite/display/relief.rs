@@ -3,7 +3,6 @@
 use bevy::{
     asset::RenderAssetUsages,
     ecs::{entity_disabling::Disabled, query::Allow},
-    image::{ImageAddressMode, ImageSampler, ImageSamplerDescriptor},
     prelude::*,
     render::{
         Extract,
@@ -13,7 +12,10 @@ use bevy::{
 
 use crate::{
     gpu::{RELIEF_LABEL, ReliefSpec, Reliefs},
-    sprite::components::{NcaRelief, NcaReliefKind, NcaTiling},
+    sprite::{
+        components::{NcaRelief, NcaReliefKind, NcaTiling},
+        simulation::tiling_sampler,
+    },
 };
 
 /// Creates the image of each relief in the size of its picture.
@@ -56,12 +58,6 @@ fn flat(size: Extent3d) -> Image {
     image.texture_descriptor.label = Some(RELIEF_LABEL);
     image.texture_descriptor.mip_level_count = size.max_mips(TextureDimension::D2);
     image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;
-    image.sampler = ImageSampler::Descriptor(ImageSamplerDescriptor {
-        label: Some("nca_relief".to_owned()),
-        address_mode_u: ImageAddressMode::Repeat,
-        address_mode_v: ImageAddressMode::Repeat,
-        anisotropy_clamp: 8,
-        ..ImageSamplerDescriptor::linear()
-    });
+    image.sampler = tiling_sampler(true);
     image
 }

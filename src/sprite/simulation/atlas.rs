@@ -177,7 +177,7 @@ fn own_image(images: &mut Assets<Image>, id: AssetId<Image>, image: Image) -> Ha
 }
 
 /// The sampler of an image that tiles. Far away, pixels are always averaged.
-fn tiling_sampler(smooth: bool) -> ImageSampler {
+pub(crate) fn tiling_sampler(smooth: bool) -> ImageSampler {
     let filter = if smooth { ImageFilterMode::Linear } else { ImageFilterMode::Nearest };
     ImageSampler::Descriptor(ImageSamplerDescriptor {
         label: Some("nca_tile".to_owned()),

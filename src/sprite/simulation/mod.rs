@@ -10,7 +10,7 @@ mod state;
 mod statistics;
 
 pub(crate) use active_set::{ActiveSet, instances_at, pick};
-pub(crate) use atlas::{Atlas, AtlasContent, AtlasRegion, max_slots};
+pub(crate) use atlas::{Atlas, AtlasContent, AtlasRegion, max_slots, tiling_sampler};
 pub(crate) use instance::{Instance, Settings};
 pub(crate) use reads::{PendingRead, PendingReads, ReadRequest};
 pub(crate) use state::InstanceState;

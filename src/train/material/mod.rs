@@ -12,22 +12,19 @@
 mod config;
 mod distance;
 
-use burn::{
-    module::Module,
-    optim::{GradientsParams, ModuleOptimizer},
-    tensor::{Device, Tensor, TensorData},
-};
+use burn::tensor::{Device, Tensor};
 
 pub use self::config::MaterialConfig;
 use super::{
     Method, Network, Plan, TrainDevice, TrainError,
-    optimizer::{Normalize, optimizer},
+    config::cosine,
+    learner::{Learner, random_of_step},
     plan::{batch, states},
     rollout,
 };
 use crate::{
     cpu::{Engine, Scratch, Tick},
-    rule::{CellMask, Model, Rule, Shape, State, Target, Weights},
+    rule::{CellMask, Model, Rule, Shape, State, Target},
 };
 
 /// The loss penalizes values with a larger magnitude.
@@ -48,10 +45,7 @@ pub struct MaterialTrainer {
     device: Device,
     /// The picture on the device.
     expected: Tensor<4>,
-    network: Network,
-    optimizer: ModuleOptimizer,
-    /// The moving average of the weights.
-    averaged: Weights,
+    learner: Learner,
     pool: Vec<State>,
     iteration: u32,
 }
@@ -85,9 +79,7 @@ impl MaterialTrainer {
         Ok(Self {
             expected: distance::picture(&picture, &device),
             picture,
-            network: Network::new(&rule, &weights, &device),
-            averaged: weights,
-            optimizer: optimizer(),
+            learner: Learner::new(&rule, weights, &device),
             pool: vec![seed; config.pool],
             device,
             rule,
@@ -111,7 +103,7 @@ impl MaterialTrainer {
     /// # Errors
     /// [`TrainError::Diverged`] if a weight is no longer finite.
     pub fn model(&self) -> Result<Model, TrainError> {
-        Model::new(self.rule.clone(), self.averaged.clone(), None)
+        Model::new(self.rule.clone(), self.learner.averaged.clone(), None)
             .map_err(|_| TrainError::Diverged { iteration: self.iteration })
     }
 
@@ -120,9 +112,7 @@ impl MaterialTrainer {
     /// # Errors
     /// [`TrainError::Diverged`] if the distance or a weight is no longer finite. The weights are those before the step.
     pub fn step(&mut self) -> Result<MaterialStep, TrainError> {
-        let diverged = TrainError::Diverged { iteration: self.iteration };
-        let salt = u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut random = fastrand::Rng::with_seed(self.config.seed ^ salt);
+        let mut random = random_of_step(self.config.seed, self.iteration);
         let slots = random.choose_multiple(0..self.pool.len(), self.config.batch);
         let mut starts: Vec<State> = slots.iter().map(|slot| self.pool[*slot].clone()).collect();
         if let Some(first) = starts.first_mut().filter(|_| random.f64() < SEEDS) {
@@ -133,45 +123,24 @@ impl MaterialTrainer {
         }
         let noise = random.u32(..);
         let [least, most] = self.config.ticks;
-        let plan = Plan {
-            rule: self.rule.clone(),
-            starts: (0..starts.len() as u32)
-                .map(|i| Tick { tick: 0, seed: noise.wrapping_add(i), angle: 0.0 })
-                .collect(),
-            ticks: starts.iter().map(|_| random.u32(least..=most)).collect(),
-        };
-        let ends = rollout(&self.network, batch(starts.iter(), &self.device), &plan, Method::Fused);
+        let ticks = starts.iter().map(|_| random.u32(least..=most)).collect();
+        let plan = Plan::from_tick_0(&self.rule, noise, ticks);
+        let ends = rollout(&self.learner.network, batch(starts.iter(), &self.device), &plan, Method::Fused);
         let distance = distance::distance(&ends.clone().narrow(3, 0, 3), &self.expected, &mut random);
         let overflow = (ends.clone().abs() - OVERFLOW_LIMIT).clamp_min(0.0).square().mean();
         let total = distance.clone() + overflow * OVERFLOW_WEIGHT;
         let distance = distance.into_scalar::<f32>();
         if !distance.is_finite() {
-            return Err(diverged);
+            return Err(TrainError::Diverged { iteration: self.iteration });
         }
-        let mut gradients = GradientsParams::from_grads(total.backward(), &self.network);
-        self.network.visit(&mut Normalize(&mut gradients));
-        let network = self.optimizer.step(self.learning_rate(), self.network.clone(), gradients);
-        let weights = network.weights();
-        if weights.tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
-            return Err(diverged);
-        }
-        let share = WEIGHT_EMA_RATE.max(1.0 / (self.iteration as f32 + 1.0));
-        let averaged = self.averaged.tensors_mut().into_iter().flatten();
-        for (average, weight) in averaged.zip(weights.tensors().into_iter().flatten()) {
-            *average += (weight - *average) * share;
-        }
-        self.network = network;
+        let progress = f64::from(self.iteration) / f64::from(self.config.iterations);
+        let learning_rate = cosine(self.config.learning_rate, progress);
+        self.learner.descend(total, learning_rate, WEIGHT_EMA_RATE, self.iteration)?;
         for (slot, end) in slots.into_iter().zip(states(ends)) {
             self.pool[slot] = end;
         }
         self.iteration += 1;
         Ok(MaterialStep { iteration: self.iteration, distance })
-    }
-
-    fn learning_rate(&self) -> f64 {
-        let [first, last] = self.config.learning_rate;
-        let progress = f64::from(self.iteration) / f64::from(self.config.iterations.max(1));
-        last + (first - last) * 0.5 * (1.0 + (progress.min(1.0) * std::f64::consts::PI).cos())
     }
 
     /// Measures the current model.
@@ -203,10 +172,7 @@ impl MaterialReport {
         let [width, height] = rule.grid.map(|side| side as usize);
         let expected = distance::picture(picture, &Device::flex());
         let measure = |state: &State| {
-            let pixels = state.values().chunks_exact(state.channels()).flat_map(|cell| cell[..3].iter().copied());
-            let shape = [1, height, width, 3];
-            let texture = Tensor::from_data(TensorData::new(pixels.collect::<Vec<f32>>(), shape), &Device::flex());
-            distance::untrained_distance(&texture, &expected)
+            distance::untrained_distance(&batch([state].into_iter(), &Device::flex()).narrow(3, 0, 3), &expected)
         };
         let itself = distance::untrained_distance(&expected, &expected);
         let engine = Engine::new(model);
@@ -214,18 +180,12 @@ impl MaterialReport {
             return Self { grown: f32::INFINITY, healed: f32::INFINITY, itself };
         };
         let mut scratch = Scratch::default();
-        let mut tick = 0;
-        let mut advance = |grid: &mut _, ticks: u32, wound: Option<&CellMask>| {
-            for first in [true].into_iter().chain(std::iter::repeat(false)).take(ticks as usize) {
-                engine.step(grid, &mut scratch, Tick { tick, seed: 1, angle: 0.0 }, wound.filter(|_| first));
-                tick += 1;
-            }
-        };
-        advance(&mut grid, rule.mature_ticks, None);
+        let tick = |tick| Tick { tick, seed: 1, angle: 0.0 };
+        engine.advance(&mut grid, &mut scratch, tick(0), rule.mature_ticks, None);
         let grown = measure(grid.state());
         let radius = (WOUNDED_AREA * (width * height) as f32 / std::f32::consts::PI).sqrt();
         let wound = CellMask::of(&Shape::circle(width as f32 / 2.0, height as f32 / 2.0, radius), width, height);
-        advance(&mut grid, HEALING_TICKS, Some(&wound));
+        engine.advance(&mut grid, &mut scratch, tick(rule.mature_ticks), HEALING_TICKS, Some(&wound));
         Self { grown, healed: measure(grid.state()), itself }
     }
 }

@@ -54,7 +54,7 @@ impl Trainer {
         let mut forgotten = None;
         if self.config.mode == Mode::Regenerate && self.config.keep > 0.0 {
             let first: Vec<u32> = plan.ticks.iter().map(|ticks| random.u32(FIRST_TICKS).min(ticks - 1)).collect();
-            cells = rollout(&self.network, cells, &Plan { ticks: first.clone(), ..plan.clone() }, self.method);
+            cells = rollout(&self.learner.network, cells, &Plan { ticks: first.clone(), ..plan.clone() }, self.method);
             for ((start, ticks), first) in plan.starts.iter_mut().zip(&mut plan.ticks).zip(first) {
                 start.tick = start.tick.wrapping_add(first);
                 *ticks -= first;
@@ -69,7 +69,7 @@ impl Trainer {
             let living = tensor(living.collect(), [starts.len(), height, width, 1]);
             forgotten = Some((errors(&cells) * living).mean());
         }
-        let ends = rollout(&self.network, cells, &plan, self.method);
+        let ends = rollout(&self.learner.network, cells, &plan, self.method);
         let error = errors(&ends).mean();
         let overflow = (ends.clone().abs() - OVERFLOW_LIMIT).clamp_min(0.0).square().mean();
         let mut total = error.clone() + overflow * OVERFLOW_WEIGHT;

@@ -9,15 +9,11 @@
 
 use std::time::Instant;
 
-use burn::{
-    module::Module,
-    optim::{GradientsParams, ModuleOptimizer},
-    tensor::Device,
-};
+use burn::{optim::GradientsParams, tensor::Device};
 
 use super::{
     Budget, Method, Mode, Network, Plan, TrainConfig, TrainError,
-    optimizer::{Normalize, optimizer},
+    learner::{Learner, random_of_step},
     plan::states,
     pool::Sample,
 };
@@ -67,10 +63,7 @@ pub struct Trainer {
     nothing: f32,
     device: Device,
     method: Method,
-    network: Network,
-    optimizer: ModuleOptimizer,
-    /// The moving average of the weights.
-    averaged: Weights,
+    learner: Learner,
     pool: Vec<Sample>,
     iteration: u32,
     /// The number of restarts because nothing lived.
@@ -164,9 +157,7 @@ impl Trainer {
             nothing: mean_squared_error(rule.output, &State::zeros(width, height, rule.channels), &expected),
             grid,
             expected,
-            network: Network::new(&rule, &weights, &device),
-            averaged: weights,
-            optimizer: optimizer(),
+            learner: Learner::new(&rule, weights, &device),
             config,
             target,
             rule,
@@ -224,7 +215,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Diverged`] if a weight is no longer finite.
     pub fn model(&self) -> Result<Model, TrainError> {
-        Model::new(self.rule.clone(), self.averaged.clone(), Some(self.target.clone()))
+        Model::new(self.rule.clone(), self.learner.averaged.clone(), Some(self.target.clone()))
             .map_err(|_| TrainError::Diverged { iteration: self.iteration })
     }
 
@@ -233,9 +224,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Diverged`] if the loss or a weight is no longer finite. The weights are those before the step.
     pub fn step(&mut self) -> Result<Step, TrainError> {
-        // Seeded for each step, so that a checkpoint does not need the generator's state.
-        let mut random =
-            fastrand::Rng::with_seed(self.seed() ^ u64::from(self.iteration).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut random = random_of_step(self.seed(), self.iteration);
         let progress = self.progress();
         let slower = NEXT_LEARNING_RATE.powi(self.attempt as i32) * NEXT_ROUND.powi(self.round as i32);
         let learning_rate = self.config.learning_rate_at(progress) * slower;
@@ -243,13 +232,8 @@ impl Trainer {
         let progress = if self.round == 0 { progress } else { 1.0 };
         let starts = self.samples(progress, &mut random);
         let noise = random.u32(..);
-        let plan = Plan {
-            rule: self.rule.clone(),
-            starts: (0..starts.len() as u32)
-                .map(|i| Tick { tick: 0, seed: noise.wrapping_add(i), angle: 0.0 })
-                .collect(),
-            ticks: starts.iter().map(|_| random.u32(self.config.ticks_at(progress, &self.target))).collect(),
-        };
+        let plan_ticks = starts.iter().map(|_| random.u32(self.config.ticks_at(progress, &self.target))).collect();
+        let plan = Plan::from_tick_0(&self.rule, noise, plan_ticks);
 
         let ticks = plan.ticks.iter().sum();
         let Losses { ends, error, total } = self.losses(&starts, plan, &mut random);
@@ -257,22 +241,7 @@ impl Trainer {
         if !loss.is_finite() {
             return Err(TrainError::Diverged { iteration: self.iteration });
         }
-        let gradients = total.backward();
-        let mut gradients = GradientsParams::from_grads(gradients, &self.network);
-        self.network.visit(&mut Normalize(&mut gradients));
-        let network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
-        let weights = network.weights();
-        if weights.tensors().into_iter().flatten().any(|weight| !weight.is_finite()) {
-            return Err(TrainError::Diverged { iteration: self.iteration });
-        }
-        // The first few hundred steps are averaged equally.
-        let share = WEIGHT_EMA_RATE.max(1.0 / (self.iteration as f32 + 1.0));
-        for (average, weight) in
-            self.averaged.tensors_mut().into_iter().flatten().zip(weights.tensors().into_iter().flatten())
-        {
-            *average += (weight - *average) * share;
-        }
-        self.network = network;
+        self.learner.descend(total, learning_rate, WEIGHT_EMA_RATE, self.iteration)?;
         self.recent_loss = match self.recent_loss.is_finite() {
             true => self.recent_loss + (loss - self.recent_loss) * LOSS_EMA_RATE,
             false => loss,
@@ -318,7 +287,7 @@ impl Trainer {
             };
             let losses = self.losses(&starts, plan, &mut fastrand::Rng::with_seed(0));
             let gradients = losses.total.backward();
-            drop(GradientsParams::from_grads(gradients, &self.network));
+            drop(GradientsParams::from_grads(gradients, &self.learner.network));
             began.elapsed().as_secs_f64()
         };
         // The first step also warms up.
@@ -376,9 +345,7 @@ impl Trainer {
         }
         self.attempt += 1;
         let weights = first_weights(&self.config, &self.rule, self.seed())?;
-        self.network = Network::new(&self.rule, &weights, &self.device);
-        self.averaged = weights;
-        self.optimizer = optimizer();
+        self.learner = Learner::new(&self.rule, weights, &self.device);
         self.pool = seeds(&self.rule, self.config.pool);
         (self.iteration, self.round, self.recent_loss) = (0, 0, f32::INFINITY);
         self.is_worst_in_fragments = false;

@@ -8,7 +8,7 @@ use super::Trainer;
 use crate::train::{
     TrainError,
     checkpoint::Checkpoint,
-    optimizer::{OPTIMIZER_TENSORS, optimizer},
+    learner::{OPTIMIZER_TENSORS, optimizer},
 };
 
 impl Trainer {
@@ -17,7 +17,8 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Checkpoint`] if the optimizer cannot be serialized.
     pub fn checkpoint(&self) -> Result<Vec<u8>, TrainError> {
-        let optimizer = self.optimizer.into_bytes().map_err(|error| TrainError::Checkpoint(error.to_string()))?;
+        let optimizer =
+            self.learner.optimizer.into_bytes().map_err(|error| TrainError::Checkpoint(error.to_string()))?;
         Checkpoint {
             config: self.config.clone(),
             target: self.target.clone(),
@@ -27,8 +28,8 @@ impl Trainer {
             is_worst_in_fragments: self.is_worst_in_fragments,
             recent_loss: self.recent_loss,
             seconds: self.seconds(),
-            weights: self.network.weights(),
-            averaged: self.averaged.clone(),
+            weights: self.learner.network.weights(),
+            averaged: self.learner.averaged.clone(),
             optimizer: optimizer.to_vec(),
             pool: self.pool.clone(),
         }
@@ -55,7 +56,7 @@ impl Trainer {
             pool,
         } = Checkpoint::from_bytes(bytes)?;
         let mut trainer = Self::assemble(config, target, weights, pool)?;
-        trainer.averaged = averaged;
+        trainer.learner.averaged = averaged;
         if iteration > 0 {
             // burn panics on a record that does not fit.
             let restored = catch_unwind(|| {
@@ -68,7 +69,7 @@ impl Trainer {
                 Ok(optimizer().load_record(record))
             });
             let restored = restored.unwrap_or_else(|_| Err("it does not fit the weights".to_owned()));
-            trainer.optimizer =
+            trainer.learner.optimizer =
                 restored.map_err(|error| TrainError::Checkpoint(format!("the optimizer's record: {error}")))?;
         }
         (trainer.iteration, trainer.attempt, trainer.round) = (iteration, attempt, round);
