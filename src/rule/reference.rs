@@ -146,7 +146,7 @@ impl Reference {
     /// The pixel of a grown sprite that contains a point. Transparent outside the grid.
     fn pixel_at(&self, point: [f32; 2]) -> [f32; 4] {
         let height = self.pixels.len() / self.width.max(1);
-        let [x, y] = point.map(f32::floor);
+        let [x, y] = point;
         let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < height as f32;
         if inside { self.pixels[y as usize * self.width + x as usize] } else { [0.0; 4] }
     }

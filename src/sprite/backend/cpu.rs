@@ -2,11 +2,15 @@
 //!
 //! 1. [`tick`](Backend::tick) splits the active slots into one share per task of the compute pool. A share is a run of
 //!    slots, so tasks need no locks. Cells of a seed take no memory until their first tick.
-//! 2. [`count`](Backend::count) measures the cells of each instance that has ticked or has new cells.
-//! 3. [`draw`](Backend::draw) paints each instance that has changed into the image of the atlas. Bevy uploads a changed
-//!    image as a whole. If at most a quarter of the slots have changed, [`Patches`] uploads only those.
+//! 2. [`count`](Backend::count) measures the cells of each instance that has ticked or has new cells, in such tasks too.
+//! 3. [`draw`](Backend::draw) paints each instance that has changed into the image of the atlas, each row of slots in
+//!    one task. Bevy uploads a changed image as a whole. If at most a quarter of the slots have changed, [`Patches`] uploads only those.
 
-use bevy::{asset::AssetMut, prelude::*, tasks::ComputeTaskPool};
+use bevy::{
+    asset::AssetMut,
+    prelude::*,
+    tasks::{ComputeTaskPool, ParallelSliceMut},
+};
 
 use super::{
     Backend, Frame, Members, NewCells, Status, Unfinished,
@@ -15,7 +19,7 @@ use super::{
 };
 use crate::{
     cpu::{Engine, Grid, Scratch},
-    gpu::{AtlasKind, Moves},
+    gpu::{AtlasKind, DisplayState, Moves},
     rule::{CellStats, Model, Output, Rule, State},
     sprite::simulation::{Atlas, AtlasContent, Instance, InstanceStats, ReadRequest, instances_at, pick},
 };
@@ -150,11 +154,13 @@ impl Backend for CpuBackend {
     fn count(&mut self, members: Members, counted: &mut Vec<InstanceStats>) {
         let Members { id, model, reference, instances, active, .. } = members;
         let Self { slots, seed, .. } = self;
-        for (index, slot) in pick(slots, 0, active).filter(|(_, slot)| slot.needs_count) {
+        let due = pick(slots, 0, active).filter(|(_, slot)| slot.needs_count).filter_map(|(index, slot)| {
             slot.needs_count = false;
             let lost = std::mem::take(&mut slot.lost);
-            let instance = instances.get(index as usize).and_then(Option::as_ref);
-            let (Some(grid), Some(instance)) = (slot.cells.grid(seed), instance) else { continue };
+            let instance = instances.get(index as usize)?.as_ref()?;
+            Some((slot.cells.grid(seed)?, instance, lost))
+        });
+        let measure = |&(grid, instance, lost): &(&Grid, &Instance, u32)| {
             let display = instance.display();
             let (stats, alive) = CellStats::measure(
                 model.rule(),
@@ -165,8 +171,11 @@ impl Backend for CpuBackend {
                 display.alive_mask,
             );
             let stats = CellStats { lost, ..stats };
-            counted.push(InstanceStats::new(instance, id, reference.is_known(), stats, alive));
-        }
+            InstanceStats::new(instance, id, reference.is_known(), stats, alive)
+        };
+        let mut due: Vec<_> = due.collect();
+        let measured = in_tasks(&mut due, |due| due.iter().map(measure).collect::<Vec<_>>());
+        counted.extend(measured.into_iter().flatten());
     }
 
     fn draw(&mut self, members: Members, atlas: &Atlas, images: &mut Assets<Image>) {
@@ -198,17 +207,18 @@ impl Backend for CpuBackend {
         let width = image.width() as usize;
         let Some(data) = image.data.as_mut() else { return };
         let output = model.rule().output;
-        for (index, slot) in pick(slots, 0, active).filter(|(_, slot)| slot.needs_draw) {
+        let due = pick(slots, 0, active).filter(|(_, slot)| slot.needs_draw).filter_map(|(index, slot)| {
             slot.needs_draw = false;
-            let instance = instances.get(index as usize).and_then(Option::as_ref);
-            let (Some(grid), Some(instance)) = (slot.cells.grid(seed), instance) else { continue };
-            let display = instance.display();
+            let instance = instances.get(index as usize)?.as_ref()?;
+            let grid = slot.cells.grid(seed)?;
+            Some(Picture { slot: index, grid, display: instance.display(), blank: std::mem::take(&mut slot.blank) })
+        });
+        let due: Vec<_> = due.collect();
+        let gutter = atlas.content.kind().gutter();
+        let draw = |&Picture { slot, grid, display, blank }: &Picture, data: &mut [u8]| {
             // Zeros are transparent unless cells are opaque.
             let is_empty_row = |y: usize| output != Output::OpaqueCentered && grid.is_empty_row(y);
-            let blank = std::mem::take(&mut slot.blank);
-            let corner = atlas.corner(index);
-            let gutter = atlas.content.kind().gutter();
-            let target = Target { corner, gutter, data, width, blank };
+            let target = Target { corner: atlas.corner(slot).with_y(gutter), gutter, data, width, blank };
             match atlas.content {
                 AtlasContent::Tissue => paint(grid.state(), is_empty_row, |_, _, cell| tissue(cell), target),
                 AtlasContent::Picture { .. } | AtlasContent::Tile { .. } => {
@@ -216,9 +226,23 @@ impl Backend for CpuBackend {
                     paint(grid.state(), is_empty_row, color, target);
                 }
             }
-            if let Some(patches) = patches {
-                patches.add(corner - gutter, data, atlas);
+        };
+        // The pixels of each row of slots, and its pictures.
+        let row = |picture: &Picture| picture.slot / atlas.columns;
+        let bytes = atlas.slot_size().y as usize * width * atlas.content.pixel_bytes();
+        let mut bands = (0..).zip(data.chunks_mut(bytes));
+        let rows = due.chunk_by(|a, b| row(a) == row(b)).filter_map(|pictures| {
+            let this = row(pictures.first()?);
+            Some((bands.find(|(row, _)| *row == this)?.1, pictures))
+        });
+        let mut rows: Vec<_> = rows.collect();
+        in_tasks(&mut rows, |rows| {
+            for (data, pictures) in rows {
+                pictures.iter().for_each(|picture| draw(picture, data));
             }
+        });
+        if let Some(patches) = patches {
+            due.iter().for_each(|picture| patches.add(atlas.corner(picture.slot) - gutter, data, atlas));
         }
     }
 
@@ -256,6 +280,23 @@ impl Backend for CpuBackend {
             frame.uploads.receive(atlas.image.id(), patches);
         }
         true
+    }
+}
+
+/// A picture to paint.
+struct Picture<'a> {
+    slot: u32,
+    grid: &'a Grid,
+    display: DisplayState,
+    /// Its region of the atlas is still transparent.
+    blank: bool,
+}
+
+/// Runs `run` on runs of items of about the same length, each in a task of the compute pool.
+fn in_tasks<T: Send, R: Send + 'static>(mut items: &mut [T], run: impl Fn(&mut [T]) -> R + Send + Sync) -> Vec<R> {
+    match ComputeTaskPool::try_get().filter(|pool| pool.thread_num() > 1 && items.len() > 1) {
+        None => vec![run(items)],
+        Some(pool) => items.par_splat_map_mut(pool, None, |_, items| run(items)),
     }
 }
 
