@@ -170,11 +170,11 @@ pub mod prelude {
         rule::Shape,
         sprite::{
             NcaAliveMask, NcaArmor, NcaArt, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
-            NcaDiagnosticsPlugin, NcaDied, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit, NcaKillBelow, NcaModel,
-            NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRelief, NcaReliefKind, NcaRestore,
-            NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSkin, NcaSleeping,
-            NcaSleepingDisabled, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTiling, NcaVitals,
-            NcaWound, NcaWounded, NcaWriteCells,
+            NcaDiagnosticsPlugin, NcaDied, NcaDirections, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit,
+            NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRelief,
+            NcaReliefKind, NcaRestore, NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSkin,
+            NcaSleeping, NcaSleepingDisabled, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture,
+            NcaTiling, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
         },
     };
 }

@@ -24,7 +24,7 @@ use super::{
     perceive::{Columns, Perception},
     vector::{Quad, Vector},
 };
-use crate::rule::{Alive, Boundary, CellMask, FireRate, Model, Rule, State, Weights, tick_key};
+use crate::rule::{Alive, Boundary, CellMask, Directions, FireRate, Model, Rule, State, Weights, tick_key};
 
 /// A model packed for stepping grids of any size. It can be shared among sprites and threads.
 pub struct Engine {
@@ -51,6 +51,25 @@ pub struct Grid {
     occupied: Vec<u8>,
     /// Cells that stay zero and never fire.
     dead_ground: Option<CellMask>,
+    directions: Option<Directions>,
+}
+
+/// How the gradients of each cell are rotated.
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    /// The cosine and sine of the angle of the tick; `None` if it is 0.
+    rotation: Option<(f32, f32)>,
+    directions: Option<&'a Directions>,
+}
+
+impl Turn<'_> {
+    #[inline(always)]
+    fn at(self, cell: usize) -> Option<(f32, f32)> {
+        match self.directions {
+            None => self.rotation,
+            Some(directions) => directions.rotation(cell, self.rotation),
+        }
+    }
 }
 
 impl Grid {
@@ -192,7 +211,7 @@ impl Engine {
             };
             let cells = state.values().chunks_exact(self.channels).take(mature.len());
             let occupied = cells.map(|cell| u8::from(cell.iter().any(|value| *value != 0.0))).collect();
-            Grid { occupied, state, mature, dead_ground: None }
+            Grid { occupied, state, mature, dead_ground: None, directions: None }
         })
     }
 
@@ -243,6 +262,11 @@ impl Engine {
         grid.dead_ground = Some(mask).filter(|mask| !mask.is_empty());
     }
 
+    /// Sets the direction of each cell, which rotates its gradients. They must match the grid's size.
+    pub fn set_directions(&self, grid: &mut Grid, directions: Directions) {
+        grid.directions = Some(directions);
+    }
+
     /// Turns each empty cell of a mask into a seed, except on dead ground. The mask must match the grid's size.
     pub fn sow(&self, grid: &mut Grid, mask: &CellMask) {
         let mut fertile = mask.clone();
@@ -290,7 +314,8 @@ impl Engine {
         let count = (grid.state.width() * grid.state.height()) as u32;
         updates.cells.clear();
         updates.cells.extend((0..count).filter(|&cell| self.fires(grid, cell as usize, key)));
-        self.compute(&grid.state, rotation, block, updates, 0);
+        let turn = Turn { rotation, directions: grid.directions.as_ref() };
+        self.compute(&grid.state, turn, block, updates, 0);
         for (cell, new) in updates.iter(self.channels) {
             let values = &mut grid.state.values_mut()[cell * self.channels..][..self.channels];
             record.updates(cell, values, updates.has_exploded(cell));
@@ -316,7 +341,8 @@ impl Engine {
         dilate(&grid.mature, size, self.boundary, rows, before);
         updates.cells.clear();
         for_each_set(before, |cell| updates.cells.extend(fires(cell).then_some(cell as u32)));
-        self.compute(&grid.state, rotation, block, updates, 0);
+        let turn = Turn { rotation, directions: grid.directions.as_ref() };
+        self.compute(&grid.state, turn, block, updates, 0);
         mature.clone_from(&grid.mature);
         for (cell, values) in updates.iter(n) {
             mature[cell] = is_mature(values);
@@ -335,7 +361,7 @@ impl Engine {
             updates.cells[computed..].sort_unstable();
             updates.cells.dedup();
             let exploded = updates.exploded.len();
-            self.compute(&grid.state, rotation, block, updates, computed);
+            self.compute(&grid.state, turn, block, updates, computed);
             updates.exploded.truncate(exploded);
             for (cell, values) in updates.iter(n).skip(computed) {
                 mature[cell] = is_mature(values);
@@ -369,14 +395,7 @@ impl Engine {
     }
 
     /// Computes the new values of `updates.cells[first..]`.
-    fn compute(
-        &self,
-        state: &State,
-        rotation: Option<(f32, f32)>,
-        block: &mut Block,
-        updates: &mut Updates,
-        first: usize,
-    ) {
+    fn compute(&self, state: &State, turn: Turn, block: &mut Block, updates: &mut Updates, first: usize) {
         updates.values.resize(updates.cells.len() * self.channels, 0.0);
         if first == 0 {
             updates.exploded.clear();
@@ -385,15 +404,13 @@ impl Engine {
         let exploded = &mut updates.exploded;
         match self.isa {
             // SAFETY: every CPU of this target has these instructions.
-            Isa::Portable => unsafe {
-                self.compute_with::<Quad, 4, 3, 1>(state, rotation, block, cells, values, exploded)
-            },
+            Isa::Portable => unsafe { self.compute_with::<Quad, 4, 3, 1>(state, turn, block, cells, values, exploded) },
             // SAFETY: `Engine::packed` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { self.compute_avx2(state, rotation, block, cells, values, exploded) },
+            Isa::Avx2 => unsafe { self.compute_avx2(state, turn, block, cells, values, exploded) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { self.compute_avx512(state, rotation, block, cells, values, exploded) },
+            Isa::Avx512 => unsafe { self.compute_avx512(state, turn, block, cells, values, exploded) },
         }
     }
 
@@ -402,14 +419,14 @@ impl Engine {
     fn compute_avx2(
         &self,
         state: &State,
-        rotation: Option<(f32, f32)>,
+        turn: Turn,
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
         exploded: &mut Vec<u32>,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.compute_with::<__m256, 2, 6, 1>(state, rotation, block, cells, values, exploded) }
+        unsafe { self.compute_with::<__m256, 2, 6, 1>(state, turn, block, cells, values, exploded) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -417,14 +434,14 @@ impl Engine {
     fn compute_avx512(
         &self,
         state: &State,
-        rotation: Option<(f32, f32)>,
+        turn: Turn,
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
         exploded: &mut Vec<u32>,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.compute_with::<__m512, 1, 12, 2>(state, rotation, block, cells, values, exploded) }
+        unsafe { self.compute_with::<__m512, 1, 12, 2>(state, turn, block, cells, values, exploded) }
     }
 
     /// Applies perception and the two layers, and adds the update, in tiles of `ROWS` cells by
@@ -436,7 +453,7 @@ impl Engine {
     unsafe fn compute_with<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize>(
         &self,
         state: &State,
-        rotation: Option<(f32, f32)>,
+        turn: Turn,
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
@@ -451,6 +468,7 @@ impl Engine {
         for (cells, values) in cells.chunks(BLOCK).zip(values.chunks_mut(BLOCK * n)) {
             for (&cell, features) in cells.iter().zip(features.iter_mut()) {
                 let (cell, features) = (cell as usize, &mut features[..]);
+                let rotation = turn.at(cell);
                 if !by_rows {
                     self.perception.cell(state, cell, rotation, features);
                     continue;

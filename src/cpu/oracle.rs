@@ -1,17 +1,30 @@
 //! The reference implementation of the rule: plain and slow. Every other engine is tested against it.
 
 use super::Tick;
-use crate::rule::{Alive, Boundary, CellMask, Kernel, Model, State, tick_key};
+use crate::rule::{Alive, Boundary, CellMask, Directions, Kernel, Model, State, tick_key};
 
 /// Advances one grid by one tick. `state` must have the model's number of channels. Cells in
 /// `dead_ground` never fire, and must be zero in `state`.
 pub fn step(model: &Model, state: &State, tick: Tick, dead_ground: Option<&CellMask>) -> State {
+    step_along(model, state, tick, dead_ground, None)
+}
+
+/// Like [`oracle_step`](step), with a direction for each cell.
+pub fn step_along(
+    model: &Model,
+    state: &State,
+    tick: Tick,
+    dead_ground: Option<&CellMask>,
+    directions: Option<&Directions>,
+) -> State {
     let (rule, weights) = (model.rule(), model.weights());
     let (firing, key) = (rule.firing(), tick_key(tick.tick, tick.seed));
     let mut new = state.clone();
     for y in 0..state.height() {
         for x in 0..state.width() {
-            let features = perceive(model, state, tick, x, y);
+            let rotation = tick.rotation();
+            let rotation = directions.map_or(rotation, |of| of.rotation(y * state.width() + x, rotation));
+            let features = perceive(model, state, rotation, x, y);
             let hidden: Vec<f32> = (0..rule.hidden)
                 .map(|j| {
                     let sum = (0..features.len()).map(|i| features[i] * weights.hidden_weight[i * rule.hidden + j]);
@@ -56,7 +69,7 @@ fn neighbour(state: &State, boundary: Boundary, x: usize, y: usize, dx: isize, d
 
 const OFFSETS: [isize; 3] = [-1, 0, 1];
 
-fn perceive(model: &Model, state: &State, tick: Tick, x: usize, y: usize) -> Vec<f32> {
+fn perceive(model: &Model, state: &State, rotation: Option<(f32, f32)>, x: usize, y: usize) -> Vec<f32> {
     let rule = model.rule();
     let mut features = vec![0.0; rule.features()];
     for (k, kernel) in rule.perception.iter().enumerate() {
@@ -71,7 +84,7 @@ fn perceive(model: &Model, state: &State, tick: Tick, x: usize, y: usize) -> Vec
         }
     }
     let row = |kernel| rule.perception.iter().position(|k| *k == kernel).map(|k| k * rule.channels);
-    if let (Some((cos, sin)), Some(gx), Some(gy)) = (tick.rotation(), row(Kernel::SobelX), row(Kernel::SobelY)) {
+    if let (Some((cos, sin)), Some(gx), Some(gy)) = (rotation, row(Kernel::SobelX), row(Kernel::SobelY)) {
         for c in 0..rule.channels {
             let (x, y) = (features[gx + c], features[gy + c]);
             features[gx + c] = x * cos - y * sin;

@@ -1,6 +1,6 @@
 // Edits before a tick: the seed of a sprite, new cells, dead ground, seeds in empty cells, and wounds.
 #import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
-#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, OCCUPIED, DEAD, MATURE, TILE}
+#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, DIRECTIONS, OCCUPIED, DEAD, MATURE, DIRECTION, TILE}
 
 const STATS_LOST: u32 = #{STATS_LOST}u;
 const STATS_WORDS: u32 = #{STATS_WORDS}u;
@@ -52,7 +52,7 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     var mask = job.payload;
     if (job.flags & DEAD_GROUND) != 0u {
         let dies = in_mask(mask, cell);
-        cell_flags[here] = (cell_flags[here] & OCCUPIED) | u32(dies) * DEAD;
+        cell_flags[here] = (cell_flags[here] & (OCCUPIED | DIRECTION)) | u32(dies) * DEAD;
         if dies {
             fill(job.slot, cell, vec4(0.0), vec4(0.0));
         }
@@ -61,19 +61,25 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     if (job.flags & SOW) != 0u {
         if in_mask(mask, cell) && (cell_flags[here] & DEAD) == 0u && is_empty(job.slot, cell) {
             fill(job.slot, cell, vec4(0.0, 0.0, 0.0, 1.0), vec4(1.0));
-            cell_flags[here] = OCCUPIED;
+            cell_flags[here] |= OCCUPIED;
         }
         mask += words;
     }
-    if (job.flags & WOUND) != 0u && in_mask(mask, cell) {
-        fill(job.slot, cell, vec4(0.0), vec4(0.0));
-        if lived {
-            atomicAdd(&statistics[job.slot * STATS_WORDS + STATS_LOST], 1u);
+    if (job.flags & WOUND) != 0u {
+        if in_mask(mask, cell) {
+            fill(job.slot, cell, vec4(0.0), vec4(0.0));
+            if lived {
+                atomicAdd(&statistics[job.slot * STATS_WORDS + STATS_LOST], 1u);
+            }
         }
+        mask += words;
+    }
+    if (job.flags & DIRECTIONS) != 0u {
+        cell_flags[here] = (cell_flags[here] & ~DIRECTION) | payload[mask + cell];
     }
 #ifdef MASKED
     if (job.flags & (SEED | CELLS | DEAD_GROUND | SOW | WOUND)) != 0u {
-        cell_flags[here] = (cell_flags[here] & (OCCUPIED | DEAD)) | u32(lives(job.slot, cell)) * MATURE;
+        cell_flags[here] = (cell_flags[here] & ~MATURE) | u32(lives(job.slot, cell)) * MATURE;
     }
 #endif
     if (job.flags & DRAW) != 0u {

@@ -33,7 +33,7 @@ struct Job {
     rotation: vec2<f32>,
     flags: u32,
     /// The index in `payload` of the new cells (in the layout of `states`), or of the masks: one bit per cell, in the
-    /// order dead ground, seeds, wound.
+    /// order dead ground, seeds, wound; then a word per cell with its direction.
     payload: u32,
     pad: vec2<u32>,
 }
@@ -54,6 +54,7 @@ const DEAD_GROUND: u32 = 16u;
 const SOW: u32 = 32u;
 const CRISP: u32 = 64u;
 const ALIVE_MASK: u32 = 128u;
+const DIRECTIONS: u32 = 256u;
 
 const TILE: u32 = 8u;
 const MARK_WIDTH: u32 = 16u;
@@ -69,6 +70,8 @@ const OCCUPIED: u32 = 1u;
 const DEAD: u32 = 2u;
 /// A bit of `cell_flags`: the alive channel is above the threshold. Only with a life mask.
 const MATURE: u32 = 4u;
+/// The other bits of `cell_flags`: the direction of the cell, two numbers of 14 bits. See `Directions` in `directions.rs`.
+const DIRECTION: u32 = 0xFFFFFFF0u;
 
 /// Bits of `maturity`: the alive channel is above the threshold before the update, and after it.
 const BEFORE: u32 = 1u;
@@ -90,7 +93,7 @@ const AFTER: u32 = 2u;
 #endif
 /// `[job of the dispatch][cell]`: `BEFORE` and `AFTER`.
 @group(0) @binding(5) var<storage, read_write> maturity: array<u32>;
-/// `[slot][cell]`: `OCCUPIED`, `DEAD` and `MATURE`.
+/// `[slot][cell]`: `OCCUPIED`, `DEAD`, `MATURE` and `DIRECTION`.
 @group(0) @binding(6) var<storage, read_write> cell_flags: array<u32>;
 #ifdef EDIT
 /// The masks and the new cells of this frame.

@@ -23,6 +23,8 @@ pub(super) const SOW: u32 = 32;
 pub(super) const CRISP: u32 = 64;
 /// The living cells are written to the statistics.
 pub(super) const ALIVE_MASK: u32 = 128;
+/// The directions of the cells are replaced.
+pub(super) const DIRECTIONS: u32 = 256;
 
 /// Width and height of the tile of a workgroup of `mark`.
 pub(super) const MARK_WIDTH: u32 = 16;
@@ -130,6 +132,7 @@ mod tests {
             ("SOW", SOW),
             ("CRISP", CRISP),
             ("ALIVE_MASK", ALIVE_MASK),
+            ("DIRECTIONS", DIRECTIONS),
             ("TILE", TILE),
             ("MARK_WIDTH", MARK_WIDTH),
             ("MARK_HEIGHT", MARK_HEIGHT),

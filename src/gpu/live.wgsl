@@ -6,7 +6,7 @@
 #import bevy_nca::grid::{params, jobs, states, updates, cell_flags, statistics, listed, at, store, cells, draw}
 #import bevy_nca::grid::{Job, DRAW, ALIVE_MASK, OCCUPIED, DEAD, TILE}
 #ifdef MASKED
-#import bevy_nca::grid::{maturity, cell_at, grown_pixel, MATURE, BEFORE, AFTER}
+#import bevy_nca::grid::{maturity, cell_at, grown_pixel, MATURE, DIRECTION, BEFORE, AFTER}
 #else
 #import bevy_nca::grid::{is_empty, load}
 #endif
@@ -112,7 +112,7 @@ fn live_or_die(job: Job, index: u32, position: vec2<u32>, cell: u32) -> bool {
         }
     }
     let is_mature = lives_on && (maturity[index * cells() + cell] & AFTER) != 0u;
-    let now = (was & DEAD) | u32(lives_on) * OCCUPIED | u32(is_mature) * MATURE;
+    let now = (was & (DEAD | DIRECTION)) | u32(lives_on) * OCCUPIED | u32(is_mature) * MATURE;
     if now != was {
         cell_flags[job.slot * cells() + cell] = now;
     }

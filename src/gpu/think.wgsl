@@ -1,8 +1,8 @@
 // Second part of a tick: perception and the dense layers, for the listed cells. An invocation updates a cell after another.
 #import bevy_nca::grid::{params, jobs, weights, updates, listed, at, load, pack, unpack, cells, cell_at}
-#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_THREADS}
+#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_THREADS, cell_flags, DIRECTION}
 #ifdef MASKED
-#import bevy_nca::grid::{cell_flags, maturity, MATURE, BEFORE, AFTER}
+#import bevy_nca::grid::{maturity, MATURE, BEFORE, AFTER}
 
 const ALIVE_QUAD: u32 = #{ALIVE_QUAD}u;
 const ALIVE_LANE: u32 = #{ALIVE_LANE}u;
@@ -112,13 +112,26 @@ fn finish(slot: u32, index: u32, quad: u32, cell: u32, values: vec4<f32>, finite
 #endif
 }
 
+/// A rotation, turned further by the direction in the flags of a cell.
+fn directed(rotation: vec2<f32>, flags: u32) -> vec2<f32> {
+    if (flags & DIRECTION) == 0u {
+        return rotation;
+    }
+    let numbers = vec2(extractBits(bitcast<i32>(flags), 4u, 14u), extractBits(bitcast<i32>(flags), 18u, 14u));
+    let direction = vec2<f32>(numbers) * (1.0 / 8191.0);
+    return vec2(
+        rotation.x * direction.x - rotation.y * direction.y,
+        rotation.y * direction.x + rotation.x * direction.y,
+    );
+}
+
 /// Computes the new values of a cell. `index` is the index of its job in this dispatch.
 ///
 /// The quads are variables, not arrays that loops index: they stay in registers, whatever a driver makes of the loops.
 fn update(index: u32, cell: u32) {
     let job = jobs[params.first_job + index];
     let slot = job.slot;
-    let rotation = job.rotation;
+    let rotation = directed(job.rotation, cell_flags[slot * cells() + cell]);
     let here = vec2<i32>(vec2(cell % params.size.x, cell / params.size.x));
     let around = Around(
         cell_at(here + vec2(-1, -1)),

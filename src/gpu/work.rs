@@ -18,7 +18,7 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DRAW, SEED, SOW, WOUND};
+use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DIRECTIONS, DRAW, SEED, SOW, WOUND};
 use crate::rule::{CellEdits, State};
 
 /// The work for one sprite in one dispatch; `Job` in `grid.wgsl`.
@@ -149,6 +149,10 @@ impl Work {
                 flags |= flag;
                 self.payload.extend_from_slice(mask.words());
             }
+        }
+        if let Some(directions) = edits.directions {
+            flags |= DIRECTIONS;
+            self.payload.extend_from_slice(directions.words());
         }
         if flags != 0 {
             self.add_edit(Job { slot, flags, payload, ..Job::default() });

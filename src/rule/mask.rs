@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::Shape;
+use super::{Directions, Shape};
 
 /// An affine map from grid coordinates to the space of a shape. `[a, b, c, d, tx, ty]` maps
 /// `(x, y)` to `(a x + c y + tx, b x + d y + ty)`.
@@ -239,6 +239,8 @@ pub(crate) struct CellEdits<'a> {
     pub(crate) seeds: Option<CellMask>,
     /// Cells that become zeros.
     pub(crate) wound: Option<CellMask>,
+    /// The directions of all cells from this tick on, if they have changed.
+    pub(crate) directions: Option<&'a Directions>,
 }
 
 impl CellEdits<'_> {

@@ -7,6 +7,7 @@
 #[cfg(feature = "cli")]
 mod article;
 mod body;
+mod directions;
 mod error;
 mod file;
 mod generic;
@@ -33,6 +34,7 @@ mod uv;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
+pub use directions::Directions;
 pub(crate) use error::truncate_and_escape;
 pub use error::{ModelError, ModelErrorKind, printable};
 #[cfg(feature = "record")]

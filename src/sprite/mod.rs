@@ -19,9 +19,9 @@ mod systems;
 
 pub use crate::gpu::NcaPrecision;
 pub use components::{
-    NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaEngine, NcaKillBelow, NcaModel, NcaModelLoader,
-    NcaPace, NcaRelief, NcaReliefKind, NcaSkin, NcaSkinTemplate, NcaSleeping, NcaSleepingDisabled, NcaTexture,
-    NcaTextureTemplate, NcaTiling, NcaVitals,
+    NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaDirections, NcaEngine, NcaKillBelow, NcaModel,
+    NcaModelLoader, NcaPace, NcaRelief, NcaReliefKind, NcaSkin, NcaSkinTemplate, NcaSleeping, NcaSleepingDisabled,
+    NcaTexture, NcaTextureTemplate, NcaTiling, NcaVitals,
 };
 pub use events::{
     NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,

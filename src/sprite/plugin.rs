@@ -13,7 +13,10 @@ use super::{
     sets::NcaSystems,
     skin::SkinPlugin,
     spatial::FramesPlugin,
-    systems::{BackendPlugin, ClockPlugin, DamagePlugin, LifecyclePlugin, ReadBackPlugin, SleepPlugin, VitalsPlugin},
+    systems::{
+        BackendPlugin, ClockPlugin, DamagePlugin, DirectionsPlugin, LifecyclePlugin, ReadBackPlugin, SleepPlugin,
+        VitalsPlugin,
+    },
 };
 use crate::gpu::NcaPrecision;
 
@@ -86,6 +89,7 @@ impl Plugin for NcaPlugin {
                 BackendPlugin { backend, precision },
                 LifecyclePlugin { schedule },
                 ClockPlugin { schedule },
+                DirectionsPlugin { schedule },
                 DamagePlugin,
                 VitalsPlugin,
                 SleepPlugin,

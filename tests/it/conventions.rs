@@ -76,6 +76,7 @@ fn types_are_registered_under_stable_paths() {
         "NcaCondition",
         "NcaDamage",
         "NcaDied",
+        "NcaDirections",
         "NcaEngine",
         "NcaFilter",
         "NcaGrown",

@@ -1,8 +1,8 @@
 //! The fast CPU engine against the oracle, on random rules.
 
 use bevy_nca::{
-    cpu::{Engine, Isa, Scratch, Tick, oracle_step},
-    rule::{Alive, Boundary, CellMask, Kernel, Model, Output, Rule, Shape, State, Weights},
+    cpu::{Engine, Isa, Scratch, Tick, oracle_step, oracle_step_along},
+    rule::{Alive, Boundary, CellMask, Directions, Kernel, Model, Output, Rule, Shape, State, Weights},
 };
 use proptest::{prelude::*, sample::subsequence, test_runner::TestRunner};
 
@@ -151,9 +151,16 @@ fn the_fast_engine_keeps_to_the_oracle() {
         let wound = CellMask::of(&wound, width, height);
         let scar = Shape::circle((seed % 40) as f32, (seed / 40 % 30) as f32, (seed / 1200 % 8) as f32 + 0.5);
         let dead_ground = (seed % 2 == 0).then(|| CellMask::of(&scar, width, height));
+        // Some cells have a direction.
+        let directions = (seed % 3 == 0).then(|| {
+            Directions::from_fn(width, height, |[x, y]| [(x * 0.7 + y).sin(), (y * 0.3 - x).cos().max(0.0) * y.sin()])
+        });
         for isa in Isa::available() {
             let engine = Engine::with_isa(&model, isa);
             let mut grid = engine.grid(start.clone()).unwrap();
+            if let Some(directions) = &directions {
+                engine.set_directions(&mut grid, directions.clone());
+            }
             let mut scratch = Scratch::default();
             for tick in 0..6 {
                 let tick = Tick { tick, seed, angle };
@@ -167,7 +174,7 @@ fn the_fast_engine_keeps_to_the_oracle() {
                 if let Some(wound) = wound {
                     before.wound(wound);
                 }
-                let expected = oracle_step(&model, &before, tick, dead_ground);
+                let expected = oracle_step_along(&model, &before, tick, dead_ground, directions.as_ref());
                 engine.step(&mut grid, &mut scratch, tick, wound);
                 let largest = expected.values().iter().fold(1.0f32, |most, value| most.max(value.abs()));
                 if largest > 1e6 {
@@ -179,7 +186,7 @@ fn the_fast_engine_keeps_to_the_oracle() {
                 }
                 // A cell on the threshold may fall on either side; nothing else may differ.
                 let unmasked = Model::new(Rule { alive: None, ..rule.clone() }, model.weights().clone(), None).unwrap();
-                let update = oracle_step(&unmasked, &before, tick, dead_ground);
+                let update = oracle_step_along(&unmasked, &before, tick, dead_ground, directions.as_ref());
                 prop_assert!(
                     on_a_knifes_edge(&rule, &before) || on_a_knifes_edge(&rule, &update),
                     "{isa:?} differs by {} at tick {}",

@@ -4,6 +4,7 @@ mod alive_mask;
 mod cli;
 mod conventions;
 mod damage;
+mod directions;
 mod engines;
 mod golden;
 mod gradient;

@@ -14,7 +14,7 @@ struct Saved(Vec<NcaSnapshot>);
 #[derive(Resource, Default)]
 struct Refused(Vec<NcaSnapshotError>);
 
-fn save(app: &mut App, entity: Entity) -> NcaSnapshot {
+pub fn save(app: &mut App, entity: Entity) -> NcaSnapshot {
     app.init_resource::<Saved>();
     let keep = |saved: On<NcaSaved>, mut all: ResMut<Saved>| all.0.push(saved.snapshot.clone());
     let observer = app.world_mut().spawn(Observer::new(keep)).id();

@@ -64,7 +64,10 @@ impl GpuBackend {
     /// Adds the new cells of the active slots in one step, up to the maximum payload.
     fn upload_cells(&mut self, members: &Members) {
         let mut begun = false;
-        let most = self.most_payload.saturating_sub(self.edit_bytes * members.instances.len() as u64);
+        let directions = members.instances.iter().flatten().filter_map(|instance| instance.state.directions());
+        let directions = directions.map(|directions| directions.cells() as u64 * 4).sum::<u64>();
+        let masks = self.edit_bytes * members.instances.len() as u64;
+        let most = self.most_payload.saturating_sub(masks + directions);
         for &index in members.active {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             if let Some(NewCells::State(state)) = &slot.cells {

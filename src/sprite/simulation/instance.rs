@@ -107,7 +107,8 @@ impl Instance {
 
     /// Continues with another state.
     pub(crate) fn restore(&mut self, state: InstanceState) {
-        self.state = state;
+        let earlier = std::mem::replace(&mut self.state, state);
+        self.state.keep_directions(earlier);
         if self.never_sleeps {
             self.state.wake();
         }

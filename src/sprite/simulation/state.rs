@@ -2,7 +2,7 @@
 
 use crate::{
     cpu::Tick,
-    rule::{CellEdits, CellMask, CellStats, tick_key},
+    rule::{CellEdits, CellMask, CellStats, Directions, tick_key},
     sprite::{
         components::{NcaCondition, NcaVitals},
         save::{SavedEdits, SavedInstance},
@@ -22,6 +22,10 @@ pub(crate) struct InstanceState {
     dead_ground: Option<CellMask>,
     /// The engine does not know the current `dead_ground` yet.
     dead_ground_changed: bool,
+    /// The direction of each cell.
+    directions: Option<Directions>,
+    /// The engine does not know the current `directions` yet.
+    directions_changed: bool,
     /// Cells that become seeds before the next tick if they are empty.
     seeds: Option<CellMask>,
     /// Cells that become zeros before the next tick.
@@ -46,6 +50,8 @@ impl InstanceState {
             owed: 0.0,
             dead_ground: None,
             dead_ground_changed: false,
+            directions: None,
+            directions_changed: false,
             seeds: None,
             wound: None,
             hits: 0,
@@ -110,6 +116,7 @@ impl InstanceState {
             dead_ground: self.dead_ground.as_ref().filter(|_| changed),
             seeds: self.seeds.take(),
             wound: self.wound.take(),
+            directions: self.directions.as_ref().filter(|_| std::mem::take(&mut self.directions_changed)),
         };
         Some((tick, edits))
     }
@@ -122,6 +129,26 @@ impl InstanceState {
         self.begin_growing();
         (self.seeds, self.wound) = (None, None);
         self.dead_ground_changed = self.dead_ground.is_some();
+        self.directions_changed = self.directions.is_some();
+    }
+
+    pub(crate) fn directions(&self) -> Option<&Directions> {
+        self.directions.as_ref()
+    }
+
+    /// Keeps the directions of an earlier state: they are not saved.
+    pub(super) fn keep_directions(&mut self, earlier: Self) {
+        self.directions = earlier.directions;
+        self.directions_changed = self.directions.is_some();
+    }
+
+    /// Sets the direction of each cell from the next tick on.
+    pub(crate) fn set_directions(&mut self, directions: Directions) {
+        if self.directions.as_ref() != Some(&directions) {
+            self.wake();
+            self.directions_changed = true;
+            self.directions = Some(directions);
+        }
     }
 
     /// Marks it as growing: it has not been whole.
@@ -218,6 +245,8 @@ impl From<SavedInstance> for InstanceState {
             owed,
             dead_ground,
             dead_ground_changed,
+            directions: None,
+            directions_changed: false,
             seeds,
             wound,
             hits,

@@ -55,7 +55,7 @@ fn on_pace_removed(removed: On<Remove, NcaPace>, mut instances: Instances) {
     }
 }
 
-fn tick(
+pub(super) fn tick(
     time: Res<Time>,
     fixed: Option<Res<Time<Fixed>>>,
     mut clock: ResMut<NcaClock>,
