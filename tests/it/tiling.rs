@@ -14,7 +14,7 @@ use bevy_nca::{
 use crate::{
     plugin::{add_model, cells, full, paused_app, still_model},
     screen::Screen,
-    support::{Golden, on_each_backend},
+    support::{Golden, distance, on_each_backend, on_the_gpu},
     vitals::vitals,
 };
 
@@ -266,5 +266,34 @@ fn a_relief_has_the_slopes_of_its_picture() {
         screen.app.world_mut().trigger(NcaDamage::new(texture, NcaWound::circle(Vec2::splat(0.5), 0.2)).in_uv());
         headless::step(&mut screen.app, 1);
         assert_ne!(middle(&screen.pixels(), [64, 48], size), seen);
+    });
+}
+
+/// A large ground: the backends agree, at half precision too, and its image has every mipmap.
+#[test]
+fn a_texture_may_have_a_million_cells() {
+    const SIDE: u32 = 1024;
+    let golden = Golden::read("material");
+    let run = |plugin: NcaPlugin| {
+        let mut app = paused_app(plugin);
+        let model = add_model(&mut app, &golden.model);
+        let tiling = NcaTiling::new(app.world().resource::<Assets<Image>>());
+        let image = tiling.image.clone();
+        let entity = app.world_mut().spawn((NcaTexture::new(model).with_grid((SIDE, SIDE)), tiling)).id();
+        app.world_mut().trigger(NcaDamage::new(entity, NcaWound::circle(Vec2::splat(0.5), 0.1)).in_uv());
+        headless::step(&mut app, 3);
+        let (tick, state) = cells(&mut app, entity);
+        let image = app.world().resource::<Assets<Image>>().get(&image).unwrap();
+        assert_eq!((tick, image.size(), image.texture_descriptor.mip_level_count), (3, UVec2::splat(SIDE), 11));
+        state
+    };
+    let on_cpu = run(NcaBackend::Cpu.into());
+    assert!(on_cpu.values().iter().filter(|value| **value != 0.0).count() > 1_000_000);
+    on_the_gpu(|| {
+        let apart = distance(&run(NcaBackend::Gpu.into()), &on_cpu);
+        assert!(apart < 1e-5, "{apart}");
+        let half = NcaPlugin { backend: NcaBackend::Gpu, precision: NcaPrecision::Half, ..default() };
+        let apart = distance(&run(half), &on_cpu);
+        assert!(apart < 5e-3, "half precision: {apart}");
     });
 }
