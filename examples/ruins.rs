@@ -150,7 +150,9 @@ fn spawn(
         ruin.build(Cuboid::new(1.4, 0.3, 1.4), &cobbles, Vec2::ONE, Transform::from_xyz(x, 0.15, -2.6));
         ruin.flame(&magma, Vec3::new(x * 0.62, 2.3, -4.4));
     }
-    // A statue in a skin of scales, on a mossy stone.
+    // A statue in a skin of scales that point outward, on a mossy stone.
+    let from_the_middle = NcaDirections::Radial(Vec2::splat(0.5));
+    ruin.commands.entity(scales.texture).insert(from_the_middle);
     ruin.build(Cuboid::new(2.0, 0.9, 2.0), &moss, Vec2::ONE, Transform::from_xyz(0.0, 0.45, -2.2));
     let ring = Torus { minor_radius: 0.34, major_radius: 0.85 };
     let upright = Transform::from_xyz(0.0, 2.1, -2.2).with_rotation(Quat::from_rotation_x(FRAC_PI_2));
