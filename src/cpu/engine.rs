@@ -21,7 +21,7 @@ use super::{
     Isa, Tick,
     dense::{BLOCK, Dense, Rows, rows},
     masks::{dilate, for_each_set, neighbours},
-    perceive::{Columns, Perception},
+    perceive::{Columns, Perception, Turn},
     vector::{Quad, Vector},
 };
 use crate::rule::{Alive, Boundary, CellMask, Directions, FireRate, Model, Rule, State, Weights, tick_key};
@@ -51,25 +51,8 @@ pub struct Grid {
     occupied: Vec<u8>,
     /// Cells that stay zero and never fire.
     dead_ground: Option<CellMask>,
+    /// The direction of each cell.
     directions: Option<Directions>,
-}
-
-/// How the gradients of each cell are rotated.
-#[derive(Clone, Copy)]
-struct Turn<'a> {
-    /// The cosine and sine of the angle of the tick; `None` if it is 0.
-    rotation: Option<(f32, f32)>,
-    directions: Option<&'a Directions>,
-}
-
-impl Turn<'_> {
-    #[inline(always)]
-    fn at(self, cell: usize) -> Option<(f32, f32)> {
-        match self.directions {
-            None => self.rotation,
-            Some(directions) => directions.rotation(cell, self.rotation),
-        }
-    }
 }
 
 impl Grid {

@@ -1,7 +1,25 @@
 //! Perception of single cells: the rule's kernels, applied to the 3x3 neighborhood.
 
 use super::vector::{Quad, Vector};
-use crate::rule::{Boundary, Kernel, Rule, State};
+use crate::rule::{Boundary, Directions, Kernel, Rule, State};
+
+/// How the gradients of each cell are rotated.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    /// The cosine and sine of the angle of the tick; `None` if it is 0.
+    pub(super) rotation: Option<(f32, f32)>,
+    pub(super) directions: Option<&'a Directions>,
+}
+
+impl Turn<'_> {
+    #[inline(always)]
+    pub(super) fn at(self, cell: usize) -> Option<(f32, f32)> {
+        match self.directions {
+            None => self.rotation,
+            Some(directions) => directions.rotation(cell, self.rotation),
+        }
+    }
+}
 
 /// The perception of a rule, prepared once per model.
 pub(super) struct Perception {

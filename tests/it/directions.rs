@@ -9,7 +9,7 @@ use bevy_nca::{
     cpu::{Tick, oracle_step_along},
     headless,
     prelude::*,
-    rule::{Boundary, CellMask, Directions, Model, Rule, State},
+    rule::{CellMask, Directions, Model, State},
 };
 
 use crate::{
@@ -95,9 +95,8 @@ fn a_texture_grows_along_its_directions() {
 fn each_sprite_has_its_own_directions() {
     on_each_backend(|backend| {
         let golden = Golden::read("material");
-        let rule = Rule { boundary: Boundary::Wrap, ..golden.model.rule().clone() };
-        let model = Model::new(rule, golden.model.weights().clone(), None).unwrap();
-        let (mut app, first) = app_with(backend, &model, |texture| texture.with_seed(3).with_angle(ANGLE));
+        let model = &golden.model;
+        let (mut app, first) = app_with(backend, model, |texture| texture.with_seed(3).with_angle(ANGLE));
         let texture = app.world().get::<NcaTexture>(first).unwrap().clone();
         let center = NcaDirections::Radial(Vec2::splat(0.5));
         let second = app.world_mut().spawn((texture, center, Sprite::default())).id();
@@ -109,7 +108,7 @@ fn each_sprite_has_its_own_directions() {
         let radial = Directions::radial(size[0], size[1], size.map(|side| side as f32 / 2.0));
         for (entity, directions) in [(first, None), (second, Some(&radial))] {
             let mut expected = golden.start.clone();
-            advance(&model, &mut expected, 0..4, directions);
+            advance(model, &mut expected, 0..4, directions);
             let (_, state) = cells(&mut app, entity);
             assert!(distance(&state, &expected) < 1e-5, "{backend:?}: {}", distance(&state, &expected));
         }
@@ -117,7 +116,7 @@ fn each_sprite_has_its_own_directions() {
         app.world_mut().trigger(NcaRestore { entity: second, snapshot });
         let (tick, mut expected) = cells(&mut app, second);
         headless::step(&mut app, 3);
-        advance(&model, &mut expected, tick..tick + 3, Some(&radial));
+        advance(model, &mut expected, tick..tick + 3, Some(&radial));
         let apart = distance(&cells(&mut app, second).1, &expected);
         assert!(apart < 1e-5, "{backend:?}, restored: {apart}");
     });

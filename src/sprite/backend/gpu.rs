@@ -8,6 +8,8 @@
 //!
 //! New cells wait in their slot until the upload of a frame has room for them.
 
+use std::cell::LazyCell;
+
 use super::{Backend, Frame, Members, NewCells, Unfinished};
 use crate::{
     gpu::{AtlasKind, Limits, Moves, NcaPrecision, PopulationSpec, StatsRequest, Status, Work},
@@ -64,15 +66,18 @@ impl GpuBackend {
     /// Adds the new cells of the active slots in one step, up to the maximum payload.
     fn upload_cells(&mut self, members: &Members) {
         let mut begun = false;
-        let directions = members.instances.iter().flatten().filter_map(|instance| instance.state.directions());
-        let directions = directions.map(|directions| directions.cells() as u64 * 4).sum::<u64>();
-        let masks = self.edit_bytes * members.instances.len() as u64;
-        let most = self.most_payload.saturating_sub(masks + directions);
+        // Most frames upload no cells, and need not look at every instance.
+        let (most_payload, edit_bytes) = (self.most_payload, self.edit_bytes);
+        let most = LazyCell::new(|| {
+            let directions = members.instances.iter().flatten().filter_map(|instance| instance.state.directions());
+            let directions = directions.map(|directions| size_of_val(directions.words()) as u64).sum::<u64>();
+            most_payload.saturating_sub(edit_bytes * members.instances.len() as u64 + directions)
+        });
         for &index in members.active {
             let Some(slot) = self.slots.get_mut(index as usize) else { continue };
             if let Some(NewCells::State(state)) = &slot.cells {
                 let bytes = size_of_val(state.values()) as u64;
-                if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > most {
+                if self.work.payload_bytes() > 0 && self.work.payload_bytes() + bytes > *most {
                     continue;
                 }
             }
