@@ -1,10 +1,11 @@
 //! A ruin of living materials: its floor, walls, pillars and statue grow over what is shot out of them. Click to shoot, and
-//! hold shift for a large shot.
+//! hold shift for a large shot. The right button pours moss on walls and the floor, where it spreads.
 
 use std::f32::consts::{FRAC_PI_2, TAU};
 
 use bevy::{
     core_pipeline::tonemapping::Tonemapping,
+    ecs::system::SystemParam,
     math::Affine2,
     picking::mesh_picking::ray_cast::{MeshRayCast, MeshRayCastSettings},
     prelude::*,
@@ -17,7 +18,7 @@ fn main() -> AppExit {
         .insert_resource(GlobalAmbientLight { brightness: 120.0, ..default() })
         .insert_resource(ClearColor(Color::srgb(0.02, 0.02, 0.04)))
         .add_systems(Startup, spawn)
-        .add_systems(Update, (sway, flicker, settle, shoot))
+        .add_systems(Update, (sway, flicker, settle, shoot, pour, spread))
         .run()
 }
 
@@ -25,6 +26,19 @@ fn main() -> AppExit {
 const GROWING: f32 = 3.0;
 const GROWN_AFTER: f32 = 4.0;
 const HEALING: f32 = 0.08;
+
+/// How far moss spreads in texture coordinates, and how fast per second.
+const SPREAD: f32 = 0.3;
+const SPREAD_SPEED: f32 = 0.05;
+
+/// Moss that was poured on a texture, at a place in texture coordinates.
+#[derive(Component)]
+struct Moss {
+    texture: Entity,
+    at: Vec2,
+    radius: f32,
+    timer: Timer,
+}
 
 /// What a mesh is made of, and how often its texture coordinates repeat it.
 #[derive(Component)]
@@ -128,8 +142,9 @@ fn spawn(
         meshes: &mut meshes,
         materials: &mut materials,
     };
-    let [cobbles, bricks, magma] =
-        [("cobbles", 3.0), ("bricks", 3.0), ("magma", 1.0)].map(|(name, height)| ruin.living(name, height));
+    // These two have a second rule: moss.
+    let [cobbles, bricks] = ["mossy_cobbles", "mossy_bricks"].map(|name| ruin.living(name, 3.0));
+    let magma = ruin.living("magma", 1.0);
     let [cracks, moss, scales] =
         [("cracks", 2.0), ("moss", 2.0), ("scales", 3.0)].map(|(name, height)| ruin.living(name, height));
 
@@ -164,7 +179,7 @@ fn spawn(
         ruin.build(Cuboid::from_length(size), &moss, Vec2::splat(size * 0.7), transform);
     }
     commands.spawn((
-        Text::new("click: shoot    shift: a large shot"),
+        Text::new("click: shoot    shift: a large shot    right click: pour moss"),
         TextFont { font_size: FontSize::Px(16.0), ..default() },
         TextColor(Color::srgba(1.0, 1.0, 1.0, 0.6)),
         Node { position_type: PositionType::Absolute, left: px(16), bottom: px(12), ..default() },
@@ -192,22 +207,67 @@ fn settle(mut paces: Query<&mut NcaPace>, time: Res<Time>) {
     }
 }
 
+/// What the mouse points at.
+#[derive(SystemParam)]
+struct Aim<'w, 's> {
+    ray_cast: MeshRayCast<'w, 's>,
+    stuff: Query<'w, 's, &'static Stuff>,
+    window: Single<'w, 's, &'static Window>,
+    camera: Single<'w, 's, (&'static Camera, &'static GlobalTransform), With<Camera3d>>,
+}
+
+impl Aim<'_, '_> {
+    /// The texture, and the place on it in texture coordinates.
+    fn hit(&mut self) -> Option<(Entity, Vec2)> {
+        let (camera, transform) = *self.camera;
+        let ray = camera.viewport_to_world(transform, self.window.cursor_position()?).ok()?;
+        let (entity, hit) = self.ray_cast.cast_ray(ray, &MeshRayCastSettings::default()).first()?;
+        let stuff = self.stuff.get(*entity).ok()?;
+        Some((stuff.texture, hit.uv? * stuff.repeats))
+    }
+}
+
 /// Wounds what the mouse points at.
-fn shoot(
-    mut commands: Commands,
-    mut ray_cast: MeshRayCast,
-    stuff: Query<&Stuff>,
-    mouse: Res<ButtonInput<MouseButton>>,
-    keys: Res<ButtonInput<KeyCode>>,
-    window: Single<&Window>,
-    camera: Single<(&Camera, &GlobalTransform), With<Camera3d>>,
-) {
-    let Some(cursor) = window.cursor_position().filter(|_| mouse.just_pressed(MouseButton::Left)) else { return };
-    let Ok(ray) = camera.0.viewport_to_world(camera.1, cursor) else { return };
-    let settings = MeshRayCastSettings::default();
-    let Some((entity, hit)) = ray_cast.cast_ray(ray, &settings).first() else { return };
-    let (Ok(stuff), Some(uv)) = (stuff.get(*entity), hit.uv) else { return };
+fn shoot(mut commands: Commands, mut aim: Aim, mouse: Res<ButtonInput<MouseButton>>, keys: Res<ButtonInput<KeyCode>>) {
+    if !mouse.just_pressed(MouseButton::Left) {
+        return;
+    }
+    let Some((texture, at)) = aim.hit() else { return };
     let radius = if keys.pressed(KeyCode::ShiftLeft) { 0.2 } else { 0.08 };
-    let wound = NcaWound::circle(uv * stuff.repeats, radius);
-    commands.trigger(NcaDamage::new(stuff.texture, wound).in_uv());
+    commands.trigger(NcaDamage::new(texture, NcaWound::circle(at, radius)).in_uv());
+}
+
+/// Pours moss on what the mouse points at.
+fn pour(
+    mut commands: Commands,
+    mut aim: Aim,
+    mouse: Res<ButtonInput<MouseButton>>,
+    textures: Query<&NcaTexture>,
+    models: Res<Assets<NcaModel>>,
+) {
+    if !mouse.just_pressed(MouseButton::Right) {
+        return;
+    }
+    let Some((texture, at)) = aim.hit() else { return };
+    let model = textures.get(texture).ok().and_then(|texture| models.get(&texture.model));
+    if model.is_some_and(|model| model.0.overgrowth().is_some()) {
+        let timer = Timer::from_seconds(0.1, TimerMode::Repeating);
+        commands.spawn(Moss { texture, at, radius: 0.08, timer });
+    }
+}
+
+/// Moss spreads in patches, and then stays as it is.
+fn spread(mut commands: Commands, mut patches: Query<(Entity, &mut Moss)>, time: Res<Time>) {
+    for (entity, mut moss) in &mut patches {
+        if !moss.timer.tick(time.delta()).just_finished() {
+            continue;
+        }
+        let shape = Shape::circle(moss.at.x, moss.at.y, moss.radius);
+        let softness = moss.radius * 0.6;
+        commands.trigger(NcaPaint::new(moss.texture, shape).with_softness(softness).with_strength(0.2).in_uv());
+        moss.radius += SPREAD_SPEED * moss.timer.duration().as_secs_f32();
+        if moss.radius > SPREAD {
+            commands.entity(entity).despawn();
+        }
+    }
 }

@@ -171,9 +171,9 @@ pub mod prelude {
         sprite::{
             NcaAliveMask, NcaArmor, NcaArt, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
             NcaDiagnosticsPlugin, NcaDied, NcaDirections, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit,
-            NcaKillBelow, NcaModel, NcaPace, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown, NcaRelief,
-            NcaReliefKind, NcaRestore, NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave, NcaSaved, NcaSkin,
-            NcaSleeping, NcaSleepingDisabled, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture,
+            NcaKillBelow, NcaModel, NcaPace, NcaPaint, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown,
+            NcaRelief, NcaReliefKind, NcaRestore, NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave, NcaSaved,
+            NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture,
             NcaTiling, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
         },
     };

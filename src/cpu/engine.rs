@@ -32,13 +32,30 @@ pub struct Engine {
     pub(super) channels: usize,
     firing: FireRate,
     pub(super) step_size: f32,
-    /// The values of a cell that has fired stay within plus and minus this; infinite for a rule without a clamp.
-    pub(super) clamp: f32,
     alive: Option<Alive>,
     boundary: Boundary,
     pub(super) perception: Perception,
+    pub(super) layers: Layers,
+    /// Those of the cells that follow the overgrowth.
+    overgrowth: Option<Layers>,
+}
+
+/// What differs between the two rules of a model.
+pub(super) struct Layers {
     pub(super) hidden: Dense,
     output: Dense,
+    /// The values of a cell that has fired stay within plus and minus this; infinite for a rule without a clamp.
+    pub(super) clamp: f32,
+}
+
+impl Layers {
+    fn new(weights: &Weights, clamp: Option<f32>) -> Self {
+        Self {
+            hidden: Dense::new(&weights.hidden_weight, &weights.hidden_bias),
+            output: Dense::new(&weights.output_weight, &weights.output_bias),
+            clamp: clamp.unwrap_or(f32::INFINITY),
+        }
+    }
 }
 
 /// The cells of one sprite, as stored by the [`Engine`].
@@ -53,6 +70,8 @@ pub struct Grid {
     dead_ground: Option<CellMask>,
     /// The direction of each cell.
     directions: Option<Directions>,
+    /// Cells that follow the overgrowth.
+    overgrown: Option<CellMask>,
 }
 
 impl Grid {
@@ -128,6 +147,14 @@ struct Updates {
     exploded: Vec<u32>,
 }
 
+/// What the updates of cells are computed from.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    layers: &'a Layers,
+    state: &'a State,
+    turn: Turn<'a>,
+}
+
 struct Block {
     features: Box<Rows>,
     hidden: Box<Rows>,
@@ -150,22 +177,23 @@ impl Engine {
     /// Packs a model's weights for the given instruction set. Falls back to [`Isa::Portable`] if
     /// this machine does not support it.
     pub fn with_isa(model: &Model, isa: Isa) -> Self {
-        Self::packed(model.rule(), model.weights(), isa)
+        let second = model.overgrowth().zip(model.rule().overgrowth.as_ref());
+        let overgrowth = second.map(|(weights, second)| Layers::new(weights, second.clamp));
+        Self { overgrowth, ..Self::packed(model.rule(), model.weights(), isa) }
     }
 
-    /// Packs weights that match the rule.
+    /// Packs weights that match the rule. It leaves out an overgrowth.
     pub(crate) fn packed(rule: &Rule, weights: &Weights, isa: Isa) -> Self {
         Self {
             isa: if isa.is_available() { isa } else { Isa::Portable },
             channels: rule.channels,
             firing: rule.firing(),
             step_size: rule.step_size,
-            clamp: rule.clamp.unwrap_or(f32::INFINITY),
             alive: rule.alive,
             boundary: rule.boundary,
             perception: Perception::new(rule),
-            hidden: Dense::new(&weights.hidden_weight, &weights.hidden_bias),
-            output: Dense::new(&weights.output_weight, &weights.output_bias),
+            layers: Layers::new(weights, rule.clamp),
+            overgrowth: None,
         }
     }
 
@@ -177,7 +205,7 @@ impl Engine {
     /// The padded width of an output row.
     #[cfg(feature = "train")]
     pub(super) fn output_width(&self) -> usize {
-        self.output.padded_outputs
+        self.layers.output.padded_outputs
     }
 
     /// Prepares cells for stepping. Returns `None` if their number of channels differs from the
@@ -194,7 +222,7 @@ impl Engine {
             };
             let cells = state.values().chunks_exact(self.channels).take(mature.len());
             let occupied = cells.map(|cell| u8::from(cell.iter().any(|value| *value != 0.0))).collect();
-            Grid { occupied, state, mature, dead_ground: None, directions: None }
+            Grid { occupied, state, mature, dead_ground: None, directions: None, overgrown: None }
         })
     }
 
@@ -250,6 +278,11 @@ impl Engine {
         grid.directions = Some(directions);
     }
 
+    /// Sets which cells follow the model's overgrowth, if it has one. The mask must match the grid's size.
+    pub fn set_overgrown(&self, grid: &mut Grid, mask: CellMask) {
+        grid.overgrown = Some(mask).filter(|mask| !mask.is_empty());
+    }
+
     /// Turns each empty cell of a mask into a seed, except on dead ground. The mask must match the grid's size.
     pub fn sow(&self, grid: &mut Grid, mask: &CellMask) {
         let mut fertile = mask.clone();
@@ -295,10 +328,25 @@ impl Engine {
     ) {
         let Scratch { updates, block, .. } = scratch;
         let count = (grid.state.width() * grid.state.height()) as u32;
-        updates.cells.clear();
-        updates.cells.extend((0..count).filter(|&cell| self.fires(grid, cell as usize, key)));
+        let fires = |cell: &u32| self.fires(grid, *cell as usize, key);
         let turn = Turn { rotation, directions: grid.directions.as_ref() };
-        self.compute(&grid.state, turn, block, updates, 0);
+        let from = Before { layers: &self.layers, state: &grid.state, turn };
+        updates.cells.clear();
+        match self.overgrowth.as_ref().zip(grid.overgrown.as_ref()) {
+            None => {
+                updates.cells.extend((0..count).filter(fires));
+                self.compute(from, block, updates, 0);
+            }
+            Some((layers, mask)) => {
+                let is_overgrown = |cell: &u32| mask.contains(*cell as usize);
+                updates.cells.extend((0..count).filter(|cell| !is_overgrown(cell) && fires(cell)));
+                self.compute(from, block, updates, 0);
+                let computed = updates.cells.len();
+                updates.cells.extend(mask.iter().map(|cell| cell as u32).filter(fires));
+                self.compute(Before { layers, ..from }, block, updates, computed);
+                updates.exploded.sort_unstable();
+            }
+        }
         for (cell, new) in updates.iter(self.channels) {
             let values = &mut grid.state.values_mut()[cell * self.channels..][..self.channels];
             record.updates(cell, values, updates.has_exploded(cell));
@@ -325,7 +373,8 @@ impl Engine {
         updates.cells.clear();
         for_each_set(before, |cell| updates.cells.extend(fires(cell).then_some(cell as u32)));
         let turn = Turn { rotation, directions: grid.directions.as_ref() };
-        self.compute(&grid.state, turn, block, updates, 0);
+        let from = Before { layers: &self.layers, state: &grid.state, turn };
+        self.compute(from, block, updates, 0);
         mature.clone_from(&grid.mature);
         for (cell, values) in updates.iter(n) {
             mature[cell] = is_mature(values);
@@ -344,7 +393,7 @@ impl Engine {
             updates.cells[computed..].sort_unstable();
             updates.cells.dedup();
             let exploded = updates.exploded.len();
-            self.compute(&grid.state, turn, block, updates, computed);
+            self.compute(from, block, updates, computed);
             updates.exploded.truncate(exploded);
             for (cell, values) in updates.iter(n).skip(computed) {
                 mature[cell] = is_mature(values);
@@ -378,7 +427,7 @@ impl Engine {
     }
 
     /// Computes the new values of `updates.cells[first..]`.
-    fn compute(&self, state: &State, turn: Turn, block: &mut Block, updates: &mut Updates, first: usize) {
+    fn compute(&self, from: Before, block: &mut Block, updates: &mut Updates, first: usize) {
         updates.values.resize(updates.cells.len() * self.channels, 0.0);
         if first == 0 {
             updates.exploded.clear();
@@ -387,13 +436,13 @@ impl Engine {
         let exploded = &mut updates.exploded;
         match self.isa {
             // SAFETY: every CPU of this target has these instructions.
-            Isa::Portable => unsafe { self.compute_with::<Quad, 4, 3, 1>(state, turn, block, cells, values, exploded) },
+            Isa::Portable => unsafe { self.compute_with::<Quad, 4, 3, 1>(from, block, cells, values, exploded) },
             // SAFETY: `Engine::packed` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { self.compute_avx2(state, turn, block, cells, values, exploded) },
+            Isa::Avx2 => unsafe { self.compute_avx2(from, block, cells, values, exploded) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { self.compute_avx512(state, turn, block, cells, values, exploded) },
+            Isa::Avx512 => unsafe { self.compute_avx512(from, block, cells, values, exploded) },
         }
     }
 
@@ -401,30 +450,28 @@ impl Engine {
     #[target_feature(enable = "avx2,fma")]
     fn compute_avx2(
         &self,
-        state: &State,
-        turn: Turn,
+        from: Before,
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
         exploded: &mut Vec<u32>,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.compute_with::<__m256, 2, 6, 1>(state, turn, block, cells, values, exploded) }
+        unsafe { self.compute_with::<__m256, 2, 6, 1>(from, block, cells, values, exploded) }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f")]
     fn compute_avx512(
         &self,
-        state: &State,
-        turn: Turn,
+        from: Before,
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
         exploded: &mut Vec<u32>,
     ) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.compute_with::<__m512, 1, 12, 2>(state, turn, block, cells, values, exploded) }
+        unsafe { self.compute_with::<__m512, 1, 12, 2>(from, block, cells, values, exploded) }
     }
 
     /// Applies perception and the two layers, and adds the update, in tiles of `ROWS` cells by
@@ -435,8 +482,7 @@ impl Engine {
     #[inline(always)]
     unsafe fn compute_with<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize>(
         &self,
-        state: &State,
-        turn: Turn,
+        from: Before,
         block: &mut Block,
         cells: &[u32],
         values: &mut [f32],
@@ -444,6 +490,7 @@ impl Engine {
     ) {
         const { assert!(BLOCK.is_multiple_of(ROWS)) }
         let n = self.channels;
+        let Before { layers, state, turn } = from;
         let Block { features, hidden, delta, columns } = block;
         columns.row = None;
         // Without a life mask, most cells of a row fire.
@@ -465,8 +512,8 @@ impl Engine {
             }
             // SAFETY: upheld by the caller.
             unsafe {
-                self.hidden.apply::<V, PER, ROWS, PANELS, true>(cells.len(), features, hidden);
-                self.output.apply::<V, PER, ROWS, PANELS, false>(cells.len(), hidden, delta);
+                layers.hidden.apply::<V, PER, ROWS, PANELS, true>(cells.len(), features, hidden);
+                layers.output.apply::<V, PER, ROWS, PANELS, false>(cells.len(), hidden, delta);
             }
             for ((&cell, new), delta) in cells.iter().zip(values.chunks_exact_mut(n)).zip(delta.iter()) {
                 let old = &state.values()[cell as usize * n..][..n];
@@ -474,7 +521,7 @@ impl Engine {
                 for ((new, old), delta) in new.iter_mut().zip(old).zip(delta) {
                     let value = old + self.step_size * delta;
                     finite &= value.is_finite();
-                    *new = value.clamp(-self.clamp, self.clamp);
+                    *new = value.clamp(-layers.clamp, layers.clamp);
                 }
                 if !finite {
                     new.fill(0.0);

@@ -18,7 +18,7 @@ use std::arch::x86_64::{__m256, __m512};
 use super::{
     Engine, Isa, Tick,
     dense::{BLOCK, Dense, Rows, add_products, rows},
-    engine::{Grid, Record, Scratch},
+    engine::{Grid, Layers, Record, Scratch},
     vector::{Quad, Vector},
 };
 use crate::rule::{CellMask, State, Weights};
@@ -196,7 +196,7 @@ impl<'a> Gradients<'a> {
     /// Zeroes the gradient of those values of updated cells that the rule's clamp holds: they do not depend on the
     /// update.
     fn stop_at_clamp(&self, state: &State, updated: &[u32], gradient: &mut [f32]) {
-        let Engine { channels: n, clamp, .. } = *self.engine;
+        let Engine { channels: n, layers: Layers { clamp, .. }, .. } = *self.engine;
         if clamp == f32::INFINITY {
             return;
         }
@@ -211,7 +211,7 @@ impl<'a> Gradients<'a> {
     }
 
     fn work(&self) -> Work {
-        let (features, width) = (self.engine.hidden.inputs, self.engine.hidden.padded_outputs);
+        let (features, width) = (self.engine.layers.hidden.inputs, self.engine.layers.hidden.padded_outputs);
         let (hidden, channels) = (self.hidden_transposed.inputs, self.engine.output_width());
         Work {
             hidden_weight: vec![0.0; features * width],
@@ -233,7 +233,7 @@ impl<'a> Gradients<'a> {
             rows.chunks_exact(width).flat_map(|row| &row[..keep]).copied().collect()
         };
         Weights {
-            hidden_weight: unpad(&work.hidden_weight, self.engine.hidden.padded_outputs, hidden),
+            hidden_weight: unpad(&work.hidden_weight, self.engine.layers.hidden.padded_outputs, hidden),
             hidden_bias: work.hidden_bias[..hidden].to_vec(),
             output_weight: unpad(&work.output_weight, self.engine.output_width(), channels),
             output_bias: work.output_bias[..channels].to_vec(),
@@ -301,7 +301,7 @@ impl<'a> Gradients<'a> {
         gradient: &mut [f32],
         work: &mut Work,
     ) {
-        let Engine { channels: n, perception, hidden: layer, step_size, .. } = self.engine;
+        let Engine { channels: n, perception, layers: Layers { hidden: layer, .. }, step_size, .. } = self.engine;
         let n = *n;
         let (width, out_width) = (layer.padded_outputs, self.engine.output_width());
         let hidden_units = self.hidden_transposed.inputs;

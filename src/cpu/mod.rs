@@ -41,7 +41,7 @@ pub use engine::{Engine, Grid, Scratch};
 #[cfg(feature = "train")]
 pub use gradient::{Gradients, Tape};
 pub use isa::Isa;
-pub use oracle::{step as oracle_step, step_along as oracle_step_along};
+pub use oracle::{Ground, step as oracle_step};
 #[cfg(feature = "cli")]
 pub use peak::peak_flops;
 

@@ -3,28 +3,32 @@
 use super::Tick;
 use crate::rule::{Alive, Boundary, CellMask, Directions, Kernel, Model, State, tick_key};
 
-/// Advances one grid by one tick. `state` must have the model's number of channels. Cells in
-/// `dead_ground` never fire, and must be zero in `state`.
-pub fn step(model: &Model, state: &State, tick: Tick, dead_ground: Option<&CellMask>) -> State {
-    step_along(model, state, tick, dead_ground, None)
+/// The properties of the cells of a grid that ticks do not change. All have its size. By default, no cell has one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ground<'a> {
+    /// Cells that never fire. They must be zeros.
+    pub dead: Option<&'a CellMask>,
+    /// The direction of each cell.
+    pub directions: Option<&'a Directions>,
+    /// Cells that follow the model's overgrowth, if it has one.
+    pub overgrown: Option<&'a CellMask>,
 }
 
-/// Like [`oracle_step`](step), with a direction for each cell.
-pub fn step_along(
-    model: &Model,
-    state: &State,
-    tick: Tick,
-    dead_ground: Option<&CellMask>,
-    directions: Option<&Directions>,
-) -> State {
-    let (rule, weights) = (model.rule(), model.weights());
+/// Advances one grid by one tick. `state` must have the model's number of channels.
+pub fn step(model: &Model, state: &State, tick: Tick, ground: Ground) -> State {
+    let Ground { dead, directions, overgrown } = ground;
+    let rule = model.rule();
     let (firing, key) = (rule.firing(), tick_key(tick.tick, tick.seed));
+    let second = model.overgrowth().zip(rule.overgrowth.as_ref().map(|second| second.clamp));
     let mut new = state.clone();
     for y in 0..state.height() {
         for x in 0..state.width() {
             let rotation = tick.rotation();
             let rotation = directions.map_or(rotation, |of| of.rotation(y * state.width() + x, rotation));
             let features = perceive(model, state, rotation, x, y);
+            let index = y * state.width() + x;
+            let second = second.filter(|_| overgrown.is_some_and(|mask| mask.contains(index)));
+            let (weights, clamp) = second.unwrap_or((model.weights(), rule.clamp));
             let hidden: Vec<f32> = (0..rule.hidden)
                 .map(|j| {
                     let sum = (0..features.len()).map(|i| features[i] * weights.hidden_weight[i * rule.hidden + j]);
@@ -33,8 +37,7 @@ pub fn step_along(
                     if sum < 0.0 { 0.0 } else { sum }
                 })
                 .collect();
-            let index = y * state.width() + x;
-            let fires = firing.fires(index as u32, key) && !dead_ground.is_some_and(|dead| dead.contains(index));
+            let fires = firing.fires(index as u32, key) && !dead.is_some_and(|dead| dead.contains(index));
             let cell = &mut new.values_mut()[index * rule.channels..][..rule.channels];
             for (c, value) in cell.iter_mut().enumerate() {
                 let sum = (0..rule.hidden).map(|j| hidden[j] * weights.output_weight[j * rule.channels + c]);
@@ -46,7 +49,7 @@ pub fn step_along(
             if cell.iter().any(|value| !value.is_finite()) {
                 cell.fill(0.0);
             }
-            if let Some(clamp) = rule.clamp.filter(|_| fires) {
+            if let Some(clamp) = clamp.filter(|_| fires) {
                 cell.iter_mut().for_each(|value| *value = value.clamp(-clamp, clamp));
             }
         }

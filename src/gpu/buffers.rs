@@ -140,17 +140,19 @@ impl TickBuffers {
     }
 }
 
-/// The weights in the layout of the shaders: for each hidden unit its inputs and then its outputs; then the biases, and
-/// the pixels of the grown sprite.
+/// The weights in the layout of the shaders: for each hidden unit its inputs and then its outputs; then the biases; then the
+/// same of the overgrowth, and the pixels of the grown sprite.
 pub(super) fn weights(device: &RenderDevice, model: &Model, reference: &Reference) -> Buffer {
-    let (rule, weights) = (model.rule(), model.weights());
+    let rule = model.rule();
     let mut data = Vec::new();
-    for unit in 0..rule.hidden {
-        data.extend(weights.hidden_weight.iter().skip(unit).step_by(rule.hidden));
-        data.extend_from_slice(&weights.output_weight[unit * rule.channels..][..rule.channels]);
+    for weights in [model.weights()].into_iter().chain(model.overgrowth()) {
+        for unit in 0..rule.hidden {
+            data.extend(weights.hidden_weight.iter().skip(unit).step_by(rule.hidden));
+            data.extend_from_slice(&weights.output_weight[unit * rule.channels..][..rule.channels]);
+        }
+        data.extend_from_slice(&weights.hidden_bias);
+        data.extend_from_slice(&weights.output_bias);
     }
-    data.extend_from_slice(&weights.hidden_bias);
-    data.extend_from_slice(&weights.output_bias);
     data.extend_from_slice(reference.pixels().as_flattened());
     device.create_buffer_with_data(&BufferInitDescriptor {
         label: Some("nca_weights"),

@@ -1,6 +1,7 @@
 // Edits before a tick: the seed of a sprite, new cells, dead ground, seeds in empty cells, and wounds.
 #import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
-#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, DIRECTIONS, OCCUPIED, DEAD, MATURE, DIRECTION, TILE}
+#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, DIRECTIONS, OVERGROWN, TILE}
+#import bevy_nca::grid::{OCCUPIED, DEAD, MATURE, SECOND, DIRECTION}
 
 const STATS_LOST: u32 = #{STATS_LOST}u;
 const STATS_WORDS: u32 = #{STATS_WORDS}u;
@@ -52,7 +53,7 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     var mask = job.payload;
     if (job.flags & DEAD_GROUND) != 0u {
         let dies = in_mask(mask, cell);
-        cell_flags[here] = (cell_flags[here] & (OCCUPIED | DIRECTION)) | u32(dies) * DEAD;
+        cell_flags[here] = (cell_flags[here] & (OCCUPIED | SECOND | DIRECTION)) | u32(dies) * DEAD;
         if dies {
             fill(job.slot, cell, vec4(0.0), vec4(0.0));
         }
@@ -72,6 +73,10 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
                 atomicAdd(&statistics[job.slot * STATS_WORDS + STATS_LOST], 1u);
             }
         }
+        mask += words;
+    }
+    if (job.flags & OVERGROWN) != 0u {
+        cell_flags[here] = (cell_flags[here] & ~SECOND) | u32(in_mask(mask, cell)) * SECOND;
         mask += words;
     }
     if (job.flags & DIRECTIONS) != 0u {

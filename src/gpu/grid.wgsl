@@ -22,6 +22,8 @@ struct Params {
     clamp: f32,
     /// The squared magnitude from which a cell of a texture is as strong as those of a grown one.
     strength: f32,
+    /// Like `clamp`, for cells that follow the overgrowth.
+    overgrowth_clamp: f32,
 }
 
 /// The work for one sprite in one dispatch.
@@ -33,7 +35,7 @@ struct Job {
     rotation: vec2<f32>,
     flags: u32,
     /// The index in `payload` of the new cells (in the layout of `states`), or of the masks: one bit per cell, in the
-    /// order dead ground, seeds, wound; then a word per cell with its direction.
+    /// order dead ground, seeds, wound, overgrown cells; then a word per cell with its direction.
     payload: u32,
     pad: vec2<u32>,
 }
@@ -55,6 +57,7 @@ const SOW: u32 = 32u;
 const CRISP: u32 = 64u;
 const ALIVE_MASK: u32 = 128u;
 const DIRECTIONS: u32 = 256u;
+const OVERGROWN: u32 = 512u;
 
 const TILE: u32 = 8u;
 const MARK_WIDTH: u32 = 16u;
@@ -70,6 +73,8 @@ const OCCUPIED: u32 = 1u;
 const DEAD: u32 = 2u;
 /// A bit of `cell_flags`: the alive channel is above the threshold. Only with a life mask.
 const MATURE: u32 = 4u;
+/// A bit of `cell_flags`: the cell follows the overgrowth.
+const SECOND: u32 = 8u;
 /// The other bits of `cell_flags`: the direction of the cell, two numbers of 14 bits. See `Directions` in `directions.rs`.
 const DIRECTION: u32 = 0xFFFFFFF0u;
 
@@ -80,7 +85,7 @@ const AFTER: u32 = 2u;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
 /// For each hidden unit the weights of its inputs, then of its outputs. Then the hidden biases and the output biases.
-/// With a life mask, then the pixels of the grown sprite.
+/// Then the same of the overgrowth, if there is one. With a life mask, then the pixels of the grown sprite.
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
 /// `states` is `[slot][quad of channels][cell]`. `updates` is `[job of the dispatch][quad of channels][cell]`: the new
 /// values of cells that fire, before the life masks.
@@ -93,7 +98,7 @@ const AFTER: u32 = 2u;
 #endif
 /// `[job of the dispatch][cell]`: `BEFORE` and `AFTER`.
 @group(0) @binding(5) var<storage, read_write> maturity: array<u32>;
-/// `[slot][cell]`: `OCCUPIED`, `DEAD`, `MATURE` and `DIRECTION`.
+/// `[slot][cell]`: `OCCUPIED`, `DEAD`, `MATURE`, `SECOND` and `DIRECTION`.
 @group(0) @binding(6) var<storage, read_write> cell_flags: array<u32>;
 #ifdef EDIT
 /// The masks and the new cells of this frame.
@@ -114,7 +119,10 @@ const AFTER: u32 = 2u;
 const UNIT: u32 = #{FEATURE_QUADS}u + #{QUADS}u;
 const HIDDEN_BIAS: u32 = #{HIDDEN}u * UNIT;
 const OUTPUT_BIAS: u32 = HIDDEN_BIAS + #{HIDDEN}u / 4u;
-const GROWN: u32 = OUTPUT_BIAS + #{QUADS}u;
+/// Quads of a rule in `weights`.
+const TABLE: u32 = OUTPUT_BIAS + #{QUADS}u;
+// A rule with a life mask has no overgrowth.
+const GROWN: u32 = TABLE;
 
 /// The number of cells of a sprite.
 fn cells() -> u32 {

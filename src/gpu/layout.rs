@@ -26,6 +26,9 @@ pub(super) const ALIVE_MASK: u32 = 128;
 /// The directions of the cells are replaced.
 pub(super) const DIRECTIONS: u32 = 256;
 
+/// The cells that follow the overgrowth are replaced.
+pub(super) const OVERGROWN: u32 = 512;
+
 /// Width and height of the tile of a workgroup of `mark`.
 pub(super) const MARK_WIDTH: u32 = 16;
 pub(super) const MARK_HEIGHT: u32 = 8;
@@ -57,6 +60,7 @@ pub(super) struct Params {
     pub(super) frame_size: Vec2,
     pub(super) clamp: f32,
     pub(super) strength: f32,
+    pub(super) overgrowth_clamp: f32,
 }
 
 impl Params {
@@ -72,6 +76,7 @@ impl Params {
             step_size: rule.step_size,
             // No finite value is larger. Shaders may assume that there are no infinities.
             clamp: rule.clamp.unwrap_or(f32::MAX),
+            overgrowth_clamp: rule.overgrowth.as_ref().and_then(|second| second.clamp).unwrap_or(f32::MAX),
             strength: reference.strength(),
             alive_threshold: rule.alive.map_or(0.0, |alive| alive.threshold),
             atlas_columns,
@@ -133,6 +138,7 @@ mod tests {
             ("CRISP", CRISP),
             ("ALIVE_MASK", ALIVE_MASK),
             ("DIRECTIONS", DIRECTIONS),
+            ("OVERGROWN", OVERGROWN),
             ("TILE", TILE),
             ("MARK_WIDTH", MARK_WIDTH),
             ("MARK_HEIGHT", MARK_HEIGHT),
@@ -167,7 +173,7 @@ mod tests {
         assert_eq!(members(&module, "Job"), (job, size_of::<Job>() as u32));
         let params = offsets!(
             Params: size, first_job, fire_threshold, step_size, alive_threshold, atlas_columns, capacity,
-            frame_min, frame_size, clamp, strength
+            frame_min, frame_size, clamp, strength, overgrowth_clamp
         );
         assert_eq!(members(&module, "Params"), (params, u64::from(Params::SHADER_SIZE) as u32));
     }

@@ -23,6 +23,7 @@ pub(super) struct PipelineKey {
     alive_channel: Option<usize>,
     always_fires: bool,
     output: Output,
+    has_overgrowth: bool,
     kind: AtlasKind,
     precision: NcaPrecision,
 }
@@ -39,6 +40,7 @@ impl PipelineKey {
             alive_channel: rule.alive.map(|alive| alive.channel),
             always_fires: rule.firing() == FireRate::Always,
             output: rule.output,
+            has_overgrowth: rule.overgrowth.is_some(),
         }
     }
 
@@ -72,6 +74,9 @@ impl PipelineKey {
         }
         if self.always_fires {
             defs.push("ALWAYS_FIRES".into());
+        }
+        if self.has_overgrowth {
+            defs.push("OVERGROWTH".into());
         }
         if self.kind == AtlasKind::Tissue {
             defs.push("TISSUE".into());
@@ -201,7 +206,7 @@ pub(super) mod tests {
     use naga_oil::compose::{ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue};
 
     use super::*;
-    use crate::rule::Alive;
+    use crate::rule::{Alive, Overgrowth};
 
     fn shader_defs(key: &PipelineKey, pass: Pass) -> impl Iterator<Item = (String, ShaderDefValue)> {
         key.shader_defs(pass).into_iter().map(|def| match def {
@@ -252,6 +257,7 @@ pub(super) mod tests {
                     1 => Some(Alive { channel: 3, threshold: 0.1 }),
                     _ => Some(Alive { channel: variant % 8, threshold: 0.1 }),
                 },
+                overgrowth: (variant % 10 == 0).then(Overgrowth::default),
                 output: match variant % 5 {
                     1 => Output::Coordinates,
                     _ if variant % 2 == 0 => Output::OpaqueCentered,

@@ -1,6 +1,6 @@
 // Second part of a tick: perception and the dense layers, for the listed cells. An invocation updates a cell after another.
 #import bevy_nca::grid::{params, jobs, weights, updates, listed, at, load, pack, unpack, cells, cell_at}
-#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_THREADS, cell_flags, DIRECTION}
+#import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_THREADS, TABLE, cell_flags, SECOND, DIRECTION}
 #ifdef MASKED
 #import bevy_nca::grid::{maturity, MATURE, BEFORE, AFTER}
 
@@ -97,9 +97,29 @@ fn is_finite(values: vec4<f32>) -> bool {
     return all(exponents != vec4(0x7F800000u));
 }
 
+/// The most of the values of a cell that has fired.
+fn limit(flags: u32) -> f32 {
+#ifdef OVERGROWTH
+    if (flags & SECOND) != 0u {
+        return params.overgrowth_clamp;
+    }
+#endif
+    return params.clamp;
+}
+
+/// The rule that a cell follows: where it begins in `weights`.
+fn table_of(flags: u32) -> u32 {
+#ifdef OVERGROWTH
+    if (flags & SECOND) != 0u {
+        return TABLE;
+    }
+#endif
+    return 0u;
+}
+
 /// Stores a quad of the new values of a cell, zeros if they are not finite.
-fn finish(slot: u32, index: u32, quad: u32, cell: u32, values: vec4<f32>, finite: bool) {
-    let clamped = clamp(values, vec4(-params.clamp), vec4(params.clamp));
+fn finish(slot: u32, index: u32, quad: u32, cell: u32, values: vec4<f32>, most: f32, finite: bool) {
+    let clamped = clamp(values, vec4(-most), vec4(most));
     let stored = pack(select(vec4(0.0), clamped, finite));
     updates[at(index, quad, cell)] = stored;
 #ifdef MASKED
@@ -131,7 +151,10 @@ fn directed(rotation: vec2<f32>, flags: u32) -> vec2<f32> {
 fn update(index: u32, cell: u32) {
     let job = jobs[params.first_job + index];
     let slot = job.slot;
-    let rotation = directed(job.rotation, cell_flags[slot * cells() + cell]);
+    let flags = cell_flags[slot * cells() + cell];
+    let rotation = directed(job.rotation, flags);
+    let table = table_of(flags);
+    let most = limit(flags);
     let here = vec2<i32>(vec2(cell % params.size.x, cell / params.size.x));
     let around = Around(
         cell_at(here + vec2(-1, -1)),
@@ -144,35 +167,35 @@ fn update(index: u32, cell: u32) {
         cell_at(here + vec2(1, 1)),
     );
     let p0 = perceive(slot, 0u, cell, around, rotation);
-    var d0 = weights[OUTPUT_BIAS + 0u];
+    var d0 = weights[table + OUTPUT_BIAS + 0u];
     let p1 = perceive(slot, 1u, cell, around, rotation);
-    var d1 = weights[OUTPUT_BIAS + 1u];
+    var d1 = weights[table + OUTPUT_BIAS + 1u];
 #if QUADS > 2
     let p2 = perceive(slot, 2u, cell, around, rotation);
-    var d2 = weights[OUTPUT_BIAS + 2u];
+    var d2 = weights[table + OUTPUT_BIAS + 2u];
 #endif
 #if QUADS > 3
     let p3 = perceive(slot, 3u, cell, around, rotation);
-    var d3 = weights[OUTPUT_BIAS + 3u];
+    var d3 = weights[table + OUTPUT_BIAS + 3u];
 #endif
 #if QUADS > 4
     let p4 = perceive(slot, 4u, cell, around, rotation);
-    var d4 = weights[OUTPUT_BIAS + 4u];
+    var d4 = weights[table + OUTPUT_BIAS + 4u];
 #endif
 #if QUADS > 5
     let p5 = perceive(slot, 5u, cell, around, rotation);
-    var d5 = weights[OUTPUT_BIAS + 5u];
+    var d5 = weights[table + OUTPUT_BIAS + 5u];
 #endif
 #if QUADS > 6
     let p6 = perceive(slot, 6u, cell, around, rotation);
-    var d6 = weights[OUTPUT_BIAS + 6u];
+    var d6 = weights[table + OUTPUT_BIAS + 6u];
 #endif
 #if QUADS > 7
     let p7 = perceive(slot, 7u, cell, around, rotation);
-    var d7 = weights[OUTPUT_BIAS + 7u];
+    var d7 = weights[table + OUTPUT_BIAS + 7u];
 #endif
     for (var unit = 0u; unit < HIDDEN; unit++) {
-        let row = unit * UNIT;
+        let row = table + unit * UNIT;
         var sum = vec4(0.0);
         sum += products(p0, row, 0u);
         sum += products(p1, row, 1u);
@@ -194,7 +217,7 @@ fn update(index: u32, cell: u32) {
 #if QUADS > 7
         sum += products(p7, row, 7u);
 #endif
-        let bias = weights[HIDDEN_BIAS + unit / 4u][unit % 4u];
+        let bias = weights[table + HIDDEN_BIAS + unit / 4u][unit % 4u];
         let total = bias + ((sum.x + sum.y) + (sum.z + sum.w));
         // `max` may drop a NaN.
         let hidden = select(total, 0.0, total < 0.0);
@@ -248,24 +271,24 @@ fn update(index: u32, cell: u32) {
     d7 = load(slot, 7u, cell) + params.step_size * d7;
     finite = finite && is_finite(d7);
 #endif
-    finish(slot, index, 0u, cell, d0, finite);
-    finish(slot, index, 1u, cell, d1, finite);
+    finish(slot, index, 0u, cell, d0, most, finite);
+    finish(slot, index, 1u, cell, d1, most, finite);
 #if QUADS > 2
-    finish(slot, index, 2u, cell, d2, finite);
+    finish(slot, index, 2u, cell, d2, most, finite);
 #endif
 #if QUADS > 3
-    finish(slot, index, 3u, cell, d3, finite);
+    finish(slot, index, 3u, cell, d3, most, finite);
 #endif
 #if QUADS > 4
-    finish(slot, index, 4u, cell, d4, finite);
+    finish(slot, index, 4u, cell, d4, most, finite);
 #endif
 #if QUADS > 5
-    finish(slot, index, 5u, cell, d5, finite);
+    finish(slot, index, 5u, cell, d5, most, finite);
 #endif
 #if QUADS > 6
-    finish(slot, index, 6u, cell, d6, finite);
+    finish(slot, index, 6u, cell, d6, most, finite);
 #endif
 #if QUADS > 7
-    finish(slot, index, 7u, cell, d7, finite);
+    finish(slot, index, 7u, cell, d7, most, finite);
 #endif
 }

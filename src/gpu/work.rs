@@ -18,7 +18,7 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DIRECTIONS, DRAW, SEED, SOW, WOUND};
+use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DIRECTIONS, DRAW, OVERGROWN, SEED, SOW, WOUND};
 use crate::rule::{CellEdits, State};
 
 /// The work for one sprite in one dispatch; `Job` in `grid.wgsl`.
@@ -143,7 +143,12 @@ impl Work {
     pub(crate) fn edit(&mut self, slot: u32, edits: &CellEdits) {
         let payload = self.payload.len() as u32;
         let mut flags = 0;
-        let masks = [(DEAD_GROUND, edits.dead_ground), (SOW, edits.seeds.as_ref()), (WOUND, edits.wound.as_ref())];
+        let masks = [
+            (DEAD_GROUND, edits.dead_ground),
+            (SOW, edits.seeds.as_ref()),
+            (WOUND, edits.wound.as_ref()),
+            (OVERGROWN, edits.overgrown),
+        ];
         for (flag, mask) in masks {
             if let Some(mask) = mask {
                 flags |= flag;

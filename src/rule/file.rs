@@ -47,20 +47,22 @@ impl Model {
         let rule = rule(header.metadata().as_ref())?;
         let tensors = SafeTensors::deserialize(bytes).map_err(ModelErrorKind::Header)?;
 
-        let mut parts = Vec::with_capacity(Weights::NAMES.len());
-        for (name, shape) in Weights::NAMES.into_iter().zip(Weights::shapes(&rule)) {
-            parts.push(floats(&tensors, name, shape)?);
-        }
-        let [hidden_weight, hidden_bias, output_weight, output_bias] = match <[_; 4]>::try_from(parts) {
-            Ok(parts) => parts,
-            Err(_) => unreachable!("one part a name"),
+        let table = |[hidden_weight, hidden_bias, output_weight, output_bias]: [&'static str; 4]| {
+            let [first, second, third, fourth] = Weights::shapes(&rule);
+            Ok::<_, ModelErrorKind>(Weights {
+                hidden_weight: floats(&tensors, hidden_weight, first)?,
+                hidden_bias: floats(&tensors, hidden_bias, second)?,
+                output_weight: floats(&tensors, output_weight, third)?,
+                output_bias: floats(&tensors, output_bias, fourth)?,
+            })
         };
-        let weights = Weights { hidden_weight, hidden_bias, output_weight, output_bias };
+        let weights = table(Weights::NAMES)?;
+        let overgrowth = rule.overgrowth.as_ref().map(|_| table(Weights::OVERGROWTH_NAMES)).transpose()?;
         let target = match tensors.tensor("target") {
             Ok(view) => Some(target(&view)?),
             Err(_) => None,
         };
-        Self::new(rule, weights, target)
+        Self::with_tables(rule, weights, overgrowth, target)
     }
 
     /// Serializes the model as a `.nca` file with f32 weights. The same model always gives the same bytes.
@@ -72,11 +74,14 @@ impl Model {
         let json = serde_json::to_string(self.rule())
             .map_err(|error| ModelErrorKind::Header(SafeTensorError::JsonError(error)))?;
         let mut views = Vec::new();
-        let shapes = Weights::shapes(self.rule());
-        for ((name, data), shape) in Weights::NAMES.into_iter().zip(self.weights().tensors()).zip(shapes) {
-            let view =
-                TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(data)).map_err(ModelErrorKind::Header)?;
-            views.push((name, view));
+        let overgrowth = self.overgrowth().map(|weights| (Weights::OVERGROWTH_NAMES, weights));
+        for (names, weights) in [(Weights::NAMES, self.weights())].into_iter().chain(overgrowth) {
+            let shapes = Weights::shapes(self.rule());
+            for ((name, data), shape) in names.into_iter().zip(weights.tensors()).zip(shapes) {
+                let view =
+                    TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(data)).map_err(ModelErrorKind::Header)?;
+                views.push((name, view));
+            }
         }
         if let Some(Target { width, height, rgba }) = self.target() {
             let view = TensorView::new(Dtype::U8, vec![*height, *width, 4], rgba).map_err(ModelErrorKind::Header)?;

@@ -239,13 +239,15 @@ pub(crate) struct CellEdits<'a> {
     pub(crate) seeds: Option<CellMask>,
     /// Cells that become zeros.
     pub(crate) wound: Option<CellMask>,
+    /// All cells that follow the overgrowth from this tick on, if they have changed.
+    pub(crate) overgrown: Option<&'a CellMask>,
     /// The directions of all cells from this tick on, if they have changed.
     pub(crate) directions: Option<&'a Directions>,
 }
 
 impl CellEdits<'_> {
     /// The most masks of an edit.
-    pub(crate) const MASKS: u64 = 3;
+    pub(crate) const MASKS: u64 = 4;
 }
 
 #[cfg(test)]

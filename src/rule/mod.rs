@@ -60,7 +60,7 @@ pub use shape::{Shape, Stencil};
 pub use sheet::Frames;
 pub use skin::SkinArt;
 pub(crate) use spec::rotation;
-pub use spec::{Alive, Boundary, Kernel, Output, Rule};
+pub use spec::{Alive, Boundary, Kernel, Output, Overgrowth, Rule};
 pub use state::State;
 pub(crate) use statistics::CellStats;
 pub use target::Target;

@@ -1,6 +1,6 @@
 //! Models: a rule, its weights and an optional target picture.
 
-use super::{Boundary, ModelErrorKind, Output, Rule, Target};
+use super::{Boundary, ModelErrorKind, Output, Overgrowth, Rule, Target};
 
 /// The weights of the two dense layers, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,10 @@ pub struct Weights {
 impl Weights {
     pub(crate) const NAMES: [&'static str; 4] = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
 
+    /// The names of the tensors of an overgrowth.
+    pub(crate) const OVERGROWTH_NAMES: [&'static str; 4] =
+        ["overgrowth.hidden.weight", "overgrowth.hidden.bias", "overgrowth.output.weight", "overgrowth.output.bias"];
+
     /// The shapes that a rule requires, in the order of [`Self::NAMES`].
     pub(crate) fn shapes(rule: &Rule) -> [Vec<usize>; 4] {
         [vec![rule.features(), rule.hidden], vec![rule.hidden], vec![rule.hidden, rule.channels], vec![rule.channels]]
@@ -31,6 +35,18 @@ impl Weights {
     pub(crate) fn tensors(&self) -> [&[f32]; 4] {
         [&self.hidden_weight, &self.hidden_bias, &self.output_weight, &self.output_bias]
     }
+
+    fn validate(&self, rule: &Rule, names: [&'static str; 4]) -> Result<(), ModelErrorKind> {
+        for ((tensor, data), shape) in names.into_iter().zip(self.tensors()).zip(Self::shapes(rule)) {
+            if data.len() != shape.iter().product::<usize>() {
+                return Err(ModelErrorKind::Shape { tensor, found: vec![data.len()], expected: format!("{shape:?}") });
+            }
+            if let Some(index) = data.iter().position(|weight| !weight.is_finite()) {
+                return Err(ModelErrorKind::NonFinite { tensor, index, found: data[index] });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A validated rule with its weights: the shapes match the rule and every weight is finite.
@@ -38,6 +54,8 @@ impl Weights {
 pub struct Model {
     rule: Rule,
     weights: Weights,
+    /// Those of the rule's overgrowth.
+    overgrowth: Option<Weights>,
     target: Option<Target>,
     fingerprint: u64,
 }
@@ -47,16 +65,29 @@ impl Model {
     ///
     /// # Errors
     /// A field of the rule is out of range, the shape of a tensor does not match the rule, a weight
-    /// is not finite, or the target does not fit the grid. A model of coordinates must have a target.
+    /// is not finite, or the target does not fit the grid. A model of coordinates must have a target. A rule with an
+    /// overgrowth needs the weights of [`Model::with_overgrowth`].
     pub fn new(rule: Rule, weights: Weights, target: Option<Target>) -> Result<Self, ModelErrorKind> {
+        Self::with_tables(rule, weights, None, target)
+    }
+
+    /// Like [`Model::new`], with the weights of the rule's overgrowth.
+    pub(super) fn with_tables(
+        rule: Rule,
+        weights: Weights,
+        overgrowth: Option<Weights>,
+        target: Option<Target>,
+    ) -> Result<Self, ModelErrorKind> {
         rule.validate()?;
-        for ((tensor, data), shape) in Weights::NAMES.into_iter().zip(weights.tensors()).zip(Weights::shapes(&rule)) {
-            if data.len() != shape.iter().product::<usize>() {
-                return Err(ModelErrorKind::Shape { tensor, found: vec![data.len()], expected: format!("{shape:?}") });
+        weights.validate(&rule, Weights::NAMES)?;
+        let overgrowth = overgrowth.filter(|_| rule.overgrowth.is_some());
+        match &overgrowth {
+            Some(overgrowth) => overgrowth.validate(&rule, Weights::OVERGROWTH_NAMES)?,
+            None if rule.overgrowth.is_some() => {
+                let [expected, ..] = Weights::shapes(&rule);
+                return Err(ModelErrorKind::MissingTensor { tensor: Weights::OVERGROWTH_NAMES[0], expected });
             }
-            if let Some(index) = data.iter().position(|weight| !weight.is_finite()) {
-                return Err(ModelErrorKind::NonFinite { tensor, index, found: data[index] });
-            }
+            None => {}
         }
         if rule.output == Output::Coordinates && target.is_none() {
             let [width, height] = rule.grid.map(|side| side as usize);
@@ -73,8 +104,43 @@ impl Model {
                 });
             }
         }
-        let fingerprint = fingerprint(&rule, &weights);
-        Ok(Self { rule, weights, target, fingerprint })
+        let fingerprint = fingerprint(&rule, &weights, overgrowth.as_ref());
+        Ok(Self { rule, weights, overgrowth, target, fingerprint })
+    }
+
+    /// Returns the model with a second rule, which cells follow that are painted with it: moss on a wall, for example. It
+    /// replaces an earlier one. The second model's grid, target and overgrowth are left out.
+    ///
+    /// ```
+    /// use bevy_nca::rule::Model;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let [bricks, moss] = ["bricks", "moss"].map(|name| Model::read(format!("assets/materials/{name}.nca")));
+    /// let mossy = bricks?.with_overgrowth(&moss?)?;
+    /// # assert!(mossy.overgrowth().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ModelErrorKind::Field`] if one of the rules has a life mask, or if they differ in more than their weights and
+    /// clamps: in the sizes of the layers, the perception, the boundary, the fire rate, the step size or the output.
+    pub fn with_overgrowth(mut self, other: &Self) -> Result<Self, ModelErrorKind> {
+        let (own, second) = (&mut self.rule, &other.rule);
+        macro_rules! expect_same {
+            ($($field:ident),*) => {$(
+                if own.$field != second.$field {
+                    let found = format!("{:?} for {:?}", second.$field, own.$field);
+                    let expected = "the same as in the model that is overgrown";
+                    return Err(ModelErrorKind::field(stringify!($field), found, expected));
+                }
+            )*};
+        }
+        expect_same!(alive, channels, hidden, perception, boundary, fire_rate, step_size, output);
+        let Rule { name, clamp, author, license, source, .. } = second.clone();
+        own.version = Rule::VERSION;
+        own.overgrowth = Some(Overgrowth { name, clamp, author, license, source });
+        Self::with_tables(self.rule, self.weights, Some(other.weights.clone()), self.target)
     }
 
     /// The rule.
@@ -85,6 +151,11 @@ impl Model {
     /// The weights.
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// The weights of the second rule, if the model has one.
+    pub fn overgrowth(&self) -> Option<&Weights> {
+        self.overgrowth.as_ref()
     }
 
     /// The picture that the sprite grows into, if the model has one.
@@ -105,7 +176,7 @@ impl Model {
     /// As [`Model::new`], for example if `edit` changed a size.
     pub fn map_rule(mut self, edit: impl FnOnce(&mut Rule)) -> Result<Self, ModelErrorKind> {
         edit(&mut self.rule);
-        Self::new(self.rule, self.weights, self.target)
+        Self::with_tables(self.rule, self.weights, self.overgrowth, self.target)
     }
 
     /// Returns the model with another target.
@@ -113,11 +184,11 @@ impl Model {
     /// # Errors
     /// As [`Model::new`], if the picture does not fit the grid.
     pub fn with_target(self, target: Option<Target>) -> Result<Self, ModelErrorKind> {
-        Self::new(self.rule, self.weights, target)
+        Self::with_tables(self.rule, self.weights, self.overgrowth, target)
     }
 }
 
-fn fingerprint(rule: &Rule, weights: &Weights) -> u64 {
+fn fingerprint(rule: &Rule, weights: &Weights, overgrowth: Option<&Weights>) -> u64 {
     let Rule { channels, hidden, perception, boundary, fire_rate, step_size, alive, output, .. } = rule;
     let kernels: Vec<[[f32; 3]; 3]> = perception.iter().map(|kernel| kernel.weights()).collect();
     let wraps = *boundary == Boundary::Wrap;
@@ -129,7 +200,8 @@ fn fingerprint(rule: &Rule, weights: &Weights) -> u64 {
     };
     let (fire_rate, step_size) = (fire_rate.to_bits(), step_size.to_bits());
     let rule = format!("{channels} {hidden} {kernels:?} {wraps} {fire_rate} {step_size} {alive:?} {opaque}");
-    let weights = weights.tensors().into_iter().flatten().flat_map(|weight| weight.to_le_bytes());
+    let weights = [weights].into_iter().chain(overgrowth).flat_map(Weights::tensors).flatten();
+    let weights = weights.flat_map(|weight| weight.to_le_bytes());
     fnv1a(FNV_START, rule.bytes().chain(weights))
 }
 

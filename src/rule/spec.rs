@@ -91,14 +91,35 @@ pub enum Output {
     Coordinates,
 }
 
+/// A second rule for some cells of a texture: those that are painted with it, such as moss on a wall. Only the weights and
+/// the clamp differ from the first rule. See [`Model::with_overgrowth`](super::Model::with_overgrowth).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overgrowth {
+    /// A human-readable name.
+    #[serde(default)]
+    pub name: String,
+    /// Like [`Rule::clamp`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clamp: Option<f32>,
+    /// The author of the second model.
+    #[serde(default)]
+    pub author: String,
+    /// The license of the second model.
+    #[serde(default)]
+    pub license: String,
+    /// The origin of the second model.
+    #[serde(default)]
+    pub source: String,
+}
+
 /// The rule of an automaton without its weights: the JSON under the `nca` key of a `.nca` file.
 ///
 /// A `Rule` that was read from a file or passed [`Rule::validate`] is within the ranges below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct Rule {
-    /// The format version, at most [`Rule::VERSION`]. [`Output::Coordinates`] and a [`clamp`](Self::clamp) require
-    /// version 2.
+    /// The format version, at most [`Rule::VERSION`]. [`Output::Coordinates`], a [`clamp`](Self::clamp) and an
+    /// [`overgrowth`](Self::overgrowth) require version 2.
     pub version: u32,
     /// A human-readable name.
     pub name: String,
@@ -124,6 +145,9 @@ pub struct Rule {
     pub alive: Option<Alive>,
     /// How channels 0..4 encode a pixel.
     pub output: Output,
+    /// The second rule, for cells that are painted with it. Only without a life mask. Format version 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overgrowth: Option<Overgrowth>,
     /// The number of ticks after which a seed is grown, 1..=100,000.
     pub mature_ticks: u32,
     /// The author of the model.
@@ -153,6 +177,7 @@ impl Default for Rule {
             clamp: None,
             alive: Some(Alive { channel: 3, threshold: 0.1 }),
             output: Output::PremultipliedAlpha,
+            overgrowth: None,
             mature_ticks: 96,
             author: String::new(),
             license: String::new(),
@@ -196,9 +221,10 @@ impl Rule {
         if !(1..=Self::VERSION).contains(&self.version) {
             return Err(ModelErrorKind::Version { found: u64::from(self.version) });
         }
-        let is_new = self.output == Output::Coordinates || self.clamp.is_some();
-        let version = self.version.to_string();
-        check(!is_new || self.version >= 2, "version", version, "2, for an output of coordinates or a clamp")?;
+        let is_new = self.output == Output::Coordinates || self.clamp.is_some() || self.overgrowth.is_some();
+        let (version, expected) =
+            (self.version.to_string(), "2, for an output of coordinates, a clamp or an overgrowth");
+        check(!is_new || self.version >= 2, "version", version, expected)?;
         let [w, h] = self.grid;
         check(
             Self::SIDES.contains(&w) && Self::SIDES.contains(&h),
@@ -230,8 +256,11 @@ impl Rule {
             "1 to 100000 ticks",
         )?;
         check(self.step_size.is_finite(), "step_size", self.step_size.to_string(), "a finite number")?;
-        let clamp = self.clamp.unwrap_or(1.0);
-        check(clamp.is_finite() && clamp > 0.0, "clamp", clamp.to_string(), "a finite number above 0")?;
+        let overgrowth = self.overgrowth.as_ref();
+        for (field, clamp) in [("clamp", self.clamp), ("overgrowth.clamp", overgrowth.and_then(|other| other.clamp))] {
+            let clamp = clamp.unwrap_or(1.0);
+            check(clamp.is_finite() && clamp > 0.0, field, clamp.to_string(), "a finite number above 0")?;
+        }
         if let Some(alive) = self.alive {
             check(
                 alive.channel < self.channels,
@@ -249,7 +278,8 @@ impl Rule {
         }
         let can_be_shown = self.alive.is_some_and(|alive| alive.channel == 3) || self.output != Output::Coordinates;
         let alive = self.alive.map_or("null".to_owned(), |alive| format!("channel {}", alive.channel));
-        check(can_be_shown, "alive", alive, "channel 3, for an output of coordinates")?;
+        check(can_be_shown, "alive", alive.clone(), "channel 3, for an output of coordinates")?;
+        check(self.alive.is_none() || overgrowth.is_none(), "alive", alive, "null, for a rule with an overgrowth")?;
         Ok(())
     }
 }
@@ -276,6 +306,7 @@ impl TryFrom<Map<String, Value>> for Rule {
             clamp: take_or_default(&mut json, "clamp", "a number above 0")?,
             alive: take(&mut json, "alive", r#"null or {"channel": 3, "threshold": 0.1}"#)?,
             output: take(&mut json, "output", r#""premultiplied_alpha", "opaque_centered" or "coordinates""#)?,
+            overgrowth: take_or_default(&mut json, "overgrowth", "the second rule as a JSON object")?,
             mature_ticks: take(&mut json, "mature_ticks", "a whole number")?,
             author: take_or_default(&mut json, "author", "a string")?,
             license: take_or_default(&mut json, "license", "a string")?,
@@ -346,6 +377,8 @@ mod tests {
             ("clamp", "0"),
             ("clamp", "-1"),
             ("clamp", r#""much""#),
+            ("overgrowth", r#""moss""#),
+            ("overgrowth.clamp", r#"{"clamp": -1}"#),
             ("alive", "3"),
             ("alive.channel", r#"{"channel": 16, "threshold": 0.1}"#),
             ("alive.threshold", r#"{"channel": 3, "threshold": -1}"#),
@@ -373,16 +406,20 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_and_a_clamp_need_version_2() {
+    fn coordinates_a_clamp_and_an_overgrowth_need_version_2() {
         let coordinates = Rule { version: 2, output: Output::Coordinates, ..Rule::default() };
         let clamped = Rule { version: 2, clamp: Some(0.5), ..Rule::default() };
-        for rule in [&coordinates, &clamped] {
+        let overgrowth = Overgrowth { name: "moss".into(), clamp: Some(1.0), ..Overgrowth::default() };
+        let overgrown = Rule { version: 2, alive: None, overgrowth: Some(overgrowth), ..Rule::default() };
+        for rule in [&coordinates, &clamped, &overgrown] {
             assert_eq!(Rule::try_from(json(rule)).unwrap(), *rule);
         }
         for (bad, named) in [
             (Rule { version: 1, ..coordinates.clone() }, "version"),
             (Rule { version: 1, ..clamped }, "version"),
             (Rule { alive: None, ..coordinates }, "alive"),
+            (Rule { version: 1, ..overgrown.clone() }, "version"),
+            (Rule { alive: Some(Alive { channel: 3, threshold: 0.1 }), ..overgrown }, "alive"),
         ] {
             match bad.validate() {
                 Err(ModelErrorKind::Field { field, .. }) => assert_eq!(field, named),

@@ -24,8 +24,8 @@ pub use components::{
     NcaTexture, NcaTextureTemplate, NcaTiling, NcaVitals,
 };
 pub use events::{
-    NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaReadCells, NcaRegrown, NcaRestore,
-    NcaRestoreFailed, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
+    NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaPaint, NcaReadCells, NcaRegrown,
+    NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
 };
 pub use plugin::NcaPlugin;
 pub use save::{NcaSnapshot, NcaSnapshotError};

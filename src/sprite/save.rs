@@ -52,6 +52,9 @@ pub(crate) struct SavedInstance {
     pub(crate) asleep: bool,
     pub(crate) condition: NcaCondition,
     pub(crate) has_grown: bool,
+    /// Cells that follow the model's overgrowth. Missing in old snapshots.
+    #[serde(default)]
+    pub(crate) overgrown: Option<CellMask>,
 }
 
 /// Edits that wait for the next tick.
@@ -66,8 +69,8 @@ pub(crate) struct SavedEdits {
 impl SavedInstance {
     /// Whether the masks fit a grid, and the numbers are in range.
     fn is_valid(&self, width: usize, height: usize) -> bool {
-        let Self { angle, owed, changes, dead_ground, .. } = self;
-        let masks = [dead_ground, &changes.dead_ground, &changes.seeds, &changes.wound];
+        let Self { angle, owed, changes, dead_ground, overgrown, .. } = self;
+        let masks = [dead_ground, overgrown, &changes.dead_ground, &changes.seeds, &changes.wound];
         let fits = masks.into_iter().flatten().all(|mask| mask.fits(width, height));
         fits && angle.is_finite() && (0.0..=17.0).contains(owed)
     }

@@ -85,6 +85,7 @@ fn types_are_registered_under_stable_paths() {
         "NcaKillBelow",
         "NcaModel",
         "NcaPace",
+        "NcaPaint",
         "NcaPrecision",
         "NcaReadCells",
         "NcaRegrown",

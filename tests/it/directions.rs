@@ -6,7 +6,7 @@ use bevy::{
     render::render_resource::{Extent3d, TextureDimension, TextureFormat},
 };
 use bevy_nca::{
-    cpu::{Tick, oracle_step_along},
+    cpu::{Ground, Tick, oracle_step},
     headless,
     prelude::*,
     rule::{CellMask, Directions, Model, State},
@@ -23,7 +23,8 @@ const ANGLE: f32 = 0.4;
 /// Ticks of the oracle.
 fn advance(model: &Model, state: &mut State, ticks: std::ops::Range<u32>, directions: Option<&Directions>) {
     for tick in ticks {
-        *state = oracle_step_along(model, state, Tick { tick, seed: 3, angle: ANGLE }, None, directions);
+        let ground = Ground { directions, ..Ground::default() };
+        *state = oracle_step(model, state, Tick { tick, seed: 3, angle: ANGLE }, ground);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The golden frames of the reference implementation, on the oracle and the CPU engine. The GPU is in `plugin`.
 
-use bevy_nca::cpu::{Engine, Isa, Scratch, oracle_step};
+use bevy_nca::cpu::{Engine, Ground, Isa, Scratch, oracle_step};
 
 use crate::support::{GOLDEN, Golden, WOUND_TICK, distance};
 
@@ -25,7 +25,7 @@ fn the_oracle_gives_the_golden_frames() {
             if let Some(wound) = golden.wound_at(tick) {
                 state.wound(&wound);
             }
-            state = oracle_step(&golden.model, &state, golden.tick(tick), None);
+            state = oracle_step(&golden.model, &state, golden.tick(tick), Ground::default());
             for (_, frame) in golden.frames.iter().filter(|(at, _)| *at == tick + 1) {
                 let distance = distance(&state, frame);
                 assert!(distance < TOLERANCE, "{name}: {distance} at tick {}", tick + 1);

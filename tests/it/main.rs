@@ -12,6 +12,7 @@ mod lifecycle;
 mod materials;
 mod model_file;
 mod noise;
+mod overgrowth;
 mod physics;
 mod picking;
 mod picture;

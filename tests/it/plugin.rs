@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 use bevy_nca::{
-    cpu::{Engine, Scratch, Tick, oracle_step},
+    cpu::{Engine, Ground, Scratch, Tick, oracle_step},
     headless::{self, NoCells},
     prelude::*,
     rule::{CellMask, Model, Rule, Shape, State, Target, Weights},
@@ -151,7 +151,7 @@ fn a_doomed_neighbour_still_saves_a_cell() {
             app.update();
             for tick in 0..4 {
                 headless::step(&mut app, 1);
-                state = oracle_step(&model, &state, Tick { tick, seed, angle: 0.0 }, None);
+                state = oracle_step(&model, &state, Tick { tick, seed, angle: 0.0 }, Ground::default());
                 let (ticks, got) = cells(&mut app, entity);
                 assert_eq!(ticks, tick + 1);
                 let distance = distance(&got, &state);

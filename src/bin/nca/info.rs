@@ -40,6 +40,13 @@ impl Info {
                 .map_or("always".to_owned(), |alive| format!("channel {} above {}", alive.channel, alive.threshold)),
         );
         line("output", word(&rule.output));
+        if let Some(second) = &rule.overgrowth {
+            let name = if second.name.is_empty() { "a rule without a name" } else { &second.name };
+            let by = [&second.author, &second.license, &second.source].map(String::as_str);
+            let by: Vec<&str> = by.into_iter().filter(|text| !text.is_empty()).collect();
+            let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join("; ")) };
+            line("overgrowth", format!("{name}{by}"));
+        }
         line("mature", format!("after {} ticks", rule.mature_ticks));
         line(
             "target",

@@ -4,6 +4,7 @@ mod bench;
 mod eval;
 mod import;
 mod info;
+mod overgrow;
 mod run;
 #[cfg(feature = "train")]
 mod signals;
@@ -48,6 +49,8 @@ enum Command {
     Run(run::Run),
     /// Put a picture into a generic body, or convert a JSON file of the Growing NCA article's web demo.
     Import(import::Import),
+    /// Put two materials into one model, so that a game can paint the second over the first.
+    Overgrow(overgrow::Overgrow),
     /// Guess where on the body the pixels of an animation lie, so that wounds move with it: a UV sheet.
     Uv(uv::Uv),
     /// Print the contents of a model file.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Eval(eval) => eval.run(),
         Command::Run(run) => run.run().map(|()| ExitCode::SUCCESS),
         Command::Import(import) => import.run().map(|()| ExitCode::SUCCESS),
+        Command::Overgrow(overgrow) => overgrow.run().map(|()| ExitCode::SUCCESS),
         Command::Uv(uv) => uv.run().map(|()| ExitCode::SUCCESS),
         Command::Info(info) => info.run().map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),

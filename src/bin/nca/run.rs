@@ -43,7 +43,10 @@ pub struct Run {
     half: bool,
     /// Zero cells before a tick: circle:x,y,r@TICK or rect:x0,y0,x1,y1@TICK, in cells. May be repeated.
     #[arg(long = "wound", value_name = "SHAPE@TICK")]
-    wounds: Vec<Wound>,
+    wounds: Vec<Timed>,
+    /// Let cells follow the model's overgrowth from a tick on; shapes as for --wound. May be repeated.
+    #[arg(long = "paint", value_name = "SHAPE@TICK")]
+    paints: Vec<Timed>,
     /// The file to write: .png (the last frame), .gif or .apng (an animation), .safetensors (tensor `state`,
     /// [H, W, C] f32).
     #[arg(short, long, value_name = "OUT")]
@@ -77,13 +80,14 @@ impl FromStr for Grid {
     }
 }
 
+/// A shape in cells, and the tick before which it applies.
 #[derive(Clone)]
-struct Wound {
+struct Timed {
     shape: Shape,
     tick: u32,
 }
 
-impl FromStr for Wound {
+impl FromStr for Timed {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
@@ -163,8 +167,13 @@ impl Run {
         let rule = model.rule();
         let ticks = self.ticks.unwrap_or(rule.mature_ticks.saturating_mul(2));
         let grid = self.grid.map_or(rule.grid, |grid| grid.0);
-        for wound in self.wounds.iter().filter(|wound| wound.tick >= ticks) {
-            eprintln!("nca: a wound at tick {} never comes: the run ends before tick {ticks}", wound.tick);
+        if !self.paints.is_empty() && model.overgrowth().is_none() {
+            return Err("--paint is for a model with an overgrowth; `nca overgrow` writes one".into());
+        }
+        for (what, timed) in [("wound", &self.wounds), ("paint", &self.paints)] {
+            for late in timed.iter().filter(|timed| timed.tick >= ticks) {
+                eprintln!("nca: a {what} at tick {} never comes: the run ends before tick {ticks}", late.tick);
+            }
         }
         let animated = matches!(expected, Output::Picture(PictureFormat::Gif | PictureFormat::Apng));
         let mut recording = Recording::default()
@@ -205,8 +214,12 @@ impl Run {
             for wound in self.wounds.iter().filter(|wound| wound.tick == tick) {
                 simulation.wound(&wound.shape);
             }
-            // Advance to the next wound, frame or end, by at most 64 ticks.
-            let wounds = self.wounds.iter().map(|wound| wound.tick).filter(|at| *at > tick);
+            for paint in self.paints.iter().filter(|paint| paint.tick == tick) {
+                simulation.paint(&paint.shape);
+            }
+            // Advance to the next wound, paint, frame or end, by at most 64 ticks.
+            let timed = self.wounds.iter().chain(&self.paints);
+            let wounds = timed.map(|timed| timed.tick).filter(|at| *at > tick);
             let frame = animated.then(|| (tick / self.every + 1) * self.every);
             let next = wounds.chain(frame).chain([tick + 64, ticks]).min().unwrap_or(ticks);
             simulation.advance(next - tick);

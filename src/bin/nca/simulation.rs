@@ -5,7 +5,7 @@ use bevy_nca::{
     cpu::{Engine, Grid, Scratch, Tick},
     headless,
     prelude::*,
-    rule::{CellMask, Model, Shape, State},
+    rule::{CellMap, CellMask, Model, Shape, State},
 };
 
 use crate::Result;
@@ -27,6 +27,7 @@ pub struct CpuSimulation {
     scratch: Scratch,
     tick: Tick,
     wound: Option<CellMask>,
+    painted: CellMask,
 }
 
 impl Simulation {
@@ -53,7 +54,9 @@ impl Simulation {
         let seed_state = State::seed(model.rule(), width as usize, height as usize);
         let grid = engine.grid(seed_state).ok_or("the seed does not fit the model")?;
         let tick = Tick { tick: 0, seed, angle };
-        Ok(Self::Cpu(Box::new(CpuSimulation { engine, grid, scratch: Scratch::default(), tick, wound: None })))
+        let painted = CellMask::new(width as usize, height as usize);
+        let scratch = Scratch::default();
+        Ok(Self::Cpu(Box::new(CpuSimulation { engine, grid, scratch, tick, wound: None, painted })))
     }
 
     /// Zeroes cells before the next tick.
@@ -62,12 +65,23 @@ impl Simulation {
             Self::Cpu(cpu) => {
                 let state = cpu.grid.state();
                 let (width, height) = (state.width(), state.height());
-                cpu.wound
-                    .get_or_insert_with(|| CellMask::new(width, height))
-                    .add(shape, bevy_nca::rule::CellMap::IDENTITY);
+                cpu.wound.get_or_insert_with(|| CellMask::new(width, height)).add(shape, CellMap::IDENTITY);
             }
             Self::Gpu(app, entity) => {
                 app.world_mut().trigger(NcaDamage::new(*entity, shape.clone()).in_cells());
+            }
+        }
+    }
+
+    /// Lets cells follow the model's overgrowth.
+    pub fn paint(&mut self, shape: &Shape) {
+        match self {
+            Self::Cpu(cpu) => {
+                cpu.painted.add(shape, CellMap::IDENTITY);
+                cpu.engine.set_overgrown(&mut cpu.grid, cpu.painted.clone());
+            }
+            Self::Gpu(app, entity) => {
+                app.world_mut().trigger(NcaPaint::new(*entity, shape.clone()).in_cells());
             }
         }
     }

@@ -360,6 +360,9 @@ impl Slot {
                 if let Some(dead) = edits.dead_ground {
                     engine.set_dead_ground(grid, dead.clone());
                 }
+                if let Some(overgrown) = edits.overgrown {
+                    engine.set_overgrown(grid, overgrown.clone());
+                }
                 if let Some(directions) = edits.directions {
                     engine.set_directions(grid, directions.clone());
                 }

@@ -1,4 +1,4 @@
-//! Wounding and healing sprites.
+//! Wounding, healing and painting sprites.
 
 use bevy::prelude::*;
 
@@ -144,6 +144,81 @@ impl NcaHeal {
     /// An axis-aligned rectangle, in world units.
     pub fn rect(entity: Entity, rect: Rect) -> Self {
         Self::new(entity, Shape::rect(rect.min.x, rect.min.y, rect.max.x, rect.max.y))
+    }
+
+    /// Interprets the shape in cells.
+    pub fn in_cells(self) -> Self {
+        self.with_space(NcaSpace::Cells)
+    }
+
+    /// Interprets the shape in texture coordinates.
+    pub fn in_uv(self) -> Self {
+        self.with_space(NcaSpace::Uv)
+    }
+
+    /// Sets the [space](Self::space) of the shape.
+    pub fn with_space(self, space: NcaSpace) -> Self {
+        Self { space, ..self }
+    }
+}
+
+/// Paints cells of a texture with the second rule of its model, which they follow from then on: moss on a wall, for
+/// example. See [`Model::with_overgrowth`](crate::rule::Model::with_overgrowth).
+///
+/// Painted cells keep their values, and grow into the second material. What grows on them spreads only as far as they
+/// are painted. For a growth that spreads, paint a larger shape with a low strength again and again. If the model is not
+/// loaded yet, or the entity is disabled, the paint waits. On a model without an overgrowth it is ignored, with a
+/// warning.
+///
+/// ```
+/// # use bevy::prelude::*;
+/// # use bevy_nca::prelude::*;
+/// fn pour(mut commands: Commands, wall: Single<Entity, With<NcaTexture>>) {
+///     let moss = Shape::circle(0.4, 0.7, 0.2);
+///     commands.trigger(NcaPaint::new(*wall, moss.clone()).with_softness(0.1).in_uv());
+///     commands.trigger(NcaPaint::erase(*wall, moss).in_uv());
+/// }
+/// ```
+#[derive(EntityEvent, Reflect, Clone, Debug, PartialEq)]
+#[reflect(opaque)]
+#[reflect(Event, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
+pub struct NcaPaint {
+    /// The texture.
+    pub entity: Entity,
+    /// The region to paint.
+    pub shape: Shape,
+    /// The probability that a cell is painted, 0 to 1; default 1.
+    pub strength: f32,
+    /// The width of the soft edge inside the shape, in units of the shape; default 0. The probability falls to 0 across
+    /// it. A stencil ignores it.
+    pub softness: f32,
+    /// Whether the cells follow the first rule again; default false.
+    pub erases: bool,
+    /// The space of the shape; default [`NcaSpace::World`].
+    pub space: NcaSpace,
+}
+
+impl NcaPaint {
+    /// Paints a shape in world units.
+    pub fn new(entity: Entity, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        Self { entity, shape, strength: 1.0, softness: 0.0, erases: false, space: NcaSpace::World }
+    }
+
+    /// Lets the cells in a shape follow the first rule again.
+    pub fn erase(entity: Entity, shape: impl Into<Shape>) -> Self {
+        Self { erases: true, ..Self::new(entity, shape) }
+    }
+
+    /// Sets the [strength](Self::strength), 0 to 1.
+    pub fn with_strength(self, strength: f32) -> Self {
+        Self { strength, ..self }
+    }
+
+    /// Sets the [softness](Self::softness), in units of the shape.
+    pub fn with_softness(self, softness: f32) -> Self {
+        Self { softness, ..self }
     }
 
     /// Interprets the shape in cells.

@@ -8,7 +8,7 @@ mod vitals;
 mod wound;
 
 pub use cells::{NcaCellsRead, NcaReadCells, NcaWriteCells};
-pub use damage::{NcaBlast, NcaDamage, NcaHeal, NcaSpace};
+pub use damage::{NcaBlast, NcaDamage, NcaHeal, NcaPaint, NcaSpace};
 pub use filter::NcaFilter;
 pub use snapshots::{NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved};
 pub use vitals::{NcaDied, NcaGrown, NcaRegrown, NcaWounded};

@@ -26,6 +26,10 @@ pub(crate) struct InstanceState {
     directions: Option<Directions>,
     /// The engine does not know the current `directions` yet.
     directions_changed: bool,
+    /// Cells that follow the model's overgrowth.
+    overgrown: Option<CellMask>,
+    /// The engine does not know the current `overgrown` yet.
+    overgrown_changed: bool,
     /// Cells that become seeds before the next tick if they are empty.
     seeds: Option<CellMask>,
     /// Cells that become zeros before the next tick.
@@ -52,6 +56,8 @@ impl InstanceState {
             dead_ground_changed: false,
             directions: None,
             directions_changed: false,
+            overgrown: None,
+            overgrown_changed: false,
             seeds: None,
             wound: None,
             hits: 0,
@@ -116,12 +122,13 @@ impl InstanceState {
             dead_ground: self.dead_ground.as_ref().filter(|_| changed),
             seeds: self.seeds.take(),
             wound: self.wound.take(),
+            overgrown: self.overgrown.as_ref().filter(|_| std::mem::take(&mut self.overgrown_changed)),
             directions: self.directions.as_ref().filter(|_| std::mem::take(&mut self.directions_changed)),
         };
         Some((tick, edits))
     }
 
-    /// It has new cells of this age. Drops pending edits; dead ground stays.
+    /// It has new cells of this age. Drops pending edits; dead ground and overgrown cells stay.
     pub(super) fn restart(&mut self, tick: u32) {
         self.tick = tick;
         self.hits = 0;
@@ -130,6 +137,7 @@ impl InstanceState {
         (self.seeds, self.wound) = (None, None);
         self.dead_ground_changed = self.dead_ground.is_some();
         self.directions_changed = self.directions.is_some();
+        self.overgrown_changed = self.overgrown.is_some();
     }
 
     pub(crate) fn directions(&self) -> Option<&Directions> {
@@ -193,6 +201,19 @@ impl InstanceState {
         union(&mut self.seeds, &cells);
     }
 
+    /// Lets cells follow the model's overgrowth, or its first rule again.
+    pub(crate) fn paint(&mut self, cells: CellMask, overgrown: bool) {
+        if cells.is_empty() || !overgrown && self.overgrown.is_none() {
+            return;
+        }
+        self.wake();
+        self.overgrown_changed = true;
+        match &mut self.overgrown {
+            Some(mask) if !overgrown => mask.subtract(&cells),
+            mask => union(mask, &cells),
+        }
+    }
+
     /// Updates the condition from statistics, and returns the previous one. `possible` is the number of cells that it
     /// can have, if known.
     pub(crate) fn observe(&mut self, stats: &CellStats, possible: Option<u32>) -> NcaCondition {
@@ -227,17 +248,18 @@ impl From<&InstanceState> for SavedInstance {
             seeds: state.seeds.clone(),
             wound: state.wound.clone(),
         };
-        Self { seed, angle, tick, owed, changes, dead_ground, hits, quiet, asleep, condition, has_grown }
+        let overgrown = state.overgrown.clone();
+        Self { seed, angle, tick, owed, changes, dead_ground, hits, quiet, asleep, condition, has_grown, overgrown }
     }
 }
 
 impl From<SavedInstance> for InstanceState {
     fn from(saved: SavedInstance) -> Self {
-        let SavedInstance { seed, angle, tick, owed, changes, dead_ground, hits, quiet, asleep, condition, has_grown } =
-            saved;
+        let SavedInstance { seed, angle, tick, owed, changes, dead_ground, overgrown, .. } = saved;
+        let SavedInstance { hits, quiet, asleep, condition, has_grown, .. } = saved;
         let SavedEdits { seeds, wound, .. } = changes;
-        // The engine that takes the cells does not know the dead ground yet.
-        let dead_ground_changed = dead_ground.is_some();
+        // The engine that takes the cells does not know the dead ground and the overgrown cells yet.
+        let (dead_ground_changed, overgrown_changed) = (dead_ground.is_some(), overgrown.is_some());
         Self {
             seed,
             angle,
@@ -247,6 +269,8 @@ impl From<SavedInstance> for InstanceState {
             dead_ground_changed,
             directions: None,
             directions_changed: false,
+            overgrown,
+            overgrown_changed,
             seeds,
             wound,
             hits,

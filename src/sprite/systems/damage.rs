@@ -1,4 +1,4 @@
-//! Wounding and healing: from an event to the edits of an instance.
+//! Wounding, healing and painting: from an event to the edits of an instance.
 //!
 //! 1. An observer finds the sprite or, for a blast, every sprite that the shape may touch.
 //! 2. [`PendingDamage`] is the shape, and the place of the sprite at that moment. If the model is not loaded, it waits.
@@ -19,12 +19,12 @@ use super::{
 };
 use crate::sprite::{
     components::{InstanceId, NcaArmor, NcaTexture, Placement},
-    events::{NcaBlast, NcaDamage, NcaHeal, NcaSpace},
+    events::{NcaBlast, NcaDamage, NcaHeal, NcaPaint, NcaSpace},
     populations::Populations,
     spatial::{ShapeSpace, ShownFrames, SpriteTransforms, Visibilities},
 };
 
-/// Wounds and heals sprites.
+/// Wounds, heals and paints sprites.
 pub(crate) struct DamagePlugin;
 
 impl Plugin for DamagePlugin {
@@ -32,10 +32,12 @@ impl Plugin for DamagePlugin {
         app.register_type::<NcaDamage>()
             .register_type::<NcaBlast>()
             .register_type::<NcaHeal>()
+            .register_type::<NcaPaint>()
             .register_type::<NcaArmor>()
             .add_observer(on_damage)
             .add_observer(on_blast)
-            .add_observer(on_heal);
+            .add_observer(on_heal)
+            .add_observer(on_paint);
     }
 }
 
@@ -110,6 +112,11 @@ fn on_damage(damage: On<NcaDamage>, mut targets: Targets) {
 fn on_heal(heal: On<NcaHeal>, mut targets: Targets) {
     let NcaHeal { entity, shape, space } = heal.event().clone();
     targets.affect(entity, space, Effect::Heal(shape));
+}
+
+fn on_paint(paint: On<NcaPaint>, mut targets: Targets) {
+    let NcaPaint { entity, shape, strength, softness, erases, space } = paint.event().clone();
+    targets.affect(entity, space, Effect::Paint { shape, strength, softness, erases });
 }
 
 fn on_blast(blast: On<NcaBlast>, mut targets: Targets) {

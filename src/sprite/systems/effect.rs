@@ -1,11 +1,11 @@
-//! The effect of damage and healing on the cells of an instance.
+//! The effect of damage, healing and paint on the cells of an instance.
 
 use std::{fmt, sync::Arc};
 
 use bevy::prelude::*;
 
 use crate::{
-    rule::{CellMask, Reference, Shape, rotation},
+    rule::{CellMask, FireRate, Reference, Shape, printable, rotation},
     sprite::{
         components::{InstanceId, NcaArmor},
         events::NcaWound,
@@ -26,6 +26,7 @@ pub(super) struct PendingDamage {
 pub(super) enum Effect {
     Wound(Arc<NcaWound>),
     Heal(Shape),
+    Paint { shape: Shape, strength: f32, softness: f32, erases: bool },
 }
 
 impl Effect {
@@ -34,6 +35,9 @@ impl Effect {
         let valid = match self {
             Self::Wound(wound) => wound.is_valid(),
             Self::Heal(shape) => shape.is_valid(),
+            Self::Paint { shape, strength, softness, .. } => {
+                shape.is_valid() && (0.0..=1.0).contains(strength) && *softness >= 0.0
+            }
         };
         if !valid {
             warn_once!("{self} was ignored: expected {}, and a strength of 0 to 1, found {self:?}", Shape::EXPECTED);
@@ -47,6 +51,7 @@ impl fmt::Display for Effect {
         f.write_str(match self {
             Self::Wound(_) => "a wound",
             Self::Heal(_) => "healing",
+            Self::Paint { .. } => "paint",
         })
     }
 }
@@ -69,6 +74,7 @@ impl PendingDamage {
         let (shape, softness) = match &self.effect {
             Effect::Wound(wound) => (&wound.shape, wound.softness),
             Effect::Heal(shape) => (shape, 0.0),
+            Effect::Paint { shape, softness, .. } => (shape, *softness),
         };
         let rotation = rotation(instance.angle);
         let reach = |hits: &dyn Fn(usize, f32) -> bool| {
@@ -99,6 +105,11 @@ impl PendingDamage {
                 instance.wound(cells, wound.scars);
             }
             Effect::Heal(_) => instance.heal(reach(&|_, _| true)),
+            Effect::Paint { strength, erases, .. } => {
+                let key = instance.next_wound_key();
+                let hits = |cell: usize, cover: f32| FireRate::new(f64::from(strength * cover)).fires(cell as u32, key);
+                instance.paint(reach(&hits), !erases);
+            }
         }
     }
 }
@@ -115,6 +126,11 @@ pub(super) fn apply(
     (frames, images): Seen,
 ) {
     let Some(population) = populations.get_mut(id) else { return };
+    let model = population.model();
+    if matches!(damage.effect, Effect::Paint { .. }) && model.overgrowth().is_none() {
+        warn_once!("{damage} was ignored: the model `{}` has no overgrowth", printable(&model.rule().name));
+        return;
+    }
     let (grid, grown) = (population.grid(), population.reference().clone());
     let Some(instance) = population.instance_mut(id.slot) else { return };
     let fit = damage.space.skin().filter(|fit| fit.uv.is_some());
