@@ -13,10 +13,12 @@ pub(super) const BLOCK: usize = 48;
 /// Capacity of a row: the widest layer, 256, and the tiles that extend beyond it. It is constant,
 /// so that the rows of a tile are at constant offsets. It is not a power of two, so that they do
 /// not compete for the same cache lines.
-const ROW: usize = 272;
+pub(super) const ROW: usize = 272;
 
-/// One row per cell of a block: its features, hidden units or update.
-pub(super) type Rows = [[f32; ROW]; BLOCK];
+/// The features, hidden units or update of a cell.
+pub(super) type Row = [f32; ROW];
+/// One row per cell of a block.
+pub(super) type Rows = [Row; BLOCK];
 
 /// Zeroed rows on the heap.
 pub(super) fn rows() -> Box<Rows> {
@@ -116,7 +118,9 @@ unsafe fn tiles<V: Vector, const PER: usize, const ROWS: usize, const PANELS: us
 ) {
     const { assert!(V::LANES * PER == LANES && BLOCK.is_multiple_of(ROWS)) }
     let inputs = panels[0].weight.len();
-    assert!(rows <= BLOCK && inputs <= ROW && panels.iter().all(|panel| panel.weight.len() == inputs));
+    // Channels and hidden units come in fours.
+    assert!(rows <= BLOCK && inputs <= ROW && inputs.is_multiple_of(4));
+    assert!(panels.iter().all(|panel| panel.weight.len() == inputs));
     for first in (0..rows).step_by(ROWS) {
         let (input, output) = (&input[first..][..ROWS], &mut output[first..][..ROWS]);
         // SAFETY: the caller guarantees the instructions. A row of a panel has LANES values, and each panel has
@@ -124,24 +128,23 @@ unsafe fn tiles<V: Vector, const PER: usize, const ROWS: usize, const PANELS: us
         unsafe {
             let bias: [[V; PER]; PANELS] = std::array::from_fn(|p| load(panels[p].bias.as_ptr()));
             let mut sums = [bias; ROWS];
-            for i in 0..inputs {
-                let weight: [[V; PER]; PANELS] =
-                    std::array::from_fn(|p| load(panels[p].weight.get_unchecked(i).as_ptr()));
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let x = V::splat(*input.get_unchecked(r).get_unchecked(i));
-                    for (sum, weight) in sums.as_flattened_mut().iter_mut().zip(weight.as_flattened()) {
-                        *sum = sum.add_product(x, *weight);
+            for first in (0..inputs).step_by(4) {
+                for i in first..first + 4 {
+                    let weight: [[V; PER]; PANELS] =
+                        std::array::from_fn(|p| load(panels[p].weight.get_unchecked(i).as_ptr()));
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let x = V::splat(*input.get_unchecked(r).get_unchecked(i));
+                        for (sum, weight) in sums.as_flattened_mut().iter_mut().zip(weight.as_flattened()) {
+                            *sum = sum.add_product(x, *weight);
+                        }
                     }
                 }
             }
             for (sums, row) in sums.iter().zip(output) {
                 let out = &mut row[first_output..][..PANELS * LANES];
                 for (v, sum) in sums.as_flattened().iter().enumerate() {
+                    let sum = if RELU { sum.relu() } else { *sum };
                     sum.store(out.as_mut_ptr().add(v * V::LANES));
-                }
-                if RELU {
-                    // Not `max`, which would turn a NaN into 0.
-                    out.iter_mut().for_each(|out| *out = if *out < 0.0 { 0.0 } else { *out });
                 }
             }
         }

@@ -21,7 +21,7 @@ use super::{
     Isa, Tick,
     dense::{BLOCK, Dense, Rows, rows},
     masks::{dilate, for_each_set, neighbours},
-    perceive::{Columns, Perception, Turn},
+    perceive::{Perception, Turn},
     vector::{Quad, Vector},
 };
 use crate::rule::{Alive, Boundary, CellMask, Directions, FireRate, Model, Rule, State, Weights, tick_key};
@@ -114,6 +114,8 @@ pub struct Scratch {
     mature: Vec<u8>,
     rows: Vec<u8>,
     updates: Updates,
+    /// The cells that fire and follow the overgrowth.
+    second: Vec<u32>,
     block: Block,
 }
 
@@ -159,12 +161,11 @@ struct Block {
     features: Box<Rows>,
     hidden: Box<Rows>,
     delta: Box<Rows>,
-    columns: Columns,
 }
 
 impl Default for Block {
     fn default() -> Self {
-        Self { features: rows(), hidden: rows(), delta: rows(), columns: Columns::default() }
+        Self { features: rows(), hidden: rows(), delta: rows() }
     }
 }
 
@@ -317,6 +318,22 @@ impl Engine {
         self.firing.fires(cell as u32, key) && !grid.is_dead_ground(cell)
     }
 
+    /// Lists all cells that fire.
+    fn list_firing(&self, grid: &Grid, key: u32, listed: &mut Vec<u32>) {
+        let count = (grid.state.width() * grid.state.height()) as u32;
+        listed.resize(count as usize, 0);
+        let mut end = 0;
+        for cell in 0..count {
+            // Without a branch, which no one could predict.
+            listed[end] = cell;
+            end += usize::from(self.firing.fires(cell, key));
+        }
+        listed.truncate(end);
+        if let Some(dead) = &grid.dead_ground {
+            listed.retain(|cell| !dead.contains(*cell as usize));
+        }
+    }
+
     /// Steps a rule without a life mask (a texture), where every cell lives.
     fn step_unmasked(
         &self,
@@ -326,23 +343,22 @@ impl Engine {
         rotation: Option<(f32, f32)>,
         record: &mut impl Record,
     ) {
-        let Scratch { updates, block, .. } = scratch;
-        let count = (grid.state.width() * grid.state.height()) as u32;
-        let fires = |cell: &u32| self.fires(grid, *cell as usize, key);
+        let Scratch { updates, second, block, .. } = scratch;
+        self.list_firing(grid, key, &mut updates.cells);
         let turn = Turn { rotation, directions: grid.directions.as_ref() };
         let from = Before { layers: &self.layers, state: &grid.state, turn };
-        updates.cells.clear();
         match self.overgrowth.as_ref().zip(grid.overgrown.as_ref()) {
-            None => {
-                updates.cells.extend((0..count).filter(fires));
-                self.compute(from, block, updates, 0);
-            }
+            None => self.compute(from, block, updates, 0),
             Some((layers, mask)) => {
-                let is_overgrown = |cell: &u32| mask.contains(*cell as usize);
-                updates.cells.extend((0..count).filter(|cell| !is_overgrown(cell) && fires(cell)));
+                second.clear();
+                updates.cells.retain(|cell| {
+                    let is_overgrown = mask.contains(*cell as usize);
+                    second.extend(is_overgrown.then_some(*cell));
+                    !is_overgrown
+                });
                 self.compute(from, block, updates, 0);
                 let computed = updates.cells.len();
-                updates.cells.extend(mask.iter().map(|cell| cell as u32).filter(fires));
+                updates.cells.append(second);
                 self.compute(Before { layers, ..from }, block, updates, computed);
                 updates.exploded.sort_unstable();
             }
@@ -350,7 +366,7 @@ impl Engine {
         for (cell, new) in updates.iter(self.channels) {
             let values = &mut grid.state.values_mut()[cell * self.channels..][..self.channels];
             record.updates(cell, values, updates.has_exploded(cell));
-            values.copy_from_slice(new);
+            copy_quads(values, new);
         }
     }
 
@@ -365,7 +381,7 @@ impl Engine {
     ) {
         let n = self.channels;
         let size = (grid.state.width(), grid.state.height());
-        let Scratch { before, after, mature, rows, updates, block } = scratch;
+        let Scratch { before, after, mature, rows, updates, block, .. } = scratch;
         let fires = |cell: usize| self.fires(grid, cell, key);
         let is_mature = |values: &[f32]| u8::from(values[alive.channel] > alive.threshold);
 
@@ -406,7 +422,7 @@ impl Engine {
         for (cell, new) in updates.iter(n).filter(|&(cell, _)| after[cell] != 0) {
             let values = &mut values[cell * n..][..n];
             record.updates(cell, values, updates.has_exploded(cell));
-            values.copy_from_slice(new);
+            copy_quads(values, new);
         }
         // From here on, `before` marks the cells that survive, and `after` those that have died.
         for (((before, after), mature), occupied) in
@@ -491,24 +507,11 @@ impl Engine {
         const { assert!(BLOCK.is_multiple_of(ROWS)) }
         let n = self.channels;
         let Before { layers, state, turn } = from;
-        let Block { features, hidden, delta, columns } = block;
-        columns.row = None;
-        // Without a life mask, most cells of a row fire.
-        let by_rows = self.alive.is_none();
+        let Block { features, hidden, delta } = block;
         for (cells, values) in cells.chunks(BLOCK).zip(values.chunks_mut(BLOCK * n)) {
             for (&cell, features) in cells.iter().zip(features.iter_mut()) {
-                let (cell, features) = (cell as usize, &mut features[..]);
-                let rotation = turn.at(cell);
-                if !by_rows {
-                    self.perception.cell(state, cell, rotation, features);
-                    continue;
-                }
-                let row = cell / state.width();
-                if columns.row != Some(row) {
-                    // SAFETY: upheld by the caller.
-                    unsafe { self.perception.columns::<V>(state, row, columns) }
-                }
-                self.perception.cell_of_row(columns, state, cell, rotation, features);
+                // SAFETY: upheld by the caller.
+                unsafe { self.perception.cell::<V>(state, cell as usize, turn.at(cell as usize), features) }
             }
             // SAFETY: upheld by the caller.
             unsafe {
@@ -532,7 +535,15 @@ impl Engine {
     }
 }
 
+/// Copies the values of a cell, a multiple of four. This is faster than a copy of any length.
+#[inline(always)]
+fn copy_quads(to: &mut [f32], from: &[f32]) {
+    to.as_chunks_mut::<4>().0.iter_mut().zip(from.as_chunks().0).for_each(|(to, from)| *to = *from);
+}
+
 impl Updates {
+    /// Whether the new values of a cell were not finite.
+    #[inline]
     fn has_exploded(&self, cell: usize) -> bool {
         self.exploded.binary_search(&(cell as u32)).is_ok()
     }

@@ -315,7 +315,8 @@ impl<'a> Gradients<'a> {
         for (cells, owed) in updated.chunks(BLOCK).zip(owed.chunks(BLOCK * n)) {
             let rows = cells.len();
             for (&cell, features) in cells.iter().zip(features.iter_mut()) {
-                perception.cell(state, cell as usize, rotation, features);
+                // SAFETY: upheld by the caller.
+                unsafe { perception.cell::<V>(state, cell as usize, rotation, features) }
             }
             for (d_delta, owed) in d_delta.iter_mut().zip(owed.chunks_exact(n)) {
                 d_delta[..n].copy_from_slice(owed);

@@ -2,42 +2,47 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
-use std::{hint::black_box, time::Instant};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use super::{
     Isa,
     vector::{Quad, Vector},
 };
 
-/// Rounds per measurement, which takes roughly a millisecond.
+/// Rounds between two looks at the clock, which take roughly a millisecond.
 const ROUNDS: u32 = 200_000;
 /// The number of independent sums, so that none waits for its last multiply-add.
 const SUMS: usize = 12;
 
-/// Floating-point operations per second of one thread that only multiplies and adds in registers,
-/// with the given instructions. A multiply-add counts as two operations. Falls back to
-/// [`Isa::Portable`] if this machine does not support the instructions.
-pub fn peak_flops(isa: Isa) -> f64 {
+/// Floating-point operations per second of one thread that only multiplies and adds in registers for at
+/// least this long, with the given instructions. A multiply-add counts as two operations. Falls back
+/// to [`Isa::Portable`] if this machine does not support the instructions.
+pub fn peak_flops(isa: Isa, duration: Duration) -> f64 {
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `is_available` has checked the instructions, here and below.
-        Isa::Avx2 if isa.is_available() => fastest::<__m256>(|| unsafe { spin_avx2() }),
+        Isa::Avx2 if isa.is_available() => rate::<__m256>(duration, || unsafe { spin_avx2() }),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 if isa.is_available() => fastest::<__m512>(|| unsafe { spin_avx512() }),
+        Isa::Avx512 if isa.is_available() => rate::<__m512>(duration, || unsafe { spin_avx512() }),
         // SAFETY: every CPU of this target has these instructions.
-        _ => fastest::<Quad>(|| unsafe { spin::<Quad>() }),
+        _ => rate::<Quad>(duration, || unsafe { spin::<Quad>() }),
     }
 }
 
-/// The best of eight measurements.
-fn fastest<V: Vector>(spin: impl Fn()) -> f64 {
-    let operations = 2.0 * f64::from(ROUNDS) * (SUMS * V::LANES) as f64;
-    let seconds = (0..8).map(|_| {
-        let start = Instant::now();
+/// The mean rate over a time.
+fn rate<V: Vector>(duration: Duration, spin: impl Fn()) -> f64 {
+    let (start, mut operations) = (Instant::now(), 0.0);
+    loop {
         spin();
-        start.elapsed().as_secs_f64()
-    });
-    operations / seconds.fold(f64::INFINITY, f64::min)
+        operations += 2.0 * f64::from(ROUNDS) * (SUMS * V::LANES) as f64;
+        let passed = start.elapsed();
+        if passed >= duration {
+            return operations / passed.as_secs_f64();
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -38,6 +38,12 @@ pub(super) trait Vector: Copy {
     /// The CPU must support the instructions.
     unsafe fn multiply(self, other: Self) -> Self;
 
+    /// Replaces negative lanes by 0. A NaN stays.
+    ///
+    /// # Safety
+    /// The CPU must support the instructions.
+    unsafe fn relu(self) -> Self;
+
     /// Computes `self + a * b`, rounded once if the instructions include fused multiply-add.
     ///
     /// # Safety
@@ -91,6 +97,13 @@ impl Vector for Plain {
     }
 
     #[inline(always)]
+    unsafe fn relu(mut self) -> Self {
+        // Not `max`, which would turn a NaN into 0.
+        self.0.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+        self
+    }
+
+    #[inline(always)]
     unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
         for ((sum, a), b) in self.0.iter_mut().zip(&a.0).zip(&b.0) {
             *sum = if cfg!(target_arch = "aarch64") { a.mul_add(*b, *sum) } else { *sum + a * b };
@@ -106,7 +119,7 @@ mod x86 {
     use super::Vector;
 
     macro_rules! vector {
-        ($vector:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $multiply:ident, $add_product:ident) => {
+        ($vector:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $multiply:ident, $max:ident, $add_product:ident) => {
             impl Vector for $vector {
                 const LANES: usize = size_of::<$vector>() / 4;
 
@@ -137,6 +150,12 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn relu(self) -> Self {
+                    // If a lane is NaN, the instruction returns its second operand.
+                    unsafe { $max($splat(0.0), self) }
+                }
+
+                #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
                     unsafe { $add_product(a, b, self) }
                 }
@@ -151,7 +170,25 @@ mod x86 {
         unsafe { _mm_add_ps(_mm_mul_ps(a, b), sum) }
     }
 
-    vector!(__m128, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps, _mm_mul_ps, multiply_then_add);
-    vector!(__m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_mul_ps, _mm256_fmadd_ps);
-    vector!(__m512, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_mul_ps, _mm512_fmadd_ps);
+    vector!(__m128, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps, _mm_mul_ps, _mm_max_ps, multiply_then_add);
+    vector!(
+        __m256,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_mul_ps,
+        _mm256_max_ps,
+        _mm256_fmadd_ps
+    );
+    vector!(
+        __m512,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_mul_ps,
+        _mm512_max_ps,
+        _mm512_fmadd_ps
+    );
 }

@@ -50,8 +50,6 @@ struct Report {
     model: String,
     instructions: String,
     threads: usize,
-    /// The peak rate: multiply-adds in registers only, on all threads.
-    peak_gflops: f64,
     run: Figure,
     /// A material of 128x128 cells with the sizes of the published ones, in which every cell lives.
     material: Figure,
@@ -77,8 +75,37 @@ struct Figure {
     sprite_ticks_per_s: f64,
     /// Floating-point operations of the dense layers, in GFLOP/s, at the median.
     gflops: f64,
-    /// `gflops` as a share of the peak rate.
+    /// The peak rate: multiply-adds in registers only, on all threads, after each round for as long as it. The median.
+    peak_gflops: f64,
+    /// The rate of a round as a share of the peak rate after it. The median. Other programs on the machine slow down both.
     share_of_peak: f64,
+}
+
+/// A timed round.
+#[derive(Clone, Copy)]
+struct Round {
+    seconds: f64,
+    /// The peak rate after it, in operations per second.
+    peak: f64,
+}
+
+impl Round {
+    /// Times `run`, and then the peak rate.
+    fn time(run: impl FnOnce() -> Result) -> Result<Self> {
+        let start = Instant::now();
+        run()?;
+        let duration = start.elapsed();
+        let peak = thread::scope(|scope| {
+            let spin = || scope.spawn(|| peak_flops(Isa::best(), duration));
+            let workers: Vec<_> = (0..threads()).map(|_| spin()).collect();
+            workers.into_iter().filter_map(|worker| worker.join().ok()).sum()
+        });
+        Ok(Self { seconds: duration.as_secs_f64(), peak })
+    }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 impl Bench {
@@ -92,12 +119,6 @@ impl Bench {
             return Err(format!("expected a target of at most {SIDE} pixels, found {side}").into());
         }
         let model = model.map_rule(|rule| rule.grid = [SIDE as u32; 2])?;
-        let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        let isa = Isa::best();
-        let peak_gflops = thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| peak_flops(isa))).collect();
-            workers.into_iter().filter_map(|worker| worker.join().ok()).sum::<f64>() / 1e9
-        });
         let bar = ProgressBar::new_spinner();
         let precision = if self.half { NcaPrecision::Half } else { NcaPrecision::Full };
         let scenes = match self.scenes {
@@ -111,13 +132,12 @@ impl Bench {
             skins,
             gpu: gpu::measure(&model)?,
             model: model.rule().name.clone(),
-            instructions: format!("{isa:?}").to_lowercase(),
-            threads,
-            peak_gflops,
-            run: run(&model, [SIDE; 2], threads, peak_gflops)?,
-            material: run(&material()?, [MATERIAL_SIDE; 2], threads, peak_gflops)?,
+            instructions: format!("{:?}", Isa::best()).to_lowercase(),
+            threads: threads(),
+            run: run(&model, [SIDE; 2])?,
+            material: run(&material()?, [MATERIAL_SIDE; 2])?,
             #[cfg(feature = "train")]
-            train: Some(train::measure(&model, peak_gflops)?),
+            train: Some(train::measure(&model)?),
             #[cfg(not(feature = "train"))]
             train: None,
             peak_memory_mib: peak_memory(),
@@ -133,19 +153,19 @@ impl Bench {
 
 impl Report {
     fn print(&self) {
-        let Self { model, instructions, threads, peak_gflops, .. } = self;
+        let Self { model, instructions, threads, .. } = self;
         println!(
             "model {}, {SIDE}x{SIDE} cells, {BATCH} sprites or one a thread; {threads} threads, {instructions}",
             printable(model)
         );
-        println!("multiply-adds in registers: {peak_gflops:.0} GFLOP/s");
         let line = |what: &str, unit: &str, figure: &Figure, of: f64| {
             let [median, least, most] = figure.seconds.map(|seconds| seconds * 1e3 / of);
             println!(
-                "{what:<10}{median:>9.3} ms {unit} ({least:.3} to {most:.3}); {:.0} sprite-ticks/s; {:.0} GFLOP/s, {:.0}% of the peak",
+                "{what:<10}{median:>9.3} ms {unit} ({least:.3} to {most:.3}); {:.0} sprite-ticks/s; {:.0} GFLOP/s, {:.0}% of {:.0} in registers",
                 figure.sprite_ticks_per_s,
                 figure.gflops,
-                100.0 * figure.share_of_peak
+                100.0 * figure.share_of_peak,
+                figure.peak_gflops
             );
         };
         line("run", "a tick of all", &self.run, f64::from(TICKS));
@@ -183,22 +203,29 @@ impl Report {
 }
 
 impl Figure {
-    /// `seconds` has the duration of each round, and `operations` the floating-point operations of one round.
-    fn new(mut seconds: Vec<f64>, sprites: usize, operations: f64, peak_gflops: f64) -> Self {
-        seconds.sort_by(f64::total_cmp);
-        let median = seconds[seconds.len() / 2];
-        let gflops = operations / median / 1e9;
+    /// `operations` are the floating-point operations of one round.
+    fn new(rounds: &[Round], sprites: usize, operations: f64) -> Self {
+        let sorted = |of: &dyn Fn(&Round) -> f64| {
+            let mut values: Vec<f64> = rounds.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let middle = rounds.len() / 2;
+        let seconds = sorted(&|round| round.seconds);
+        let median = seconds[middle];
         Self {
-            seconds: [median, seconds[0], seconds[seconds.len() - 1]],
+            seconds: [median, seconds[0], seconds[rounds.len() - 1]],
             sprite_ticks_per_s: sprites as f64 * f64::from(TICKS) / median,
-            gflops,
-            share_of_peak: gflops / peak_gflops,
+            gflops: operations / median / 1e9,
+            peak_gflops: sorted(&|round| round.peak)[middle] / 1e9,
+            share_of_peak: sorted(&|round| operations / round.seconds / round.peak)[middle],
         }
     }
 }
 
 /// Times grown sprites on the CPU engine, spread over the threads: at least one for each.
-fn run(model: &Model, [width, height]: [usize; 2], threads: usize, peak_gflops: f64) -> Result<Figure> {
+fn run(model: &Model, [width, height]: [usize; 2]) -> Result<Figure> {
+    let threads = threads();
     let engine = Engine::new(model);
     let rule = model.rule();
     let sprites = BATCH.next_multiple_of(threads);
@@ -213,28 +240,30 @@ fn run(model: &Model, [width, height]: [usize; 2], threads: usize, peak_gflops: 
     }
     let a_tick: f64 = grids.iter().map(|grid| operations_of(rule, grid.state())).sum();
     let operations = a_tick * f64::from(TICKS);
-    let mut seconds = Vec::new();
+    let mut rounds = Vec::new();
     for round in 0..=ROUNDS as u32 {
-        let start = Instant::now();
-        thread::scope(|scope| {
-            for grids in grids.chunks_mut(sprites / threads) {
-                let engine = &engine;
-                scope.spawn(move || {
-                    let mut scratch = Scratch::default();
-                    for grid in grids {
-                        for tick in 0..TICKS {
-                            let tick = Tick { tick: 1000 + round * TICKS + tick, seed: round, angle: 0.0 };
-                            engine.step(grid, &mut scratch, tick, None);
+        let timed = Round::time(|| {
+            thread::scope(|scope| {
+                for grids in grids.chunks_mut(sprites / threads) {
+                    let engine = &engine;
+                    scope.spawn(move || {
+                        let mut scratch = Scratch::default();
+                        for grid in grids {
+                            for tick in 0..TICKS {
+                                let tick = Tick { tick: 1000 + round * TICKS + tick, seed: round, angle: 0.0 };
+                                engine.step(grid, &mut scratch, tick, None);
+                            }
                         }
-                    }
-                });
-            }
-        });
+                    });
+                }
+            });
+            Ok(())
+        })?;
         // The first round is a warm-up.
-        seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
+        rounds.extend((round > 0).then_some(timed));
     }
     black_box(&grids);
-    Ok(Figure::new(seconds, sprites, operations, peak_gflops))
+    Ok(Figure::new(&rounds, sprites, operations))
 }
 
 /// A material with the sizes of those of "Self-Organising Textures", and random weights.
@@ -313,13 +342,12 @@ mod train {
         train::{Method, Network, Plan, rollout},
     };
     use burn::tensor::{Device, Tensor, TensorData};
-    use std::time::Instant;
 
-    use super::{BATCH, Figure, ROUNDS, SIDE, TICKS};
+    use super::{BATCH, Figure, ROUNDS, Round, SIDE, TICKS};
     use crate::Result;
 
     /// Times the loss and its gradient for a batch of seeds, without the optimizer.
-    pub fn measure(model: &Model, peak_gflops: f64) -> Result<Figure> {
+    pub fn measure(model: &Model) -> Result<Figure> {
         let rule = model.rule();
         let device = Device::flex().autodiff();
         let network = Network::new(rule, model.weights(), &device);
@@ -348,17 +376,19 @@ mod train {
         let operations = 2.0 * updates as f64 * (4.0 * layers[0] + 3.0 * layers[1]);
 
         let plan = Plan { rule: rule.clone(), ticks: vec![TICKS; starts.len()], starts };
-        let mut seconds = Vec::new();
+        let mut rounds = Vec::new();
         for round in 0..=ROUNDS {
-            let start = Instant::now();
-            let ends = rollout(&network, cells.clone(), &plan, Method::Fused);
-            let loss = (ends.narrow(3, 0, 4) - target.clone()).square().mean();
-            let gradients = loss.backward();
-            let gradient = network.hidden_weight.val().grad(&gradients).ok_or("there is no gradient")?;
-            std::hint::black_box(gradient.into_data());
+            let timed = Round::time(|| {
+                let ends = rollout(&network, cells.clone(), &plan, Method::Fused);
+                let loss = (ends.narrow(3, 0, 4) - target.clone()).square().mean();
+                let gradients = loss.backward();
+                let gradient = network.hidden_weight.val().grad(&gradients).ok_or("there is no gradient")?;
+                std::hint::black_box(gradient.into_data());
+                Ok(())
+            })?;
             // The first round is a warm-up.
-            seconds.extend((round > 0).then(|| start.elapsed().as_secs_f64()));
+            rounds.extend((round > 0).then_some(timed));
         }
-        Ok(Figure::new(seconds, BATCH, operations, peak_gflops))
+        Ok(Figure::new(&rounds, BATCH, operations))
     }
 }
