@@ -20,15 +20,19 @@ impl Signals {
     pub fn listen() -> Result<Self> {
         use signal_hook::{
             consts::{SIGHUP, SIGINT, SIGTERM},
-            flag,
+            low_level,
         };
         let received = Arc::new(AtomicUsize::new(0));
-        let again = Arc::new(std::sync::atomic::AtomicBool::new(false));
         for signal in [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)) {
-            // The order matters: at the first signal, the shutdown handler must run before `again` is set.
-            flag::register_conditional_shutdown(signal, 128 + signal, again.clone())?;
-            flag::register(signal, again.clone())?;
-            flag::register_usize(signal, received.clone(), signal as usize)?;
+            let received = received.clone();
+            let handler = move || {
+                // Two signals may arrive in two threads at once. One of them is the second.
+                if received.swap(signal as usize, Ordering::Relaxed) != 0 {
+                    low_level::exit(128 + signal);
+                }
+            };
+            // SAFETY: An atomic swap and an immediate exit are allowed in a signal handler.
+            unsafe { low_level::register(signal, handler)? };
         }
         Ok(Self(received))
     }
