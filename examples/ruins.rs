@@ -250,7 +250,7 @@ fn pour(
     }
     let Some((texture, at)) = aim.hit() else { return };
     let model = textures.get(texture).ok().and_then(|texture| models.get(&texture.model));
-    if model.is_some_and(|model| model.0.overgrowth().is_some()) {
+    if model.is_some_and(|model| model.overgrowth().is_some()) {
         let timer = Timer::from_seconds(0.1, TimerMode::Repeating);
         commands.spawn(Moss { texture, at, radius: 0.08, timer });
     }

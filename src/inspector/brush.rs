@@ -50,12 +50,25 @@ pub enum NcaTool {
     Splash,
     /// Heals the inspected sprite in a circle: scars may grow again, and empty cells become seeds.
     Heal,
+    /// Lets cells of the inspected texture follow the second rule of its model, in a circle.
+    Paint,
+    /// Lets them follow the first rule again.
+    Erase,
 }
 
 impl NcaTool {
     /// All tools.
-    pub const ALL: [Self; 7] =
-        [Self::Off, Self::Circle, Self::Rectangle, Self::Cut, Self::Triangle, Self::Splash, Self::Heal];
+    pub const ALL: [Self; 9] = [
+        Self::Off,
+        Self::Circle,
+        Self::Rectangle,
+        Self::Cut,
+        Self::Triangle,
+        Self::Splash,
+        Self::Heal,
+        Self::Paint,
+        Self::Erase,
+    ];
 }
 
 impl NcaBrush {
@@ -63,7 +76,7 @@ impl NcaBrush {
     pub fn to_wound(&self, from: Vec2, to: Vec2) -> Option<NcaWound> {
         let radius = self.size / 2.0;
         let wound = match self.tool {
-            NcaTool::Off | NcaTool::Heal => return None,
+            NcaTool::Off | NcaTool::Heal | NcaTool::Paint | NcaTool::Erase => return None,
             NcaTool::Circle => NcaWound::circle(to, radius),
             NcaTool::Rectangle => NcaWound::rotated_rect(to, Vec2::new(self.size, radius), self.angle),
             NcaTool::Cut => NcaWound::capsule(from, to, radius / 4.0),
@@ -100,7 +113,7 @@ mod tests {
         for tool in NcaTool::ALL {
             let brush = NcaBrush { tool, size: 8.0, angle: 0.4, ..NcaBrush::default() };
             let Some(wound) = brush.to_wound(Vec2::new(4.0, 10.0), Vec2::new(10.0, 10.0)) else {
-                assert!(matches!(tool, NcaTool::Off | NcaTool::Heal));
+                assert!(matches!(tool, NcaTool::Off | NcaTool::Heal | NcaTool::Paint | NcaTool::Erase));
                 continue;
             };
             assert!(wound.shape.is_valid(), "{tool:?}");

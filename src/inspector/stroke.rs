@@ -7,8 +7,14 @@ use bevy::{
 };
 use bevy_egui::input::EguiWantsInput;
 
-use super::{brush::NcaTool, settings::NcaInspector};
-use crate::sprite::{NcaBlast, NcaHeal};
+use super::{
+    brush::{NcaBrush, NcaTool},
+    settings::NcaInspector,
+};
+use crate::{
+    rule::Shape,
+    sprite::{NcaBlast, NcaHeal, NcaPaint},
+};
 
 /// Applies the brush along the path of the mouse.
 pub(super) fn paint(
@@ -55,7 +61,19 @@ pub(super) fn paint(
     let brush = &inspector.brush;
     if let Some(wound) = brush.to_wound(from, to) {
         commands.trigger(NcaBlast::new(wound));
-    } else if let Some(entity) = inspector.sprite.filter(|_| brush.tool == NcaTool::Heal) {
-        commands.trigger(NcaHeal::circle(entity, to, brush.size / 2.0));
+        return;
+    }
+    let Some(entity) = inspector.sprite else { return };
+    let disc = Shape::circle(to.x, to.y, brush.size / 2.0);
+    let NcaBrush { strength, softness, .. } = *brush;
+    match brush.tool {
+        NcaTool::Heal => commands.trigger(NcaHeal::new(entity, disc)),
+        NcaTool::Paint => {
+            commands.trigger(NcaPaint { strength, softness, ..NcaPaint::new(entity, disc) });
+        }
+        NcaTool::Erase => {
+            commands.trigger(NcaPaint { strength, softness, ..NcaPaint::erase(entity, disc) });
+        }
+        _ => {}
     }
 }

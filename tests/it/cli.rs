@@ -135,6 +135,29 @@ fn texture_list() -> String {
 }
 
 #[test]
+fn two_rules_share_a_ground() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let asset = |path: &str| format!("{}/assets/{path}", env!("CARGO_MANIFEST_DIR"));
+    let [bricks, moss] = ["bricks", "moss"].map(|name| asset(&format!("materials/{name}.nca")));
+    succeed(&["overgrow", &bricks, &moss, "-o", &path("mossy.nca")]);
+    let model = Model::read(path("mossy.nca")).unwrap();
+    assert_eq!((model.rule().name.as_str(), model.rule().version), ("mossy", 2));
+    assert!(succeed(&["info", &path("mossy.nca")]).contains("overgrowth    moss"));
+    let run = |paint: &[&str], output: &str| {
+        let shared = ["run", &path("mossy.nca"), "--grid", "24x20", "--ticks", "30", "-o", &path(output)];
+        succeed(&[&shared, paint].concat());
+        std::fs::read(path(output)).unwrap()
+    };
+    let [bare, painted] = [run(&[], "a.png"), run(&["--paint", "circle:10,10,6@12"], "b.png")];
+    assert_ne!(bare, painted);
+    assert!(fail(&["run", &bricks, "--paint", "circle:10,10,6@12", "-o", &path("c.png")]).contains("overgrow"));
+    let slime = asset("models/slime.nca");
+    let error = fail(&["overgrow", &bricks, &slime, "-o", &path("d.nca")]);
+    assert!(error.contains("slime.nca") && error.contains("`alive`"), "{error}");
+}
+
+#[test]
 fn import_takes_textures_from_a_list() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

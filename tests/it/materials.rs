@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bevy_nca::{
     cpu::{Engine, Scratch, Tick},
-    rule::{Boundary, Model, ReadOptions, State, Target, picture},
+    rule::{Boundary, CellMask, Model, ReadOptions, Shape, State, Target, picture},
     train::MaterialReport,
 };
 
@@ -33,10 +33,58 @@ fn every_material_grows_over_its_wounds() {
     assert!(materials.len() >= 6, "{materials:?}");
     for path in materials {
         let model = Model::read(&path).unwrap();
+        if model.overgrowth().is_some() {
+            // Each of its rules is that of another.
+            continue;
+        }
         assert_eq!((model.rule().boundary, model.rule().alive), (Boundary::Wrap, None), "{}", path.display());
         let MaterialReport { grown, healed, .. } = MaterialReport::of(&model, &grown(&model, 5));
         assert!(grown < 0.03 && healed < 1.1 * grown, "{}: {grown}, then {healed}", path.display());
     }
+}
+
+/// The shipped models with two rules are made of the others.
+#[test]
+fn moss_grows_over_shipped_materials() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/materials");
+    let read = |name: &str| Model::read(folder.join(format!("{name}.nca"))).unwrap();
+    for name in ["bricks", "cobbles"] {
+        let mossy = format!("mossy_{name}");
+        let expected = read(name).with_overgrowth(&read("moss")).unwrap();
+        assert_eq!(read(&mossy), expected.map_rule(|rule| rule.name = mossy).unwrap());
+    }
+}
+
+/// What is painted becomes moss, what is not stays a wall, and both stay so.
+#[test]
+fn painted_moss_stays_within_its_bounds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/materials");
+    let model = Model::read(folder.join("mossy_bricks.nca")).unwrap();
+    let [width, height] = model.rule().grid.map(|side| side as usize);
+    let engine = Engine::new(&model);
+    let mut grid = engine.grid(State::seed(model.rule(), width, height)).unwrap();
+    let mut scratch = Scratch::default();
+    let disc = CellMask::of(&Shape::circle(60.0, 50.0, 30.0), width, height);
+    for tick in 0..1600 {
+        if tick == 600 {
+            engine.set_overgrown(&mut grid, disc.clone());
+        }
+        engine.step(&mut grid, &mut scratch, Tick { tick, seed: 2, angle: 0.0 }, None);
+    }
+    let pixels = picture(&model, grid.state());
+    let mean = |inside: bool| {
+        let shown = pixels.iter().enumerate().filter(|(cell, _)| disc.contains(*cell) == inside);
+        let [mut red, mut green, mut count] = [0.0; 3];
+        for (_, [r, g, _, _]) in shown {
+            (red, green, count) = (red + f64::from(*r), green + f64::from(*g), count + 1.0);
+        }
+        [red / count, green / count]
+    };
+    let ([moss_red, moss_green], [wall_red, wall_green]) = (mean(true), mean(false));
+    assert!(
+        moss_green > 1.5 * moss_red && wall_red > 1.5 * wall_green,
+        "{moss_red} {moss_green} {wall_red} {wall_green}"
+    );
 }
 
 #[test]

@@ -76,14 +76,13 @@ impl Import {
                 return Err(format!("no texture `{}` in the list of {}", printable(name), names.join(", ")).into());
             }
         }
-        fs::create_dir_all(&self.output).map_err(|error| format!("{}: {error}", self.output.display()))?;
         let mut files = HashSet::new();
+        if let Some(twice) = models.iter().map(file_name).find(|file| !files.insert(file.clone())) {
+            return Err(format!("two textures of the list would be `{twice}`").into());
+        }
+        fs::create_dir_all(&self.output).map_err(|error| format!("{}: {error}", self.output.display()))?;
         for model in &models {
-            let file = file_name(model);
-            if !files.insert(file.clone()) {
-                return Err(format!("two textures of the list would be `{file}`").into());
-            }
-            model.write(self.output.join(file))?;
+            model.write(self.output.join(file_name(model)))?;
         }
         let textures = if models.len() == 1 { "texture" } else { "textures" };
         println!("{}: {} {textures}", self.output.display(), models.len());
