@@ -1,7 +1,7 @@
 //! A ruin of living materials: its floor, walls, pillars and statue grow over what is shot out of them. Click to shoot, and
 //! hold shift for a large shot. The right button pours moss on walls and the floor, where it spreads.
 
-use std::f32::consts::{FRAC_PI_2, TAU};
+use std::f32::consts::{FRAC_PI_2, PI, TAU};
 
 use bevy::{
     core_pipeline::tonemapping::Tonemapping,
@@ -27,16 +27,18 @@ const GROWING: f32 = 3.0;
 const GROWN_AFTER: f32 = 4.0;
 const HEALING: f32 = 0.08;
 
-/// How far moss spreads in texture coordinates, and how fast per second.
-const SPREAD: f32 = 0.3;
-const SPREAD_SPEED: f32 = 0.05;
+/// Moss spreads as so many tufts, which lie around the place like the seeds of a sunflower.
+const TUFTS: u32 = 60;
+/// The radius of a tuft, and how far apart they are, in texture coordinates.
+const TUFT: f32 = 0.05;
+const APART: f32 = 0.035;
 
 /// Moss that was poured on a texture, at a place in texture coordinates.
 #[derive(Component)]
 struct Moss {
     texture: Entity,
     at: Vec2,
-    radius: f32,
+    tufts: u32,
     timer: Timer,
 }
 
@@ -252,21 +254,21 @@ fn pour(
     let model = textures.get(texture).ok().and_then(|texture| models.get(&texture.model));
     if model.is_some_and(|model| model.overgrowth().is_some()) {
         let timer = Timer::from_seconds(0.1, TimerMode::Repeating);
-        commands.spawn(Moss { texture, at, radius: 0.08, timer });
+        commands.spawn(Moss { texture, at, tufts: 0, timer });
     }
 }
 
-/// Moss spreads in patches, and then stays as it is.
+/// Moss spreads tuft by tuft, and then stays as it is.
 fn spread(mut commands: Commands, mut patches: Query<(Entity, &mut Moss)>, time: Res<Time>) {
     for (entity, mut moss) in &mut patches {
         if !moss.timer.tick(time.delta()).just_finished() {
             continue;
         }
-        let shape = Shape::circle(moss.at.x, moss.at.y, moss.radius);
-        let softness = moss.radius * 0.6;
-        commands.trigger(NcaPaint::new(moss.texture, shape).with_softness(softness).with_strength(0.2).in_uv());
-        moss.radius += SPREAD_SPEED * moss.timer.duration().as_secs_f32();
-        if moss.radius > SPREAD {
+        let golden_angle = PI * (3.0 - 5f32.sqrt());
+        let at = moss.at + Vec2::from_angle(moss.tufts as f32 * golden_angle) * (moss.tufts as f32).sqrt() * APART;
+        commands.trigger(NcaPaint::new(moss.texture, Shape::circle(at.x, at.y, TUFT)).in_uv());
+        moss.tufts += 1;
+        if moss.tufts == TUFTS {
             commands.entity(entity).despawn();
         }
     }
