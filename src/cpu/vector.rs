@@ -1,6 +1,6 @@
 //! Vectors of f32, one type per instruction set.
 //!
-//! The dense layers are written once, generic over [`Vector`]. Every method is inlined into a
+//! Perception and the dense layers are written once, generic over [`Vector`]. Every method is inlined into a
 //! function that enables the instructions. The compiler does not vectorize plain loops reliably.
 
 /// A SIMD vector of f32.

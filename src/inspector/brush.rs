@@ -50,7 +50,7 @@ pub enum NcaTool {
     Splash,
     /// Heals the inspected sprite in a circle: scars may grow again, and empty cells become seeds.
     Heal,
-    /// Lets cells of the inspected texture follow the second rule of its model, in a circle.
+    /// Lets cells of the inspected sprite follow the second rule of its model, in a circle.
     Paint,
     /// Lets them follow the first rule again.
     Erase,

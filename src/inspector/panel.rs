@@ -112,6 +112,8 @@ fn brush(ui: &mut egui::Ui, inspector: &mut NcaInspector) {
     if !matches!(brush.tool, NcaTool::Off | NcaTool::Heal) {
         ui.add(bar(&mut brush.strength, 0.0..=1.0).text("strength"));
         ui.add(bar(&mut brush.softness, 0.0..=200.0).text("softness"));
+    }
+    if !matches!(brush.tool, NcaTool::Off | NcaTool::Heal | NcaTool::Paint | NcaTool::Erase) {
         ui.checkbox(&mut brush.scars, "scars: nothing grows back");
     }
     if matches!(brush.tool, NcaTool::Rectangle | NcaTool::Triangle | NcaTool::Splash) {

@@ -16,7 +16,7 @@ use super::{Model, ModelError, ModelErrorKind, Rule, State, Target, Weights, err
 const KEY: &str = "nca";
 
 impl Model {
-    /// The maximum size of a file in bytes. The largest weights (161 KiB) and target (4 MiB) need
+    /// The maximum size of a file in bytes. The largest weights (twice 161 KiB) and target (4 MiB) need
     /// less, with room for the header.
     pub const MAX_BYTES: u64 = 16 << 20;
 

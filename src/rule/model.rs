@@ -109,7 +109,8 @@ impl Model {
     }
 
     /// Returns the model with a second rule, which cells follow that are painted with it: moss on a wall, for example. It
-    /// replaces an earlier one. The second model's grid, target and overgrowth are left out.
+    /// replaces an earlier one. Of the second model, only the weights, the clamp, the name, the author, the license and the
+    /// source are kept. Snapshots of the model fit the new one if it keeps its name.
     ///
     /// ```
     /// use bevy_nca::rule::Model;
@@ -127,6 +128,10 @@ impl Model {
     /// clamps: in the sizes of the layers, the perception, the boundary, the fire rate, the step size or the output.
     pub fn with_overgrowth(mut self, other: &Self) -> Result<Self, ModelErrorKind> {
         let (own, second) = (&mut self.rule, &other.rule);
+        if let Some(alive) = own.alive.or(second.alive) {
+            let found = format!("channel {}", alive.channel);
+            return Err(ModelErrorKind::field("alive", found, "null in both models, for an overgrowth"));
+        }
         macro_rules! expect_same {
             ($($field:ident),*) => {$(
                 if own.$field != second.$field {
@@ -136,7 +141,7 @@ impl Model {
                 }
             )*};
         }
-        expect_same!(alive, channels, hidden, perception, boundary, fire_rate, step_size, output);
+        expect_same!(channels, hidden, perception, boundary, fire_rate, step_size, output);
         let Rule { name, clamp, author, license, source, .. } = second.clone();
         own.version = Rule::VERSION;
         own.overgrowth = Some(Overgrowth { name, clamp, author, license, source });
@@ -151,6 +156,13 @@ impl Model {
     /// The weights.
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// The second rule as a model of its own.
+    pub(crate) fn overgrowth_alone(&self) -> Option<Self> {
+        let (weights, second) = self.overgrowth.clone().zip(self.rule.overgrowth.clone())?;
+        let rule = Rule { clamp: second.clamp, overgrowth: None, ..self.rule.clone() };
+        Self::new(rule, weights, None).ok()
     }
 
     /// The weights of the second rule, if the model has one.

@@ -68,6 +68,11 @@ impl Reference {
         Self { output, width, frame, pixels, threshold, authored, strength, known: true, cells: cells as u32 }
     }
 
+    /// A texture with two rules counts cells of both: the weaker of the two is the measure.
+    pub(crate) fn with_overgrowth(self, other: &Self) -> Self {
+        Self { strength: self.strength.min(other.strength), ..self }
+    }
+
     /// Whether [`Reference::new`] calls `grow` for this model.
     pub(crate) fn must_grow(model: &Model) -> bool {
         model.rule().alive.is_none() || model.target().is_none()

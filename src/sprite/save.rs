@@ -1,7 +1,7 @@
 //! The saved form of a sprite.
 //!
 //! It is independent of the structs of the simulation. The names and the order of the fields below are a file format:
-//! change them only together with [`NcaSnapshot::VERSION`].
+//! change them only together with [`NcaSnapshot::VERSION`]. A field with a default may be added.
 
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,8 @@ use crate::rule::{CellMask, Model, Output, State, truncate_and_escape};
 ///
 /// [`NcaSaved`](crate::NcaSaved) and [`NcaRollback::save`](crate::NcaRollback::save) return it.
 ///
-/// Serialize it with any format of [serde](https://serde.rs). Deserialization checks the data, and restoring checks it
+/// Serialize it with any format of [serde](https://serde.rs). Saves of earlier versions can be read from formats that name
+/// their fields, such as JSON and RON. Deserialization checks the data, and restoring checks it
 /// against the sprite's model and grid.
 #[derive(Reflect, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[reflect(opaque)]

@@ -142,7 +142,7 @@ fn two_rules_share_a_ground() {
     let [bricks, moss] = ["bricks", "moss"].map(|name| asset(&format!("materials/{name}.nca")));
     succeed(&["overgrow", &bricks, &moss, "-o", &path("mossy.nca")]);
     let model = Model::read(path("mossy.nca")).unwrap();
-    assert_eq!((model.rule().name.as_str(), model.rule().version), ("mossy", 2));
+    assert_eq!((model.rule().name.as_str(), model.rule().version), ("bricks", 2));
     assert!(succeed(&["info", &path("mossy.nca")]).contains("overgrowth    moss"));
     let run = |paint: &[&str], output: &str| {
         let shared = ["run", &path("mossy.nca"), "--grid", "24x20", "--ticks", "30", "-o", &path(output)];
@@ -154,7 +154,9 @@ fn two_rules_share_a_ground() {
     assert!(fail(&["run", &bricks, "--paint", "circle:10,10,6@12", "-o", &path("c.png")]).contains("overgrow"));
     let slime = asset("models/slime.nca");
     let error = fail(&["overgrow", &bricks, &slime, "-o", &path("d.nca")]);
-    assert!(error.contains("slime.nca") && error.contains("`alive`"), "{error}");
+    assert!(error.contains("slime.nca: `alive`: expected null in both"), "{error}");
+    let error = fail(&["overgrow", &slime, &moss, "-o", &path("d.nca")]);
+    assert!(error.contains("slime.nca: `alive`: expected null in both"), "{error}");
 }
 
 #[test]

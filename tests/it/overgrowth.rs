@@ -163,5 +163,22 @@ fn rules_that_do_not_fit_are_named() {
     }
     let sprite = Golden::read("standard").model;
     let error = sprite.clone().with_overgrowth(&sprite).unwrap_err();
-    assert!(error.to_string().contains("null, for a rule with an overgrowth"), "{error}");
+    assert!(error.to_string().contains("null in both models"), "{error}");
+}
+
+/// A texture with a weaker second rule is whole where that has grown.
+#[test]
+fn a_weak_overgrowth_is_no_wound() {
+    let read = |name: &str| {
+        let path = format!("{}/assets/materials/{name}.nca", env!("CARGO_MANIFEST_DIR"));
+        Model::read(path).unwrap().map_rule(|rule| rule.grid = [48, 48]).unwrap()
+    };
+    let model = read("moss").with_overgrowth(&read("bricks")).unwrap();
+    let (mut app, entity) = app_with(NcaBackend::Cpu, &model, |texture| texture);
+    headless::step(&mut app, 600);
+    let condition = |app: &App| app.world().get::<NcaVitals>(entity).unwrap().condition;
+    assert_eq!(condition(&app), NcaCondition::Whole);
+    app.world_mut().trigger(NcaPaint::circle(entity, Vec2::splat(24.0), 15.0).in_cells());
+    headless::step(&mut app, 600);
+    assert_eq!(condition(&app), NcaCondition::Whole);
 }

@@ -29,7 +29,7 @@ pub struct NcaCellsRead {
 }
 
 /// Replaces the cells and the age of a sprite immediately. Ticks continue from there. Wounds that wait for the next
-/// tick are dropped, as are wounds of this frame that have not been reported. Scars remain.
+/// tick are dropped, as are wounds of this frame that have not been reported. Scars and paint remain.
 ///
 /// If the model is not loaded yet, the cells wait for it. Cells of another size or number of channels are ignored with
 /// a warning.

@@ -206,6 +206,11 @@ impl NcaPaint {
         Self { entity, shape, strength: 1.0, softness: 0.0, erases: false, space: NcaSpace::World }
     }
 
+    /// Paints a disc around a point, in world units.
+    pub fn circle(entity: Entity, center: Vec2, radius: f32) -> Self {
+        Self::new(entity, Shape::circle(center.x, center.y, radius))
+    }
+
     /// Lets the cells in a shape follow the first rule again.
     pub fn erase(entity: Entity, shape: impl Into<Shape>) -> Self {
         Self { erases: true, ..Self::new(entity, shape) }

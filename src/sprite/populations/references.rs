@@ -81,7 +81,10 @@ async fn grown(model: Arc<Model>, grid: [u32; 2]) -> Reference {
     let most = if model.rule().alive.is_none() { MOST_TEXTURE_CELLS } else { usize::MAX };
     let [width, height] = size.map(|side| side.min(most));
     let state = if Reference::must_grow(&model) { grow(&model, width, height).await } else { State::zeros(0, 0, 0) };
-    Reference::new(&model, size, || state)
+    let reference = Reference::new(&model, size, || state);
+    let Some(second) = model.overgrowth_alone() else { return reference };
+    let state = grow(&second, width, height).await;
+    reference.with_overgrowth(&Reference::new(&second, size, || state))
 }
 
 /// The cells of a grown sprite.

@@ -93,13 +93,13 @@ impl Instance {
         DisplayState { rotation: rotation(self.state.angle), crisp: self.is_crisp, alive_mask: self.wants_alive_mask }
     }
 
-    /// It has new cells of this age. Drops pending edits; dead ground stays.
+    /// It has new cells of this age. Drops pending edits; dead ground and overgrown cells stay.
     pub(crate) fn restart(&mut self, tick: u32) {
         self.state.restart(tick);
         self.generation = next_generation();
     }
 
-    /// Restarts from the seed, after its cells were lost.
+    /// Restarts from the seed, after its cells were lost. It has no scars, but what was painted stays.
     pub(crate) fn regrow(&mut self) {
         self.state.clear_dead_ground();
         self.restart(0);

@@ -34,7 +34,7 @@ pub(crate) struct InstanceState {
     seeds: Option<CellMask>,
     /// Cells that become zeros before the next tick.
     wound: Option<CellMask>,
-    /// The number of wounds since the last tick.
+    /// The number of wounds and paints since the last tick.
     hits: u32,
     /// Ticks since the last external change.
     quiet: u32,
@@ -78,7 +78,8 @@ impl InstanceState {
 
     /// Puts it to sleep, unless edits wait for its next tick.
     pub(super) fn sleep(&mut self) {
-        self.asleep = self.seeds.is_none() && self.wound.is_none();
+        let edits_wait = self.seeds.is_some() || self.wound.is_some() || self.overgrown_changed;
+        self.asleep = !edits_wait;
     }
 
     /// Wakes it, and keeps it awake for a while.
