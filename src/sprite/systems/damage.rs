@@ -19,7 +19,7 @@ use super::{
 };
 use crate::sprite::{
     components::{InstanceId, NcaArmor, NcaTexture, Placement},
-    events::{NcaBlast, NcaDamage, NcaHeal, NcaPaint, NcaSpace},
+    events::{NcaBlast, NcaDamage, NcaHeal, NcaPaint, NcaSpace, NcaWound},
     populations::Populations,
     spatial::{ShapeSpace, ShownFrames, SpriteTransforms, Visibilities},
 };
@@ -116,7 +116,8 @@ fn on_heal(heal: On<NcaHeal>, mut targets: Targets) {
 
 fn on_paint(paint: On<NcaPaint>, mut targets: Targets) {
     let NcaPaint { entity, shape, strength, softness, erases, space } = paint.event().clone();
-    targets.affect(entity, space, Effect::Paint { shape, strength, softness, erases });
+    let brush = NcaWound { strength, softness, ..shape.into() };
+    targets.affect(entity, space, Effect::Paint { brush, erases });
 }
 
 fn on_blast(blast: On<NcaBlast>, mut targets: Targets) {

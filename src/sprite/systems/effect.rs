@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use bevy::prelude::*;
 
 use crate::{
-    rule::{CellMask, FireRate, Reference, Shape, printable, rotation},
+    rule::{CellMask, Reference, Shape, printable, rotation},
     sprite::{
         components::{InstanceId, NcaArmor},
         events::NcaWound,
@@ -26,7 +26,11 @@ pub(super) struct PendingDamage {
 pub(super) enum Effect {
     Wound(Arc<NcaWound>),
     Heal(Shape),
-    Paint { shape: Shape, strength: f32, softness: f32, erases: bool },
+    /// The cells that the brush would kill are painted.
+    Paint {
+        brush: NcaWound,
+        erases: bool,
+    },
 }
 
 impl Effect {
@@ -35,9 +39,7 @@ impl Effect {
         let valid = match self {
             Self::Wound(wound) => wound.is_valid(),
             Self::Heal(shape) => shape.is_valid(),
-            Self::Paint { shape, strength, softness, .. } => {
-                shape.is_valid() && (0.0..=1.0).contains(strength) && *softness >= 0.0
-            }
+            Self::Paint { brush, .. } => brush.is_valid(),
         };
         if !valid {
             warn_once!("{self} was ignored: expected {}, and a strength of 0 to 1, found {self:?}", Shape::EXPECTED);
@@ -74,7 +76,7 @@ impl PendingDamage {
         let (shape, softness) = match &self.effect {
             Effect::Wound(wound) => (&wound.shape, wound.softness),
             Effect::Heal(shape) => (shape, 0.0),
-            Effect::Paint { shape, softness, .. } => (shape, *softness),
+            Effect::Paint { brush, .. } => (&brush.shape, brush.softness),
         };
         let rotation = rotation(instance.angle);
         let reach = |hits: &dyn Fn(usize, f32) -> bool| {
@@ -105,10 +107,9 @@ impl PendingDamage {
                 instance.wound(cells, wound.scars);
             }
             Effect::Heal(_) => instance.heal(reach(&|_, _| true)),
-            Effect::Paint { strength, erases, .. } => {
-                let key = instance.next_wound_key();
-                let hits = |cell: usize, cover: f32| FireRate::new(f64::from(strength * cover)).fires(cell as u32, key);
-                instance.paint(reach(&hits), !erases);
+            Effect::Paint { brush, erases } => {
+                let cells = reach(&brush.kills(width, instance.next_wound_key(), None));
+                instance.paint(cells, !erases);
             }
         }
     }
