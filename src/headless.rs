@@ -1,9 +1,11 @@
 //! Apps without a window: for tools, servers, tests, and for rendering pictures of sprites.
+//!
+//! In a browser, they run on the CPU and without a renderer.
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 use bevy::{
-    app::{PluginsState, TaskPoolPlugin},
+    app::TaskPoolPlugin,
     camera::CameraPlugin,
     core_pipeline::CorePipelinePlugin,
     diagnostic::FrameCountPlugin,
@@ -14,9 +16,7 @@ use bevy::{
         RenderPlugin,
         render_resource::PollType,
         renderer::{RenderAdapter, RenderDevice},
-        settings::WgpuSettings,
     },
-    tasks::{block_on, tick_global_task_pools_on_main_thread},
     time::{TimePlugin, TimeUpdateStrategy},
     window::{ExitCondition, WindowPlugin},
 };
@@ -29,10 +29,11 @@ use crate::{
 
 /// No GPU can run the cells.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}; is a GPU driver installed (on Debian: mesa-vulkan-drivers)?")]
+#[cfg_attr(not(target_arch = "wasm32"), error("{0}; is a GPU driver installed (on Debian: mesa-vulkan-drivers)?"))]
+#[cfg_attr(target_arch = "wasm32", error("{0}: in a browser, apps without a window have no GPU"))]
 pub struct NoGpu(String);
 
-/// The name of an adapter that can run the cells, if any.
+/// The name of an adapter that can run the cells, if any. In a browser, none is found: it answers only later.
 ///
 /// Bevy's `RenderPlugin` panics if there is no adapter at all. Call this first in an app that must
 /// not panic.
@@ -42,17 +43,30 @@ pub fn find_gpu() -> Option<String> {
 
 /// The adapters that can run the cells.
 fn gpus() -> Vec<wgpu::AdapterInfo> {
+    let can = |adapter: &&wgpu::Adapter| gpu::check(&adapter.get_downlevel_capabilities(), &adapter.limits()).is_ok();
+    adapters().iter().filter(can).map(wgpu::Adapter::get_info).collect()
+}
+
+/// All adapters.
+#[cfg(not(target_arch = "wasm32"))]
+fn adapters() -> Vec<wgpu::Adapter> {
+    use bevy::{render::settings::WgpuSettings, tasks::block_on};
+
     // It stays, and so do the drivers' libraries: NVIDIA's can be loaded only some sixteen times in a process.
-    static INSTANCE: LazyLock<Option<(wgpu::Backends, wgpu::Instance)>> = LazyLock::new(|| {
+    static INSTANCE: std::sync::LazyLock<Option<(wgpu::Backends, wgpu::Instance)>> = std::sync::LazyLock::new(|| {
         let backends = WgpuSettings::default().backends?;
         let descriptor =
             wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
         Some((backends, wgpu::Instance::new(descriptor)))
     });
     let Some((backends, instance)) = &*INSTANCE else { return Vec::new() };
-    let adapters = block_on(instance.enumerate_adapters(*backends));
-    let can = |adapter: &&wgpu::Adapter| gpu::check(&adapter.get_downlevel_capabilities(), &adapter.limits()).is_ok();
-    adapters.iter().filter(can).map(wgpu::Adapter::get_info).collect()
+    block_on(instance.enumerate_adapters(*backends))
+}
+
+/// None: a browser answers only later.
+#[cfg(target_arch = "wasm32")]
+fn adapters() -> Vec<wgpu::Adapter> {
+    Vec::new()
 }
 
 /// Builds an app with [`NcaPlugin`] and its dependencies, but without a window, a log or a runner: call [`App::update`].
@@ -124,8 +138,10 @@ fn build(plugin: NcaPlugin, is_rendered: bool, add: &dyn Fn(&mut App)) -> App {
     }
     app.add_plugins(plugin);
     add(&mut app);
-    while app.plugins_state() == PluginsState::Adding {
-        tick_global_task_pools_on_main_thread();
+    // In a browser, only a renderer has to be waited for, and there is none.
+    #[cfg(not(target_arch = "wasm32"))]
+    while app.plugins_state() == bevy::app::PluginsState::Adding {
+        bevy::tasks::tick_global_task_pools_on_main_thread();
     }
     app.finish();
     app.cleanup();

@@ -178,8 +178,7 @@ impl Engine {
     /// Packs a model's weights for the given instruction set. Falls back to [`Isa::Portable`] if
     /// this machine does not support it.
     pub fn with_isa(model: &Model, isa: Isa) -> Self {
-        let second = model.overgrowth().zip(model.rule().overgrowth.as_ref());
-        let overgrowth = second.map(|(weights, second)| Layers::new(weights, second.clamp));
+        let overgrowth = model.overgrowth_table().map(|(weights, clamp)| Layers::new(weights, clamp));
         Self { overgrowth, ..Self::packed(model.rule(), model.weights(), isa) }
     }
 

@@ -5,7 +5,8 @@
 #[non_exhaustive]
 pub enum Isa {
     /// The instructions that the crate was compiled for: SSE2 on x86-64, NEON on AArch64, SIMD128
-    /// or scalar on WebAssembly.
+    /// with `+simd128` or scalar on WebAssembly. With `+relaxed-simd`, the
+    /// browser fuses multiply-add where that is faster.
     Portable,
     /// 8 lanes with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
@@ -18,17 +19,14 @@ pub enum Isa {
 impl Isa {
     /// All sets that this machine supports, the best last.
     pub fn available() -> Vec<Self> {
-        let mut all = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                all.push(Self::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f") {
-                all.push(Self::Avx512);
-            }
-        }
-        all
+        let all = [
+            Some(Self::Portable),
+            #[cfg(target_arch = "x86_64")]
+            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            is_x86_feature_detected!("avx512f").then_some(Self::Avx512),
+        ];
+        all.into_iter().flatten().collect()
     }
 
     /// The best set that this machine supports.

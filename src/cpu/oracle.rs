@@ -19,7 +19,7 @@ pub fn step(model: &Model, state: &State, tick: Tick, ground: Ground) -> State {
     let Ground { dead, directions, overgrown } = ground;
     let rule = model.rule();
     let (firing, key) = (rule.firing(), tick_key(tick.tick, tick.seed));
-    let second = model.overgrowth().zip(rule.overgrowth.as_ref().map(|second| second.clamp));
+    let second = model.overgrowth_table();
     let mut new = state.clone();
     for y in 0..state.height() {
         for x in 0..state.width() {

@@ -6,10 +6,10 @@ use super::{
     dense::{ROW, Row},
     vector::Vector,
 };
-use crate::rule::{Boundary, Directions, Kernel, Rule, State};
+use crate::rule::{Boundary, CHANNELS, Directions, Kernel, Rule, State};
 
 /// The most channels of a cell, and no fewer than a vector has lanes.
-const MOST_CHANNELS: usize = 32;
+const MOST_CHANNELS: usize = *CHANNELS.end();
 
 /// How the gradients of each cell are rotated.
 #[derive(Clone, Copy)]

@@ -54,16 +54,19 @@ pub(super) trait Vector: Copy {
 /// Four lanes, available on every CPU of this target. The number of channels per cell is a multiple of four.
 #[cfg(target_arch = "x86_64")]
 pub(super) type Quad = std::arch::x86_64::__m128;
+/// Four lanes, in every browser that this build is for. The number of channels per cell is a multiple of four.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) type Quad = std::arch::wasm32::v128;
 /// Four lanes, available on every CPU of this target. The number of channels per cell is a multiple of four.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
 pub(super) type Quad = Plain;
 
 /// Four lanes in plain Rust.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
 #[derive(Clone, Copy)]
 pub(super) struct Plain([f32; 4]);
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
 impl Vector for Plain {
     const LANES: usize = 4;
 
@@ -191,4 +194,57 @@ mod x86 {
         _mm512_max_ps,
         _mm512_fmadd_ps
     );
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm {
+    use std::arch::wasm32::*;
+
+    use super::Vector;
+
+    impl Vector for v128 {
+        const LANES: usize = 4;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            f32x4_splat(value)
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: upheld by the caller. The address need not be aligned.
+            unsafe { v128_load(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: as above.
+            unsafe { v128_store(to.cast(), self) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            f32x4_add(self, other)
+        }
+
+        #[inline(always)]
+        unsafe fn multiply(self, other: Self) -> Self {
+            f32x4_mul(self, other)
+        }
+
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // The first operand, unless it is less than the second: a NaN stays.
+            f32x4_pmax(self, f32x4_splat(0.0))
+        }
+
+        #[inline(always)]
+        unsafe fn add_product(self, a: Self, b: Self) -> Self {
+            // Rounded once or twice, whichever is faster on the machine of the browser.
+            #[cfg(target_feature = "relaxed-simd")]
+            return f32x4_relaxed_madd(a, b, self);
+            #[cfg(not(target_feature = "relaxed-simd"))]
+            return f32x4_add(self, f32x4_mul(a, b));
+        }
+    }
 }

@@ -12,6 +12,8 @@
 //! it.
 
 mod bindings;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod buffers;
 mod dispatch;
 mod fullscreen;
@@ -40,6 +42,8 @@ use bevy::{
     shader::load_shader_library,
 };
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) use browser::BrowserGpu;
 pub use limits::NcaPrecision;
 pub(crate) use limits::{Limits, check, check_adapter};
 pub(crate) use mipmaps::{ATLAS_LABEL, Mipmaps};

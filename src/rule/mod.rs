@@ -59,8 +59,8 @@ pub use shape::{Shape, Stencil};
 #[cfg(feature = "record")]
 pub use sheet::Frames;
 pub use skin::SkinArt;
-pub(crate) use spec::rotation;
 pub use spec::{Alive, Boundary, Kernel, Output, Overgrowth, Rule};
+pub(crate) use spec::{CHANNELS, rotation};
 pub use state::State;
 pub(crate) use statistics::CellStats;
 pub use target::Target;

@@ -170,6 +170,11 @@ impl Model {
         self.overgrowth.as_ref()
     }
 
+    /// The weights and the clamp of the second rule, if the model has one.
+    pub(crate) fn overgrowth_table(&self) -> Option<(&Weights, Option<f32>)> {
+        Some((self.overgrowth.as_ref()?, self.rule.overgrowth.as_ref()?.clamp))
+    }
+
     /// The picture that the sprite grows into, if the model has one.
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()

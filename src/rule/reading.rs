@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::{ImageReader, Limits, Rgba32FImage, RgbaImage, imageops::FilterType};
 
-use super::{
-    Target,
-    sheet::{Frames, MAX_TRANSPARENT_ALPHA},
-};
+use super::{Target, sheet::Frames};
 
 /// An error while reading a target picture.
 #[derive(Debug, thiserror::Error)]
@@ -136,23 +133,31 @@ impl Target {
     /// See [`TargetError`].
     pub fn read_body(path: impl AsRef<Path>, reading: ReadOptions<'_>) -> Result<Self, TargetError> {
         let path = path.as_ref();
-        let art = art(path, reading)?;
+        Self::from(art(path, reading)?).sized_for_body(reading.size, reading.filter).if_visible(path)
+    }
+
+    /// The picture at the size of [`read_body`](Self::read_body), or with `size` pixels on the longer side. Without
+    /// pixels, or if their number is not that of its size, it stays as it is.
+    pub fn sized_for_body(&self, size: Option<u32>, filter: Filter) -> Self {
+        let art = RgbaImage::from_raw(self.width as u32, self.height as u32, self.rgba.clone());
+        let Some(art) = art.filter(|art| art.width() > 0 && art.height() > 0) else { return self.clone() };
         let longest = art.width().max(art.height());
-        let mut size = match reading.size {
+        let fixed = size;
+        let mut size = match fixed {
             Some(size) => size.clamp(1, Self::MAX_PIXELS),
             None if longest < *BODY_SIDES.start() => longest * BODY_SIDES.start().div_ceil(longest),
             None => longest.min(*BODY_SIDES.end()),
         };
         loop {
             // A filter that rings would leave a faint halo, which the body would cover.
-            let target = match reading.filter {
+            let target = match filter {
                 Filter::Auto if size < longest => scaled(&art, size, Filter::Area),
                 Filter::Auto => scaled(&art, size - size % longest, Filter::Nearest),
                 filter => scaled(&art, size, filter),
             };
             let cells = target.body(target.width + 4, target.height + 4).iter().count();
-            if reading.size.is_some() || cells <= MAX_BODY_CELLS || size <= *BODY_SIDES.start() {
-                return target.if_visible(path);
+            if fixed.is_some() || cells <= MAX_BODY_CELLS || size <= *BODY_SIDES.start() {
+                return target;
             }
             // The cells of the rim grow with the side, all others with its square: this is never too small.
             let next = (size as f32 * (MAX_BODY_CELLS as f32 / cells as f32).sqrt()).ceil() as u32;
@@ -206,9 +211,9 @@ impl Target {
 
     /// The picture, unless every pixel is nearly transparent.
     fn if_visible(self, path: &Path) -> Result<Self, TargetError> {
-        match self.rgba.as_chunks::<4>().0.iter().any(|pixel| pixel[3] > MAX_TRANSPARENT_ALPHA) {
-            true => Ok(self),
-            false => Err(TargetError::Transparent { path: path.to_owned() }),
+        match self.is_transparent() {
+            true => Err(TargetError::Transparent { path: path.to_owned() }),
+            false => Ok(self),
         }
     }
 }

@@ -4,11 +4,7 @@ use std::fmt;
 
 use image::RgbaImage;
 
-use super::Target;
-
-/// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
-/// [`Alive`](crate::rule::Alive).
-pub(super) const MAX_TRANSPARENT_ALPHA: u8 = 26;
+use super::{Target, target::MAX_TRANSPARENT_ALPHA};
 
 /// The frames of a sprite sheet, from the upper left, row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{FireRate, error::ModelErrorKind};
 
 /// The valid ranges of a rule's sizes.
-const CHANNELS: std::ops::RangeInclusive<usize> = 8..=32;
+pub(crate) const CHANNELS: std::ops::RangeInclusive<usize> = 8..=32;
 const HIDDEN: std::ops::RangeInclusive<usize> = 16..=256;
 
 /// A 3x3 perception kernel.

@@ -2,6 +2,10 @@
 
 use super::{Output, State};
 
+/// Alpha up to this counts as transparent. By default, a cell needs more than 0.1 to live; see
+/// [`Alive`](crate::rule::Alive).
+pub(super) const MAX_TRANSPARENT_ALPHA: u8 = 26;
+
 /// The picture that a sprite grows into: straight-alpha sRGB, 8 bits per channel, row-major.
 ///
 /// It is centered in the grid. A model's target must not be larger than its grid.
@@ -39,6 +43,11 @@ impl Target {
     /// Whether every pixel is fully opaque, so that the picture has no silhouette.
     pub fn is_opaque(&self) -> bool {
         self.rgba.as_chunks::<4>().0.iter().all(|pixel| pixel[3] == 255)
+    }
+
+    /// Whether every pixel is transparent, or nearly: with an alpha of at most 26 of 255. Such a picture cannot be grown.
+    pub fn is_transparent(&self) -> bool {
+        self.rgba.as_chunks::<4>().0.iter().all(|pixel| pixel[3] <= MAX_TRANSPARENT_ALPHA)
     }
 
     /// The mean squared error between cells and the picture centered in their grid: over all cells,

@@ -218,9 +218,13 @@ fn worst(errors: impl Iterator<Item = f32>) -> f32 {
     errors.map(f32::abs).max_by(f32::total_cmp).unwrap_or(f32::INFINITY)
 }
 
-/// The results of `run` for `0..count`, on one thread per core, up to one per result.
+/// The results of `run` for `0..count`, on one thread per core, up to one per result. In a browser, which has no threads,
+/// on the calling one.
 fn parallel<T: Send>(count: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count.max(1));
+    if threads == 1 {
+        return (0..count).map(run).collect();
+    }
     let mut results: Vec<(usize, T)> = thread::scope(|scope| {
         let run = &run;
         let worker = |first: usize| scope.spawn(move || (first..count).step_by(threads).map(|i| (i, run(i))).collect());

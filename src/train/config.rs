@@ -43,6 +43,7 @@ impl TrainDevice {
     /// # Errors
     /// [`TrainError::Device`] if the feature is not enabled.
     pub fn open(self) -> Result<(Device, Method), TrainError> {
+        #[cfg(not(all(feature = "ndarray", feature = "wgpu", feature = "cuda")))]
         let missing = |device, feature| Err(TrainError::Device { device, feature });
         match self {
             Self::Flex => Ok((Device::flex(), Method::Fused)),

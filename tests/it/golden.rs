@@ -1,10 +1,8 @@
 //! The golden frames of the reference implementation, on the oracle and the CPU engine. The GPU is in `plugin`.
 
-use bevy_nca::cpu::{Engine, Ground, Isa, Scratch, oracle_step};
+use bevy_nca::cpu::{Ground, Isa, oracle_step};
 
-use crate::support::{GOLDEN, Golden, WOUND_TICK, distance};
-
-const TOLERANCE: f32 = 1e-5;
+use crate::support::{GOLDEN, Golden, TOLERANCE, WOUND_TICK, distance};
 
 #[test]
 fn wounds_hit_the_same_cells() {
@@ -37,16 +35,6 @@ fn the_oracle_gives_the_golden_frames() {
 #[test]
 fn the_cpu_engine_gives_the_golden_frames() {
     for (name, isa) in GOLDEN.into_iter().flat_map(|name| Isa::available().into_iter().map(move |isa| (name, isa))) {
-        let golden = Golden::read(name);
-        let engine = Engine::with_isa(&golden.model, isa);
-        let mut grid = engine.grid(golden.start.clone()).unwrap();
-        let mut scratch = Scratch::default();
-        for tick in 0..24 {
-            engine.step(&mut grid, &mut scratch, golden.tick(tick), golden.wound_at(tick).as_ref());
-            for (_, frame) in golden.frames.iter().filter(|(at, _)| *at == tick + 1) {
-                let distance = distance(grid.state(), frame);
-                assert!(distance < TOLERANCE, "{name}, {isa:?}: {distance} at tick {}", tick + 1);
-            }
-        }
+        Golden::read(name).check_engine(name, isa);
     }
 }

@@ -7,6 +7,7 @@ mod damage;
 mod directions;
 mod engines;
 mod golden;
+mod golden_frames;
 mod gradient;
 mod lifecycle;
 mod materials;

@@ -33,6 +33,13 @@ fn every_feature_and_file_it_names_is_there() {
     }
 }
 
+#[test]
+fn it_names_the_version_of_wasm_bindgen() {
+    let lock = include_str!("../../Cargo.lock");
+    let version = lock.split("name = \"wasm-bindgen\"\nversion = \"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(README.contains(&format!("wasm-bindgen-cli --version {version} ")), "it is {version}");
+}
+
 /// Runs the README's script that exports models from other frameworks. Skips it if Python lacks numpy or safetensors,
 /// or fails if `NCA_REQUIRE_PYTHON` is set.
 #[test]

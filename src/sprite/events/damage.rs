@@ -5,6 +5,32 @@ use bevy::prelude::*;
 use super::{NcaFilter, NcaWound};
 use crate::rule::Shape;
 
+/// The spaces of an event's wound or shape.
+macro_rules! spaces {
+    ($event:ident, $of:literal) => {
+        impl $event {
+            #[doc = concat!("Interprets the ", $of, " in cells.")]
+            pub fn in_cells(self) -> Self {
+                self.with_space(NcaSpace::Cells)
+            }
+
+            #[doc = concat!("Interprets the ", $of, " in texture coordinates.")]
+            pub fn in_uv(self) -> Self {
+                self.with_space(NcaSpace::Uv)
+            }
+
+            #[doc = concat!("Sets the [space](Self::space) of the ", $of, ".")]
+            pub fn with_space(self, space: NcaSpace) -> Self {
+                Self { space, ..self }
+            }
+        }
+    };
+}
+
+spaces!(NcaDamage, "wound");
+spaces!(NcaHeal, "shape");
+spaces!(NcaPaint, "shape");
+
 /// Wounds one sprite: at its next tick, the cells whose centers are in the wound become zeros.
 ///
 /// ```
@@ -46,21 +72,6 @@ impl NcaDamage {
     /// An axis-aligned rectangle, in world units.
     pub fn rect(entity: Entity, rect: Rect) -> Self {
         Self::new(entity, NcaWound::rect(rect))
-    }
-
-    /// Interprets the wound in cells.
-    pub fn in_cells(self) -> Self {
-        self.with_space(NcaSpace::Cells)
-    }
-
-    /// Interprets the wound in texture coordinates.
-    pub fn in_uv(self) -> Self {
-        self.with_space(NcaSpace::Uv)
-    }
-
-    /// Sets the [space](Self::space) of the wound.
-    pub fn with_space(self, space: NcaSpace) -> Self {
-        Self { space, ..self }
     }
 }
 
@@ -145,21 +156,6 @@ impl NcaHeal {
     pub fn rect(entity: Entity, rect: Rect) -> Self {
         Self::new(entity, Shape::rect(rect.min.x, rect.min.y, rect.max.x, rect.max.y))
     }
-
-    /// Interprets the shape in cells.
-    pub fn in_cells(self) -> Self {
-        self.with_space(NcaSpace::Cells)
-    }
-
-    /// Interprets the shape in texture coordinates.
-    pub fn in_uv(self) -> Self {
-        self.with_space(NcaSpace::Uv)
-    }
-
-    /// Sets the [space](Self::space) of the shape.
-    pub fn with_space(self, space: NcaSpace) -> Self {
-        Self { space, ..self }
-    }
 }
 
 /// Paints cells of a texture with the second rule of its model, which they follow from then on: moss on a wall, for
@@ -224,21 +220,6 @@ impl NcaPaint {
     /// Sets the [softness](Self::softness), in units of the shape.
     pub fn with_softness(self, softness: f32) -> Self {
         Self { softness, ..self }
-    }
-
-    /// Interprets the shape in cells.
-    pub fn in_cells(self) -> Self {
-        self.with_space(NcaSpace::Cells)
-    }
-
-    /// Interprets the shape in texture coordinates.
-    pub fn in_uv(self) -> Self {
-        self.with_space(NcaSpace::Uv)
-    }
-
-    /// Sets the [space](Self::space) of the shape.
-    pub fn with_space(self, space: NcaSpace) -> Self {
-        Self { space, ..self }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, futures::check_ready, futures_lite::future::yield_now};
+use bevy::tasks::{AsyncComputeTaskPool, block_on, futures::check_ready, futures_lite::future::yield_now};
 
 use crate::{
     cpu,
@@ -13,11 +13,11 @@ use crate::{
 const MOST_GROWING_TICKS: u32 = 512;
 /// The maximum side of a texture that is grown to measure its cells.
 const MOST_TEXTURE_CELLS: usize = 64;
-/// Ticks between two yields, for platforms where tasks share a thread with the game.
+/// Ticks between two yields: a page, which has no threads, computes so many per frame.
 const TICKS_AT_ONCE: u32 = 4;
 
 /// The grown shapes of models, kept while the models are loaded. A model without a target, or without a life mask, is grown
-/// on another thread, and no frame waits for it.
+/// on another thread, or frame by frame in a browser, and no frame waits for it.
 #[derive(Default)]
 pub(super) struct References {
     known: Vec<Known>,
@@ -34,8 +34,15 @@ pub(super) struct Known {
 struct Growing {
     model: Arc<Model>,
     grid: [u32; 2],
-    task: Task<Reference>,
+    task: Task,
 }
+
+/// Runs on another thread.
+#[cfg(not(target_arch = "wasm32"))]
+type Task = bevy::tasks::Task<Reference>;
+/// Runs until its next yield whenever it is polled. A task of Bevy would not let the page draw a frame between two yields.
+#[cfg(target_arch = "wasm32")]
+type Task = std::pin::Pin<Box<dyn Future<Output = Reference> + Send + Sync>>;
 
 impl References {
     /// The grown shape, or `None` if it is not known yet; [`take_new`](Self::take_new) returns it later.
@@ -52,7 +59,7 @@ impl References {
             return Some(reference);
         };
         if !self.growing.iter().any(|growing| Arc::ptr_eq(&growing.model, model) && growing.grid == grid) {
-            let task = pool.spawn(grown(model.clone(), grid));
+            let task = spawn(pool, grown(model.clone(), grid));
             self.growing.push(Growing { model: model.clone(), grid, task });
         }
         None
@@ -73,6 +80,16 @@ impl References {
     pub(super) fn are_known(&self) -> bool {
         self.growing.is_empty()
     }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn spawn(pool: &AsyncComputeTaskPool, task: impl Future<Output = Reference> + Send + 'static) -> Task {
+    pool.spawn(task)
+}
+
+#[cfg(target_arch = "wasm32")]
+fn spawn(_: &AsyncComputeTaskPool, task: impl Future<Output = Reference> + Send + Sync + 'static) -> Task {
+    Box::pin(task)
 }
 
 /// The grown shape of a model.

@@ -26,6 +26,10 @@ pub(crate) struct BackendPlugin {
 
 impl Plugin for BackendPlugin {
     fn build(&self, app: &mut App) {
+        #[cfg(target_arch = "wasm32")]
+        if self.backend == NcaBackend::Auto && app.is_plugin_added::<bevy::render::RenderPlugin>() {
+            app.insert_resource(gpu::BrowserGpu::ask());
+        }
         app.register_type::<NcaBackend>()
             .register_type::<NcaPrecision>()
             .register_type::<NcaEngine>()
@@ -33,6 +37,11 @@ impl Plugin for BackendPlugin {
             .init_resource::<Populations>()
             .add_systems(PreStartup, choose.in_set(NcaSystems::ChooseBackend))
             .add_systems(First, (choose, replace).chain().run_if(has_another_device).in_set(NcaSystems::ChooseBackend));
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn ready(&self, app: &App) -> bool {
+        app.world().get_resource::<gpu::BrowserGpu>().is_none_or(gpu::BrowserGpu::has_answered)
     }
 }
 
@@ -75,6 +84,7 @@ fn choose(
     adapter: Option<Res<RenderAdapter>>,
     info: Option<Res<RenderAdapterInfo>>,
     device: Option<Res<RenderDevice>>,
+    #[cfg(target_arch = "wasm32")] browser: Option<Res<gpu::BrowserGpu>>,
     mut commands: Commands,
 ) {
     let Requested { backend, mut precision } = *requested;
@@ -86,9 +96,13 @@ fn choose(
         texture_side: device.as_ref().map_or(ANY_TEXTURE_SIDE, |device| device.limits().max_texture_dimension_2d),
         is_rendered: device.is_some(),
     };
-    let name = info.as_ref().map(|info| info.name.clone()).unwrap_or_default();
+    // Browsers keep the name to themselves.
+    let name = info.as_ref().map(|info| info.name.clone()).filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| "the GPU".to_owned());
     // The CPU engine is much faster than a software driver.
     let is_software = info.as_ref().is_some_and(|info| info.device_type == DeviceType::Cpu);
+    #[cfg(target_arch = "wasm32")]
+    let is_software = is_software || browser.is_some_and(|browser| browser.is_software());
     populations.choice = match (backend, gpu) {
         (NcaBackend::Auto, Ok(_)) if is_software => {
             info!("sprites are simulated on the CPU: {name} is a software driver");

@@ -7,8 +7,7 @@
 //! 5. Updates the weights with the normalized gradients.
 //! 6. Writes the samples back to the pool.
 
-use std::time::Instant;
-
+use bevy::platform::time::Instant;
 use burn::{optim::GradientsParams, tensor::Device};
 
 use super::{

@@ -1,0 +1,94 @@
+//! The golden frames of the reference implementation, which a browser's test reads too.
+
+use bevy_nca::{
+    cpu::{Engine, Isa, Scratch, Tick},
+    rule::{CellMask, Model, Shape, State},
+};
+use safetensors::SafeTensors;
+use serde::Deserialize;
+
+/// A golden run: 24 ticks, with a wound before tick 12.
+pub struct Golden {
+    pub model: Model,
+    pub seed: u32,
+    pub angle: f32,
+    pub wound: Shape,
+    /// The state at tick 0: the seed, or noise for a texture.
+    pub start: State,
+    /// `(tick, state)`, in order.
+    pub frames: Vec<(u32, State)>,
+    /// The state at tick 12, after the wound.
+    pub wounded: State,
+}
+
+/// The largest distance from a frame.
+pub const TOLERANCE: f32 = 1e-5;
+pub const WOUND_TICK: u32 = 12;
+
+#[derive(Deserialize)]
+struct Case {
+    seed: u32,
+    angle: f32,
+    wound: (String, f32, f32, f32, Option<f32>),
+}
+
+impl Golden {
+    /// From the bytes of a model and of its frames.
+    pub fn of(model: &[u8], frames: &[u8]) -> Self {
+        let model = Model::from_bytes(model).unwrap();
+        let (_, header) = SafeTensors::read_metadata(frames).unwrap();
+        let json = header.metadata().as_ref().unwrap()["case"].clone();
+        // A circle has three numbers, a rectangle four: pad the circle.
+        let json = json.replace("]", if json.contains("circle") { ", null]" } else { "]" });
+        let case: Case = serde_json::from_str(&json).unwrap();
+        let wound = match case.wound {
+            (_, x, y, radius, None) => Shape::circle(x, y, radius),
+            (_, x0, y0, x1, Some(y1)) => Shape::rect(x0, y0, x1, y1),
+        };
+        let tensors = SafeTensors::deserialize(frames).unwrap();
+        let state = |name: &str| {
+            let view = tensors.tensor(name).unwrap();
+            let [h, w, c] = view.shape().try_into().unwrap();
+            let values = view.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+            State::from_values(w, h, c, values).unwrap()
+        };
+        Self {
+            start: state("tick.0"),
+            frames: [1, 2, 12, 24].map(|tick| (tick, state(&format!("tick.{tick}")))).into(),
+            wounded: state("wounded.12"),
+            model,
+            seed: case.seed,
+            angle: case.angle,
+            wound,
+        }
+    }
+
+    /// Checks the CPU engine with these instructions against all frames.
+    pub fn check_engine(&self, name: &str, isa: Isa) {
+        let engine = Engine::with_isa(&self.model, isa);
+        let mut grid = engine.grid(self.start.clone()).unwrap();
+        let mut scratch = Scratch::default();
+        for tick in 0..24 {
+            engine.step(&mut grid, &mut scratch, self.tick(tick), self.wound_at(tick).as_ref());
+            for (_, frame) in self.frames.iter().filter(|(at, _)| *at == tick + 1) {
+                let distance = distance(grid.state(), frame);
+                assert!(distance < TOLERANCE, "{name}, {isa:?}: {distance} at tick {}", tick + 1);
+            }
+        }
+    }
+
+    pub fn tick(&self, tick: u32) -> Tick {
+        Tick { tick, seed: self.seed, angle: self.angle }
+    }
+
+    /// The wound before this tick, if there is one.
+    pub fn wound_at(&self, tick: u32) -> Option<CellMask> {
+        (tick == WOUND_TICK).then(|| CellMask::of(&self.wound, self.start.width(), self.start.height()))
+    }
+}
+
+/// The largest absolute difference between two values.
+pub fn distance(a: &State, b: &State) -> f32 {
+    assert_eq!((a.width(), a.height(), a.channels()), (b.width(), b.height(), b.channels()));
+    a.values().iter().zip(b.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}

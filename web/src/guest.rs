@@ -1,0 +1,72 @@
+//! The visitor's own picture, alive.
+
+use bevy::{
+    asset::RenderAssetUsages,
+    image::ImageSampler,
+    prelude::*,
+    render::render_resource::{Extent3d, TextureDimension, TextureFormat},
+};
+use bevy_nca::{
+    prelude::*,
+    rule::{Model, Target},
+};
+
+use super::{
+    Show,
+    stage::{self, Seat, Stage},
+};
+
+/// Pixels are sharp if a picture has at most this many on its longer side.
+const PIXEL_ART: usize = 96;
+
+/// The picture, and the body that has been trained for it.
+#[derive(Resource, Default)]
+pub struct Guest {
+    art: Option<Handle<Image>>,
+    body: Option<Handle<NcaModel>>,
+}
+
+/// The sprite of the picture.
+#[derive(Component)]
+pub struct Portrait;
+
+/// Shows another picture, in a generic body.
+pub fn welcome(
+    In(picture): In<Target>,
+    mut commands: Commands,
+    mut images: ResMut<Assets<Image>>,
+    mut guest: ResMut<Guest>,
+) {
+    let Target { width, height, rgba } = picture;
+    let size = Extent3d { width: width as u32, height: height as u32, depth_or_array_layers: 1 };
+    let format = TextureFormat::Rgba8UnormSrgb;
+    let mut image = Image::new(size, TextureDimension::D2, rgba, format, RenderAssetUsages::default());
+    if width.max(height) <= PIXEL_ART {
+        image.sampler = ImageSampler::nearest();
+    }
+    *guest = Guest { art: Some(images.add(image)), body: None };
+    commands.run_system_cached_with(stage::open, Show::Guest);
+}
+
+pub fn spawn(mut commands: Commands, guest: Res<Guest>, images: Res<Assets<Image>>, mut stage: ResMut<Stage>) {
+    stage.seats = 1;
+    let Some(art) = &guest.art else { return };
+    let size = images.get(art).map_or(Vec2::ONE, Image::size_f32);
+    let sprite = Sprite { custom_size: Some(size / size.max_element()), ..Sprite::from_image(art.clone()) };
+    let texture = guest.body.clone().map(NcaTexture::new).unwrap_or_default();
+    commands.spawn((Portrait, Seat(0), sprite, texture, NcaSkin::default()));
+}
+
+/// Gives the picture a body of its own, which grows from a cell.
+pub fn wear(
+    In(model): In<Model>,
+    mut models: ResMut<Assets<NcaModel>>,
+    mut guest: ResMut<Guest>,
+    mut portraits: Query<&mut NcaTexture, With<Portrait>>,
+) {
+    let body = models.add(NcaModel::from(model));
+    for mut texture in &mut portraits {
+        texture.model = body.clone();
+    }
+    guest.body = Some(body);
+}

@@ -1,0 +1,73 @@
+//! Training in a worker.
+
+use bevy_nca::{
+    rule::Filter,
+    scorecard::Scorecard,
+    train::{Budget, TrainConfig, Trainer},
+};
+use wasm_bindgen::prelude::*;
+
+use super::{picture, visible};
+
+/// Teaches a body to grow and to heal a picture, step by step.
+#[wasm_bindgen]
+pub struct Training {
+    trainer: Trainer,
+    steps: u32,
+}
+
+#[wasm_bindgen]
+impl Training {
+    /// Prepares to learn a picture: rows of pixels, four bytes each, with straight alpha.
+    ///
+    /// # Errors
+    /// The picture is empty, or transparent or too thin at the size of a body, or its pixels are not that many.
+    #[wasm_bindgen(constructor)]
+    pub fn new(width: usize, height: usize, rgba: Vec<u8>, steps: u32) -> Result<Self, JsError> {
+        console_error_panic_hook::set_once();
+        let target = visible(picture(width, height, rgba)?.sized_for_body(None, Filter::Auto))?;
+        let config =
+            TrainConfig { budget: Budget::Iterations(steps), name: "guest".to_owned(), ..TrainConfig::default() };
+        Ok(Self { trainer: Trainer::new(config, target)?, steps })
+    }
+
+    /// Takes a step, and returns its loss. Begins anew if nothing lives any more.
+    ///
+    /// # Errors
+    /// It has diverged, or nothing has ever grown.
+    pub fn step(&mut self) -> Result<f32, JsError> {
+        if self.trainer.is_stuck() {
+            self.trainer.restart()?;
+        }
+        Ok(self.trainer.step()?.loss)
+    }
+
+    /// The number of steps so far.
+    #[wasm_bindgen(getter)]
+    pub fn iteration(&self) -> u32 {
+        self.trainer.iteration()
+    }
+
+    /// The number of steps of the whole training.
+    #[wasm_bindgen(getter)]
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// The model so far, as the bytes of a `.nca` file.
+    ///
+    /// # Errors
+    /// It has diverged.
+    pub fn model(&self) -> Result<Vec<u8>, JsError> {
+        Ok(self.trainer.model()?.to_bytes()?)
+    }
+
+    /// The largest error of the model so far, as a share of its gate: at most 1 if it grows, keeps and heals the picture.
+    /// Takes some seconds.
+    ///
+    /// # Errors
+    /// It has diverged.
+    pub fn worst_ratio(&self) -> Result<f32, JsError> {
+        Ok(Scorecard::of(&self.trainer.model()?, self.trainer.target()).worst_ratio())
+    }
+}
