@@ -2,15 +2,12 @@
 
 use bevy_nca::cpu::{Ground, Isa, oracle_step};
 
-use crate::support::{GOLDEN, Golden, TOLERANCE, WOUND_TICK, distance};
+use crate::support::{GOLDEN, Golden, TOLERANCE, distance};
 
 #[test]
 fn wounds_hit_the_same_cells() {
     for name in GOLDEN {
-        let golden = Golden::read(name);
-        let (_, mut state) = golden.frames[2].clone();
-        state.wound(&golden.wound_at(WOUND_TICK).unwrap());
-        assert_eq!(state, golden.wounded, "{name}");
+        Golden::read(name).check_wound(name);
     }
 }
 

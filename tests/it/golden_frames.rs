@@ -63,6 +63,13 @@ impl Golden {
         }
     }
 
+    /// Checks the cells that the wound leaves.
+    pub fn check_wound(&self, name: &str) {
+        let (_, mut state) = self.frames[2].clone();
+        state.wound(&self.wound_at(WOUND_TICK).unwrap());
+        assert_eq!(state, self.wounded, "{name}");
+    }
+
     /// Checks the CPU engine with these instructions against all frames.
     pub fn check_engine(&self, name: &str, isa: Isa) {
         let engine = Engine::with_isa(&self.model, isa);

@@ -28,7 +28,9 @@ fn the_cpu_engine_gives_the_golden_frames() {
     for (name, model, frames) in
         cases!["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture", "material"]
     {
-        golden_frames::Golden::of(model, frames).check_engine(name, Isa::Portable);
+        let golden = golden_frames::Golden::of(model, frames);
+        golden.check_wound(name);
+        golden.check_engine(name, Isa::Portable);
     }
 }
 
