@@ -11,10 +11,7 @@ use bevy_nca::{
     rule::{Model, Target},
 };
 
-use super::{
-    Show,
-    stage::{self, Seat, Stage},
-};
+use super::stage::{Seat, Stage};
 
 /// Pixels are sharp if a picture has at most this many on its longer side.
 const PIXEL_ART: usize = 96;
@@ -30,13 +27,8 @@ pub struct Guest {
 #[derive(Component)]
 pub struct Portrait;
 
-/// Shows another picture, in a generic body.
-pub fn welcome(
-    In(picture): In<Target>,
-    mut commands: Commands,
-    mut images: ResMut<Assets<Image>>,
-    mut guest: ResMut<Guest>,
-) {
+/// Takes in another picture, in a generic body.
+pub fn welcome(In(picture): In<Target>, mut images: ResMut<Assets<Image>>, mut guest: ResMut<Guest>) {
     let Target { width, height, rgba } = picture;
     let size = Extent3d { width: width as u32, height: height as u32, depth_or_array_layers: 1 };
     let format = TextureFormat::Rgba8UnormSrgb;
@@ -45,7 +37,6 @@ pub fn welcome(
         image.sampler = ImageSampler::nearest();
     }
     *guest = Guest { art: Some(images.add(image)), body: None };
-    commands.run_system_cached_with(stage::open, Show::Guest);
 }
 
 pub fn spawn(mut commands: Commands, guest: Res<Guest>, images: Res<Assets<Image>>, mut stage: ResMut<Stage>) {

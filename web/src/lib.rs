@@ -4,6 +4,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
+mod app;
 mod crowd;
 mod guest;
 mod hand;
@@ -71,7 +72,7 @@ pub struct Report {
 #[wasm_bindgen]
 pub fn start(canvas: &str, on_gpu: bool) {
     let backend = if on_gpu { NcaBackend::Gpu } else { NcaBackend::Auto };
-    stage::app(canvas, backend).run();
+    app::app(canvas, backend).run();
 }
 
 /// How the page fares, as of its last frame.
