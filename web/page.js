@@ -194,7 +194,7 @@ function pour(glue, pours) {
 }
 
 /** Tells the state of the page twice a second. */
-function watch(glue, build) {
+function watch(glue) {
   let last = { frames: 0, at: performance.now() };
   let still = 0;
   setInterval(() => {
@@ -213,7 +213,6 @@ function watch(glue, build) {
       : `This machine affords <b>${number.format(report.crowd)}</b> such sprites, all awake, with this ${report.on_gpu ? 'GPU' : 'browser'}.`;
     report.free();
   }, 500);
-  document.documentElement.dataset.build = build;
 }
 
 /** The browser may take the graphics away: the page begins again once they are back, unless something would be lost. */
@@ -228,7 +227,8 @@ function expectLoss(canvas, guest) {
 /** Starts with the other build where WebGPU turns out not to work, and says what went wrong otherwise. */
 function expectErrors(build) {
   const hear = (what) => {
-    if (find('#cover').className === 'gone') return console.warn(what);
+    // It lives already, or has said what is wrong.
+    if (find('#cover').className) return console.warn(what);
     if (build === 'webgpu') return location.replace('?build=webgl2');
     fail(`It does not start: ${what}`);
   };
@@ -249,8 +249,9 @@ function expectFiles() {
     event.preventDefault();
     find('#drop').hidden = true;
     const file = event.dataTransfer?.files[0];
-    if (file && receive) receive(file);
-    early = file ?? early;
+    if (!file) return;
+    if (receive) receive(file);
+    else early = file;
   });
   return (then) => {
     receive = then;
@@ -295,7 +296,8 @@ async function main() {
   }
   show(glue, SHOWS.includes(part) ? part : 'sprites');
   onFile(receive);
-  watch(glue, build);
+  document.documentElement.dataset.build = build;
+  watch(glue);
   whenAlive(glue, () => (find('#cover').className = 'gone'));
 }
 

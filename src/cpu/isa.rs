@@ -5,8 +5,7 @@
 #[non_exhaustive]
 pub enum Isa {
     /// The instructions that the crate was compiled for: SSE2 on x86-64, NEON on AArch64, SIMD128
-    /// with `+simd128` or scalar on WebAssembly. With `+relaxed-simd`, the
-    /// browser fuses multiply-add where that is faster.
+    /// with `+simd128` or scalar on WebAssembly. With `+relaxed-simd`, the browser fuses multiply-add where that is faster.
     Portable,
     /// 8 lanes with fused multiply-add.
     #[cfg(target_arch = "x86_64")]

@@ -59,59 +59,62 @@ pub(super) type Quad = std::arch::x86_64::__m128;
 pub(super) type Quad = std::arch::wasm32::v128;
 /// Four lanes, available on every CPU of this target. The number of channels per cell is a multiple of four.
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
-pub(super) type Quad = Plain;
-
-/// Four lanes in plain Rust.
-#[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
-#[derive(Clone, Copy)]
-pub(super) struct Plain([f32; 4]);
+pub(super) type Quad = plain::Plain;
 
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
-impl Vector for Plain {
-    const LANES: usize = 4;
+mod plain {
+    use super::Vector;
 
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        Self([value; 4])
-    }
+    /// Four lanes in plain Rust.
+    #[derive(Clone, Copy)]
+    pub struct Plain([f32; 4]);
 
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: upheld by the caller.
-        Self(unsafe { from.cast::<[f32; 4]>().read() })
-    }
+    impl Vector for Plain {
+        const LANES: usize = 4;
 
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: upheld by the caller.
-        unsafe { to.cast::<[f32; 4]>().write(self.0) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(mut self, other: Self) -> Self {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a += b);
-        self
-    }
-
-    #[inline(always)]
-    unsafe fn multiply(mut self, other: Self) -> Self {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a *= b);
-        self
-    }
-
-    #[inline(always)]
-    unsafe fn relu(mut self) -> Self {
-        // Not `max`, which would turn a NaN into 0.
-        self.0.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
-        self
-    }
-
-    #[inline(always)]
-    unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
-        for ((sum, a), b) in self.0.iter_mut().zip(&a.0).zip(&b.0) {
-            *sum = if cfg!(target_arch = "aarch64") { a.mul_add(*b, *sum) } else { *sum + a * b };
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            Self([value; 4])
         }
-        self
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: upheld by the caller.
+            Self(unsafe { from.cast::<[f32; 4]>().read() })
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: upheld by the caller.
+            unsafe { to.cast::<[f32; 4]>().write(self.0) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(mut self, other: Self) -> Self {
+            self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a += b);
+            self
+        }
+
+        #[inline(always)]
+        unsafe fn multiply(mut self, other: Self) -> Self {
+            self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a *= b);
+            self
+        }
+
+        #[inline(always)]
+        unsafe fn relu(mut self) -> Self {
+            // Not `max`, which would turn a NaN into 0.
+            self.0.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+            self
+        }
+
+        #[inline(always)]
+        unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
+            for ((sum, a), b) in self.0.iter_mut().zip(&a.0).zip(&b.0) {
+                *sum = if cfg!(target_arch = "aarch64") { a.mul_add(*b, *sum) } else { *sum + a * b };
+            }
+            self
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 /// What the browser says of its GPU, once it has answered.
-#[derive(Resource, Clone)]
+#[derive(Resource)]
 pub(crate) struct BrowserGpu(Arc<OnceLock<bool>>);
 
 impl BrowserGpu {

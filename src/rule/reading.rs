@@ -142,8 +142,7 @@ impl Target {
         let art = RgbaImage::from_raw(self.width as u32, self.height as u32, self.rgba.clone());
         let Some(art) = art.filter(|art| art.width() > 0 && art.height() > 0) else { return self.clone() };
         let longest = art.width().max(art.height());
-        let fixed = size;
-        let mut size = match fixed {
+        let mut side = match size {
             Some(size) => size.clamp(1, Self::MAX_PIXELS),
             None if longest < *BODY_SIDES.start() => longest * BODY_SIDES.start().div_ceil(longest),
             None => longest.min(*BODY_SIDES.end()),
@@ -151,17 +150,17 @@ impl Target {
         loop {
             // A filter that rings would leave a faint halo, which the body would cover.
             let target = match filter {
-                Filter::Auto if size < longest => scaled(&art, size, Filter::Area),
-                Filter::Auto => scaled(&art, size - size % longest, Filter::Nearest),
-                filter => scaled(&art, size, filter),
+                Filter::Auto if side < longest => scaled(&art, side, Filter::Area),
+                Filter::Auto => scaled(&art, side - side % longest, Filter::Nearest),
+                filter => scaled(&art, side, filter),
             };
             let cells = target.body(target.width + 4, target.height + 4).iter().count();
-            if fixed.is_some() || cells <= MAX_BODY_CELLS || size <= *BODY_SIDES.start() {
+            if size.is_some() || cells <= MAX_BODY_CELLS || side <= *BODY_SIDES.start() {
                 return target;
             }
             // The cells of the rim grow with the side, all others with its square: this is never too small.
-            let next = (size as f32 * (MAX_BODY_CELLS as f32 / cells as f32).sqrt()).ceil() as u32;
-            size = next.clamp(*BODY_SIDES.start(), size - 1);
+            let next = (side as f32 * (MAX_BODY_CELLS as f32 / cells as f32).sqrt()).ceil() as u32;
+            side = next.clamp(*BODY_SIDES.start(), side - 1);
         }
     }
 

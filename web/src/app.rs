@@ -14,6 +14,7 @@ const SHEETS: [(&str, u32, u32); 5] =
     [("boss", 256, 8), ("jellyfish", 160, 12), ("knight", 144, 8), ("plant", 160, 8), ("machine", 160, 8)];
 /// Frames of art per second.
 const RATE: f32 = 10.0;
+
 /// The app, on a canvas given by its CSS selector.
 pub fn app(canvas: &str, backend: NcaBackend) -> App {
     let window = Window {

@@ -1,6 +1,7 @@
 //! A page with living, self-healing sprites. JavaScript starts it, tells it what to show, and asks how it fares.
 //!
-//! It is for browsers only. The page runs on the browser's main thread, and [`Training`] in a worker, which loads the same module.
+//! It is for browsers only. The page runs on the browser's main thread, and [`Training`] in a worker, which loads the same
+//! module.
 
 #![cfg(target_arch = "wasm32")]
 

@@ -13,7 +13,6 @@ use super::{picture, visible};
 #[wasm_bindgen]
 pub struct Training {
     trainer: Trainer,
-    steps: u32,
 }
 
 #[wasm_bindgen]
@@ -28,7 +27,7 @@ impl Training {
         let target = visible(picture(width, height, rgba)?.sized_for_body(None, Filter::Auto))?;
         let config =
             TrainConfig { budget: Budget::Iterations(steps), name: "guest".to_owned(), ..TrainConfig::default() };
-        Ok(Self { trainer: Trainer::new(config, target)?, steps })
+        Ok(Self { trainer: Trainer::new(config, target)? })
     }
 
     /// Takes a step, and returns its loss. Begins anew if nothing lives any more.
@@ -46,12 +45,6 @@ impl Training {
     #[wasm_bindgen(getter)]
     pub fn iteration(&self) -> u32 {
         self.trainer.iteration()
-    }
-
-    /// The number of steps of the whole training.
-    #[wasm_bindgen(getter)]
-    pub fn steps(&self) -> u32 {
-        self.steps
     }
 
     /// The model so far, as the bytes of a `.nca` file.
