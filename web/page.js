@@ -1,4 +1,6 @@
-// Picks a build, loads it, and connects it with the page.
+// Connects a build with the page.
+
+import { all, expectFiles, expectLoss, fail, find, load, readSizes } from './load.js';
 
 const SHOWS = ['sprites', 'material', 'guest', 'crowd'];
 /** The steps of a training. */
@@ -10,52 +12,7 @@ const LARGEST = 512;
 /** The picture that is there before the visitor brings one. */
 const FIRST_GUEST = 'assets/guest.png';
 
-const find = (selector) => document.querySelector(selector);
-const all = (selector) => [...document.querySelectorAll(selector)];
 const number = new Intl.NumberFormat('en');
-
-/** Says why nothing can be shown, and offers to start again. */
-function fail(text, canStartAgain = true) {
-  find('#message').textContent = text;
-  find('#again').hidden = !canStartAgain;
-  find('#cover').className = 'failed';
-}
-
-/**
- * The build for this browser: shaders where they run on a GPU, else the CPU engine. `?build=webgpu` and `?engine=gpu` run
- * the shaders on a software driver too.
- */
-async function pickBuild(sizes) {
-  const wanted = new URLSearchParams(location.search).get('build');
-  const hasWebGl = 'webgl2' in sizes && document.createElement('canvas').getContext('webgl2') !== null;
-  if ((wanted === 'webgl2' || !('webgpu' in sizes)) && hasWebGl) return 'webgl2';
-  try {
-    const adapter = await navigator.gpu?.requestAdapter();
-    const isSoftware =
-      adapter?.isFallbackAdapter || adapter?.info?.isFallbackAdapter || adapter?.info?.architecture === 'swiftshader';
-    if (adapter && (wanted === 'webgpu' || !isSoftware || !hasWebGl)) return 'webgpu';
-  } catch { /* It has WebGPU, but not on this machine. */ }
-  return hasWebGl ? 'webgl2' : null;
-}
-
-/** Downloads and compiles a build, and shows how far it is. */
-async function load(build, size) {
-  const response = await fetch(`${build}/page_bg.wasm`);
-  if (!response.ok) throw new Error(`${build}: the server answers ${response.status}`);
-  let loaded = 0;
-  const counter = new TransformStream({
-    transform(chunk, out) {
-      loaded += chunk.length;
-      find('#bar').value = loaded / size;
-      find('#message').textContent = `Loading ${(loaded / 1e6).toFixed(1)} of ${(size / 1e6).toFixed(1)} MB`;
-      out.enqueue(chunk);
-    },
-  });
-  const bytes = new Response(response.body.pipeThrough(counter), { headers: { 'content-type': 'application/wasm' } });
-  const [glue, module] = await Promise.all([import(`./${build}/page.js`), WebAssembly.compileStreaming(bytes)]);
-  await glue.default({ module_or_path: module });
-  return { glue, module };
-}
 
 /** The pixels of a picture, with straight alpha. */
 async function pixels(blob) {
@@ -115,7 +72,7 @@ class Guest {
     this.worker.onmessage = ({ data }) => this.hear(data);
     this.worker.onerror = (event) => this.hear({ failed: event.message ?? 'the worker does not start' });
     const { build, module, picture } = this;
-    this.worker.postMessage({ build, module, picture, steps: STEPS });
+    this.worker.postMessage({ app: 'page', build, module, picture, steps: STEPS });
     find('#train').textContent = 'Stop';
     find('#progress').hidden = false;
     find('#rate').textContent = 'It starts from the slime, and learns where its cells belong.';
@@ -215,64 +172,17 @@ function watch(glue) {
   }, 500);
 }
 
-/** The browser may take the graphics away: the page begins again once they are back, unless something would be lost. */
-function expectLoss(canvas, guest) {
-  canvas.addEventListener('webglcontextlost', (event) => {
-    event.preventDefault();
-    fail('The browser has taken the graphics away.');
-  });
-  canvas.addEventListener('webglcontextrestored', () => guest.hasLearned() || location.reload());
-}
-
-/** Starts with the other build where WebGPU turns out not to work, and says what went wrong otherwise. */
-function expectErrors(build) {
-  const hear = (what) => {
-    // It lives already, or has said what is wrong.
-    if (find('#cover').className) return console.warn(what);
-    if (build === 'webgpu') return location.replace('?build=webgl2');
-    fail(`It does not start: ${what}`);
-  };
-  addEventListener('error', (event) => hear(event.message));
-  addEventListener('unhandledrejection', ({ reason }) => hear(reason?.message ?? reason));
-}
-
-/** Files that are dropped, also before the page is ready for them. */
-function expectFiles() {
-  let [receive, early] = [null, null];
-  const isFile = (event) => event.dataTransfer?.types.includes('Files');
-  addEventListener('dragover', (event) => {
-    event.preventDefault();
-    find('#drop').hidden = !isFile(event);
-  });
-  addEventListener('dragleave', (event) => event.relatedTarget || (find('#drop').hidden = true));
-  addEventListener('drop', (event) => {
-    event.preventDefault();
-    find('#drop').hidden = true;
-    const file = event.dataTransfer?.files[0];
-    if (!file) return;
-    if (receive) receive(file);
-    else early = file;
-  });
-  return (then) => {
-    receive = then;
-    if (early) receive(early);
-  };
-}
-
 async function main() {
-  find('#again').addEventListener('click', () => location.reload());
   const onFile = expectFiles();
-  const sizes = await fetch('sizes.json').then((sizes) => sizes.json());
-  const build = await pickBuild(sizes);
-  if (!build) {
-    return fail('This browser has neither WebGL 2 nor WebGPU, or they are turned off. Another one can show living sprites.', false);
-  }
-  expectErrors(build);
-  const { glue, module } = await load(build, sizes[build]);
+  const { page: sizes = {}, ...apps } = await readSizes();
+  all('[data-app]').forEach((link) => (link.hidden = !(link.dataset.app in apps)));
+  const loaded = await load('page', sizes);
+  if (!loaded) return;
+  const { glue, module, build } = loaded;
   glue.start('#stage', new URLSearchParams(location.search).get('engine') === 'gpu');
 
   const guest = new Guest(build, module, glue);
-  expectLoss(find('#stage'), guest);
+  expectLoss(find('#stage'), () => guest.hasLearned());
   all('[data-show]').forEach((tab) => tab.addEventListener('click', () => show(glue, tab.dataset.show)));
   all('[data-material]').forEach((button) => button.addEventListener('click', () => showMaterial(glue, button.dataset.material)));
   all('[data-pour]').forEach((button) => button.addEventListener('click', () => pour(glue, button.dataset.pour === 'true')));
@@ -296,7 +206,6 @@ async function main() {
   }
   show(glue, SHOWS.includes(part) ? part : 'sprites');
   onFile(receive);
-  document.documentElement.dataset.build = build;
   watch(glue);
   whenAlive(glue, () => (find('#cover').className = 'gone'));
 }

@@ -1,17 +1,17 @@
-// Learns a picture, in the same module as the page.
+// Learns a picture, in the same module as the app.
 
-/** Milliseconds between two models that the page wears: at first, and at most. */
+/** Milliseconds between two models that the app wears: at first, and at most. */
 const [FIRST_PAUSE, LONGEST_PAUSE] = [8_000, 30_000];
 
 let isStopped = false;
 
-/** Lets the worker hear what the page says. */
+/** Lets the worker hear what the app says. */
 const breathe = () => new Promise((done) => setTimeout(done));
 
-async function train({ build, module, picture, steps }) {
-  const glue = await import(`./${build}/page.js`);
+async function train({ app, build, module, picture, steps, padding }) {
+  const glue = await import(`./${build}/${app}.js`);
   await glue.default({ module_or_path: module });
-  const training = new glue.Training(picture.width, picture.height, picture.rgba, steps);
+  const training = new glue.Training(picture.width, picture.height, picture.rgba, steps, padding);
   let began = performance.now();
   let [pause, last] = [FIRST_PAUSE, began];
   while (training.iteration < steps && !isStopped) {

@@ -1,25 +1,29 @@
 //! Regrowth, a small game: what you shoot grows back, unless you are quick.
 //!
-//! Arrows or A and D move the ship. Space or the left mouse button fires; the mouse aims. Badly wounded foes die, the
-//! others heal. Your ship and your shields heal too.
+//! Arrows or A and D move the ship. Space or the left mouse button fires; the mouse aims. A finger does both. Badly
+//! wounded foes die, the others heal. Your ship and your shields heal too.
 //!
 //! `--headless FILE.gif --seconds N` lets a script play without a window, and records it.
 
 mod art;
+mod controls;
+#[cfg(not(target_arch = "wasm32"))]
 mod film;
 mod foes;
 mod play;
 mod screens;
+#[path = "../support/window.rs"]
+mod window;
 
 use bevy::{camera::ScalingMode, prelude::*};
 use bevy_nca::prelude::*;
-use clap::Parser;
 
 /// Half the width and height of the arena, in world units.
 pub const ARENA: Vec2 = Vec2::new(400.0, 300.0);
 
 /// Regrowth: what you shoot grows back, unless you are quick.
-#[derive(Parser)]
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(clap::Parser)]
 struct Args {
     /// Plays without a window and records a .gif or .apng file.
     #[arg(long, value_name = "FILE")]
@@ -30,21 +34,12 @@ struct Args {
 }
 
 fn main() -> AppExit {
-    let args = Args::parse();
-    match args.headless {
-        None => {
-            let window = Window { title: "Regrowth".to_owned(), resolution: (960, 720).into(), ..default() };
-            App::new()
-                .add_plugins(
-                    DefaultPlugins
-                        .set(WindowPlugin { primary_window: Some(window), ..default() })
-                        .set(ImagePlugin::default_nearest()),
-                )
-                .add_plugins(game)
-                .run()
-        }
-        Some(path) => film::shoot(&path, args.seconds),
+    #[cfg(not(target_arch = "wasm32"))]
+    if let Args { headless: Some(path), seconds } = clap::Parser::parse() {
+        return film::shoot(&path, seconds);
     }
+    let plugins = window::plugins("Regrowth", UVec2::new(960, 720)).set(ImagePlugin::default_nearest());
+    App::new().add_plugins((plugins, game)).run()
 }
 
 /// The game, for an app with Bevy's default plugins.

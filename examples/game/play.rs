@@ -6,6 +6,7 @@ use bevy_nca::{prelude::*, rule::Shape};
 use crate::{
     ARENA,
     art::{self, Gallery, Sheet},
+    controls::Controls,
     screens::{Score, Screen},
 };
 
@@ -102,32 +103,20 @@ fn spawn(mut commands: Commands, mut gallery: Gallery) {
     }
 }
 
-fn steer(keys: Res<ButtonInput<KeyCode>>, time: Res<Time>, mut ship: Single<&mut Transform, With<Ship>>) {
-    let left = keys.any_pressed([KeyCode::ArrowLeft, KeyCode::KeyA]);
-    let right = keys.any_pressed([KeyCode::ArrowRight, KeyCode::KeyD]);
-    let x = ship.translation.x + (f32::from(right) - f32::from(left)) * 340.0 * time.delta_secs();
+fn steer(controls: Controls, time: Res<Time>, mut ship: Single<&mut Transform, With<Ship>>) {
+    let x = ship.translation.x + controls.step(ship.translation.x, 340.0 * time.delta_secs());
     ship.translation.x = x.clamp(40.0 - ARENA.x, ARENA.x - 40.0);
 }
 
-fn fire(
-    keys: Res<ButtonInput<KeyCode>>,
-    mouse: Res<ButtonInput<MouseButton>>,
-    windows: Query<&Window>,
-    camera: Single<(&Camera, &GlobalTransform)>,
-    time: Res<Time>,
-    ship: Single<(&Transform, &mut Ship)>,
-    mut commands: Commands,
-) {
+fn fire(controls: Controls, time: Res<Time>, ship: Single<(&Transform, &mut Ship)>, mut commands: Commands) {
     let (transform, mut ship) = ship.into_inner();
     ship.reload.tick(time.delta());
-    let aimed = mouse.pressed(MouseButton::Left);
-    if !(aimed || keys.pressed(KeyCode::Space)) || !ship.reload.is_finished() {
+    if !controls.fires() || !ship.reload.is_finished() {
         return;
     }
     ship.reload.reset();
     let muzzle = transform.translation.truncate() + Vec2::new(0.0, 34.0);
-    let cursor = windows.iter().find_map(|window| window.cursor_position()).filter(|_| aimed);
-    let aim = cursor.and_then(|cursor| camera.0.viewport_to_world_2d(camera.1, cursor).ok());
+    let aim = controls.aim();
     let direction = aim.map_or(Vec2::Y, |aim| (aim - muzzle).normalize_or(Vec2::Y));
     shoot(&mut commands, Side::Player, muzzle, direction * 620.0);
 }

@@ -6,6 +6,7 @@ use bevy_nca::rule::mix;
 use crate::{
     ARENA,
     art::{self, Gallery},
+    controls::Controls,
 };
 
 /// The current screen.
@@ -73,7 +74,7 @@ fn drift(mut stars: Query<(&Star, &mut Transform)>, time: Res<Time>) {
 
 fn title(mut commands: Commands, mut gallery: Gallery) {
     let text = "What you shoot grows back, unless you are quick.\n\n\
-                Arrows or A D: fly    Space or mouse: fire\n\nEnter or a click: play";
+                Arrows or A D: fly    Space or mouse: fire    A finger: both\n\nEnter or a click: play";
     banner(commands.reborrow(), Screen::Title, "REGROWTH", text);
     let cast = [
         (&art::JELLYFISH, 110.0),
@@ -114,8 +115,8 @@ fn banner(mut commands: Commands, screen: Screen, headline: &str, text: &str) {
     ));
 }
 
-fn go_on(keys: Res<ButtonInput<KeyCode>>, mouse: Res<ButtonInput<MouseButton>>, mut next: ResMut<NextState<Screen>>) {
-    if keys.just_pressed(KeyCode::Enter) || mouse.just_pressed(MouseButton::Left) {
+fn go_on(controls: Controls, mut next: ResMut<NextState<Screen>>) {
+    if controls.go_on() {
         next.set(Screen::Play);
     }
 }

@@ -1,34 +1,21 @@
-//! Training in the studio. A separate thread trains, and sends the model every few steps.
+//! Training in the studio: its panel, and the sprite that learns.
 
-use std::{
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
 
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 use bevy_nca::{
     prelude::*,
-    rule::{Frames, Model, ReadOptions, State, Target, TargetError},
-    train::{Budget, Ending, Run, TrainConfig},
+    rule::{Filter, Frames, Model, State, Target},
+    train::{Budget, TrainConfig},
 };
 use egui_plot::{Line, Plot, PlotPoints};
 
-use crate::stage::Subject;
+use crate::{
+    host::{self, Worker},
+    stage::Subject,
+};
 
-/// Training steps between two models that are shown.
-const SHOW_EVERY: u32 = 20;
-/// The file in the run's folder that training resumes from.
-const CHECKPOINT: &str = "checkpoint.safetensors";
-/// The longest that a closing window waits for the trainer.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// A sprite in training restarts from its seed after this many ticks, to show how the latest model grows.
 const RESTART_AFTER: u32 = 400;
 
@@ -38,8 +25,7 @@ impl Plugin for LearnPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Learning>()
             .add_systems(Update, (hear, restart).chain())
-            .add_systems(EguiPrimaryContextPass, panel)
-            .add_systems(Last, stop_on_exit);
+            .add_systems(EguiPrimaryContextPass, panel);
     }
 }
 
@@ -54,7 +40,7 @@ pub struct Learning {
     progress: f64,
     /// The number of finished rounds.
     round: u32,
-    worker: Option<Worker>,
+    pub worker: Option<Worker>,
     /// The latest model, and the asset that shows it.
     model: Option<Model>,
     handle: Option<Handle<NcaModel>>,
@@ -68,14 +54,8 @@ struct Picture {
     texture: Option<egui::TextureHandle>,
 }
 
-/// The trainer's thread.
-struct Worker {
-    stop: Arc<AtomicBool>,
-    news: Mutex<Receiver<News>>,
-    thread: JoinHandle<()>,
-}
-
-enum News {
+/// What the trainer tells.
+pub enum News {
     Step {
         iteration: u32,
         loss: f32,
@@ -83,8 +63,8 @@ enum News {
         round: u32,
     },
     Model(Box<Model>),
-    /// A message for the user, when training ends.
-    Told(String),
+    /// It has ended. A message for the user.
+    Ended(String),
 }
 
 impl Default for Learning {
@@ -106,27 +86,27 @@ impl Default for Learning {
 
 impl Learning {
     /// Opens a picture to train on. Large pictures are scaled down. Returns its columns and rows of frames, and a note.
-    pub fn open(&mut self, path: &Path) -> Result<([u32; 2], &'static str), String> {
+    pub fn open(&mut self, path: &Path, picture: Target) -> Result<([u32; 2], &'static str), String> {
         if self.worker.is_some() {
             return Err("something is being learned; stop that first".to_owned());
         }
-        let mut reading = ReadOptions::default();
-        let mut read = Target::read_body(path, reading);
-        let mut counts = [1, 1];
-        // For a sprite sheet, train on the union of its frames.
-        if let Err(TargetError::Sheet { frames, .. }) = read {
-            counts = frames;
-            reading.frames = Some(Frames::Count(frames));
-            read = Target::read_body(path, reading);
+        if picture.is_transparent() {
+            return Err(format!(
+                "{}: every pixel is transparent, or nearly; a sprite needs a silhouette",
+                path.display()
+            ));
         }
-        let target = read.map_err(|error| error.to_string())?;
-        let note = if reading.frames.is_some() {
+        let counts = Frames::detect(&picture).unwrap_or([1, 1]);
+        // For a sprite sheet, train on the union of its frames.
+        let frames = Frames::Count(counts).cut(&picture).unwrap_or_else(|| vec![picture]);
+        let note = if frames.len() > 1 {
             "; it lives in a generic body, and its frames play; the union of them can be trained"
-        } else if target.is_opaque() {
+        } else if frames.iter().all(Target::is_opaque) {
             "; it lives in a generic body; no pixel is transparent, so it will be a full rectangle"
         } else {
             "; it lives in a generic body, and can be trained"
         };
+        let target = Target::union(frames).sized_for_body(None, Filter::Auto);
         self.picture = Some(Picture { path: path.to_owned(), target, texture: None });
         (self.losses, self.progress, self.round) = (Vec::new(), 0.0, 0);
         (self.model, self.handle) = (None, None);
@@ -135,29 +115,19 @@ impl Learning {
 
     /// Whether there is a run to resume.
     fn can_resume(&self) -> bool {
-        self.worker.is_none() && self.folder().is_some_and(|folder| folder.join(CHECKPOINT).exists())
+        self.worker.is_none() && self.picture.as_ref().is_some_and(|picture| host::has_run(&picture.path))
     }
 
-    /// Renames the run's folder, so that the next run starts from scratch.
+    /// Puts the run aside, so that the next one starts from scratch.
     fn start_over(&mut self) {
-        let Some(folder) = self.folder() else { return };
-        let numbered = |number: u32| folder.with_extension(format!("{number}.run"));
-        let aside = (1..).map(numbered).find(|aside| !aside.exists()).unwrap_or_default();
-        self.message = match std::fs::rename(&folder, &aside) {
-            Ok(()) => format!("the run is now {}", aside.display()),
-            Err(error) => format!("{}: {error}", folder.display()),
-        };
+        let Some(picture) = &self.picture else { return };
+        self.message = host::put_aside(&picture.path);
         (self.losses, self.progress, self.round) = (Vec::new(), 0.0, 0);
-    }
-
-    /// The run's folder, beside the picture.
-    fn folder(&self) -> Option<PathBuf> {
-        Some(self.picture.as_ref()?.path.with_extension("run"))
     }
 
     /// Starts a run, or resumes the one that was stopped.
     fn start(&mut self) {
-        let (Some(picture), Some(folder)) = (&self.picture, self.folder()) else { return };
+        let Some(picture) = &self.picture else { return };
         let name = picture.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let config = TrainConfig {
             name,
@@ -166,85 +136,19 @@ impl Learning {
             source: picture.path.display().to_string(),
             ..TrainConfig::default()
         };
-        let (target, (sender, news)) = (picture.target.clone(), channel());
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = stop.clone();
-        let thread = thread::spawn(move || {
-            let told = train(&folder, config, target, &sender, &asked).unwrap_or_else(|error| error);
-            // The window may be closed.
-            let _ = sender.send(News::Told(told));
-        });
         self.message = "learning".to_owned();
         // The first model that arrives makes the sprite on the stage show the training.
         self.handle = None;
-        self.worker = Some(Worker { stop, news: news.into(), thread });
+        self.worker = Some(Worker::start(&picture.path, config, picture.target.clone()));
     }
 
     fn save(&mut self) {
         let (Some(picture), Some(model)) = (&self.picture, &self.model) else { return };
-        let numbered = |number: u32| picture.path.with_extension(format!("{number}.nca"));
-        let mut paths = std::iter::once(picture.path.with_extension("nca")).chain((1..).map(numbered));
-        let path = paths.find(|path| !path.exists()).unwrap_or_default();
-        self.message = match model.write(&path) {
-            Ok(()) => format!("wrote {}", path.display()),
-            Err(error) => error.to_string(),
-        };
+        self.message = host::save(&picture.path, model);
     }
 }
 
-/// Trains until the run is complete, or until `stop` is set; then it writes a checkpoint.
-fn train(
-    folder: &Path,
-    config: TrainConfig,
-    target: Target,
-    news: &Sender<News>,
-    stop: &AtomicBool,
-) -> Result<String, String> {
-    let mut run = match folder.join(CHECKPOINT).exists() {
-        true => Run::resume(folder),
-        false => Run::create(folder, config, target.clone()),
-    }
-    .map_err(|error| error.to_string())?;
-    if *run.trainer().target() != target {
-        return Err(format!("{} is the run of another picture; move it away", folder.display()));
-    }
-    // Leave one core for the window.
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(cores.saturating_sub(1).max(1)).build();
-    let ending = pool.map_err(|error| error.to_string())?.install(|| {
-        run.train(|progress| {
-            let (trainer, step) = (progress.trainer, &progress.step);
-            let mut told = news.send(News::Step {
-                iteration: step.iteration,
-                loss: step.loss,
-                progress: trainer.progress(),
-                round: trainer.round(),
-            });
-            if step.iteration % SHOW_EVERY == 0
-                && let Ok(model) = trainer.model()
-            {
-                told = news.send(News::Model(model.into()));
-            }
-            match stop.load(Ordering::Relaxed) || told.is_err() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        })
-    });
-    let steps = run.trainer().iteration();
-    match ending.map_err(|error| error.to_string())? {
-        Ending::Interrupted => Ok(format!("stopped at step {steps}; Resume goes on from there")),
-        Ending::Complete | Ending::Early => {
-            let best = run.best().ok_or("the run has no model")?;
-            // If the receiver is gone, the model is still in the folder.
-            let _ = news.send(News::Model(best.model.clone().into()));
-            let verdict = if best.scorecard.passes() { "passes" } else { "does not pass" };
-            Ok(format!("done after {steps} steps: the model {verdict} its scorecard"))
-        }
-    }
-}
-
-/// Shows what the training thread has sent.
+/// Shows what the trainer has told.
 fn hear(
     mut learning: ResMut<Learning>,
     mut models: ResMut<Assets<NcaModel>>,
@@ -252,21 +156,19 @@ fn hear(
 ) {
     let learning = &mut *learning;
     let Some(worker) = &mut learning.worker else { return };
-    // Check this before the messages are received, so that the last ones are not missed.
-    let finished = worker.thread.is_finished();
-    let news: Vec<News> = worker.news.get_mut().map(|news| news.try_iter().collect()).unwrap_or_default();
-    if finished && learning.worker.take().is_some_and(|worker| worker.thread.join().is_err()) {
-        learning.message = "the trainer panicked; its last checkpoint is in the run's folder".to_owned();
-    }
     let mut model = None;
-    for news in news {
+    for news in worker.news() {
         match news {
             News::Step { iteration, loss, progress, round } => {
+                // It has begun anew.
+                if learning.losses.last().is_some_and(|[last, _]| f64::from(iteration) <= *last) {
+                    learning.losses.clear();
+                }
                 learning.losses.push([f64::from(iteration), f64::from(loss).max(1e-6).log10()]);
                 (learning.progress, learning.round) = (progress, round);
             }
             News::Model(newer) => model = Some(*newer),
-            News::Told(told) => learning.message = told,
+            News::Ended(told) => (learning.message, learning.worker) = (told, None),
         }
     }
     let Some(model) = model else { return };
@@ -333,7 +235,7 @@ fn panel(mut contexts: EguiContexts, mut learning: ResMut<Learning>) {
             match &learning.worker {
                 Some(worker) => {
                     if ui.button("⏹ Stop").clicked() {
-                        worker.stop.store(true, Ordering::Relaxed);
+                        worker.stop();
                     }
                 }
                 None => {
@@ -377,17 +279,4 @@ fn smoothed(losses: &[[f64; 2]]) -> Vec<[f64; 2]> {
         [*step, now]
     };
     losses.iter().map(point).collect()
-}
-
-/// When the app exits, stops training and waits for its checkpoint.
-fn stop_on_exit(mut exits: MessageReader<AppExit>, mut learning: ResMut<Learning>) {
-    if exits.read().next().is_some()
-        && let Some(worker) = learning.worker.take()
-    {
-        worker.stop.store(true, Ordering::Relaxed);
-        let asked = Instant::now();
-        while !worker.thread.is_finished() && asked.elapsed() < PATIENCE {
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
 }

@@ -2,11 +2,19 @@
 //! once; it can be trained, and wounded while it trains. `studio FILE` opens a file.
 
 mod learn;
+#[cfg(not(target_arch = "wasm32"))]
 #[path = "../support/offscreen.rs"]
 mod offscreen;
 mod stage;
+#[path = "../support/window.rs"]
+mod window;
 
-use std::path::{Path, PathBuf};
+/// What differs between a desktop and a browser.
+#[cfg_attr(target_arch = "wasm32", path = "browser.rs")]
+#[cfg_attr(not(target_arch = "wasm32"), path = "desktop.rs")]
+mod host;
+
+use std::path::Path;
 
 use bevy::prelude::*;
 use bevy_nca::{prelude::*, rule::Model};
@@ -19,16 +27,14 @@ const SHIPPED: [&str; 10] =
     ["slime", "heart", "ship", "coin", "mushroom", "crystal", "tree", "potion", "shield", "monster"];
 
 fn main() -> AppExit {
-    if let Some(why) = offscreen::no_window() {
-        return offscreen::show("models/slime.nca", "studio.gif", why);
+    if let Some(exit) = host::instead() {
+        return exit;
     }
-    let window = Window { title: "bevy_nca studio".into(), resolution: (1280, 800).into(), ..default() };
-    let window = WindowPlugin { primary_window: Some(window), ..default() };
+    let plugins = window::plugins("bevy_nca studio", UVec2::new(1280, 800));
     App::new()
-        .add_plugins((DefaultPlugins.set(window), NcaPlugin::default(), NcaInspectorPlugin, LearnPlugin, stage::plugin))
+        .add_plugins((plugins, NcaPlugin::default(), NcaInspectorPlugin, LearnPlugin, stage::plugin, host::plugin))
         .insert_resource(ClearColor(Color::srgb(0.086, 0.094, 0.114)))
         .add_systems(Startup, spawn)
-        .add_systems(Update, drop_files)
         .run()
 }
 
@@ -49,27 +55,15 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
         Transform::from_xyz(60.0, 0.0, 0.0),
     ));
     commands.insert_resource(Shelf(shelf));
-    if let Some(path) = std::env::args_os().nth(1) {
-        commands.queue(move |world: &mut World| open(world, &PathBuf::from(path)));
-    }
-}
-
-fn drop_files(mut commands: Commands, mut drops: MessageReader<FileDragAndDrop>) {
-    for drop in drops.read() {
-        if let FileDragAndDrop::DroppedFile { path_buf, .. } = drop {
-            let path = path_buf.clone();
-            commands.queue(move |world: &mut World| open(world, &path));
-        }
-    }
 }
 
 /// Opens a model, a snapshot or a picture. The panel shows the result.
-fn open(world: &mut World, path: &Path) {
+pub fn open(world: &mut World, path: &Path, bytes: &[u8]) {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     let opened = match extension.as_deref() {
-        Some("nca") => open_model(world, path),
-        Some("png") => open_picture(world, path),
-        Some("json") => open_snapshot(world, path),
+        Some("nca") => open_model(world, path, bytes),
+        Some("png") => open_picture(world, path, bytes),
+        Some("json") => open_snapshot(world, path, bytes),
         _ => Err(format!("{}: expected the extension .nca, .png or .json", path.display())),
     };
     world.resource_mut::<Learning>().message = match opened {
@@ -79,14 +73,15 @@ fn open(world: &mut World, path: &Path) {
 }
 
 /// Art is alive at once. Trained, it grows along its own silhouette.
-fn open_picture(world: &mut World, path: &Path) -> Result<&'static str, String> {
-    let (frames, note) = world.resource_mut::<Learning>().open(path)?;
-    stage::show_art(world, path, frames)?;
+fn open_picture(world: &mut World, path: &Path, bytes: &[u8]) -> Result<&'static str, String> {
+    let (image, pixels) = stage::decode(bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (frames, note) = world.resource_mut::<Learning>().open(path, pixels)?;
+    stage::show_art(world, image, frames);
     Ok(note)
 }
 
-fn open_model(world: &mut World, path: &Path) -> Result<&'static str, String> {
-    let model = Model::read(path).map_err(|error| error.to_string())?;
+fn open_model(world: &mut World, path: &Path, bytes: &[u8]) -> Result<&'static str, String> {
+    let model = Model::from_bytes(bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     stage::show_cells(world);
     let model = world.resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model));
     let mut subjects = world.query_filtered::<&mut NcaTexture, With<Subject>>();
@@ -94,10 +89,9 @@ fn open_model(world: &mut World, path: &Path) -> Result<&'static str, String> {
     Ok("")
 }
 
-fn open_snapshot(world: &mut World, path: &Path) -> Result<&'static str, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
-    let snapshot: NcaSnapshot = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
+fn open_snapshot(world: &mut World, path: &Path, bytes: &[u8]) -> Result<&'static str, String> {
+    let snapshot = serde_json::from_slice(bytes).map_err(|error| format!("{}: {error}", path.display()));
+    let snapshot: NcaSnapshot = snapshot?;
     let mut subjects = world.query_filtered::<Entity, With<Subject>>();
     let subjects: Vec<Entity> = subjects.iter(world).collect();
     subjects.into_iter().for_each(|entity| world.trigger(NcaRestore { entity, snapshot: snapshot.clone() }));

@@ -1,13 +1,11 @@
 //! The sprite on the stage: its cells as they are, or the art of a picture through them.
 
-use std::path::Path;
-
 use bevy::{
     asset::RenderAssetUsages,
     image::{CompressedImageFormats, ImageSampler, ImageType},
     prelude::*,
 };
-use bevy_nca::prelude::*;
+use bevy_nca::{prelude::*, rule::Target};
 
 /// The longer side of a sprite on the stage, in pixels.
 const STAGE: f32 = 620.0;
@@ -38,19 +36,26 @@ pub fn show_cells(world: &mut World) {
     }
 }
 
-/// Shows a picture, whose frames are in these columns and rows, in the generic body that fits it.
-pub fn show_art(world: &mut World, path: &Path, [columns, rows]: [u32; 2]) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
+/// Reads a PNG file, and its pixels.
+pub fn decode(bytes: &[u8]) -> Result<(Image, Target), String> {
     let image = Image::from_buffer(
-        &bytes,
+        bytes,
         ImageType::Extension("png"),
         CompressedImageFormats::NONE,
         true,
         ImageSampler::nearest(),
         RenderAssetUsages::default(),
     );
-    let image = image.map_err(|error| failed(&error))?;
+    let image = image.map_err(|error| error.to_string())?;
+    if image.size().max_element() > Target::MAX_PIXELS {
+        return Err(format!("its sides are {}, and at most {} pixels are read", image.size(), Target::MAX_PIXELS));
+    }
+    let pixels = image.clone().try_into_dynamic().map_err(|error| error.to_string())?;
+    Ok((image, pixels.into_rgba8().into()))
+}
+
+/// Shows a picture, whose frames are in these columns and rows, in the generic body that fits it.
+pub fn show_art(world: &mut World, image: Image, [columns, rows]: [u32; 2]) {
     let tile = image.size() / UVec2::new(columns, rows);
     let layout = TextureAtlasLayout::from_grid(tile, columns, rows, None, None);
     let layout = world.resource_mut::<Assets<TextureAtlasLayout>>().add(layout);
@@ -62,7 +67,6 @@ pub fn show_art(world: &mut World, path: &Path, [columns, rows]: [u32; 2]) -> Re
         let art = Art { size: tile.as_vec2(), frames: (columns * rows) as usize };
         world.entity_mut(entity).insert((sprite.clone(), art, NcaTexture::default())).insert(NcaSkin::default());
     }
-    Ok(())
 }
 
 /// Scales the sprite to fit the stage.

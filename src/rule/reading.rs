@@ -177,11 +177,12 @@ impl Target {
     fn read_sheet(path: &Path, frames: Option<Frames>) -> Result<(Vec<Self>, Frames), TargetError> {
         let image = open(path)?;
         let size = [image.width(), image.height()];
-        if let (None, Some(frames)) = (frames, Frames::detect(&image)) {
+        let whole = Self::from(image);
+        if let (None, Some(frames)) = (frames, Frames::detect(&whole)) {
             return Err(TargetError::Sheet { path: path.to_owned(), size, frames });
         }
         let frames = frames.unwrap_or(Frames::Count([1, 1]));
-        let whole = Self::from(image).if_visible(path)?;
+        let whole = whole.if_visible(path)?;
         let found = frames.cut(&whole).ok_or_else(|| TargetError::Frames { path: path.to_owned(), size, frames })?;
         let count = match frames {
             Frames::Count(count) => count,

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use image::RgbaImage;
-
 use super::{Target, target::MAX_TRANSPARENT_ALPHA};
 
 /// The frames of a sprite sheet, from the upper left, row by row.
@@ -26,7 +24,7 @@ impl fmt::Display for Frames {
 
 impl Frames {
     /// The frames of a sheet. `None` if it does not divide into such frames.
-    pub(super) fn cut(self, sheet: &Target) -> Option<Vec<Target>> {
+    pub fn cut(self, sheet: &Target) -> Option<Vec<Target>> {
         let whole = [sheet.width, sheet.height];
         let divided = |by: [u32; 2]| {
             let [x, y] = [0, 1].map(|axis| whole[axis].checked_div(by[axis] as usize));
@@ -47,14 +45,19 @@ impl Frames {
 
     /// Detects a sprite sheet and returns its columns and rows. A sheet is at least 2.5 times as long
     /// as it is wide, and an empty line of pixels separates each frame from the next.
-    pub(super) fn detect(image: &RgbaImage) -> Option<[u32; 2]> {
-        let (width, height) = image.dimensions();
+    pub fn detect(picture: &Target) -> Option<[u32; 2]> {
+        let (width, height) = (picture.width as u32, picture.height as u32);
+        let (pixels, _) = picture.rgba.as_chunks::<4>();
+        // A picture without pixels, or without some of them, is no sheet.
+        if pixels.is_empty() || pixels.len() != picture.width * picture.height {
+            return None;
+        }
         let is_wide = width >= height;
         let (long, short) = if is_wide { (width, height) } else { (height, width) };
         let is_empty = |line: u32| {
             (0..short).all(|at| {
                 let (x, y) = if is_wide { (line, at) } else { (at, line) };
-                image.get_pixel(x, y)[3] <= MAX_TRANSPARENT_ALPHA
+                pixels[y as usize * picture.width + x as usize][3] <= MAX_TRANSPARENT_ALPHA
             })
         };
         let is_cut = |at: u32| is_empty(at) || is_empty(at - 1);
@@ -78,6 +81,8 @@ impl Frames {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use image::RgbaImage;
+
     use super::*;
 
     pub(in crate::rule) const RED: image::Rgba<u8> = image::Rgba([200, 0, 0, 255]);
@@ -105,20 +110,22 @@ pub(super) mod tests {
 
     #[test]
     fn sheets_are_noticed() {
-        let of = |frames: u32, frame: &RgbaImage, is_wide: bool| {
+        let of = |frames: u32, frame: &RgbaImage, is_wide: bool| -> Target {
             let (w, h) = frame.dimensions();
             let size = if is_wide { (w * frames, h) } else { (w, h * frames) };
-            RgbaImage::from_fn(size.0, size.1, |x, y| *frame.get_pixel(x % w, y % h))
+            RgbaImage::from_fn(size.0, size.1, |x, y| *frame.get_pixel(x % w, y % h)).into()
         };
         assert_eq!(Frames::detect(&of(6, &disc(24), true)), Some([6, 1]));
         assert_eq!(Frames::detect(&of(4, &disc(24), false)), Some([1, 4]));
         let narrow = RgbaImage::from_fn(16, 24, |x, y| if (2..14).contains(&x) && y > 9 { RED } else { NONE });
         assert_eq!(Frames::detect(&of(4, &narrow, true)), Some([4, 1]), "and not two of two");
-        assert_eq!(Frames::detect(&disc(24)), None);
+        assert_eq!(Frames::detect(&disc(24).into()), None);
         assert_eq!(Frames::detect(&of(2, &disc(24), true)), None, "two beside each other may be one picture");
-        assert_eq!(Frames::detect(&RgbaImage::from_pixel(60, 10, RED)), None, "a bar");
+        assert_eq!(Frames::detect(&RgbaImage::from_pixel(60, 10, RED).into()), None, "a bar");
         let rod = RgbaImage::from_fn(60, 12, |_, y| if (4..8).contains(&y) { RED } else { NONE });
-        assert_eq!(Frames::detect(&rod), None);
+        assert_eq!(Frames::detect(&rod.into()), None);
+        let broken = Target { width: 60, height: 10, rgba: vec![0; 7] };
+        assert_eq!(Frames::detect(&broken), None);
     }
 
     #[test]

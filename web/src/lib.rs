@@ -11,6 +11,7 @@ mod guest;
 mod hand;
 mod material;
 mod stage;
+#[path = "../../examples/support/training.rs"]
 mod training;
 
 use std::cell::{Cell, RefCell};
@@ -22,6 +23,7 @@ use bevy_nca::{
 use wasm_bindgen::prelude::*;
 
 pub use training::Training;
+use training::picture;
 
 thread_local! {
     static WISHES: RefCell<Vec<Wish>> = const { RefCell::new(Vec::new()) };
@@ -134,21 +136,4 @@ pub fn wear(bytes: &[u8]) -> Result<(), JsError> {
 
 fn wish(wish: Wish) {
     WISHES.with_borrow_mut(|wishes| wishes.push(wish));
-}
-
-/// A picture from the browser.
-fn picture(width: usize, height: usize, rgba: Vec<u8>) -> Result<Target, JsError> {
-    let expected = width.saturating_mul(height).saturating_mul(4);
-    if expected == 0 || rgba.len() != expected {
-        return Err(JsError::new(&format!("expected {expected} bytes of a picture, and some, found {}", rgba.len())));
-    }
-    visible(Target { width, height, rgba })
-}
-
-/// The picture, if something of it can live.
-fn visible(picture: Target) -> Result<Target, JsError> {
-    match picture.is_transparent() {
-        true => Err(JsError::new("the picture is transparent: nothing of it can live")),
-        false => Ok(picture),
-    }
 }

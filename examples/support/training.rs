@@ -1,15 +1,13 @@
-//! Training in a worker.
+//! Training in a browser's worker, step by step.
 
 use bevy_nca::{
-    rule::Filter,
+    rule::{Filter, Target},
     scorecard::Scorecard,
     train::{Budget, TrainConfig, Trainer},
 };
 use wasm_bindgen::prelude::*;
 
-use super::{picture, visible};
-
-/// Teaches a body to grow and to heal a picture, step by step.
+/// Teaches a body to grow and to heal a picture.
 #[wasm_bindgen]
 pub struct Training {
     trainer: Trainer,
@@ -17,16 +15,22 @@ pub struct Training {
 
 #[wasm_bindgen]
 impl Training {
-    /// Prepares to learn a picture: rows of pixels, four bytes each, with straight alpha.
+    /// Prepares to learn a picture: rows of pixels, four bytes each, with straight alpha. The cells around it are 8, or
+    /// `padding`.
     ///
     /// # Errors
     /// The picture is empty, or transparent or too thin at the size of a body, or its pixels are not that many.
     #[wasm_bindgen(constructor)]
-    pub fn new(width: usize, height: usize, rgba: Vec<u8>, steps: u32) -> Result<Self, JsError> {
+    pub fn new(width: usize, height: usize, rgba: Vec<u8>, steps: u32, padding: Option<u32>) -> Result<Self, JsError> {
         console_error_panic_hook::set_once();
         let target = visible(picture(width, height, rgba)?.sized_for_body(None, Filter::Auto))?;
-        let config =
-            TrainConfig { budget: Budget::Iterations(steps), name: "guest".to_owned(), ..TrainConfig::default() };
+        let config = TrainConfig::default();
+        let config = TrainConfig {
+            budget: Budget::Iterations(steps),
+            name: "guest".to_owned(),
+            padding: padding.unwrap_or(config.padding),
+            ..config
+        };
         Ok(Self { trainer: Trainer::new(config, target)? })
     }
 
@@ -62,5 +66,22 @@ impl Training {
     /// It has diverged.
     pub fn worst_ratio(&self) -> Result<f32, JsError> {
         Ok(Scorecard::of(&self.trainer.model()?, self.trainer.target()).worst_ratio())
+    }
+}
+
+/// A picture from the browser.
+pub fn picture(width: usize, height: usize, rgba: Vec<u8>) -> Result<Target, JsError> {
+    let expected = width.saturating_mul(height).saturating_mul(4);
+    if expected == 0 || rgba.len() != expected {
+        return Err(JsError::new(&format!("expected {expected} bytes of a picture, and some, found {}", rgba.len())));
+    }
+    visible(Target { width, height, rgba })
+}
+
+/// The picture, if something of it can live.
+fn visible(picture: Target) -> Result<Target, JsError> {
+    match picture.is_transparent() {
+        true => Err(JsError::new("the picture is transparent: nothing of it can live")),
+        false => Ok(picture),
     }
 }
