@@ -69,7 +69,8 @@ async function main() {
 
 /** Waits until Bevy has its canvas, and has drawn into it. */
 function whenDrawn(then, frames = 3) {
-  const isOpen = find('#stage').hasAttribute('data-raw-handle');
+  // It tells its canvas the title of its window.
+  const isOpen = find('#stage').hasAttribute('alt');
   if (frames === 0) return then();
   requestAnimationFrame(() => whenDrawn(then, frames - isOpen));
 }

@@ -1,6 +1,6 @@
 //! The title, play and end screens.
 
-use bevy::prelude::*;
+use bevy::{prelude::*, window::PrimaryWindow};
 use bevy_nca::rule::mix;
 
 use crate::{
@@ -74,7 +74,7 @@ fn drift(mut stars: Query<(&Star, &mut Transform)>, time: Res<Time>) {
 
 fn title(mut commands: Commands, mut gallery: Gallery) {
     let text = "What you shoot grows back, unless you are quick.\n\n\
-                Arrows or A D: fly    Space or mouse: fire    A finger: both\n\nEnter or a click: play";
+                Arrows or A D: fly    Space or mouse: fire\n\nEnter, a click or a tap: play";
     banner(commands.reborrow(), Screen::Title, "REGROWTH", text);
     let cast = [
         (&art::JELLYFISH, 110.0),
@@ -136,6 +136,16 @@ fn hud(mut commands: Commands) {
     ));
 }
 
-fn count(score: Res<Score>, mut line: Single<&mut Text, With<ScoreLine>>) {
-    line.set_if_neq(Text::new(format!("wave {} of {}    {} points", score.wave, crate::foes::WAVES, score.points)));
+fn count(
+    score: Res<Score>,
+    mut line: Single<&mut Text, With<ScoreLine>>,
+    mut windows: Query<&mut Window, With<PrimaryWindow>>,
+) {
+    let text = format!("wave {} of {}    {} points", score.wave, crate::foes::WAVES, score.points);
+    if line.0 == text {
+        return;
+    }
+    // The title is what a browser tells who can't see the canvas.
+    windows.iter_mut().for_each(|mut window| window.title = format!("Regrowth: {text}"));
+    line.0 = text;
 }

@@ -30,6 +30,8 @@ const TYPES = {
 };
 
 const missing = [];
+/** What has been built. */
+const sizes = JSON.parse(fs.readFileSync(path.join(root, 'sizes.json')));
 const server = http.createServer((request, response) => {
   const name = path.posix.normalize(decodeURIComponent(request.url.split('?')[0])).replace(/\/$/, '/index.html');
   fs.readFile(path.join(root, name), (error, body) => {
@@ -65,7 +67,8 @@ async function until(what, condition, seconds = 60) {
   for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(0.25)) {
     if (await condition()) return;
   }
-  assert.fail(`${what} within ${seconds} s; status: ${await text('#status')}`);
+  const status = await page.evaluate(() => document.querySelector('#status, #message').textContent);
+  assert.fail(`${what} within ${seconds} s; the page says: ${status}`);
 }
 
 /** Presses the mouse and moves it across the stage until cells have died. They must come back. */
@@ -97,17 +100,26 @@ async function wound(name) {
   say(`${name}: ${before} cells, wounded ${least}, healed ${await cells()}`);
 }
 
-async function open() {
+async function open(file = '', options = '') {
   await page.goto('about:blank');
-  // The shaders, even on Chromium's software driver.
-  const engine = build === 'webgpu' ? '&engine=gpu' : '';
-  await page.goto(`${address}?build=${build}${engine}`, { timeout: 90_000 });
-  await until('sprites live', async () => (await page.$eval('#cover', (cover) => cover.className)) === 'gone');
+  await page.goto(`${address}${file}?build=${build}${options}`, { timeout: 90_000 });
+  await until('it lives', async () => (await page.$eval('#cover', (cover) => cover.className)) === 'gone', 90);
+}
+
+/** Drops a file on the page. */
+async function drop(name, type, bytes) {
+  await page.evaluate((name, type, text) => {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([bytes], name, { type }));
+    dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+  }, name, type, Buffer.from(bytes).toString('base64'));
 }
 
 const tests = {
   async 'sprites grow, are wounded and heal'() {
-    await open();
+    // The shaders, even on Chromium's software driver.
+    await open('', build === 'webgpu' ? '&engine=gpu' : '');
     assert.equal(await page.$eval(':root', (html) => html.dataset.build), build);
     const [arrived, alive] = await page.evaluate(() => [
       performance.getEntriesByType('resource').find((entry) => entry.name.endsWith('.wasm')).responseEnd,
@@ -127,23 +139,13 @@ const tests = {
   },
 
   async 'a picture that is dropped lives'() {
-    const png = fs.readFileSync(path.join(target, '../assets/targets/tree.png')).toString('base64');
-    await page.evaluate((png) => {
-      const bytes = Uint8Array.from(atob(png), (character) => character.charCodeAt(0));
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([bytes], 'tree.png', { type: 'image/png' }));
-      dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
-    }, png);
+    await drop('tree.png', 'image/png', fs.readFileSync(path.join(target, '../assets/targets/tree.png')));
     await until('it is named', async () => (await text('#note')).startsWith('tree.png: 32 x 36'));
     await until('it alone lives', async () => (await data('sprites')) === 1 && (await cells()) > 100);
     await sleep(3);
     await picture('dropped');
     // What is no picture is refused.
-    await page.evaluate(() => {
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File(['no picture'], 'notes.txt', { type: 'text/plain' }));
-      dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
-    });
+    await drop('notes.txt', 'text/plain', 'no picture');
     await until('it is refused', async () => (await text('#note')).startsWith('notes.txt: '));
   },
 
@@ -211,6 +213,60 @@ const tests = {
       const state = await page.$eval('#cover', (cover) => cover.className).catch(() => '');
       return state === 'gone';
     });
+  },
+
+  async 'the game is played'() {
+    if (!sizes.game) return say('the game has not been built');
+    await open('play.html', '&app=game');
+    // Bevy tells a canvas the title of its window.
+    const title = () => page.$eval('#stage', (stage) => stage.getAttribute('alt'));
+    await sleep(5);
+    await picture('game-title');
+    await page.keyboard.press('Enter');
+    await until('it begins', async () => /wave 1/.test(await title()), 20);
+    await page.keyboard.down('Space');
+    // To and fro below the first wave, until a foe has died.
+    const end = performance.now() + 120_000;
+    for (let key = 'ArrowLeft'; performance.now() < end; key = key === 'ArrowLeft' ? 'ArrowRight' : 'ArrowLeft') {
+      await page.keyboard.down(key);
+      await sleep(1.5);
+      await page.keyboard.up(key);
+      if (/[1-9]\d* points/.test(await title())) break;
+    }
+    await page.keyboard.up('Space');
+    await picture('game');
+    say(await title());
+    assert.match(await title(), /[1-9]\d* points/, 'something was shot');
+  },
+
+  async 'the studio opens, trains and saves'() {
+    if (!sizes.studio) return say('the studio has not been built');
+    await page.setViewport({ width: 1000, height: 640 });
+    try {
+      await open('play.html', '&app=studio');
+      await sleep(4);
+      await drop('tree.png', 'image/png', fs.readFileSync(path.join(target, '../assets/targets/tree.png')));
+      await sleep(6);
+      const downloads = fs.mkdtempSync(path.join(target, 'downloads-'));
+      const session = await page.createCDPSession();
+      await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: downloads });
+      // The buttons of its panel: Train, which becomes Stop, and Save.
+      const [train, save] = [[762, 228], [842, 228]];
+      await page.mouse.click(...train);
+      await until('it trains', () => page.workers().length === 1, 30);
+      // Two models at least.
+      await sleep(25);
+      await picture('studio');
+      await page.mouse.click(...train);
+      await until('it stops', () => page.workers().length === 0, 30);
+      await page.mouse.click(...save);
+      const file = path.join(downloads, 'tree.nca');
+      await until('a model is saved', () => fs.existsSync(file), 30);
+      assert.match(fs.readFileSync(file).subarray(8, 2000).toString(), /"nca"/, 'it is a model');
+      fs.rmSync(downloads, { recursive: true });
+    } finally {
+      await page.setViewport(SIZE);
+    }
   },
 
   async 'a browser without graphics is told'() {
