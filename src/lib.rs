@@ -170,11 +170,12 @@ pub mod prelude {
         rule::Shape,
         sprite::{
             NcaAliveMask, NcaArmor, NcaArt, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
-            NcaDiagnosticsPlugin, NcaDied, NcaDirections, NcaEngine, NcaFilter, NcaGrown, NcaHeal, NcaHit,
-            NcaKillBelow, NcaModel, NcaPace, NcaPaint, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells, NcaRegrown,
-            NcaRelief, NcaReliefKind, NcaRestore, NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave, NcaSaved,
-            NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture,
-            NcaTiling, NcaVitals, NcaWound, NcaWounded, NcaWriteCells,
+            NcaDiagnosticsPlugin, NcaDied, NcaDirections, NcaEngine, NcaFilter, NcaForm, NcaFormName, NcaFormStop,
+            NcaGrown, NcaHeal, NcaHit, NcaKillBelow, NcaModel, NcaMorphed, NcaPace, NcaPaint, NcaPlugin, NcaPrecision,
+            NcaProbe, NcaReadCells, NcaRegrown, NcaRelief, NcaReliefKind, NcaRestore, NcaRestoreFailed, NcaRollback,
+            NcaRollbackError, NcaSave, NcaSaved, NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaSnapshot,
+            NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTiling, NcaVitals, NcaWound, NcaWounded,
+            NcaWriteCells,
         },
     };
 }

@@ -8,7 +8,7 @@ const STEPS = 3000;
 /** Milliseconds without a frame after which the page is taken to be broken. */
 const STANDSTILL = 15_000;
 /** The longest side of a picture, in pixels. */
-const LARGEST = 512;
+const LARGEST = 2048;
 /** The picture that is there before the visitor brings one. */
 const FIRST_GUEST = 'assets/guest.png';
 
@@ -186,6 +186,7 @@ async function main() {
   all('[data-show]').forEach((tab) => tab.addEventListener('click', () => show(glue, tab.dataset.show)));
   all('[data-material]').forEach((button) => button.addEventListener('click', () => showMaterial(glue, button.dataset.material)));
   all('[data-pour]').forEach((button) => button.addEventListener('click', () => pour(glue, button.dataset.pour === 'true')));
+  all('[data-slash]').forEach((button) => button.addEventListener('click', () => glue.slash()));
   find('#train').addEventListener('click', () => guest.train());
   const receive = async (file) => {
     show(glue, 'guest');

@@ -1,7 +1,7 @@
 //! Training in a browser's worker, step by step.
 
 use bevy_nca::{
-    rule::{Filter, Target},
+    rule::{Filter, Frames, Target},
     scorecard::Scorecard,
     train::{Budget, TrainConfig, Trainer},
 };
@@ -15,15 +15,16 @@ pub struct Training {
 
 #[wasm_bindgen]
 impl Training {
-    /// Prepares to learn a picture: rows of pixels, four bytes each, with straight alpha. The cells around it are 8, or
-    /// `padding`.
+    /// Prepares to learn a picture, or the union of the frames of a sheet: rows of pixels, four bytes each, with straight
+    /// alpha. The cells around it are 8, or `padding`.
     ///
     /// # Errors
     /// The picture is empty, or transparent or too thin at the size of a body, or its pixels are not that many.
     #[wasm_bindgen(constructor)]
     pub fn new(width: usize, height: usize, rgba: Vec<u8>, steps: u32, padding: Option<u32>) -> Result<Self, JsError> {
         console_error_panic_hook::set_once();
-        let target = visible(picture(width, height, rgba)?.sized_for_body(None, Filter::Auto))?;
+        let (_, frames) = frames(picture(width, height, rgba)?);
+        let target = visible(Target::union(frames).sized_for_body(None, Filter::Auto))?;
         let config = TrainConfig::default();
         let config = TrainConfig {
             budget: Budget::Iterations(steps),
@@ -76,6 +77,13 @@ pub fn picture(width: usize, height: usize, rgba: Vec<u8>) -> Result<Target, JsE
         return Err(JsError::new(&format!("expected {expected} bytes of a picture, and some, found {}", rgba.len())));
     }
     visible(Target { width, height, rgba })
+}
+
+/// The columns and rows of a sheet, and its frames; of a single picture, itself.
+pub fn frames(picture: Target) -> ([u32; 2], Vec<Target>) {
+    let counts = Frames::detect(&picture).unwrap_or([1, 1]);
+    let frames = Frames::Count(counts).cut(&picture);
+    (counts, frames.unwrap_or_else(|| vec![picture]))
 }
 
 /// The picture, if something of it can live.

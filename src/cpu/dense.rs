@@ -30,33 +30,37 @@ pub(super) struct Dense {
     pub(super) inputs: usize,
     /// The number of outputs, padded to a multiple of [`LANES`].
     pub(super) padded_outputs: usize,
-    panels: Vec<Panel>,
+    /// One row per panel, as what follows.
+    pub(super) bias: Vec<Lanes>,
+    /// One row per input.
+    panels: Vec<Vec<Lanes>>,
 }
 
-struct Panel {
-    bias: [f32; LANES],
-    /// One row per input.
-    weight: Vec<[f32; LANES]>,
+/// The outputs of a panel.
+pub(super) type Lanes = [f32; LANES];
+
+/// Splits a row of outputs into panels, the last one padded with zeros.
+pub(super) fn in_panels(row: &[f32]) -> impl Iterator<Item = Lanes> {
+    row.chunks(LANES).map(|part| {
+        let mut lanes = [0.0; LANES];
+        lanes[..part.len()].copy_from_slice(part);
+        lanes
+    })
 }
 
 impl Dense {
     /// Packs a row-major `[inputs, outputs]` weight.
     pub(super) fn new(weight: &[f32], bias: &[f32]) -> Self {
         let outputs = bias.len();
-        let lanes = |row: &[f32], start: usize| {
-            let mut lanes = [0.0; LANES];
-            let row = &row[start..(start + LANES).min(outputs)];
-            lanes[..row.len()].copy_from_slice(row);
-            lanes
-        };
-        let panels = (0..outputs).step_by(LANES).map(|start| Panel {
-            bias: lanes(bias, start),
-            weight: weight.chunks_exact(outputs).map(|row| lanes(row, start)).collect(),
-        });
+        let mut panels = vec![Vec::new(); outputs.div_ceil(LANES)];
+        for row in weight.chunks_exact(outputs) {
+            panels.iter_mut().zip(in_panels(row)).for_each(|(panel, lanes)| panel.push(lanes));
+        }
         Self {
             inputs: weight.len() / outputs,
             padded_outputs: outputs.next_multiple_of(LANES),
-            panels: panels.collect(),
+            bias: in_panels(bias).collect(),
+            panels,
         }
     }
 
@@ -68,8 +72,8 @@ impl Dense {
         Self::new(&transposed, &vec![0.0; outputs])
     }
 
-    /// Computes `output = input W + b` for `rows` cells, rounded up to whole tiles. `RELU` clamps
-    /// the result at 0.
+    /// Computes `output = input W + bias` for `rows` cells, rounded up to whole tiles. `RELU` clamps
+    /// the result at 0. The bias is [`Self::bias`], or another one of that length.
     ///
     /// Reads the first `inputs` values of each input row. Writes [`Self::padded_outputs`] values to
     /// each output row. A tile covers `PANELS` panels, as long as there are so many.
@@ -85,20 +89,23 @@ impl Dense {
         const RELU: bool,
     >(
         &self,
+        bias: &[Lanes],
         rows: usize,
         input: &Rows,
         output: &mut Rows,
     ) {
-        assert!(rows <= BLOCK && self.inputs <= ROW && self.padded_outputs <= ROW);
+        assert!(rows <= BLOCK && self.inputs <= ROW && self.padded_outputs <= ROW && bias.len() == self.panels.len());
         let (together, single) = self.panels.as_chunks::<PANELS>();
+        let (bias_together, bias_single) = bias.as_chunks::<PANELS>();
         let mut first_output = 0;
-        for panels in together {
+        for (panels, bias) in together.iter().zip(bias_together) {
             // SAFETY: upheld by the caller, here and below.
-            unsafe { tiles::<V, PER, ROWS, PANELS, RELU>(panels, rows, input, output, first_output) }
+            unsafe { tiles::<V, PER, ROWS, PANELS, RELU>(panels, bias, rows, input, output, first_output) }
             first_output += PANELS * LANES;
         }
-        for panel in single {
-            unsafe { tiles::<V, PER, ROWS, 1, RELU>(std::array::from_ref(panel), rows, input, output, first_output) }
+        for (panel, bias) in single.iter().zip(bias_single) {
+            let (panel, bias) = (std::array::from_ref(panel), std::array::from_ref(bias));
+            unsafe { tiles::<V, PER, ROWS, 1, RELU>(panel, bias, rows, input, output, first_output) }
             first_output += LANES;
         }
     }
@@ -110,28 +117,28 @@ impl Dense {
 /// The CPU must support the vector's instructions.
 #[inline(always)]
 unsafe fn tiles<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize, const RELU: bool>(
-    panels: &[Panel; PANELS],
+    panels: &[Vec<Lanes>; PANELS],
+    bias: &[Lanes; PANELS],
     rows: usize,
     input: &Rows,
     output: &mut Rows,
     first_output: usize,
 ) {
     const { assert!(V::LANES * PER == LANES && BLOCK.is_multiple_of(ROWS)) }
-    let inputs = panels[0].weight.len();
+    let inputs = panels[0].len();
     // Channels and hidden units come in fours.
     assert!(rows <= BLOCK && inputs <= ROW && inputs.is_multiple_of(4));
-    assert!(panels.iter().all(|panel| panel.weight.len() == inputs));
+    assert!(panels.iter().all(|panel| panel.len() == inputs));
     for first in (0..rows).step_by(ROWS) {
         let (input, output) = (&input[first..][..ROWS], &mut output[first..][..ROWS]);
         // SAFETY: the caller guarantees the instructions. A row of a panel has LANES values, and each panel has
         // `inputs` rows. A tile has ROWS rows of ROW values, and `i` is within a row.
         unsafe {
-            let bias: [[V; PER]; PANELS] = std::array::from_fn(|p| load(panels[p].bias.as_ptr()));
+            let bias: [[V; PER]; PANELS] = std::array::from_fn(|p| load(bias[p].as_ptr()));
             let mut sums = [bias; ROWS];
             for first in (0..inputs).step_by(4) {
                 for i in first..first + 4 {
-                    let weight: [[V; PER]; PANELS] =
-                        std::array::from_fn(|p| load(panels[p].weight.get_unchecked(i).as_ptr()));
+                    let weight: [[V; PER]; PANELS] = std::array::from_fn(|p| load(panels[p].get_unchecked(i).as_ptr()));
                     for (r, sums) in sums.iter_mut().enumerate() {
                         let x = V::splat(*input.get_unchecked(r).get_unchecked(i));
                         for (sum, weight) in sums.as_flattened_mut().iter_mut().zip(weight.as_flattened()) {

@@ -19,7 +19,7 @@ use std::arch::x86_64::{__m256, __m512};
 
 use super::{
     Isa, Tick,
-    dense::{BLOCK, Dense, Rows, rows},
+    dense::{BLOCK, Dense, Lanes, Rows, in_panels, rows},
     masks::{dilate, for_each_set, neighbours},
     perceive::{Perception, Turn},
     vector::{Quad, Vector},
@@ -38,6 +38,17 @@ pub struct Engine {
     pub(super) layers: Layers,
     /// Those of the cells that follow the overgrowth.
     overgrowth: Option<Layers>,
+    /// Only the biases of the hidden layer.
+    biases: Weights,
+}
+
+/// A form of a sprite, or a blend of some.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    /// The share of each form.
+    pub(super) shares: Vec<f32>,
+    /// The bias of the hidden layer, in panels.
+    pub(super) bias: Vec<Lanes>,
 }
 
 /// What differs between the two rules of a model.
@@ -72,6 +83,8 @@ pub struct Grid {
     directions: Option<Directions>,
     /// Cells that follow the overgrowth.
     overgrown: Option<CellMask>,
+    /// Its form. `None` for a rule without forms.
+    pub(super) form: Option<Box<Form>>,
 }
 
 impl Grid {
@@ -153,6 +166,8 @@ struct Updates {
 #[derive(Clone, Copy)]
 struct Before<'a> {
     layers: &'a Layers,
+    /// The bias of the hidden layer.
+    bias: &'a [Lanes],
     state: &'a State,
     turn: Turn<'a>,
 }
@@ -194,12 +209,23 @@ impl Engine {
             perception: Perception::new(rule),
             layers: Layers::new(weights, rule.clamp),
             overgrowth: None,
+            biases: Weights {
+                hidden_bias: weights.hidden_bias.clone(),
+                form_bias: weights.form_bias.clone(),
+                ..Weights::default()
+            },
         }
     }
 
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// The number of forms of the rule.
+    #[cfg(feature = "train")]
+    pub(super) fn forms(&self) -> usize {
+        self.biases.form_bias.len() / self.biases.hidden_bias.len().max(1)
     }
 
     /// The padded width of an output row.
@@ -222,7 +248,8 @@ impl Engine {
             };
             let cells = state.values().chunks_exact(self.channels).take(mature.len());
             let occupied = cells.map(|cell| u8::from(cell.iter().any(|value| *value != 0.0))).collect();
-            Grid { occupied, state, mature, dead_ground: None, directions: None, overgrown: None }
+            let form = self.form(&[1.0]);
+            Grid { occupied, state, mature, dead_ground: None, directions: None, overgrown: None, form }
         })
     }
 
@@ -276,6 +303,22 @@ impl Engine {
     /// Sets the direction of each cell, which rotates its gradients. They must match the grid's size.
     pub fn set_directions(&self, grid: &mut Grid, directions: Directions) {
         grid.directions = Some(directions);
+    }
+
+    /// Sets the form of a sprite: the share of each of the rule's forms. They need not add up to 1, missing ones are 0, and
+    /// further ones are ignored. A grid begins in the first form. Does nothing for a rule without forms.
+    pub fn set_form(&self, grid: &mut Grid, shares: &[f32]) {
+        grid.form = self.form(shares);
+    }
+
+    fn form(&self, shares: &[f32]) -> Option<Box<Form>> {
+        let bias = self.biases.bias_in(shares)?;
+        Some(Box::new(Form { shares: shares.to_vec(), bias: in_panels(&bias).collect() }))
+    }
+
+    /// The bias of the hidden layer in a form.
+    pub(super) fn bias_in<'a>(&'a self, form: Option<&'a Form>) -> &'a [Lanes] {
+        form.map_or(&self.layers.hidden.bias, |form| &form.bias)
     }
 
     /// Sets which cells follow the model's overgrowth, if it has one. The mask must match the grid's size.
@@ -345,7 +388,8 @@ impl Engine {
         let Scratch { updates, second, block, .. } = scratch;
         self.list_firing(grid, key, &mut updates.cells);
         let turn = Turn { rotation, directions: grid.directions.as_ref() };
-        let from = Before { layers: &self.layers, state: &grid.state, turn };
+        let bias = self.bias_in(grid.form.as_deref());
+        let from = Before { layers: &self.layers, bias, state: &grid.state, turn };
         match self.overgrowth.as_ref().zip(grid.overgrown.as_ref()) {
             None => self.compute(from, block, updates, 0),
             Some((layers, mask)) => {
@@ -358,7 +402,7 @@ impl Engine {
                 self.compute(from, block, updates, 0);
                 let computed = updates.cells.len();
                 updates.cells.append(second);
-                self.compute(Before { layers, ..from }, block, updates, computed);
+                self.compute(Before { layers, bias: &layers.hidden.bias, ..from }, block, updates, computed);
                 updates.exploded.sort_unstable();
             }
         }
@@ -388,7 +432,8 @@ impl Engine {
         updates.cells.clear();
         for_each_set(before, |cell| updates.cells.extend(fires(cell).then_some(cell as u32)));
         let turn = Turn { rotation, directions: grid.directions.as_ref() };
-        let from = Before { layers: &self.layers, state: &grid.state, turn };
+        let bias = self.bias_in(grid.form.as_deref());
+        let from = Before { layers: &self.layers, bias, state: &grid.state, turn };
         self.compute(from, block, updates, 0);
         mature.clone_from(&grid.mature);
         for (cell, values) in updates.iter(n) {
@@ -505,7 +550,7 @@ impl Engine {
     ) {
         const { assert!(BLOCK.is_multiple_of(ROWS)) }
         let n = self.channels;
-        let Before { layers, state, turn } = from;
+        let Before { layers, bias, state, turn } = from;
         let Block { features, hidden, delta } = block;
         for (cells, values) in cells.chunks(BLOCK).zip(values.chunks_mut(BLOCK * n)) {
             for (&cell, features) in cells.iter().zip(features.iter_mut()) {
@@ -514,8 +559,8 @@ impl Engine {
             }
             // SAFETY: upheld by the caller.
             unsafe {
-                layers.hidden.apply::<V, PER, ROWS, PANELS, true>(cells.len(), features, hidden);
-                layers.output.apply::<V, PER, ROWS, PANELS, false>(cells.len(), hidden, delta);
+                layers.hidden.apply::<V, PER, ROWS, PANELS, true>(bias, cells.len(), features, hidden);
+                layers.output.apply::<V, PER, ROWS, PANELS, false>(&layers.output.bias, cells.len(), hidden, delta);
             }
             for ((&cell, new), delta) in cells.iter().zip(values.chunks_exact_mut(n)).zip(delta.iter()) {
                 let old = &state.values()[cell as usize * n..][..n];

@@ -17,8 +17,8 @@ use std::arch::x86_64::{__m256, __m512};
 
 use super::{
     Engine, Isa, Tick,
-    dense::{BLOCK, Dense, Rows, add_products, rows},
-    engine::{Grid, Layers, Record, Scratch},
+    dense::{BLOCK, Dense, Lanes, Rows, add_products, rows},
+    engine::{Form, Grid, Layers, Record, Scratch},
     vector::{Quad, Vector},
 };
 use crate::rule::{CellMask, State, Weights};
@@ -33,6 +33,8 @@ pub struct Tape {
     old: Vec<f32>,
     /// One bit per cell and tick: whether the cell survived. Empty for rules without a life mask.
     live: Vec<u64>,
+    /// The form of the sprite, the same in all ticks.
+    form: Option<Box<Form>>,
 }
 
 /// One tick of a tape. `wounded`, `updated` and `died` are the ends of its ranges in `Tape::cells`.
@@ -87,6 +89,7 @@ impl Tape {
         self.cells.clear();
         self.old.clear();
         self.live.clear();
+        self.form = None;
     }
 
     /// The number of recorded cell updates, over all ticks.
@@ -101,7 +104,7 @@ impl Tape {
 }
 
 impl Engine {
-    /// Like [`Engine::step`], and records the tick on the tape.
+    /// Like [`Engine::step`], and records the tick on the tape. The form of the grid must not change within a tape.
     pub fn step_on_tape(
         &self,
         grid: &mut Grid,
@@ -110,6 +113,9 @@ impl Engine {
         wound: Option<&CellMask>,
         tape: &mut Tape,
     ) {
+        if tape.ticks.is_empty() {
+            tape.form.clone_from(&grid.form);
+        }
         let end = tape.cells.len();
         tape.ticks.push(TickMarks { tick, wounded: end, updated: end, died: end });
         self.step_recorded(grid, scratch, tick, wound, tape);
@@ -121,6 +127,15 @@ pub struct Gradients<'a> {
     engine: &'a Engine,
     hidden_transposed: Dense,
     output_transposed: Dense,
+}
+
+/// What the updates of a tick were computed from.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    state: &'a State,
+    rotation: Option<(f32, f32)>,
+    /// The bias of the hidden layer.
+    bias: &'a [Lanes],
 }
 
 /// Sums and working memory of one run. Rows are padded.
@@ -183,14 +198,15 @@ impl<'a> Gradients<'a> {
                     gradient[(cell & !EXPLODED) as usize * n..][..n].fill(0.0);
                 }
             }
-            let rotation = marks.tick.rotation();
-            self.tick(state, rotation, &updated, gradient, &mut work);
+            let bias = self.engine.bias_in(tape.form.as_deref());
+            let from = Before { state, rotation: marks.tick.rotation(), bias };
+            self.tick(from, &updated, gradient, &mut work);
             for cell in &tape.cells[begin..marks.wounded] {
                 gradient[*cell as usize * n..][..n].fill(0.0);
             }
             restore(state, &tape.cells[begin..marks.wounded], &tape.old[begin * n..]);
         }
-        self.finish(&work)
+        self.finish(&work, tape.form.as_deref())
     }
 
     /// Zeroes the gradient of those values of updated cells that the rule's clamp holds: they do not depend on the
@@ -227,7 +243,7 @@ impl<'a> Gradients<'a> {
         }
     }
 
-    fn finish(&self, work: &Work) -> Weights {
+    fn finish(&self, work: &Work, form: Option<&Form>) -> Weights {
         let (hidden, channels) = (self.hidden_transposed.inputs, self.engine.channels);
         let unpad = |rows: &[f32], width: usize, keep: usize| -> Vec<f32> {
             rows.chunks_exact(width).flat_map(|row| &row[..keep]).copied().collect()
@@ -237,55 +253,42 @@ impl<'a> Gradients<'a> {
             hidden_bias: work.hidden_bias[..hidden].to_vec(),
             output_weight: unpad(&work.output_weight, self.engine.output_width(), channels),
             output_bias: work.output_bias[..channels].to_vec(),
+            form_bias: self.form_bias(&work.hidden_bias[..hidden], form),
         }
     }
 
-    fn tick(
-        &self,
-        state: &State,
-        rotation: Option<(f32, f32)>,
-        updated: &[u32],
-        gradient: &mut [f32],
-        work: &mut Work,
-    ) {
+    /// The gradient of what each form adds to the hidden bias: its share of that of the hidden bias.
+    fn form_bias(&self, hidden_bias: &[f32], form: Option<&Form>) -> Vec<f32> {
+        let forms = self.engine.forms();
+        let shares = form.into_iter().flat_map(|form| form.shares.iter().copied()).chain(std::iter::repeat(0.0));
+        shares.take(forms).flat_map(|share| hidden_bias.iter().map(move |gradient| share * gradient)).collect()
+    }
+
+    fn tick(&self, from: Before, updated: &[u32], gradient: &mut [f32], work: &mut Work) {
         match self.engine.isa {
             // SAFETY: every CPU of this target has these instructions.
-            Isa::Portable => unsafe { self.tick_with::<Quad, 4, 3, 1>(state, rotation, updated, gradient, work) },
+            Isa::Portable => unsafe { self.tick_with::<Quad, 4, 3, 1>(from, updated, gradient, work) },
             // SAFETY: `Engine::packed` checked that this machine has the instructions.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { self.tick_avx2(state, rotation, updated, gradient, work) },
+            Isa::Avx2 => unsafe { self.tick_avx2(from, updated, gradient, work) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { self.tick_avx512(state, rotation, updated, gradient, work) },
+            Isa::Avx512 => unsafe { self.tick_avx512(from, updated, gradient, work) },
         }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    fn tick_avx2(
-        &self,
-        state: &State,
-        rotation: Option<(f32, f32)>,
-        updated: &[u32],
-        gradient: &mut [f32],
-        work: &mut Work,
-    ) {
+    fn tick_avx2(&self, from: Before, updated: &[u32], gradient: &mut [f32], work: &mut Work) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.tick_with::<__m256, 2, 6, 1>(state, rotation, updated, gradient, work) }
+        unsafe { self.tick_with::<__m256, 2, 6, 1>(from, updated, gradient, work) }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f")]
-    fn tick_avx512(
-        &self,
-        state: &State,
-        rotation: Option<(f32, f32)>,
-        updated: &[u32],
-        gradient: &mut [f32],
-        work: &mut Work,
-    ) {
+    fn tick_avx512(&self, from: Before, updated: &[u32], gradient: &mut [f32], work: &mut Work) {
         // SAFETY: this function enables the instructions.
-        unsafe { self.tick_with::<__m512, 1, 12, 2>(state, rotation, updated, gradient, work) }
+        unsafe { self.tick_with::<__m512, 1, 12, 2>(from, updated, gradient, work) }
     }
 
     /// Propagates one tick back, in tiles of `ROWS` by `PER` vectors.
@@ -295,14 +298,14 @@ impl<'a> Gradients<'a> {
     #[inline(always)]
     unsafe fn tick_with<V: Vector, const PER: usize, const ROWS: usize, const PANELS: usize>(
         &self,
-        state: &State,
-        rotation: Option<(f32, f32)>,
+        from: Before,
         updated: &[u32],
         gradient: &mut [f32],
         work: &mut Work,
     ) {
         let Engine { channels: n, perception, layers: Layers { hidden: layer, .. }, step_size, .. } = self.engine;
         let n = *n;
+        let Before { state, rotation, bias } = from;
         let (width, out_width) = (layer.padded_outputs, self.engine.output_width());
         let hidden_units = self.hidden_transposed.inputs;
         let size = (state.width(), state.height());
@@ -323,8 +326,9 @@ impl<'a> Gradients<'a> {
             }
             // SAFETY: upheld by the caller, here and below.
             unsafe {
-                layer.apply::<V, PER, ROWS, PANELS, true>(rows, features, hidden);
-                self.output_transposed.apply::<V, PER, ROWS, PANELS, false>(rows, d_delta, d_hidden);
+                layer.apply::<V, PER, ROWS, PANELS, true>(bias, rows, features, hidden);
+                let Dense { bias, .. } = &self.output_transposed;
+                self.output_transposed.apply::<V, PER, ROWS, PANELS, false>(bias, rows, d_delta, d_hidden);
             }
             for (d_hidden, hidden) in d_hidden.iter_mut().zip(hidden.iter()).take(rows) {
                 for (d_hidden, hidden) in d_hidden[..width].iter_mut().zip(&hidden[..width]) {
@@ -334,7 +338,8 @@ impl<'a> Gradients<'a> {
             }
             let (inputs, outputs) = ((&**features, layer.inputs), (&**d_delta, out_width));
             unsafe {
-                self.hidden_transposed.apply::<V, PER, ROWS, PANELS, false>(rows, d_hidden, d_features);
+                let Dense { bias, .. } = &self.hidden_transposed;
+                self.hidden_transposed.apply::<V, PER, ROWS, PANELS, false>(bias, rows, d_hidden, d_features);
                 add_products::<V, PER, ROWS, PANELS>(rows, (hidden, hidden_units), outputs, &mut work.output_weight);
                 add_products::<V, PER, ROWS, PANELS>(rows, inputs, (d_hidden, width), &mut work.hidden_weight);
             }

@@ -3,7 +3,7 @@
 use super::Tick;
 use crate::rule::{Alive, Boundary, CellMask, Directions, Kernel, Model, State, tick_key};
 
-/// The properties of the cells of a grid that ticks do not change. All have its size. By default, no cell has one.
+/// What a tick depends on besides the cells, and does not change. Masks and directions have the size of the grid.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ground<'a> {
     /// Cells that never fire. They must be zeros.
@@ -12,11 +12,14 @@ pub struct Ground<'a> {
     pub directions: Option<&'a Directions>,
     /// Cells that follow the model's overgrowth, if it has one.
     pub overgrown: Option<&'a CellMask>,
+    /// The share of each form of the rule; of the first form by default.
+    pub form: Option<&'a [f32]>,
 }
 
 /// Advances one grid by one tick. `state` must have the model's number of channels.
 pub fn step(model: &Model, state: &State, tick: Tick, ground: Ground) -> State {
-    let Ground { dead, directions, overgrown } = ground;
+    let Ground { dead, directions, overgrown, form } = ground;
+    let form = form.unwrap_or(&[1.0]);
     let rule = model.rule();
     let (firing, key) = (rule.firing(), tick_key(tick.tick, tick.seed));
     let second = model.overgrowth_table();
@@ -29,10 +32,14 @@ pub fn step(model: &Model, state: &State, tick: Tick, ground: Ground) -> State {
             let index = y * state.width() + x;
             let second = second.filter(|_| overgrown.is_some_and(|mask| mask.contains(index)));
             let (weights, clamp) = second.unwrap_or((model.weights(), rule.clamp));
+            let bias = |j: usize| {
+                let added = form.iter().zip(weights.form_bias.chunks_exact(rule.hidden));
+                weights.hidden_bias[j] + added.map(|(share, bias)| share * bias[j]).sum::<f32>()
+            };
             let hidden: Vec<f32> = (0..rule.hidden)
                 .map(|j| {
                     let sum = (0..features.len()).map(|i| features[i] * weights.hidden_weight[i * rule.hidden + j]);
-                    let sum = sum.sum::<f32>() + weights.hidden_bias[j];
+                    let sum = sum.sum::<f32>() + bias(j);
                     // Not `max`, which would turn a NaN into 0.
                     if sum < 0.0 { 0.0 } else { sum }
                 })

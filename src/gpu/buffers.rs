@@ -41,23 +41,34 @@ impl CellBuffers {
         Self {
             capacity: spec.capacity,
             states: storage(device, "nca_states", slots * spec.state_bytes()),
-            cell_flags: storage(device, "nca_cell_flags", slots * cells * CELL_FLAG_BYTES),
+            cell_flags: storage(device, "nca_cell_flags", slots * (cells * CELL_FLAG_BYTES + spec.bias_bytes())),
             statistics: storage(device, "nca_statistics", statistics::buffer_bytes(spec)),
         }
     }
 
     /// Copies the cells of earlier buffers. With `moves`, slot `i` takes the cells of the earlier slot `moves[i]`;
     /// without, each slot keeps its cells.
-    fn copy_from(&self, earlier: &Self, moves: Option<&Moves>, encoder: &mut CommandEncoder) {
-        let slots = earlier.capacity;
-        for (old, new) in [(&earlier.states, &self.states), (&earlier.cell_flags, &self.cell_flags)] {
-            let bytes = old.size() / u64::from(slots.max(1));
+    fn copy_from(&self, earlier: &Self, moves: Option<&Moves>, spec: &PopulationSpec, encoder: &mut CommandEncoder) {
+        let flag_bytes = spec.cells() * CELL_FLAG_BYTES;
+        let bias_at = |buffers: &Self| u64::from(buffers.capacity) * flag_bytes;
+        // Each part has this many bytes per slot, and begins here in the earlier buffer and in the new one.
+        for (old, new, bytes, old_at, new_at) in [
+            (&earlier.states, &self.states, spec.state_bytes(), 0, 0),
+            (&earlier.cell_flags, &self.cell_flags, flag_bytes, 0, 0),
+            (&earlier.cell_flags, &self.cell_flags, spec.bias_bytes(), bias_at(earlier), bias_at(self)),
+        ] {
+            if bytes == 0 {
+                continue;
+            }
+            let mut copy = |from: u32, to: u32, slots: u64| {
+                let (from, to) = (old_at + u64::from(from) * bytes, new_at + u64::from(to) * bytes);
+                encoder.copy_buffer_to_buffer(old, from, new, to, slots * bytes);
+            };
             match moves {
-                None => encoder.copy_buffer_to_buffer(old, 0, new, 0, old.size()),
+                None => copy(0, 0, u64::from(earlier.capacity)),
                 Some(moves) => {
-                    for (to, &from) in (0u32..).zip(moves.iter()).filter(|(_, from)| **from < slots) {
-                        encoder.copy_buffer_to_buffer(old, u64::from(from) * bytes, new, u64::from(to) * bytes, bytes);
-                    }
+                    let kept = (0u32..).zip(moves.iter()).filter(|(_, from)| **from < earlier.capacity);
+                    kept.for_each(|(to, &from)| copy(from, to, 1));
                 }
             }
         }
@@ -82,11 +93,11 @@ impl Cells {
     }
 
     /// Records the copies of cells from earlier buffers.
-    pub(super) fn copy(&mut self, encoder: &mut CommandEncoder) {
+    pub(super) fn copy(&mut self, spec: &PopulationSpec, encoder: &mut CommandEncoder) {
         for index in 0..self.uncopied.len() {
             let (earlier, moves) = &self.uncopied[index];
             let next = self.uncopied.get(index + 1).map_or(&self.buffers, |(next, _)| next);
-            next.copy_from(earlier, moves.as_ref(), encoder);
+            next.copy_from(earlier, moves.as_ref(), spec, encoder);
         }
         self.uncopied.clear();
     }

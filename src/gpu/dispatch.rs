@@ -28,7 +28,7 @@ pub(super) fn dispatch(
 ) {
     let GpuPopulations { by_id, cells, stats, .. } = &mut *populations;
     for population in by_id.values_mut().filter(|population| population.cells.has_uncopied()) {
-        population.cells.copy(context.command_encoder());
+        population.cells.copy(&population.spec, context.command_encoder());
     }
     let is_ready = |population: &GpuPopulation| population.is_ready && !population.work.is_empty();
     if !by_id.values().any(is_ready) {

@@ -2,6 +2,9 @@
 #import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
 #import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, DIRECTIONS, OVERGROWN, TILE}
 #import bevy_nca::grid::{OCCUPIED, DEAD, MATURE, SECOND, DIRECTION}
+#ifdef FORMS
+#import bevy_nca::grid::{bias_at, FORM}
+#endif
 
 const STATS_LOST: u32 = #{STATS_LOST}u;
 const STATS_WORDS: u32 = #{STATS_WORDS}u;
@@ -79,6 +82,14 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
         cell_flags[here] = (cell_flags[here] & ~SECOND) | u32(in_mask(mask, cell)) * SECOND;
         mask += words;
     }
+#ifdef FORMS
+    if (job.flags & FORM) != 0u {
+        for (var unit = cell; unit < #{HIDDEN}u; unit += cells()) {
+            cell_flags[bias_at(job.slot, unit)] = payload[mask + unit];
+        }
+        mask += #{HIDDEN}u;
+    }
+#endif
     if (job.flags & DIRECTIONS) != 0u {
         cell_flags[here] = (cell_flags[here] & ~DIRECTION) | payload[mask + cell];
     }

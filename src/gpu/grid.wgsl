@@ -24,6 +24,8 @@ struct Params {
     strength: f32,
     /// Like `clamp`, for cells that follow the overgrowth.
     overgrowth_clamp: f32,
+    /// A cell that is less lost than this looks like that of the grown sprite.
+    most_lost: f32,
 }
 
 /// The work for one sprite in one dispatch.
@@ -35,9 +37,12 @@ struct Job {
     rotation: vec2<f32>,
     flags: u32,
     /// The index in `payload` of the new cells (in the layout of `states`), or of the masks: one bit per cell, in the
-    /// order dead ground, seeds, wound, overgrown cells; then a word per cell with its direction.
+    /// order dead ground, seeds, wound, overgrown cells; then the bias of the hidden layer; then a word per cell with its
+    /// direction.
     payload: u32,
-    pad: vec2<u32>,
+    /// The number of the form that the cells are compared with.
+    form: u32,
+    pad: u32,
 }
 
 /// The cells whose update matters in this tick: `job of the dispatch * cells + cell`.
@@ -58,6 +63,7 @@ const CRISP: u32 = 64u;
 const ALIVE_MASK: u32 = 128u;
 const DIRECTIONS: u32 = 256u;
 const OVERGROWN: u32 = 512u;
+const FORM: u32 = 1024u;
 
 const TILE: u32 = 8u;
 const MARK_WIDTH: u32 = 16u;
@@ -85,7 +91,7 @@ const AFTER: u32 = 2u;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
 /// For each hidden unit the weights of its inputs, then of its outputs. Then the hidden biases and the output biases.
-/// Then the same of the overgrowth, if there is one. With a life mask, then the pixels of the grown sprite.
+/// Then the same of the overgrowth, if there is one. With a life mask, then the pixels of the grown sprite in each form.
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
 /// `states` is `[slot][quad of channels][cell]`. `updates` is `[job of the dispatch][quad of channels][cell]`: the new
 /// values of cells that fire, before the life masks.
@@ -98,7 +104,8 @@ const AFTER: u32 = 2u;
 #endif
 /// `[job of the dispatch][cell]`: `BEFORE` and `AFTER`.
 @group(0) @binding(5) var<storage, read_write> maturity: array<u32>;
-/// `[slot][cell]`: `OCCUPIED`, `DEAD`, `MATURE`, `SECOND` and `DIRECTION`.
+/// `[slot][cell]`: `OCCUPIED`, `DEAD`, `MATURE`, `SECOND` and `DIRECTION`. With forms, then the bias of the hidden layer of
+/// each sprite, `[slot][hidden unit]`.
 @group(0) @binding(6) var<storage, read_write> cell_flags: array<u32>;
 #ifdef EDIT
 /// The masks and the new cells of this frame.
@@ -128,6 +135,13 @@ const GROWN: u32 = TABLE;
 fn cells() -> u32 {
     return params.size.x * params.size.y;
 }
+
+#ifdef FORMS
+/// The index in `cell_flags` of the bias of a hidden unit.
+fn bias_at(slot: u32, unit: u32) -> u32 {
+    return params.capacity * cells() + slot * #{HIDDEN}u + unit;
+}
+#endif
 
 /// The index of a cell's quad of channels in `states` by slot, and in `updates` by job.
 fn at(slot: u32, quad: u32, cell: u32) -> u32 {
@@ -233,32 +247,32 @@ fn upright(position: vec2<u32>, rotation: vec2<f32>) -> vec2<f32> {
     return vec2(x, y) + middle + 0.5;
 }
 
-/// The pixel of the grown sprite that contains a point, with straight alpha.
-fn grown_pixel_at(point: vec2<f32>) -> vec4<f32> {
+/// The pixel of the grown sprite in a form that contains a point, with straight alpha.
+fn grown_pixel_at(point: vec2<f32>, form: u32) -> vec4<f32> {
     let at = floor(point);
     if all(at >= vec2(0.0)) && all(at < vec2<f32>(params.size)) {
-        return weights[GROWN + u32(at.y) * params.size.x + u32(at.x)];
+        return weights[GROWN + (form * params.size.y + u32(at.y)) * params.size.x + u32(at.x)];
     }
     return vec4(0.0);
 }
 
 /// The pixel of the rotated grown sprite.
-fn grown_pixel(position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
-    return grown_pixel_at(upright(position, rotation));
+fn grown_pixel(position: vec2<u32>, job: Job) -> vec4<f32> {
+    return grown_pixel_at(upright(position, job.rotation), job.form);
 }
 
 #ifdef COORDINATES
 /// The pixel of the target at the place of a cell, or at the place where it belongs. See `coordinates_pixel` in
 /// `picture.rs`.
-fn coordinates_pixel(cell: vec4<f32>, position: vec2<u32>, rotation: vec2<f32>) -> vec4<f32> {
+fn coordinates_pixel(cell: vec4<f32>, position: vec2<u32>, job: Job) -> vec4<f32> {
     let life = shown::life(cell.a);
     if !(life > 0.0) {
         return vec4(0.0);
     }
-    let place = (upright(position, rotation) - params.frame_min) / params.frame_size;
+    let place = (upright(position, job.rotation) - params.frame_min) / params.frame_size;
     let off = cell.xy / cell.a - place;
     let share = shown::lost_by_place(off);
-    let color = grown_pixel_at((place + off * share) * params.frame_size + params.frame_min);
+    let color = grown_pixel_at((place + off * share) * params.frame_size + params.frame_min, job.form);
     return vec4(color.rgb, color.a * life);
 }
 #endif
@@ -296,12 +310,12 @@ fn draw(job: Job, position: vec2<u32>) {
     let color = cell;
 #else
 #ifdef COORDINATES
-    let color = coordinates_pixel(cell, position, job.rotation);
+    let color = coordinates_pixel(cell, position, job);
 #else
     var color = pixel(cell);
 #ifdef MASKED
     if (job.flags & CRISP) != 0u {
-        color = crisp_pixel(cell, grown_pixel(position, job.rotation));
+        color = crisp_pixel(cell, grown_pixel(position, job));
     }
 #endif
 #endif

@@ -28,6 +28,8 @@ pub(super) const DIRECTIONS: u32 = 256;
 
 /// The cells that follow the overgrowth are replaced.
 pub(super) const OVERGROWN: u32 = 512;
+/// The bias of the hidden layer is replaced.
+pub(super) const FORM: u32 = 1024;
 
 /// Width and height of the tile of a workgroup of `mark`.
 pub(super) const MARK_WIDTH: u32 = 16;
@@ -61,6 +63,7 @@ pub(super) struct Params {
     pub(super) clamp: f32,
     pub(super) strength: f32,
     pub(super) overgrowth_clamp: f32,
+    pub(super) most_lost: f32,
 }
 
 impl Params {
@@ -78,6 +81,7 @@ impl Params {
             clamp: rule.clamp.unwrap_or(f32::MAX),
             overgrowth_clamp: rule.overgrowth.as_ref().and_then(|second| second.clamp).unwrap_or(f32::MAX),
             strength: reference.strength(),
+            most_lost: reference.most_lost(),
             alive_threshold: rule.alive.map_or(0.0, |alive| alive.threshold),
             atlas_columns,
             capacity,
@@ -139,6 +143,7 @@ mod tests {
             ("ALIVE_MASK", ALIVE_MASK),
             ("DIRECTIONS", DIRECTIONS),
             ("OVERGROWN", OVERGROWN),
+            ("FORM", FORM),
             ("TILE", TILE),
             ("MARK_WIDTH", MARK_WIDTH),
             ("MARK_HEIGHT", MARK_HEIGHT),
@@ -169,11 +174,11 @@ mod tests {
                 vec![$((stringify!($field).to_owned(), offset_of!($type, $field) as u32)),*]
             };
         }
-        let job = offsets!(Job: slot, key, rotation, flags, payload, pad);
+        let job = offsets!(Job: slot, key, rotation, flags, payload, form, pad);
         assert_eq!(members(&module, "Job"), (job, size_of::<Job>() as u32));
         let params = offsets!(
             Params: size, first_job, fire_threshold, step_size, alive_threshold, atlas_columns, capacity,
-            frame_min, frame_size, clamp, strength, overgrowth_clamp
+            frame_min, frame_size, clamp, strength, overgrowth_clamp, most_lost
         );
         assert_eq!(members(&module, "Params"), (params, u64::from(Params::SHADER_SIZE) as u32));
     }

@@ -6,6 +6,10 @@
 #import bevy_nca::grid::{params, jobs, states, updates, cell_flags, statistics, listed, at, store, cells, draw}
 #import bevy_nca::grid::{Job, DRAW, ALIVE_MASK, OCCUPIED, DEAD, TILE}
 #ifdef MASKED
+#ifdef FORMS
+#import bevy_nca::grid::{load, upright}
+#import bevy_nca::shown::{lost_by_color, lost_by_place}
+#endif
 #import bevy_nca::grid::{maturity, cell_at, grown_pixel, MATURE, DIRECTION, BEFORE, AFTER}
 #else
 #import bevy_nca::grid::{is_empty, load}
@@ -14,6 +18,7 @@
 /// Words of a sprite in `statistics`: sums, then maxima, then the number of living cells killed by wounds.
 const STATS_LIVE: u32 = #{STATS_LIVE}u;
 const STATS_MATCHING: u32 = #{STATS_MATCHING}u;
+const STATS_ALIKE: u32 = #{STATS_ALIKE}u;
 const STATS_SHOWN: u32 = #{STATS_SHOWN}u;
 const STATS_SUM: u32 = #{STATS_SUM}u;
 const STATS_FROM_FAR_EDGE: u32 = #{STATS_FROM_FAR_EDGE}u;
@@ -21,10 +26,13 @@ const STATS_END: u32 = #{STATS_END}u;
 const STATS_LOST: u32 = #{STATS_LOST}u;
 const STATS_WORDS: u32 = #{STATS_WORDS}u;
 
-/// The cells of the tile that live, that a grown sprite has too, and that show something: a word for each row, a bit for
-/// each cell.
+/// The cells of the tile that live, that a grown sprite has too, that look like it, and that show something: a word for each
+/// row, a bit for each cell.
 var<workgroup> living: array<atomic<u32>, TILE>;
 var<workgroup> matching: array<atomic<u32>, TILE>;
+#ifdef FORMS
+var<workgroup> alike: array<atomic<u32>, TILE>;
+#endif
 var<workgroup> shown: array<atomic<u32>, TILE>;
 
 @compute @workgroup_size(TILE, TILE)
@@ -54,6 +62,9 @@ fn live(
     if thread < TILE {
         atomicStore(&living[thread], 0u);
         atomicStore(&matching[thread], 0u);
+#ifdef FORMS
+        atomicStore(&alike[thread], 0u);
+#endif
         atomicStore(&shown[thread], 0u);
     }
     workgroupBarrier();
@@ -64,6 +75,11 @@ fn live(
         if matches {
             atomicOr(&matching[local.y], bit);
         }
+#ifdef FORMS
+        if is_alike(job, id.xy, cell, matches) {
+            atomicOr(&alike[local.y], bit);
+        }
+#endif
 #ifdef COORDINATES
         // A body of coordinates is larger than its picture.
         let is_shown = matches;
@@ -138,6 +154,7 @@ fn sum_of_bits(bits: u32) -> u32 {
 fn count(word: u32, corner: vec2<u32>) -> u32 {
     var live = 0u;
     var match_count = 0u;
+    var alike_count = 0u;
     var show_count = 0u;
     var sum = vec2(0u);
     var columns = 0u;
@@ -147,6 +164,9 @@ fn count(word: u32, corner: vec2<u32>) -> u32 {
         let here = countOneBits(bits);
         live += countOneBits(atomicLoad(&living[y]));
         match_count += countOneBits(atomicLoad(&matching[y]));
+#ifdef FORMS
+        alike_count += countOneBits(atomicLoad(&alike[y]));
+#endif
         show_count += here;
         sum += vec2(corner.x * here + sum_of_bits(bits), (corner.y + y) * here);
         columns |= bits;
@@ -158,6 +178,8 @@ fn count(word: u32, corner: vec2<u32>) -> u32 {
         return live;
     } else if word == STATS_MATCHING {
         return match_count;
+    } else if word == STATS_ALIKE {
+        return alike_count;
     } else if word == STATS_SHOWN {
         return show_count;
     } else if word < STATS_FROM_FAR_EDGE {
@@ -170,10 +192,29 @@ fn count(word: u32, corner: vec2<u32>) -> u32 {
     return (last + 1u)[word - STATS_END];
 }
 
+#ifdef FORMS
+/// Whether a living cell looks rather like that of a grown sprite in its form than lost. See `Reference` in `reference.rs`.
+fn is_alike(job: Job, position: vec2<u32>, cell: u32, matches: bool) -> bool {
+#ifdef MASKED
+#ifdef COORDINATES
+    let values = load(job.slot, 0u, cell);
+    let place = (upright(position, job.rotation) - params.frame_min) / params.frame_size;
+    return matches && lost_by_place(values.xy / values.a - place) < params.most_lost;
+#else
+    let grown = grown_pixel(position, job);
+    let wanted = vec4(grown.rgb * grown.a, grown.a);
+    return matches && lost_by_color(load(job.slot, 0u, cell) - wanted) < params.most_lost;
+#endif
+#else
+    return matches;
+#endif
+}
+#endif
+
 /// Whether the rotated grown sprite has a cell here too. Of a texture, whether the cell is as strong as grown ones.
 fn matches_grown(job: Job, position: vec2<u32>, cell: u32) -> bool {
 #ifdef MASKED
-    return grown_pixel(position, job.rotation).a > params.alive_threshold;
+    return grown_pixel(position, job).a > params.alive_threshold;
 #else
     var squared = 0.0;
     for (var quad = 0u; quad < #{QUADS}u; quad++) {

@@ -24,6 +24,7 @@ pub(super) struct PipelineKey {
     always_fires: bool,
     output: Output,
     has_overgrowth: bool,
+    has_forms: bool,
     kind: AtlasKind,
     precision: NcaPrecision,
 }
@@ -41,6 +42,7 @@ impl PipelineKey {
             always_fires: rule.firing() == FireRate::Always,
             output: rule.output,
             has_overgrowth: rule.overgrowth.is_some(),
+            has_forms: !rule.forms.is_empty(),
         }
     }
 
@@ -77,6 +79,9 @@ impl PipelineKey {
         }
         if self.has_overgrowth {
             defs.push("OVERGROWTH".into());
+        }
+        if self.has_forms {
+            defs.push("FORMS".into());
         }
         if self.kind == AtlasKind::Tissue {
             defs.push("TISSUE".into());

@@ -73,6 +73,12 @@ impl PopulationSpec {
         has_size && usage.contains(TextureUsages::STORAGE_BINDING) && format == self.kind.storage_format()
     }
 
+    /// The size of the bias of a sprite's form in bytes.
+    pub(super) fn bias_bytes(&self) -> u64 {
+        let rule = self.model.rule();
+        if rule.forms.is_empty() { 0 } else { (rule.hidden * size_of::<f32>()) as u64 }
+    }
+
     /// The size of a sprite's state in bytes.
     pub(super) fn state_bytes(&self) -> u64 {
         self.precision.state_bytes(self.model.rule(), self.grid)

@@ -1,6 +1,9 @@
 // Second part of a tick: perception and the dense layers, for the listed cells. An invocation updates a cell after another.
 #import bevy_nca::grid::{params, jobs, weights, updates, listed, at, load, pack, unpack, cells, cell_at}
 #import bevy_nca::grid::{UNIT, HIDDEN_BIAS, OUTPUT_BIAS, THINK_THREADS, TABLE, cell_flags, SECOND, DIRECTION}
+#ifdef FORMS
+#import bevy_nca::grid::bias_at
+#endif
 #ifdef MASKED
 #import bevy_nca::grid::{maturity, MATURE, BEFORE, AFTER}
 
@@ -217,7 +220,11 @@ fn update(index: u32, cell: u32) {
 #if QUADS > 7
         sum += products(p7, row, 7u);
 #endif
+#ifdef FORMS
+        let bias = bitcast<f32>(cell_flags[bias_at(slot, unit)]);
+#else
         let bias = weights[table + HIDDEN_BIAS + unit / 4u][unit % 4u];
+#endif
         let total = bias + ((sum.x + sum.y) + (sum.z + sum.w));
         // `max` may drop a NaN.
         let hidden = select(total, 0.0, total < 0.0);

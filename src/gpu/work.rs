@@ -18,8 +18,8 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DIRECTIONS, DRAW, OVERGROWN, SEED, SOW, WOUND};
-use crate::rule::{CellEdits, State};
+use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DIRECTIONS, DRAW, FORM, OVERGROWN, SEED, SOW, WOUND};
+use crate::rule::{CellEdits, Pose, State, Weights};
 
 /// The work for one sprite in one dispatch; `Job` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
@@ -31,14 +31,21 @@ pub(super) struct Job {
     pub(super) flags: u32,
     /// The index of its first word in the payload.
     pub(super) payload: u32,
-    pub(super) pad: [u32; 2],
+    /// The number of the form that it is compared with.
+    pub(super) form: u32,
+    pub(super) pad: u32,
+}
+
+impl Job {
+    fn of(slot: u32, Pose { rotation, form }: Pose) -> Self {
+        Self { slot, rotation: rotation.into(), form: form as u32, ..Self::default() }
+    }
 }
 
 /// How a sprite is drawn and counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct DisplayState {
-    /// Cosine and sine of its angle.
-    pub(crate) rotation: (f32, f32),
+    pub(crate) pose: Pose,
     /// Cells that match the grown sprite are drawn as its pixels.
     pub(crate) crisp: bool,
     /// The living cells are read back.
@@ -139,8 +146,9 @@ impl Work {
         self.payload.len() as u64 * 4
     }
 
-    /// Edits the sprite's cells before the tick of this step. At most one edit per sprite and step.
-    pub(crate) fn edit(&mut self, slot: u32, edits: &CellEdits) {
+    /// Edits the sprite's cells before the tick of this step. At most one edit per sprite and step. The weights are those of
+    /// its model.
+    pub(crate) fn edit(&mut self, slot: u32, edits: &CellEdits, weights: &Weights) {
         let payload = self.payload.len() as u32;
         let mut flags = 0;
         let masks = [
@@ -155,6 +163,10 @@ impl Work {
                 self.payload.extend_from_slice(mask.words());
             }
         }
+        if let Some(bias) = edits.form.and_then(|shares| weights.bias_in(&shares)) {
+            flags |= FORM;
+            self.payload.extend(bias.into_iter().map(f32::to_bits));
+        }
         if let Some(directions) = edits.directions {
             flags |= DIRECTIONS;
             self.payload.extend_from_slice(directions.words());
@@ -164,12 +176,12 @@ impl Work {
         }
     }
 
-    /// Ticks the sprite in this step. `rotation` is the cosine and sine of its angle.
-    pub(crate) fn tick(&mut self, slot: u32, key: u32, rotation: (f32, f32)) {
+    /// Ticks the sprite in this step.
+    pub(crate) fn tick(&mut self, slot: u32, key: u32, pose: Pose) {
         if self.steps.is_empty() {
             self.next_step();
         }
-        self.ticks.push(Job { slot, key, rotation: rotation.into(), ..Job::default() });
+        self.ticks.push(Job { key, ..Job::of(slot, pose) });
         if let Some(step) = self.steps.last_mut() {
             step.ticks.1 += 1;
         }
@@ -286,8 +298,7 @@ impl Work {
             match last_tick(last_ticks, *slot) {
                 Some(index) => jobs[first_tick + *index as usize].flags |= display.flags(),
                 None => {
-                    let rotation = display.rotation.into();
-                    jobs.push(Job { slot: *slot, rotation, flags: display.flags(), ..Job::default() });
+                    jobs.push(Job { flags: display.flags(), ..Job::of(*slot, display.pose) });
                 }
             }
         }
@@ -309,7 +320,7 @@ mod tests {
     use super::*;
     use crate::rule::{CellMask, Shape};
 
-    const UPRIGHT: DisplayState = DisplayState { rotation: (1.0, 0.0), crisp: false, alive_mask: false };
+    const UPRIGHT: DisplayState = DisplayState { pose: Pose::UPRIGHT, crisp: false, alive_mask: false };
 
     fn encoded(work: &Work) -> Vec<Job> {
         let mut jobs = Vec::new();
@@ -324,8 +335,8 @@ mod tests {
             let mut work = Work::default();
             work.seed(3);
             work.next_step();
-            work.edit(3, &CellEdits { wound: Some(mask.clone()), ..CellEdits::default() });
-            work.tick(3, 7, UPRIGHT.rotation);
+            work.edit(3, &CellEdits { wound: Some(mask.clone()), ..CellEdits::default() }, &Weights::default());
+            work.tick(3, 7, Pose::UPRIGHT);
             work.show(3, UPRIGHT, None);
             work
         };
@@ -345,10 +356,10 @@ mod tests {
     #[test]
     fn a_sprite_is_drawn_once() {
         let mut work = Work::default();
-        work.tick(0, 1, UPRIGHT.rotation);
-        work.tick(1, 1, UPRIGHT.rotation);
+        work.tick(0, 1, Pose::UPRIGHT);
+        work.tick(1, 1, Pose::UPRIGHT);
         work.next_step();
-        work.tick(0, 2, UPRIGHT.rotation);
+        work.tick(0, 2, Pose::UPRIGHT);
         work.next_step();
         work.seed(1);
         (0..3).for_each(|slot| work.show(slot, UPRIGHT, None));

@@ -8,8 +8,8 @@ use super::{brush::NcaTool, channels::ChannelView, files::Files, history::Histor
 use crate::{
     rule::{Shape, State},
     sprite::{
-        NcaBackend, NcaClock, NcaEngine, NcaHeal, NcaModel, NcaRestore, NcaSave, NcaSkin, NcaSleeping, NcaTexture,
-        NcaVitals, NcaWriteCells,
+        NcaBackend, NcaClock, NcaEngine, NcaForm, NcaHeal, NcaModel, NcaRestore, NcaSave, NcaSkin, NcaSleeping,
+        NcaTexture, NcaVitals, NcaWriteCells,
     },
 };
 
@@ -210,6 +210,16 @@ impl Shown<'_, '_> {
                 texture.model = model;
             }
             return;
+        }
+        let forms = &model.rule().forms;
+        if !forms.is_empty() {
+            ui.horizontal_wrapped(|ui| {
+                for form in forms {
+                    if ui.button(form).clicked() {
+                        self.commands.entity(entity).try_insert(NcaForm::new(form.clone()));
+                    }
+                }
+            });
         }
         let mut degrees = texture.angle.to_degrees();
         if ui.add(bar(&mut degrees, -180.0..=180.0).text("angle, degrees")).changed() {

@@ -106,7 +106,8 @@ pub fn import_article(json: &[u8], name: &str) -> Result<Model, ModelErrorKind> 
     };
     let (hidden_weight, hidden_bias) = dequantise(0, first)?;
     let (output_weight, output_bias) = dequantise(1, second)?;
-    Model::new(rule, Weights { hidden_weight, hidden_bias, output_weight, output_bias }, None)
+    let weights = Weights { hidden_weight, hidden_bias, output_weight, output_bias, ..Weights::default() };
+    Model::new(rule, weights, None)
 }
 
 #[cfg(test)]

@@ -47,22 +47,25 @@ impl Model {
         let rule = rule(header.metadata().as_ref())?;
         let tensors = SafeTensors::deserialize(bytes).map_err(ModelErrorKind::Header)?;
 
-        let table = |[hidden_weight, hidden_bias, output_weight, output_bias]: [&'static str; 4]| {
-            let [first, second, third, fourth] = Weights::shapes(&rule);
-            Ok::<_, ModelErrorKind>(Weights {
-                hidden_weight: floats(&tensors, hidden_weight, first)?,
-                hidden_bias: floats(&tensors, hidden_bias, second)?,
-                output_weight: floats(&tensors, output_weight, third)?,
-                output_bias: floats(&tensors, output_bias, fourth)?,
-            })
+        let table = |names: [&'static str; 5]| {
+            let mut weights = Weights::default();
+            let Weights { hidden_weight, hidden_bias, output_weight, output_bias, form_bias } = &mut weights;
+            let data = [hidden_weight, hidden_bias, output_weight, output_bias, form_bias];
+            for ((name, shape), data) in names.into_iter().zip(Weights::shapes(&rule)).zip(data) {
+                // A rule without forms has no biases for them.
+                if !shape.contains(&0) {
+                    *data = floats(&tensors, name, shape)?;
+                }
+            }
+            Ok::<_, ModelErrorKind>(weights)
         };
         let weights = table(Weights::NAMES)?;
         let overgrowth = rule.overgrowth.as_ref().map(|_| table(Weights::OVERGROWTH_NAMES)).transpose()?;
-        let target = match tensors.tensor("target") {
-            Ok(view) => Some(target(&view)?),
-            Err(_) => None,
+        let targets = match tensors.tensor("target") {
+            Ok(view) => targets(&view, rule.forms.len())?,
+            Err(_) => Vec::new(),
         };
-        Self::with_tables(rule, weights, overgrowth, target)
+        Self::with_tables(rule, weights, overgrowth, targets)
     }
 
     /// Serializes the model as a `.nca` file with f32 weights. The same model always gives the same bytes.
@@ -77,15 +80,18 @@ impl Model {
         let overgrowth = self.overgrowth().map(|weights| (Weights::OVERGROWTH_NAMES, weights));
         for (names, weights) in [(Weights::NAMES, self.weights())].into_iter().chain(overgrowth) {
             let shapes = Weights::shapes(self.rule());
-            for ((name, data), shape) in names.into_iter().zip(weights.tensors()).zip(shapes) {
+            let tensors = names.into_iter().zip(weights.tensors()).zip(shapes);
+            for ((name, data), shape) in tensors.filter(|(_, shape)| !shape.contains(&0)) {
                 let view =
                     TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(data)).map_err(ModelErrorKind::Header)?;
                 views.push((name, view));
             }
         }
-        if let Some(Target { width, height, rgba }) = self.target() {
-            let view = TensorView::new(Dtype::U8, vec![*height, *width, 4], rgba).map_err(ModelErrorKind::Header)?;
-            views.push(("target", view));
+        let pixels = self.targets().iter().flat_map(|target| &target.rgba).copied().collect::<Vec<u8>>();
+        if let Some(Target { width, height, .. }) = self.target() {
+            let forms = Some(self.rule().forms.len()).filter(|forms| *forms > 0);
+            let shape = forms.into_iter().chain([*height, *width, 4]).collect();
+            views.push(("target", TensorView::new(Dtype::U8, shape, &pixels).map_err(ModelErrorKind::Header)?));
         }
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         safetensors::serialize(views, Some(metadata)).map_err(ModelErrorKind::Header)
@@ -175,17 +181,26 @@ fn floats(tensors: &SafeTensors, tensor: &'static str, expected: Vec<usize>) -> 
     }
 }
 
-fn target(view: &TensorView) -> Result<Target, ModelErrorKind> {
+/// The pictures of a model with this many forms.
+pub(crate) fn targets(view: &TensorView, forms: usize) -> Result<Vec<Target>, ModelErrorKind> {
     let tensor = "target";
     if view.dtype() != Dtype::U8 {
         return Err(ModelErrorKind::Dtype { tensor, found: view.dtype(), expected: "U8" });
     }
-    match *view.shape() {
-        [height, width, 4] => Ok(Target { width, height, rgba: view.data().to_vec() }),
-        _ => Err(ModelErrorKind::Shape {
-            tensor,
-            found: view.shape().iter().copied().take(8).collect(),
-            expected: "[height, width, 4]".into(),
-        }),
-    }
+    let (height, width) = match (forms, view.shape()) {
+        (0, &[height, width, 4]) => (height, width),
+        (1.., &[count, height, width, 4]) if count == forms => (height, width),
+        _ => {
+            let found = view.shape().iter().copied().take(8).collect();
+            let expected =
+                if forms == 0 { "[height, width, 4]".into() } else { format!("[{forms}, height, width, 4]") };
+            return Err(ModelErrorKind::Shape { tensor, found, expected });
+        }
+    };
+    let count = forms.max(1);
+    // An empty picture is refused later, with the size of the grid.
+    let bytes = (view.data().len() / count).max(1);
+    let mut pictures = view.data().chunks_exact(bytes);
+    let target = |_| Target { width, height, rgba: pictures.next().unwrap_or_default().to_vec() };
+    Ok((0..count).map(target).collect())
 }

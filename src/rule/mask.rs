@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Directions, Shape};
+use super::{Directions, Shape, Shares};
 
 /// An affine map from grid coordinates to the space of a shape. `[a, b, c, d, tx, ty]` maps
 /// `(x, y)` to `(a x + c y + tx, b x + d y + ty)`.
@@ -243,6 +243,8 @@ pub(crate) struct CellEdits<'a> {
     pub(crate) overgrown: Option<&'a CellMask>,
     /// The directions of all cells from this tick on, if they have changed.
     pub(crate) directions: Option<&'a Directions>,
+    /// The shares of the forms from this tick on, if they have changed.
+    pub(crate) form: Option<Shares>,
 }
 
 impl CellEdits<'_> {

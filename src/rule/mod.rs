@@ -37,6 +37,8 @@ pub use article::import_article;
 pub use directions::Directions;
 pub(crate) use error::truncate_and_escape;
 pub use error::{ModelError, ModelErrorKind, printable};
+#[cfg(feature = "train")]
+pub(crate) use file::targets;
 #[cfg(feature = "record")]
 pub(crate) use file::write_atomic;
 pub use generic::GenericBody;
@@ -54,13 +56,13 @@ pub(crate) use picture::{LIFE_BLEND, PLACE_BLEND, ramp};
 pub use picture::{Rgba, picture};
 #[cfg(feature = "record")]
 pub use reading::{Filter, ReadOptions, TargetError};
-pub(crate) use reference::Reference;
+pub(crate) use reference::{Pose, Reference};
 pub use shape::{Shape, Stencil};
 #[cfg(feature = "record")]
 pub use sheet::Frames;
 pub use skin::SkinArt;
 pub use spec::{Alive, Boundary, Kernel, Output, Overgrowth, Rule};
-pub(crate) use spec::{CHANNELS, rotation};
+pub(crate) use spec::{CHANNELS, FIRST_FORM, MAX_HIDDEN, Shares, rotation};
 pub use state::State;
 pub(crate) use statistics::CellStats;
 pub use target::Target;

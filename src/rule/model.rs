@@ -3,7 +3,7 @@
 use super::{Boundary, ModelErrorKind, Output, Overgrowth, Rule, Target};
 
 /// The weights of the two dense layers, row-major.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
     /// `[features, hidden]`. Feature `k * channels + c` is channel `c` under kernel `k`.
     pub hidden_weight: Vec<f32>,
@@ -13,30 +13,62 @@ pub struct Weights {
     pub output_weight: Vec<f32>,
     /// `[channels]`
     pub output_bias: Vec<f32>,
+    /// `[forms, hidden]`: what each form adds to the hidden bias. Empty for a rule without forms.
+    pub form_bias: Vec<f32>,
 }
 
 impl Weights {
-    pub(crate) const NAMES: [&'static str; 4] = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"];
+    pub(crate) const NAMES: [&'static str; 5] =
+        ["hidden.weight", "hidden.bias", "output.weight", "output.bias", "forms.bias"];
 
     /// The names of the tensors of an overgrowth.
-    pub(crate) const OVERGROWTH_NAMES: [&'static str; 4] =
-        ["overgrowth.hidden.weight", "overgrowth.hidden.bias", "overgrowth.output.weight", "overgrowth.output.bias"];
+    pub(crate) const OVERGROWTH_NAMES: [&'static str; 5] = [
+        "overgrowth.hidden.weight",
+        "overgrowth.hidden.bias",
+        "overgrowth.output.weight",
+        "overgrowth.output.bias",
+        "overgrowth.forms.bias",
+    ];
 
     /// The shapes that a rule requires, in the order of [`Self::NAMES`].
-    pub(crate) fn shapes(rule: &Rule) -> [Vec<usize>; 4] {
-        [vec![rule.features(), rule.hidden], vec![rule.hidden], vec![rule.hidden, rule.channels], vec![rule.channels]]
+    pub(crate) fn shapes(rule: &Rule) -> [Vec<usize>; 5] {
+        let Rule { hidden, channels, .. } = *rule;
+        let forms = vec![rule.forms.len(), hidden];
+        [vec![rule.features(), hidden], vec![hidden], vec![hidden, channels], vec![channels], forms]
+    }
+
+    /// The bias of the hidden layer in a form: `shares` are the shares of the forms. `None` for a rule without forms.
+    pub(crate) fn bias_in(&self, shares: &[f32]) -> Option<Vec<f32>> {
+        if self.form_bias.is_empty() {
+            return None;
+        }
+        let mut bias = self.hidden_bias.clone();
+        for (form, share) in self.form_bias.chunks_exact(bias.len()).zip(shares) {
+            bias.iter_mut().zip(form).for_each(|(bias, form)| *bias += share * form);
+        }
+        Some(bias)
+    }
+
+    /// The weights for this many forms. New ones add nothing to the bias.
+    #[cfg(feature = "train")]
+    pub(crate) fn with_forms(&self, forms: usize) -> Self {
+        let mut weights = self.clone();
+        weights.form_bias.resize(forms * self.hidden_bias.len(), 0.0);
+        weights
     }
 
     #[cfg(feature = "train")]
-    pub(crate) fn tensors_mut(&mut self) -> [&mut [f32]; 4] {
-        [&mut self.hidden_weight, &mut self.hidden_bias, &mut self.output_weight, &mut self.output_bias]
+    pub(crate) fn tensors_mut(&mut self) -> [&mut [f32]; 5] {
+        let Self { hidden_weight, hidden_bias, output_weight, output_bias, form_bias } = self;
+        [hidden_weight, hidden_bias, output_weight, output_bias, form_bias]
     }
 
-    pub(crate) fn tensors(&self) -> [&[f32]; 4] {
-        [&self.hidden_weight, &self.hidden_bias, &self.output_weight, &self.output_bias]
+    pub(crate) fn tensors(&self) -> [&[f32]; 5] {
+        let Self { hidden_weight, hidden_bias, output_weight, output_bias, form_bias } = self;
+        [hidden_weight, hidden_bias, output_weight, output_bias, form_bias]
     }
 
-    fn validate(&self, rule: &Rule, names: [&'static str; 4]) -> Result<(), ModelErrorKind> {
+    fn validate(&self, rule: &Rule, names: [&'static str; 5]) -> Result<(), ModelErrorKind> {
         for ((tensor, data), shape) in names.into_iter().zip(self.tensors()).zip(Self::shapes(rule)) {
             if data.len() != shape.iter().product::<usize>() {
                 return Err(ModelErrorKind::Shape { tensor, found: vec![data.len()], expected: format!("{shape:?}") });
@@ -56,7 +88,8 @@ pub struct Model {
     weights: Weights,
     /// Those of the rule's overgrowth.
     overgrowth: Option<Weights>,
-    target: Option<Target>,
+    /// One for each form, of the same size; or none.
+    targets: Vec<Target>,
     fingerprint: u64,
 }
 
@@ -65,10 +98,14 @@ impl Model {
     ///
     /// # Errors
     /// A field of the rule is out of range, the shape of a tensor does not match the rule, a weight
-    /// is not finite, or the target does not fit the grid. A model of coordinates must have a target. A rule with an
-    /// overgrowth needs the weights of [`Model::with_overgrowth`].
-    pub fn new(rule: Rule, weights: Weights, target: Option<Target>) -> Result<Self, ModelErrorKind> {
-        Self::with_tables(rule, weights, None, target)
+    /// is not finite, or a target does not fit the grid. A model has no target, or one for each form, all of the same size; a
+    /// model of coordinates must have them. A rule with an overgrowth needs the weights of [`Model::with_overgrowth`].
+    pub fn new(
+        rule: Rule,
+        weights: Weights,
+        targets: impl IntoIterator<Item = Target>,
+    ) -> Result<Self, ModelErrorKind> {
+        Self::with_tables(rule, weights, None, targets.into_iter().collect())
     }
 
     /// Like [`Model::new`], with the weights of the rule's overgrowth.
@@ -76,7 +113,7 @@ impl Model {
         rule: Rule,
         weights: Weights,
         overgrowth: Option<Weights>,
-        target: Option<Target>,
+        targets: Vec<Target>,
     ) -> Result<Self, ModelErrorKind> {
         rule.validate()?;
         weights.validate(&rule, Weights::NAMES)?;
@@ -89,23 +126,9 @@ impl Model {
             }
             None => {}
         }
-        if rule.output == Output::Coordinates && target.is_none() {
-            let [width, height] = rule.grid.map(|side| side as usize);
-            return Err(ModelErrorKind::MissingTensor { tensor: "target", expected: vec![height, width, 4] });
-        }
-        if let Some(target) = &target {
-            let [w, h] = rule.grid.map(|side| side as usize);
-            let sizes_fit = (1..=w).contains(&target.width) && (1..=h).contains(&target.height);
-            if !sizes_fit || target.rgba.len() != target.width * target.height * 4 {
-                return Err(ModelErrorKind::Shape {
-                    tensor: "target",
-                    found: vec![target.height, target.width, 4],
-                    expected: format!("[1..={h}, 1..={w}, 4], to fit the grid"),
-                });
-            }
-        }
+        validate_targets(&rule, &targets)?;
         let fingerprint = fingerprint(&rule, &weights, overgrowth.as_ref());
-        Ok(Self { rule, weights, overgrowth, target, fingerprint })
+        Ok(Self { rule, weights, overgrowth, targets, fingerprint })
     }
 
     /// Returns the model with a second rule, which cells follow that are painted with it: moss on a wall, for example. It
@@ -145,7 +168,7 @@ impl Model {
         let Rule { name, clamp, author, license, source, .. } = second.clone();
         own.version = Rule::VERSION;
         own.overgrowth = Some(Overgrowth { name, clamp, author, license, source });
-        Self::with_tables(self.rule, self.weights, Some(other.weights.clone()), self.target)
+        Self::with_tables(self.rule, self.weights, Some(other.weights.clone()), self.targets)
     }
 
     /// The rule.
@@ -162,7 +185,7 @@ impl Model {
     pub(crate) fn overgrowth_alone(&self) -> Option<Self> {
         let (weights, second) = self.overgrowth.clone().zip(self.rule.overgrowth.clone())?;
         let rule = Rule { clamp: second.clamp, overgrowth: None, ..self.rule.clone() };
-        Self::new(rule, weights, None).ok()
+        Self::new(rule, weights, []).ok()
     }
 
     /// The weights of the second rule, if the model has one.
@@ -175,9 +198,14 @@ impl Model {
         Some((self.overgrowth.as_ref()?, self.rule.overgrowth.as_ref()?.clamp))
     }
 
-    /// The picture that the sprite grows into, if the model has one.
+    /// The picture that the sprite grows into, if the model has one: that of the first form.
     pub fn target(&self) -> Option<&Target> {
-        self.target.as_ref()
+        self.targets.first()
+    }
+
+    /// The pictures of all forms, of the same size; one for a rule without forms. Empty if the model has none.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
     }
 
     /// A hash of the weights and the rule, without the name, grid and other fields that do not
@@ -193,16 +221,67 @@ impl Model {
     /// As [`Model::new`], for example if `edit` changed a size.
     pub fn map_rule(mut self, edit: impl FnOnce(&mut Rule)) -> Result<Self, ModelErrorKind> {
         edit(&mut self.rule);
-        Self::with_tables(self.rule, self.weights, self.overgrowth, self.target)
+        Self::with_tables(self.rule, self.weights, self.overgrowth, self.targets)
     }
 
-    /// Returns the model with another target.
+    /// The model of one form alone, which has no others. The model itself if it has no forms.
     ///
     /// # Errors
-    /// As [`Model::new`], if the picture does not fit the grid.
-    pub fn with_target(self, target: Option<Target>) -> Result<Self, ModelErrorKind> {
-        Self::with_tables(self.rule, self.weights, self.overgrowth, target)
+    /// [`ModelErrorKind::Field`] if it does not have that form.
+    pub fn in_form(&self, form: usize) -> Result<Self, ModelErrorKind> {
+        let count = self.rule.forms.len();
+        if count == 0 && form == 0 {
+            return Ok(self.clone());
+        }
+        if form >= count {
+            return Err(ModelErrorKind::field("forms", format!("{count} forms"), "a form of this number"));
+        }
+        let shares: Vec<f32> = (0..count).map(|other| f32::from(u8::from(other == form))).collect();
+        let hidden_bias = self.weights.bias_in(&shares).unwrap_or_default();
+        let weights = Weights { hidden_bias, form_bias: Vec::new(), ..self.weights.clone() };
+        let mut rule = self.rule.clone();
+        rule.name = format!("{} {}", rule.name, rule.forms[form]);
+        rule.forms.clear();
+        Self::new(rule, weights, self.targets.get(form).cloned())
     }
+
+    /// Returns the model with other targets: none, or one for each form.
+    ///
+    /// # Errors
+    /// As [`Model::new`], if a picture does not fit the grid.
+    pub fn with_target(self, targets: impl IntoIterator<Item = Target>) -> Result<Self, ModelErrorKind> {
+        Self::with_tables(self.rule, self.weights, self.overgrowth, targets.into_iter().collect())
+    }
+}
+
+/// Checks that there is no target, or one for each form, and that all have the same size, which fits the grid.
+fn validate_targets(rule: &Rule, targets: &[Target]) -> Result<(), ModelErrorKind> {
+    let [w, h] = rule.grid.map(|side| side as usize);
+    let wrong = |found, expected| Err(ModelErrorKind::Shape { tensor: "target", found, expected });
+    let Some(Target { width, height, .. }) = targets.first() else {
+        return match rule.output {
+            Output::Coordinates => Err(ModelErrorKind::MissingTensor { tensor: "target", expected: vec![h, w, 4] }),
+            Output::PremultipliedAlpha | Output::OpaqueCentered => Ok(()),
+        };
+    };
+    let forms = rule.forms.len();
+    if targets.len() != forms.max(1) {
+        return wrong(
+            vec![targets.len(), *height, *width, 4],
+            format!("[{forms}, height, width, 4], one for each form"),
+        );
+    }
+    for target in targets {
+        let found = || vec![target.height, target.width, 4];
+        if [target.width, target.height] != [*width, *height] {
+            return wrong(found(), format!("[{height}, {width}, 4], as the first form"));
+        }
+        let sizes_fit = (1..=w).contains(width) && (1..=h).contains(height);
+        if !sizes_fit || target.rgba.len() != width * height * 4 {
+            return wrong(found(), format!("[1..={h}, 1..={w}, 4], to fit the grid"));
+        }
+    }
+    Ok(())
 }
 
 fn fingerprint(rule: &Rule, weights: &Weights, overgrowth: Option<&Weights>) -> u64 {

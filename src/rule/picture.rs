@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Model, Output, Reference, State};
+use super::{Model, Output, Pose, Reference, State};
 
 /// A straight-alpha sRGB pixel.
 pub type Rgba = [u8; 4];
@@ -41,12 +41,22 @@ pub(crate) fn crisp_pixel(cell: &[f32], grown: [f32; 4]) -> Rgba {
     let [grown_r, grown_g, grown_b, grown_a] = grown;
     let expected = [grown_r * grown_a, grown_g * grown_a, grown_b * grown_a, grown_a];
     let own = [r, g, b, a];
-    let distance = own.iter().zip(expected).map(|(own, expected)| (own - expected).abs()).fold(0.0, f32::max);
-    let share = ramp(distance, &CRISP_BLEND);
+    let share = lost_by_color(&own, expected);
     if share == 0.0 {
         return grown.map(|value| (value * 255.0 + 0.5) as u8);
     }
     pixel(Output::PremultipliedAlpha, &[0, 1, 2, 3].map(|i| expected[i] + (own[i] - expected[i]) * share))
+}
+
+/// How lost a cell is whose color is this far from that of the grown sprite, both premultiplied, 0 to 1.
+pub(super) fn lost_by_color(own: &[f32], expected: [f32; 4]) -> f32 {
+    let distance = own.iter().zip(expected).map(|(own, expected)| (own - expected).abs()).fold(0.0, f32::max);
+    ramp(distance, &CRISP_BLEND)
+}
+
+/// How lost a cell is that is this far from its place, 0 to 1.
+pub(super) fn lost_by_place([x, y]: [f32; 2]) -> f32 {
+    ramp(x.abs().max(y.abs()), &PLACE_BLEND)
 }
 
 /// Thresholds for [`coordinates_pixel`]: the distance of a cell from its place, as a share of the picture on either
@@ -71,7 +81,7 @@ pub(crate) fn coordinates_pixel(cell: &[f32], place: [f32; 2], look_up: impl Fn(
         return [0; 4];
     }
     let off = [u / alpha - place[0], v / alpha - place[1]];
-    let share = ramp(off[0].abs().max(off[1].abs()), &PLACE_BLEND);
+    let share = lost_by_place(off);
     let [r, g, b, a] = look_up([place[0] + off[0] * share, place[1] + off[1] * share]);
     [r, g, b, a * life].map(|value| (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
 }
@@ -84,8 +94,8 @@ pub fn picture(model: &Model, state: &State) -> Vec<Rgba> {
         return cells.map(|cell| pixel(output, cell)).collect();
     }
     let (width, height) = (state.width(), state.height());
-    let reference = Reference::new(model, [width, height], || State::zeros(width, height, state.channels()));
-    let shown = |(index, cell)| reference.shown([index % width, index / width], cell, (1.0, 0.0), false);
+    let reference = Reference::new(model, [width, height], |_| State::zeros(width, height, state.channels()));
+    let shown = |(index, cell)| reference.shown([index % width, index / width], cell, Pose::UPRIGHT, false);
     cells.enumerate().map(shown).collect()
 }
 

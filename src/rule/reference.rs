@@ -1,71 +1,107 @@
 //! The grown shape of a model on a grid, and how its cells are shown.
 
 use super::{
-    CellMask, Model, Output, Rgba, State,
+    CellMask, CellStats, Model, Output, Rgba, State,
     body::Frame,
-    picture::{coordinates_pixel, crisp_pixel, pixel},
+    picture::{coordinates_pixel, crisp_pixel, lost_by_color, lost_by_place, pixel},
 };
 
 /// The share of a grown texture's cells that counts as weak. A cell that a wound has zeroed grows within some twenty ticks,
 /// and most of the time it is among the weakest.
 const WEAK_CELLS: f32 = 0.05;
 
-/// The appearance of a grown sprite on a grid: the cells that should live, and their pixels.
+/// A cell is alike up to this.
+const MOST_LOST: f32 = 0.5;
+/// The share of a grown sprite's cells that may be missing or too many.
+const MOST_OTHERS: f32 = 0.05;
+
+/// How a grown sprite is to be compared with cells: turned, and in one of its forms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pose {
+    /// The cosine and sine of its angle.
+    pub(crate) rotation: (f32, f32),
+    /// The number of its form.
+    pub(crate) form: usize,
+}
+
+impl Pose {
+    /// Upright, in the first form.
+    pub(crate) const UPRIGHT: Self = Self { rotation: (1.0, 0.0), form: 0 };
+}
+
+/// The appearance of a grown sprite on a grid, in each of its forms: the cells that should live, and their pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reference {
     output: Output,
     width: usize,
-    /// The rectangle of the model's target.
+    height: usize,
+    /// The rectangle of the model's targets.
     frame: Frame,
-    /// Row-major straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, where every cell
+    /// `[form][y][x]` of straight-alpha sRGB, 0 to 1. Empty for rules without a life mask, where every cell
     /// should live.
     pixels: Vec<[f32; 4]>,
     /// A cell should live where the alpha of its pixel is above this.
     threshold: f32,
-    /// Whether the pixels are those of the model's target.
+    /// Whether the pixels are those of the model's targets.
     authored: bool,
     /// The squared magnitude from which a cell of a texture is as strong as those of a grown one; 0 with a life mask.
     strength: f32,
     /// False for a placeholder, until a sprite has been grown. Sprites are not judged by a placeholder.
     known: bool,
-    cells: u32,
+    /// The number of cells in each form.
+    cells: Vec<u32>,
+    /// The number of living cells of a grown sprite in each form. A body of coordinates is larger than its picture.
+    living: Vec<u32>,
 }
 
 impl Reference {
-    /// Uses the model's target. Without a target, it uses the living cells of the grown sprite that `grow` returns. Without
-    /// a life mask, it uses the magnitudes of the cells of the grown texture that `grow` returns, of any size.
-    pub(crate) fn new(model: &Model, [width, height]: [usize; 2], grow: impl FnOnce() -> State) -> Self {
+    /// Uses the model's targets. Without targets, it uses the living cells of the grown sprite that `grow` returns for each
+    /// form. Without a life mask, it uses the magnitudes of the cells of the grown texture that `grow` returns for the first
+    /// form, of any size.
+    pub(crate) fn new(model: &Model, [width, height]: [usize; 2], mut grow: impl FnMut(usize) -> State) -> Self {
         let rule = model.rule();
         let mut strength = 0.0;
-        let pixels: Vec<[f32; 4]> = match (rule.alive, model.target()) {
-            (None, _) => {
-                let mut strengths: Vec<f32> = grow().values().chunks_exact(rule.channels).map(squared).collect();
+        let mut pixels: Vec<[f32; 4]> = Vec::new();
+        match rule.alive {
+            None => {
+                let mut strengths: Vec<f32> = grow(0).values().chunks_exact(rule.channels).map(squared).collect();
                 let weak = (strengths.len() as f32 * WEAK_CELLS) as usize;
                 if weak < strengths.len() {
                     strength = *strengths.select_nth_unstable_by(weak, f32::total_cmp).1;
                 }
-                Vec::new()
             }
-            (Some(_), Some(target)) => {
+            Some(_) if !model.targets().is_empty() => {
                 let straight = |[r, g, b, a]: [f32; 4]| if a > 0.0 { [r / a, g / a, b / a, a] } else { [0.0; 4] };
-                let pixels = target.premultiplied(width, height);
-                pixels.as_chunks::<4>().0.iter().map(|pixel| straight(*pixel)).collect()
+                for target in model.targets() {
+                    let grown = target.premultiplied(width, height);
+                    pixels.extend(grown.as_chunks::<4>().0.iter().map(|pixel| straight(*pixel)));
+                }
             }
-            (Some(alive), None) => {
-                let state = grow();
-                let cells = state.values().chunks_exact(rule.channels);
+            Some(alive) => {
                 let pixel = |lives| [0.0, 0.0, 0.0, if lives { alive.threshold + 1.0 } else { 0.0 }];
-                cells.map(|cell| pixel(rule.lives(cell))).collect()
+                for form in 0..rule.forms.len().max(1) {
+                    let state = grow(form);
+                    pixels.extend(state.values().chunks_exact(rule.channels).map(|cell| pixel(rule.lives(cell))));
+                }
             }
-        };
+        }
         let threshold = rule.alive.map_or(0.0, |alive| alive.threshold);
         let cells = match pixels.is_empty() {
-            true => strong_cells((width * height) as u32) as usize,
-            false => pixels.iter().filter(|pixel| pixel[3] > threshold).count(),
+            true => vec![strong_cells((width * height) as u32)],
+            false => {
+                let count = |form: &[[f32; 4]]| form.iter().filter(|pixel| pixel[3] > threshold).count() as u32;
+                pixels.chunks((width * height).max(1)).map(count).collect()
+            }
         };
         let authored = rule.output != Output::OpaqueCentered && rule.alive.is_some() && model.target().is_some();
         let (output, frame) = (rule.output, frame(model, [width, height]));
-        Self { output, width, frame, pixels, threshold, authored, strength, known: true, cells: cells as u32 }
+        let living = match output {
+            Output::Coordinates => {
+                model.targets().iter().map(|target| target.body(width, height).iter().count() as u32).collect()
+            }
+            Output::PremultipliedAlpha | Output::OpaqueCentered => cells.clone(),
+        };
+        Self { output, width, height, frame, pixels, threshold, authored, strength, known: true, cells, living }
     }
 
     /// A texture with two rules counts cells of both: the weaker of the two is the measure.
@@ -82,8 +118,12 @@ impl Reference {
     pub(crate) fn unknown(model: &Model, [width, height]: [usize; 2]) -> Self {
         let threshold = model.rule().alive.map_or(0.0, |alive| alive.threshold);
         let pixels = vec![[0.0, 0.0, 0.0, threshold + 1.0]; width * height];
-        let (output, frame, cells) = (model.rule().output, frame(model, [width, height]), pixels.len() as u32);
-        Self { output, width, frame, cells, pixels, threshold, authored: false, strength: 0.0, known: false }
+        let forms = model.rule().forms.len().max(1);
+        let (pixels, cells) = (pixels.repeat(forms), vec![pixels.len() as u32; forms]);
+        let (output, frame) = (model.rule().output, frame(model, [width, height]));
+        let living = cells.clone();
+        let (authored, strength, known) = (false, 0.0, false);
+        Self { output, width, height, frame, cells, living, pixels, threshold, authored, strength, known }
     }
 
     /// False for a placeholder; see [`Reference::unknown`].
@@ -91,26 +131,37 @@ impl Reference {
         self.known
     }
 
-    /// `[height, width, 4]`; empty if every cell should live.
+    /// `[form, height, width, 4]`; empty if every cell should live.
     pub(crate) fn pixels(&self) -> &[[f32; 4]] {
         &self.pixels
     }
 
-    /// Whether the pixels may be shown, because they come from the model's target.
+    /// The pixels of the first form.
+    pub(crate) fn first_pixels(&self) -> &[[f32; 4]] {
+        &self.pixels[..self.pixels.len().min(self.width * self.height)]
+    }
+
+    /// Whether the pixels may be shown, because they come from the model's targets.
     pub(crate) fn is_authored(&self) -> bool {
         self.authored
     }
 
-    /// The number of cells of a grown sprite.
-    pub(crate) fn cells(&self) -> u32 {
-        self.cells
+    /// The number of cells of a grown sprite in a form.
+    pub(crate) fn cells(&self, form: usize) -> u32 {
+        self.cells.get(form).or(self.cells.first()).copied().unwrap_or_default()
     }
 
-    /// The number of cells in `cells` that a grown sprite has; of a texture, how many of them are not weak. `rotation` is the
-    /// cosine and sine of the sprite's angle.
-    pub(crate) fn count(&self, cells: &CellMask, rotation: (f32, f32)) -> u32 {
+    /// Whether cells with these statistics are those of a grown sprite in a form: nearly all of them, and few others.
+    pub(crate) fn is_reached(&self, stats: &CellStats, form: usize) -> bool {
+        let living = self.living.get(form).copied().unwrap_or_default() as f32;
+        let most = living * (1.0 + MOST_OTHERS) + 2.0;
+        stats.alike as f32 >= self.cells(form) as f32 * (1.0 - MOST_OTHERS) && stats.live as f32 <= most
+    }
+
+    /// The number of cells in `cells` that a grown sprite has; of a texture, how many of them are not weak.
+    pub(crate) fn count(&self, cells: &CellMask, pose: Pose) -> u32 {
         let width = self.width.max(1);
-        let count = cells.iter().filter(|cell| self.has_cell(cell % width, cell / width, rotation)).count() as u32;
+        let count = cells.iter().filter(|cell| self.has_cell(cell % width, cell / width, pose)).count() as u32;
         if self.pixels.is_empty() { strong_cells(count) } else { count }
     }
 
@@ -124,14 +175,36 @@ impl Reference {
         self.strength == 0.0 || squared(cell) >= self.strength
     }
 
-    /// Whether a grown sprite has a cell at `(x, y)`. `rotation` is the cosine and sine of the sprite's angle.
-    pub(crate) fn has_cell(&self, x: usize, y: usize, rotation: (f32, f32)) -> bool {
-        self.pixels.is_empty() || self.pixel(x, y, rotation)[3] > self.threshold
+    /// Whether a grown sprite has a cell at `(x, y)`.
+    pub(crate) fn has_cell(&self, x: usize, y: usize, pose: Pose) -> bool {
+        self.pixels.is_empty() || self.pixel(x, y, pose)[3] > self.threshold
     }
 
     /// Whether a living cell at `(x, y)` shows anything. A body of coordinates is larger than its picture.
-    pub(crate) fn shows(&self, x: usize, y: usize, rotation: (f32, f32)) -> bool {
-        self.output != Output::Coordinates || self.has_cell(x, y, rotation)
+    pub(crate) fn shows(&self, x: usize, y: usize, pose: Pose) -> bool {
+        self.output != Output::Coordinates || self.has_cell(x, y, pose)
+    }
+
+    /// A cell of a grown sprite is less lost than this. Without targets, no cell is too lost.
+    pub(crate) fn most_lost(&self) -> f32 {
+        if self.authored { MOST_LOST } else { f32::MAX }
+    }
+
+    /// Whether a living cell at `(x, y)` looks rather like that of a grown sprite in its form than lost, by its color or its
+    /// place.
+    pub(crate) fn is_alike(&self, [x, y]: [usize; 2], cell: &[f32], pose: Pose) -> bool {
+        let lost = match (self.output, cell) {
+            (Output::Coordinates, [u, v, _, alpha, ..]) => {
+                let place = self.frame.place(self.upright(x, y, pose.rotation));
+                lost_by_place([u / alpha - place[0], v / alpha - place[1]])
+            }
+            (Output::PremultipliedAlpha, _) => {
+                let [r, g, b, a] = self.pixel(x, y, pose);
+                lost_by_color(cell, [r * a, g * a, b * a, a])
+            }
+            _ => 0.0,
+        };
+        self.has_cell(x, y, pose) && lost < self.most_lost()
     }
 
     /// The rectangle of the model's target in the grid.
@@ -142,34 +215,33 @@ impl Reference {
     /// The point of an upright grown sprite that is at the center of the cell `(x, y)`, when the sprite is rotated
     /// about the center cell. The angle is given by its cosine and sine.
     fn upright(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> [f32; 2] {
-        let height = self.pixels.len() / self.width.max(1);
-        let (middle_x, middle_y) = ((self.width / 2) as f32, (height / 2) as f32);
+        let (middle_x, middle_y) = ((self.width / 2) as f32, (self.height / 2) as f32);
         let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
         [dx * cos - dy * sin + middle_x + 0.5, dx * sin + dy * cos + middle_y + 0.5]
     }
 
     /// The pixel of a grown sprite that contains a point. Transparent outside the grid.
-    fn pixel_at(&self, point: [f32; 2]) -> [f32; 4] {
-        let height = self.pixels.len() / self.width.max(1);
-        let [x, y] = point;
-        let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < height as f32;
-        if inside { self.pixels[y as usize * self.width + x as usize] } else { [0.0; 4] }
+    fn pixel_at(&self, [x, y]: [f32; 2], form: usize) -> [f32; 4] {
+        let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < self.height as f32;
+        let row = form * self.height + y as usize;
+        let pixel = self.pixels.get(row * self.width + x as usize).filter(|_| inside);
+        pixel.copied().unwrap_or_default()
     }
 
     /// The pixel of a rotated grown sprite at `(x, y)`. Uses the nearest pixel.
-    fn pixel(&self, x: usize, y: usize, rotation: (f32, f32)) -> [f32; 4] {
-        self.pixel_at(self.upright(x, y, rotation))
+    fn pixel(&self, x: usize, y: usize, Pose { rotation, form }: Pose) -> [f32; 4] {
+        self.pixel_at(self.upright(x, y, rotation), form)
     }
 
-    /// How the cell at `(x, y)` of a rotated sprite is shown, crisp if so desired.
-    pub(crate) fn shown(&self, [x, y]: [usize; 2], cell: &[f32], rotation: (f32, f32), crisp: bool) -> Rgba {
+    /// How the cell at `(x, y)` of a sprite is shown, crisp if so desired.
+    pub(crate) fn shown(&self, [x, y]: [usize; 2], cell: &[f32], pose: Pose, crisp: bool) -> Rgba {
         match self.output {
             Output::Coordinates => {
-                let place = self.frame.place(self.upright(x, y, rotation));
-                let look_up = |place| self.pixel_at(self.frame.point(place));
+                let place = self.frame.place(self.upright(x, y, pose.rotation));
+                let look_up = |place| self.pixel_at(self.frame.point(place), pose.form);
                 coordinates_pixel(cell, place, look_up)
             }
-            _ if crisp => crisp_pixel(cell, self.pixel(x, y, rotation)),
+            _ if crisp => crisp_pixel(cell, self.pixel(x, y, pose)),
             output => pixel(output, cell),
         }
     }

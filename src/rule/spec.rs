@@ -7,7 +7,8 @@ use super::{FireRate, error::ModelErrorKind};
 
 /// The valid ranges of a rule's sizes.
 pub(crate) const CHANNELS: std::ops::RangeInclusive<usize> = 8..=32;
-const HIDDEN: std::ops::RangeInclusive<usize> = 16..=256;
+const HIDDEN: std::ops::RangeInclusive<usize> = 16..=MAX_HIDDEN as usize;
+pub(crate) const MAX_HIDDEN: u64 = 256;
 
 /// A 3x3 perception kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -118,8 +119,8 @@ pub struct Overgrowth {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct Rule {
-    /// The format version, at most [`Rule::VERSION`]. [`Output::Coordinates`], a [`clamp`](Self::clamp) and an
-    /// [`overgrowth`](Self::overgrowth) require version 2.
+    /// The format version, at most [`Rule::VERSION`]. [`Output::Coordinates`], a [`clamp`](Self::clamp), an
+    /// [`overgrowth`](Self::overgrowth) and [`forms`](Self::forms) require version 2.
     pub version: u32,
     /// A human-readable name.
     pub name: String,
@@ -148,6 +149,11 @@ pub struct Rule {
     /// The second rule, for cells that are painted with it. Only without a life mask. Format version 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overgrowth: Option<Overgrowth>,
+    /// The names of the bodies that the rule can grow, at most [`Rule::MAX_FORMS`]: calm, hurt, enraged. Each has its own
+    /// bias of the hidden layer ([`Weights::form_bias`](super::Weights::form_bias)), and a sprite is in one of them or
+    /// between some. Empty for a rule with one body. Format version 2.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forms: Vec<String>,
     /// The number of ticks after which a seed is grown, 1..=100,000.
     pub mature_ticks: u32,
     /// The author of the model.
@@ -178,6 +184,7 @@ impl Default for Rule {
             alive: Some(Alive { channel: 3, threshold: 0.1 }),
             output: Output::PremultipliedAlpha,
             overgrowth: None,
+            forms: Vec::new(),
             mature_ticks: 96,
             author: String::new(),
             license: String::new(),
@@ -186,6 +193,16 @@ impl Default for Rule {
         }
     }
 }
+
+/// The share of each form of a rule, in their order. Those of further forms are ignored.
+pub(crate) type Shares = [f32; Rule::MAX_FORMS];
+
+/// All of the first form.
+pub(crate) const FIRST_FORM: Shares = {
+    let mut shares = [0.0; Rule::MAX_FORMS];
+    shares[0] = 1.0;
+    shares
+};
 
 impl Rule {
     /// The latest format version that this crate reads and writes.
@@ -196,6 +213,9 @@ impl Rule {
 
     /// The valid numbers of ticks for a seed to grow.
     pub const MATURE_TICKS: std::ops::RangeInclusive<u32> = 1..=100_000;
+
+    /// The largest number of forms.
+    pub const MAX_FORMS: usize = 16;
 
     /// The lowest rate at which a cell can fire; see [`FireRate`].
     const MIN_FIRE_RATE: f64 = 1.0 / 4_294_967_296.0;
@@ -221,9 +241,12 @@ impl Rule {
         if !(1..=Self::VERSION).contains(&self.version) {
             return Err(ModelErrorKind::Version { found: u64::from(self.version) });
         }
-        let is_new = self.output == Output::Coordinates || self.clamp.is_some() || self.overgrowth.is_some();
+        let is_new = self.output == Output::Coordinates
+            || self.clamp.is_some()
+            || self.overgrowth.is_some()
+            || !self.forms.is_empty();
         let (version, expected) =
-            (self.version.to_string(), "2, for an output of coordinates, a clamp or an overgrowth");
+            (self.version.to_string(), "2, for an output of coordinates, a clamp, an overgrowth or forms");
         check(!is_new || self.version >= 2, "version", version, expected)?;
         let [w, h] = self.grid;
         check(
@@ -280,6 +303,14 @@ impl Rule {
         let alive = self.alive.map_or("null".to_owned(), |alive| format!("channel {}", alive.channel));
         check(can_be_shown, "alive", alive.clone(), "channel 3, for an output of coordinates")?;
         check(self.alive.is_none() || overgrowth.is_none(), "alive", alive, "null, for a rule with an overgrowth")?;
+        let forms = &self.forms;
+        let count = forms.len().to_string();
+        check(forms.len() <= Self::MAX_FORMS, "forms", format!("{count} names"), "at most 16 names")?;
+        check(forms.is_empty() || overgrowth.is_none(), "forms", count, "none, for a rule with an overgrowth")?;
+        for (index, name) in forms.iter().enumerate() {
+            let is_new = !name.is_empty() && !forms[..index].contains(name);
+            check(is_new, "forms", format!("{name:?}"), "names that differ, and are not empty")?;
+        }
         Ok(())
     }
 }
@@ -307,6 +338,7 @@ impl TryFrom<Map<String, Value>> for Rule {
             alive: take(&mut json, "alive", r#"null or {"channel": 3, "threshold": 0.1}"#)?,
             output: take(&mut json, "output", r#""premultiplied_alpha", "opaque_centered" or "coordinates""#)?,
             overgrowth: take_or_default(&mut json, "overgrowth", "the second rule as a JSON object")?,
+            forms: take_or_default(&mut json, "forms", "a list of names")?,
             mature_ticks: take(&mut json, "mature_ticks", "a whole number")?,
             author: take_or_default(&mut json, "author", "a string")?,
             license: take_or_default(&mut json, "license", "a string")?,

@@ -4,7 +4,7 @@ use std::mem::offset_of;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CellMask, Reference, Rule, State};
+use super::{CellMask, Pose, Reference, Rule, State};
 
 impl Rule {
     /// Whether a cell is alive: its alive channel is above the threshold. Without a life mask, a
@@ -37,6 +37,8 @@ pub(crate) struct CellStats {
     pub(crate) live: u32,
     /// The number of living cells that a grown sprite has too. Of a texture, those that are as strong as grown ones.
     pub(crate) matching: u32,
+    /// The number of living cells that are [alike](Reference::is_alike). 0 for a rule without forms.
+    pub(crate) alike: u32,
     /// The number of living cells that show something. A body of coordinates is larger than its picture.
     pub(crate) shown: u32,
     /// The sums of their columns and rows.
@@ -58,9 +60,10 @@ macro_rules! word {
 
 impl CellStats {
     /// The indices of the words, by the names of the shaders.
-    pub(crate) const WORDS: [(&str, usize); 8] = [
+    pub(crate) const WORDS: [(&str, usize); 9] = [
         ("STATS_LIVE", word!(live)),
         ("STATS_MATCHING", word!(matching)),
+        ("STATS_ALIKE", word!(alike)),
         ("STATS_SHOWN", word!(shown)),
         ("STATS_SUM", word!(sum)),
         ("STATS_FROM_FAR_EDGE", word!(from_far_edge)),
@@ -76,7 +79,7 @@ impl CellStats {
         state: &State,
         is_empty: impl Fn(usize) -> bool,
         reference: &Reference,
-        rotation: (f32, f32),
+        pose: Pose,
         with_mask: bool,
     ) -> (Self, Option<CellMask>) {
         let channels = state.channels();
@@ -84,8 +87,15 @@ impl CellStats {
         let size = [state.width(), state.height()];
         // Most sprites need no mask, and one pass is faster than two.
         let is_strong = |cell: usize| reference.is_strong(&state.values()[cell * channels..][..channels]);
-        let stats = Self::of((0..size[0] * size[1]).filter(lives), is_strong, size, reference, rotation);
-        let shows = |cell: &usize| lives(cell) && reference.shows(cell % size[0], cell / size[0], rotation);
+        let mut stats = Self::of((0..size[0] * size[1]).filter(lives), is_strong, size, reference, pose);
+        if !rule.forms.is_empty() {
+            let is_alike = |cell: &usize| {
+                let values = &state.values()[cell * channels..][..channels];
+                reference.is_alike([cell % size[0], cell / size[0]], values, pose)
+            };
+            stats.alike = (0..size[0] * size[1]).filter(lives).filter(is_alike).count() as u32;
+        }
+        let shows = |cell: &usize| lives(cell) && reference.shows(cell % size[0], cell / size[0], pose);
         (stats, with_mask.then(|| CellMask::from_fn(size[0], size[1], shows)))
     }
 
@@ -96,14 +106,14 @@ impl CellStats {
         is_strong: impl Fn(usize) -> bool,
         [width, height]: [usize; 2],
         reference: &Reference,
-        rotation: (f32, f32),
+        pose: Pose,
     ) -> Self {
         let mut stats = Self::default();
         for cell in alive {
             let (x, y) = (cell % width, cell / width);
             stats.live += 1;
-            stats.matching += u32::from(reference.has_cell(x, y, rotation) && is_strong(cell));
-            if !reference.shows(x, y, rotation) {
+            stats.matching += u32::from(reference.has_cell(x, y, pose) && is_strong(cell));
+            if !reference.shows(x, y, pose) {
                 continue;
             }
             let (x, y) = (x as u32, y as u32);
@@ -145,6 +155,7 @@ mod tests {
             hidden_bias: vec![0.0; rule.hidden],
             output_weight: vec![0.0; rule.hidden * rule.channels],
             output_bias: vec![0.0; rule.channels],
+            ..Weights::default()
         };
         Model::new(rule, weights, target).unwrap()
     }
@@ -157,7 +168,8 @@ mod tests {
     }
 
     fn stats(model: &Model, state: &State, reference: &Reference, rotation: (f32, f32)) -> CellStats {
-        CellStats::measure(model.rule(), state, |_| false, reference, rotation, false).0
+        let pose = Pose { rotation, form: 0 };
+        CellStats::measure(model.rule(), state, |_| false, reference, pose, false).0
     }
 
     /// The order in which the shader combines the words of tiles.
@@ -174,21 +186,37 @@ mod tests {
         // Three pixels in a row. The last one is too faint for a living cell.
         let rgba = [[255, 0, 0, 255], [0, 255, 0, 128], [0, 0, 255, 20]].concat();
         let model = model(Some(Target { width: 3, height: 1, rgba }));
-        let reference = Reference::new(&model, [9, 7], || unreachable!());
-        assert_eq!(reference.cells(), 2);
+        let reference = Reference::new(&model, [9, 7], |_| unreachable!());
+        assert_eq!(reference.cells(0), 2);
         assert_eq!(reference.pixels()[3 * 9 + 4], [0.0, 1.0, 0.0, 128.0 / 255.0]);
         let cells = state(&[(7, 1), (4, 3), (2, 5)]);
         let upright = stats(&model, &cells, &reference, (1.0, 0.0));
-        let expected =
-            CellStats { live: 3, matching: 1, shown: 3, sum: [13, 9], from_far_edge: [7, 6], end: [8, 6], lost: 0 };
+        let expected = CellStats {
+            live: 3,
+            matching: 1,
+            alike: 0,
+            shown: 3,
+            sum: [13, 9],
+            from_far_edge: [7, 6],
+            end: [8, 6],
+            lost: 0,
+        };
         assert_eq!(upright, expected);
         assert_eq!(upright.first([9, 7]), [2, 1]);
         // Of a body of coordinates, only cells under the picture have a place.
         let rule = Rule { output: Output::Coordinates, version: 2, ..model.rule().clone() };
         let body = Model::new(rule, model.weights().clone(), model.target().cloned()).unwrap();
-        let under = stats(&body, &cells, &Reference::new(&body, [9, 7], || unreachable!()), (1.0, 0.0));
-        let expected =
-            CellStats { live: 3, matching: 1, shown: 1, sum: [4, 3], from_far_edge: [5, 4], end: [5, 4], lost: 0 };
+        let under = stats(&body, &cells, &Reference::new(&body, [9, 7], |_| unreachable!()), (1.0, 0.0));
+        let expected = CellStats {
+            live: 3,
+            matching: 1,
+            alike: 0,
+            shown: 1,
+            sum: [4, 3],
+            from_far_edge: [5, 4],
+            end: [5, 4],
+            lost: 0,
+        };
         assert_eq!(under, expected);
         // A quarter rotation moves the pixel left of the center to above or below it.
         let quarter = rotation(std::f32::consts::FRAC_PI_2);
@@ -199,16 +227,16 @@ mod tests {
     #[test]
     fn without_a_target_the_grown_sprite_is_the_measure() {
         let model = model(None);
-        let reference = Reference::new(&model, [9, 7], || state(&[(1, 1), (2, 2)]));
-        assert_eq!(reference.cells(), 2);
+        let reference = Reference::new(&model, [9, 7], |_| state(&[(1, 1), (2, 2)]));
+        assert_eq!(reference.cells(0), 2);
         assert_eq!(stats(&model, &state(&[(2, 2), (3, 3)]), &reference, (1.0, 0.0)).matching, 1);
         let rule = Rule { alive: None, output: Output::OpaqueCentered, ..model.rule().clone() };
         let texture = Model::new(rule, model.weights().clone(), None).unwrap();
         // Of 63 cells, three are weak: the fourth of the strengths is the least that counts.
         let mut grown = State::zeros(9, 7, 8);
         (0..63).for_each(|cell| grown.values_mut()[cell * 8] = 1.0 + cell as f32);
-        let reference = Reference::new(&texture, [9, 7], || grown.clone());
-        assert_eq!((reference.cells(), reference.strength()), (60, 16.0));
+        let reference = Reference::new(&texture, [9, 7], |_| grown.clone());
+        assert_eq!((reference.cells(0), reference.strength()), (60, 16.0));
         assert_eq!(stats(&texture, &grown, &reference, (1.0, 0.0)).integrity(Some(60)), 1.0);
         grown.values_mut()[..24 * 8].fill(1.0);
         let wounded = stats(&texture, &grown, &reference, (1.0, 0.0));

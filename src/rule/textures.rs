@@ -129,6 +129,7 @@ pub fn import_textures(json: &[u8]) -> Result<Vec<Model>, ModelErrorKind> {
                 hidden_bias,
                 output_weight: halved(output),
                 output_bias: halved(output_bias),
+                ..Weights::default()
             };
             let name = name.rsplit('/').next().unwrap_or_default().to_owned();
             Model::new(Rule { name, ..rule.clone() }, weights, None)

@@ -18,7 +18,7 @@ impl Model {
                 other @ (Kernel::Identity | Kernel::Laplacian) => other,
             };
         }
-        let Weights { mut hidden_weight, hidden_bias, mut output_weight, mut output_bias } = self.weights().clone();
+        let Weights { mut hidden_weight, mut output_weight, mut output_bias, .. } = self.weights().clone();
         if rule.output == Output::Coordinates {
             // Channel 0 is the column, channel 1 the row.
             for kernel in hidden_weight.chunks_exact_mut(rule.channels * rule.hidden) {
@@ -28,8 +28,8 @@ impl Model {
             output_weight.chunks_exact_mut(rule.channels).for_each(|unit| unit.swap(0, 1));
             output_bias.swap(0, 1);
         }
-        let weights = Weights { hidden_weight, hidden_bias, output_weight, output_bias };
-        Self::new(rule, weights, self.target().map(transposed))
+        let weights = Weights { hidden_weight, output_weight, output_bias, ..self.weights().clone() };
+        Self::new(rule, weights, self.targets().iter().map(transposed))
     }
 }
 
@@ -69,6 +69,7 @@ mod tests {
             hidden_bias: some(rule.hidden),
             output_weight: some(rule.hidden * rule.channels),
             output_bias: some(rule.channels),
+            ..Weights::default()
         };
         let target = Target { width: 3, height: 2, rgba: (0..24).collect() };
         let model = Model::new(rule, weights, Some(target)).unwrap();

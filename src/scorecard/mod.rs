@@ -26,6 +26,8 @@
 //! leaving 10% to 100% of the living cells. A wound is healed if the error is within the gate of a repair 300 ticks later.
 //! 99% of the wounds that leave a quarter or more must heal, and 90% of those that leave a tenth to a quarter. 99% of 64
 //! sprites with different noise must be whole at tick 200. The storm also cuts sprites into three by three parts. 400 ticks later, 95% of the parts must be whole sprites, or dead.
+//!
+//! A model with several forms is measured in each of them, and in each [change](Switch) from a form to another.
 
 use std::{num::NonZero, thread};
 
@@ -59,6 +61,33 @@ pub struct Scorecard {
     pub entries: Vec<Entry>,
     /// The storm, if there was one.
     pub storm: Option<Storm>,
+    /// For a model with several forms, the results of each; those above are of the first.
+    pub forms: Vec<FormScorecard>,
+    /// Each change from a form to another.
+    pub switches: Vec<Switch>,
+}
+
+/// The scorecard of a model in one of its forms.
+#[derive(Clone, Debug, Serialize)]
+pub struct FormScorecard {
+    /// The name of the form.
+    pub form: String,
+    /// Its results.
+    pub scorecard: Scorecard,
+}
+
+/// A change from a form to another, and back. Sprites grow for 200 ticks, change, and are measured 200 ticks later; then they
+/// change back. Both have the gate of a repair.
+#[derive(Clone, Debug, Serialize)]
+pub struct Switch {
+    /// The names of the two forms.
+    pub forms: [String; 2],
+    /// The error of the worst noise seed 200 ticks after the change, against the second form.
+    pub there: f32,
+    /// That error 200 ticks after the change back, against the first form.
+    pub back: f32,
+    /// The maximum of both.
+    pub gate: f32,
 }
 
 /// The result of one test.
@@ -170,7 +199,46 @@ impl Scorecard {
                 gate: test.gate(model.rule().output),
             }
         };
-        Self { output: model.rule().output, entries: tests.iter().enumerate().map(entry).collect(), storm: None }
+        let entries = tests.iter().enumerate().map(entry).collect();
+        Self { output: model.rule().output, entries, storm: None, forms: Vec::new(), switches: Vec::new() }
+    }
+
+    /// Measures a model against the pictures of its forms: each form as [`Scorecard::of`] does, and each change from a form to
+    /// another. Of a model without forms, against the first picture.
+    pub fn of_forms(model: &Model, targets: &[Target]) -> Self {
+        let names = &model.rule().forms;
+        let of_form = |((form, name), target): ((usize, &String), &Target)| {
+            let scorecard = Self::of(&model.in_form(form).ok()?, target);
+            Some(FormScorecard { form: name.clone(), scorecard })
+        };
+        let forms: Vec<FormScorecard> = names.iter().enumerate().zip(targets).filter_map(of_form).collect();
+        match (forms.first(), targets.first()) {
+            (Some(first), _) => {
+                Self { switches: switches(model, targets), forms: forms.clone(), ..first.scorecard.clone() }
+            }
+            (None, Some(target)) => Self::of(model, target),
+            (None, None) => {
+                let output = model.rule().output;
+                Self { output, entries: Vec::new(), storm: None, forms: Vec::new(), switches: Vec::new() }
+            }
+        }
+    }
+
+    /// Also measures a storm in each form, against the pictures of the forms.
+    pub fn with_storms(mut self, model: &Model, targets: &[Target], wounds: u32, seed: u32) -> Self {
+        if self.forms.is_empty() {
+            return match targets.first() {
+                Some(target) => self.with_storm(model, target, wounds, seed),
+                None => self,
+            };
+        }
+        for (form, (card, target)) in self.forms.iter_mut().zip(targets).enumerate() {
+            if let Ok(model) = model.in_form(form) {
+                card.scorecard.storm = Some(Storm::of(&model, target, wounds, seed));
+            }
+        }
+        self.storm = self.forms.first().and_then(|first| first.scorecard.storm.clone());
+        self
     }
 
     /// Also measures a storm of `wounds` random wounds, which has gates too. `seed` selects the wounds.
@@ -189,21 +257,70 @@ impl Scorecard {
     /// Whether every gate is met.
     pub fn passes(&self) -> bool {
         let withstands = self.storm.as_ref().is_none_or(Storm::passes);
-        self.entries.iter().all(Entry::passes) && !self.entries.is_empty() && withstands
+        let forms = self.forms.iter().all(|form| form.scorecard.passes()) && self.switches.iter().all(Switch::passes);
+        self.entries.iter().all(Entry::passes) && !self.entries.is_empty() && withstands && forms
     }
 
     /// The largest ratio of a worst error to its gate. A model passes if it is at most 1. Training
     /// keeps the model with the lowest worst_ratio.
     pub fn worst_ratio(&self) -> f32 {
         let storm = self.storm.iter().map(Storm::worst_ratio);
-        worst(self.entries.iter().filter_map(|entry| Some(entry.worst / entry.gate?)).chain(storm))
+        let forms = self.forms.iter().map(|form| form.scorecard.worst_ratio());
+        let switches = self.switches.iter().map(Switch::worst_ratio);
+        let entries = self.entries.iter().filter_map(|entry| Some(entry.worst / entry.gate?));
+        worst(entries.chain(storm).chain(forms).chain(switches))
     }
 
     /// Whether the fragments of the storm decide about the [worst ratio](Self::worst_ratio).
     #[cfg(feature = "train")]
     pub(crate) fn is_worst_in_fragments(&self) -> bool {
-        self.storm.as_ref().is_some_and(|storm| storm.fragment_ratio() >= self.worst_ratio())
+        let storms = self.storm.iter().chain(self.forms.iter().filter_map(|form| form.scorecard.storm.as_ref()));
+        worst(storms.map(Storm::fragment_ratio).chain([0.0])) >= self.worst_ratio()
     }
+}
+
+impl Switch {
+    /// The ratio of its worst error to its gate.
+    fn worst_ratio(&self) -> f32 {
+        worst([self.there, self.back].into_iter()) / self.gate
+    }
+
+    /// Whether its gate is met.
+    pub fn passes(&self) -> bool {
+        self.worst_ratio() <= 1.0
+    }
+}
+
+/// Each change from a form to another.
+fn switches(model: &Model, targets: &[Target]) -> Vec<Switch> {
+    let rule = model.rule();
+    let [width, height] = rule.grid.map(|side| side as usize);
+    let expected: Vec<Expected> =
+        targets.iter().map(|target| Expected::new(rule.output, target, [width, height])).collect();
+    let pairs = |count: usize| (0..count * count).map(move |pair| [pair / count, pair % count]);
+    let pairs: Vec<[usize; 2]> = pairs(expected.len()).filter(|[from, to]| from != to).collect();
+    let engine = Engine::new(model);
+    let errors = parallel(pairs.len() * SEEDS.len(), |index| {
+        let ([from, to], seed) = (pairs[index / SEEDS.len()], SEEDS[index % SEEDS.len()]);
+        let mut scratch = Scratch::default();
+        let mut grid = engine.grid(State::seed(rule, width, height))?;
+        let errors = [from, to, from].into_iter().zip(0..).map(|(form, part)| {
+            let shares: Vec<f32> = (0..expected.len()).map(|other| f32::from(u8::from(other == form))).collect();
+            engine.set_form(&mut grid, &shares);
+            let first = Tick { tick: part * WOUND_TICK, seed, angle: 0.0 };
+            engine.advance(&mut grid, &mut scratch, first, WOUND_TICK, None);
+            expected[form].error(grid.state())
+        });
+        let errors: Vec<f32> = errors.collect();
+        Some([errors[1], errors[2]])
+    });
+    let of_pair = |(&[from, to], errors): (&[usize; 2], &[Option<[f32; 2]>])| Switch {
+        forms: [from, to].map(|form| rule.forms[form].clone()),
+        there: worst(errors.iter().map(|errors| errors.map_or(f32::INFINITY, |[there, _]| there))),
+        back: worst(errors.iter().map(|errors| errors.map_or(f32::INFINITY, |[_, back]| back))),
+        gate: healed_error(rule.output),
+    };
+    pairs.iter().zip(errors.chunks(SEEDS.len())).map(of_pair).collect()
 }
 
 impl Entry {

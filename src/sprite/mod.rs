@@ -19,13 +19,13 @@ mod systems;
 
 pub use crate::gpu::NcaPrecision;
 pub use components::{
-    NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaDirections, NcaEngine, NcaKillBelow, NcaModel,
-    NcaModelLoader, NcaPace, NcaRelief, NcaReliefKind, NcaSkin, NcaSkinTemplate, NcaSleeping, NcaSleepingDisabled,
-    NcaTexture, NcaTextureTemplate, NcaTiling, NcaVitals,
+    NcaAliveMask, NcaArmor, NcaBackend, NcaClock, NcaCondition, NcaDirections, NcaEngine, NcaForm, NcaFormName,
+    NcaFormStop, NcaKillBelow, NcaModel, NcaModelLoader, NcaPace, NcaRelief, NcaReliefKind, NcaSkin, NcaSkinTemplate,
+    NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTextureTemplate, NcaTiling, NcaVitals,
 };
 pub use events::{
-    NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaPaint, NcaReadCells, NcaRegrown,
-    NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
+    NcaBlast, NcaCellsRead, NcaDamage, NcaDied, NcaFilter, NcaGrown, NcaHeal, NcaMorphed, NcaPaint, NcaReadCells,
+    NcaRegrown, NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved, NcaSpace, NcaWound, NcaWounded, NcaWriteCells,
 };
 pub use plugin::NcaPlugin;
 pub use save::{NcaSnapshot, NcaSnapshotError};

@@ -14,8 +14,8 @@ use super::{
     skin::SkinPlugin,
     spatial::FramesPlugin,
     systems::{
-        BackendPlugin, ClockPlugin, DamagePlugin, DirectionsPlugin, LifecyclePlugin, ReadBackPlugin, SleepPlugin,
-        VitalsPlugin,
+        BackendPlugin, ClockPlugin, DamagePlugin, DirectionsPlugin, FormPlugin, LifecyclePlugin, ReadBackPlugin,
+        SleepPlugin, VitalsPlugin,
     },
 };
 use crate::gpu::NcaPrecision;
@@ -90,6 +90,7 @@ impl Plugin for NcaPlugin {
                 LifecyclePlugin { schedule },
                 ClockPlugin { schedule },
                 DirectionsPlugin { schedule },
+                FormPlugin { schedule },
                 DamagePlugin,
                 VitalsPlugin,
                 SleepPlugin,

@@ -6,7 +6,7 @@
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::components::NcaCondition;
+use super::{components::NcaCondition, simulation::FormWalk};
 use crate::rule::{CellMask, Model, Output, State, truncate_and_escape};
 
 /// The state of a sprite: its cells, and everything that determines its future, including wounds that wait for the next
@@ -56,6 +56,9 @@ pub(crate) struct SavedInstance {
     /// Cells that follow the model's overgrowth. Missing in old snapshots.
     #[serde(default)]
     pub(crate) overgrown: Option<CellMask>,
+    /// Its form, and the way to others; `None` if it has always been in the first one. Missing in old snapshots.
+    #[serde(default)]
+    pub(crate) form: Option<FormWalk>,
 }
 
 /// Edits that wait for the next tick.
@@ -70,10 +73,10 @@ pub(crate) struct SavedEdits {
 impl SavedInstance {
     /// Whether the masks fit a grid, and the numbers are in range.
     fn is_valid(&self, width: usize, height: usize) -> bool {
-        let Self { angle, owed, changes, dead_ground, overgrown, .. } = self;
+        let Self { angle, owed, changes, dead_ground, overgrown, form, .. } = self;
         let masks = [dead_ground, overgrown, &changes.dead_ground, &changes.seeds, &changes.wound];
         let fits = masks.into_iter().flatten().all(|mask| mask.fits(width, height));
-        fits && angle.is_finite() && (0.0..=17.0).contains(owed)
+        fits && form.as_ref().is_none_or(FormWalk::is_valid) && angle.is_finite() && (0.0..=17.0).contains(owed)
     }
 }
 

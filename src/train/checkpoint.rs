@@ -6,18 +6,23 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::{TrainConfig, TrainError, pool::Sample};
-use crate::rule::{FNV_START, Target, Weights, fnv1a, truncate_and_escape};
+use crate::rule::{FNV_START, Target, Weights, fnv1a, targets, truncate_and_escape};
 
 const KEY: &str = "nca_checkpoint";
 const VERSION: u32 = 3;
 const CHECKSUM: &str = "nca_checksum";
-const AVERAGED: [&str; 4] =
-    ["averaged.hidden.weight", "averaged.hidden.bias", "averaged.output.weight", "averaged.output.bias"];
+const AVERAGED: [&str; 5] = [
+    "averaged.hidden.weight",
+    "averaged.hidden.bias",
+    "averaged.output.weight",
+    "averaged.output.bias",
+    "averaged.forms.bias",
+];
 
 /// The state that resumes a trainer.
 pub(super) struct Checkpoint {
     pub config: TrainConfig,
-    pub target: Target,
+    pub targets: Vec<Target>,
     pub iteration: u32,
     pub attempt: u32,
     pub round: u32,
@@ -70,12 +75,20 @@ impl Checkpoint {
             TensorView::new(dtype, shape, data).map(|view| views.push((name, view))).map_err(bad)
         };
         for (names, weights) in [(Weights::NAMES, &self.weights), (AVERAGED, &self.averaged)] {
-            for (name, tensor) in names.into_iter().zip(weights.tensors()) {
+            for (name, tensor) in names.into_iter().zip(weights.tensors()).filter(|(_, tensor)| !tensor.is_empty()) {
                 add(name, Dtype::F32, vec![tensor.len()], bytemuck::cast_slice(tensor))?;
             }
         }
-        let Target { width, height, rgba } = &self.target;
-        add("target", Dtype::U8, vec![*height, *width, 4], rgba)?;
+        let forms: Vec<u32> = self.pool.iter().map(|sample| sample.form as u32).collect();
+        let pixels = self.targets.iter().flat_map(|target| &target.rgba).copied().collect::<Vec<u8>>();
+        if let Some(Target { width, height, .. }) = self.targets.first() {
+            let shape = Some(self.config.forms.len()).filter(|forms| *forms > 0);
+            let shape = shape.into_iter().chain([*height, *width, 4]).collect();
+            add("target", Dtype::U8, shape, &pixels)?;
+        }
+        if !self.config.forms.is_empty() {
+            add("pool.forms", Dtype::U32, vec![forms.len()], bytemuck::cast_slice(&forms))?;
+        }
         add("optimizer", Dtype::U8, vec![self.optimizer.len()], &self.optimizer)?;
         add("pool.lengths", Dtype::U32, vec![lengths.len()], bytemuck::cast_slice(&lengths))?;
         add("pool.cells", Dtype::U32, vec![cells.len()], bytemuck::cast_slice(&cells))?;
@@ -115,26 +128,21 @@ impl Checkpoint {
             Err(_) => Err(TrainError::Checkpoint(format!("tensor `{name}`: missing"))),
         };
         let floats = |name| Ok::<_, TrainError>(words(tensor(name, Dtype::F32)?.data()).map(f32::from_bits).collect());
-        let weights = |names: [&'static str; 4]| {
-            let [hidden_weight, hidden_bias, output_weight, output_bias] = names.map(floats);
+        let weights = |names: [&'static str; 5]| {
+            let [hidden_weight, hidden_bias, output_weight, output_bias, form_bias] = names;
             Ok::<_, TrainError>(Weights {
-                hidden_weight: hidden_weight?,
-                hidden_bias: hidden_bias?,
-                output_weight: output_weight?,
-                output_bias: output_bias?,
+                hidden_weight: floats(hidden_weight)?,
+                hidden_bias: floats(hidden_bias)?,
+                output_weight: floats(output_weight)?,
+                output_bias: floats(output_bias)?,
+                // A rule without forms has none.
+                form_bias: if tensors.tensor(form_bias).is_ok() { floats(form_bias)? } else { Vec::new() },
             })
         };
         let (weights, averaged) = (weights(Weights::NAMES)?, weights(AVERAGED)?);
         let view = tensor("target", Dtype::U8)?;
-        let &[height, width, 4] = view.shape() else {
-            return Err(TrainError::Checkpoint(format!(
-                "tensor `target`: expected shape [height, width, 4], found {:?}",
-                view.shape()
-            )));
-        };
-        let target = Target { width, height, rgba: view.data().to_vec() };
-
-        let rule = config.rule(&target)?;
+        let targets = targets(&view, config.forms.len()).map_err(bad)?;
+        let rule = config.rule_of(&targets)?;
         let shapes = Weights::shapes(&rule);
         for weights in [&weights, &averaged] {
             for ((tensor, shape), name) in weights.tensors().into_iter().zip(&shapes).zip(Weights::NAMES) {
@@ -153,6 +161,11 @@ impl Checkpoint {
         let count = width * height;
         let shifts: Vec<i32> = words(tensor("pool.shifts", Dtype::I32)?.data()).map(u32::cast_signed).collect();
         let mut shifts = shifts.as_chunks::<2>().0.iter();
+        let forms: Vec<u32> = match config.forms.len() {
+            0 => vec![0; config.pool],
+            _ => words(tensor("pool.forms", Dtype::U32)?.data()).collect(),
+        };
+        let mut forms = forms.into_iter().map(|form| form as usize).filter(|form| *form < targets.len());
         let (mut rest, mut rest_values) = (&all[..], &values[..]);
         let mut pool = Vec::new();
         for length in words(tensor("pool.lengths", Dtype::U32)?.data()) {
@@ -160,10 +173,12 @@ impl Checkpoint {
             let split =
                 rest.split_at_checked(length).zip(rest_values.split_at_checked(length.saturating_mul(rule.channels)));
             let split = split.filter(|((cells, _), _)| cells.iter().all(|cell| *cell < count));
-            let (Some(((cells, more), (values, more_values))), Some(&shift)) = (split, shifts.next()) else {
+            let (Some(((cells, more), (values, more_values))), Some(&shift), Some(form)) =
+                (split, shifts.next(), forms.next())
+            else {
                 return Err(TrainError::Checkpoint("the pool does not fit the config".to_owned()));
             };
-            pool.push(Sample { cells: cells.to_vec(), values: values.to_vec(), shift });
+            pool.push(Sample { cells: cells.to_vec(), values: values.to_vec(), shift, form });
             (rest, rest_values) = (more, more_values);
         }
         if !rest.is_empty()
@@ -187,7 +202,7 @@ impl Checkpoint {
         let recent_loss = recent_loss.unwrap_or(f32::INFINITY);
         Ok(Self {
             config,
-            target,
+            targets,
             iteration,
             attempt,
             round,

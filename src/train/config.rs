@@ -76,6 +76,8 @@ pub struct TrainConfig {
     pub license: String,
     /// The source of the picture.
     pub source: String,
+    /// The names of the forms, one for each picture; default none, for one picture. At most [`Rule::MAX_FORMS`].
+    pub forms: Vec<String>,
     /// What the cells grow: [`Output::Coordinates`] (the default) or [`Output::PremultipliedAlpha`].
     pub output: Output,
     /// Empty cells around the picture on each side; default 8.
@@ -111,6 +113,8 @@ pub struct TrainConfig {
     pub batch: usize,
     /// Samples in the pool; default 256.
     pub pool: usize,
+    /// The share of samples that change to another form, if there are several; default 0.3.
+    pub switches: f64,
     /// The share of samples that are replaced by a seed; default 0.25. With a much lower share, samples that have
     /// drifted fill the pool, and the sprite learns to keep the drifted shape.
     pub seeds: f64,
@@ -150,6 +154,7 @@ impl Default for TrainConfig {
             author: String::new(),
             license: String::new(),
             source: String::new(),
+            forms: Vec::new(),
             output: Output::Coordinates,
             padding: 8,
             mode: Mode::default(),
@@ -165,6 +170,7 @@ impl Default for TrainConfig {
             device: TrainDevice::default(),
             batch: 4,
             pool: 256,
+            switches: 0.3,
             seeds: 0.25,
             ticks: None,
             warm_up: 0.05,
@@ -216,6 +222,7 @@ impl TrainConfig {
             "at least a batch, at most 65536 samples",
         )?;
         check((1..=100).contains(&self.rounds), "rounds", self.rounds.to_string(), "1 to 100")?;
+        check(share(self.switches), "switches", self.switches.to_string(), "a share of 0 to 1")?;
         check(share(self.seeds), "seeds", self.seeds.to_string(), "a share of 0 to 1")?;
         if self.mode == Mode::Regenerate {
             check(
@@ -285,12 +292,33 @@ impl TrainConfig {
             perception: self.perception.clone(),
             fire_rate: self.fire_rate,
             mature_ticks: ticks[1],
-            version: if self.output == Output::Coordinates { 2 } else { 1 },
+            version: if self.output == Output::Coordinates || !self.forms.is_empty() { 2 } else { 1 },
+            forms: self.forms.clone(),
             output: self.output,
             ..Rule::default()
         };
         rule.validate()?;
         Ok(rule)
+    }
+
+    /// Like [`Self::rule`], of one picture, or of one for each form.
+    ///
+    /// # Errors
+    /// Also if the pictures do not fit the forms, or differ in size.
+    pub(super) fn rule_of(&self, targets: &[Target]) -> Result<Rule, TrainError> {
+        let wrong = |found, expected| Err(TrainError::Config { field: "forms", found, expected });
+        let Some(first) = targets.first().filter(|_| targets.len() == self.forms.len().max(1)) else {
+            let found = format!("{} names for {} pictures", self.forms.len(), targets.len());
+            return wrong(found, "a name for each picture");
+        };
+        for target in targets {
+            if [target.width, target.height] != [first.width, first.height] {
+                let size = |target: &Target| format!("{}x{}", target.width, target.height);
+                return wrong(format!("{} and {} pixels", size(first), size(target)), "pictures of the same size");
+            }
+            self.rule(target)?;
+        }
+        self.rule(first)
     }
 
     /// The cells around the grid of the model on each side of the grid of training.

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     cpu::{Engine, Gradients, Isa, Scratch, Tape, Tick},
-    rule::{State, Weights},
+    rule::{Rule, State, Weights},
 };
 
 pub(super) fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan) -> Tensor<4> {
@@ -40,6 +40,11 @@ pub(super) fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan) -> Tenso
         hidden_bias: network.hidden_bias.val().into_dispatch(),
         output_weight: network.output_weight.val().into_dispatch(),
         output_bias: network.output_bias.val().into_dispatch(),
+        // A placeholder without forms: an operation has the same inputs in all cases.
+        form_bias: match &network.form_bias {
+            Some(bias) => bias.val().into_dispatch(),
+            None => Tensor::<2>::zeros([1, 1], &network.hidden_bias.device()).into_dispatch(),
+        },
     };
     Tensor::from_dispatch(<Dispatch as FusedRollout>::fused_rollout(inputs, Arc::new(plan.clone())))
 }
@@ -52,11 +57,13 @@ struct Inputs<B: Backend> {
     hidden_bias: FloatTensor<B>,
     output_weight: FloatTensor<B>,
     output_bias: FloatTensor<B>,
+    form_bias: FloatTensor<B>,
 }
 
 impl<B: Backend> Inputs<B> {
-    fn into_array(self) -> [FloatTensor<B>; 5] {
-        [self.cells, self.hidden_weight, self.hidden_bias, self.output_weight, self.output_bias]
+    fn into_array(self) -> [FloatTensor<B>; 6] {
+        let Self { cells, hidden_weight, hidden_bias, output_weight, output_bias, form_bias } = self;
+        [cells, hidden_weight, hidden_bias, output_weight, output_bias, form_bias]
     }
 }
 
@@ -68,7 +75,7 @@ trait FusedRollout: Backend {
 impl FusedRollout for Flex {
     fn fused_rollout(inputs: Inputs<Self>, plan: Arc<Plan>) -> FloatTensor<Self> {
         let [cells, weights @ ..] = inputs.into_array();
-        let engine = Engine::packed(&plan.rule, &self::weights(weights), Isa::best());
+        let engine = Engine::packed(&plan.rule, &self::weights(weights, &plan.rule), Isa::best());
         let shape = cells.shape();
         let ends = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, _| {
             engine.step(grid, scratch, tick, None);
@@ -84,7 +91,7 @@ impl<C: CheckpointStrategy> FusedRollout for Autodiff<Flex, C> {
         let [cells, weights @ ..] = inputs.map(|input| input.into_primitive());
         match RolloutBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let weights = self::weights(weights);
+                let weights = self::weights(weights, &plan.rule);
                 let engine = Engine::packed(&plan.rule, &weights, Isa::best());
                 let shape = cells.shape();
                 let runs = forward(&engine, &plan, states(cells), |engine, grid, scratch, tick, tape| {
@@ -94,8 +101,8 @@ impl<C: CheckpointStrategy> FusedRollout for Autodiff<Flex, C> {
                 prep.finish(Arc::new(Unrolled { engine, weights, runs }), out)
             }
             OpsKind::UnTracked(prep) => {
-                let [hidden_weight, hidden_bias, output_weight, output_bias] = weights;
-                let inputs = Inputs { cells, hidden_weight, hidden_bias, output_weight, output_bias };
+                let [hidden_weight, hidden_bias, output_weight, output_bias, form_bias] = weights;
+                let inputs = Inputs { cells, hidden_weight, hidden_bias, output_weight, output_bias, form_bias };
                 prep.finish(Flex::fused_rollout(inputs, plan))
             }
         }
@@ -119,10 +126,10 @@ impl fmt::Debug for Unrolled {
 #[derive(Debug)]
 struct RolloutBackward;
 
-impl Backward<Flex, 5> for RolloutBackward {
+impl Backward<Flex, 6> for RolloutBackward {
     type State = Arc<Unrolled>;
 
-    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut GradientsOf, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 6>, grads: &mut GradientsOf, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node);
         let shape = gradient.shape();
         let Unrolled { engine, weights, runs } = &*ops.state;
@@ -135,7 +142,7 @@ impl Backward<Flex, 5> for RolloutBackward {
                 (gradient, weights)
             },
         );
-        let mut sums = [vec![], vec![], vec![], vec![]];
+        let mut sums: [Vec<f32>; 5] = Default::default();
         for (_, weights) in &samples {
             for (sum, part) in sums.iter_mut().zip(weights.tensors()) {
                 sum.resize(part.len(), 0.0);
@@ -143,8 +150,13 @@ impl Backward<Flex, 5> for RolloutBackward {
             }
         }
         let [hidden, channels] = [weights.hidden_bias.len(), weights.output_bias.len()];
-        let shapes =
-            [vec![weights.hidden_weight.len() / hidden, hidden], vec![hidden], vec![hidden, channels], vec![channels]];
+        let shapes = [
+            vec![weights.hidden_weight.len() / hidden, hidden],
+            vec![hidden],
+            vec![hidden, channels],
+            vec![channels],
+            vec![weights.form_bias.len() / hidden, hidden],
+        ];
         let [cells_node, weight_nodes @ ..] = ops.parents;
         if let Some(node) = cells_node {
             grads.register::<Flex>(node.id, tensor(samples.iter().map(|(gradient, _)| gradient), shape));
@@ -164,9 +176,10 @@ fn forward(
     states: Vec<State>,
     step: impl Fn(&Engine, &mut crate::cpu::Grid, &mut Scratch, Tick, &mut Tape) + Sync,
 ) -> Vec<(State, Tape)> {
-    let run = |((state, start), &ticks): ((State, &Tick), &u32)| {
+    let run = |sample: usize, ((state, start), &ticks): ((State, &Tick), &u32)| {
         let mut tape = Tape::default();
         let Some(mut grid) = engine.grid(state.clone()) else { return (state, tape) };
+        engine.set_form(&mut grid, plan.shares(sample));
         let mut scratch = Scratch::default();
         for elapsed in 0..ticks {
             let tick = Tick { tick: start.tick.wrapping_add(elapsed), ..*start };
@@ -178,8 +191,8 @@ fn forward(
     let cells: Vec<usize> = states.iter().map(|state| state.values().iter().filter(|v| **v != 0.0).count()).collect();
     let half = cells.iter().max().map_or(0, |most| most / 2);
     let work = cells.into_iter().zip(&plan.ticks).map(|(cells, &ticks)| cells.max(half) * ticks as usize);
-    let samples = states.into_iter().zip(&plan.starts).zip(&plan.ticks).zip(work);
-    par_map_longest_first(samples, |(_, work)| *work, |(sample, _)| run(sample))
+    let samples = states.into_iter().zip(&plan.starts).zip(&plan.ticks).zip(work).enumerate();
+    par_map_longest_first(samples, |(_, (_, work))| *work, |(index, (sample, _))| run(index, sample))
 }
 
 /// Runs the items in parallel, those with the most work first, to balance the load of the cores.
@@ -211,7 +224,8 @@ fn floats(tensor: FloatTensor<Flex>) -> Vec<f32> {
     data.try_into_vec().unwrap_or_else(|error| panic!("weights and cells are f32: {error}"))
 }
 
-fn weights(tensors: [FloatTensor<Flex>; 4]) -> Weights {
-    let [hidden_weight, hidden_bias, output_weight, output_bias] = tensors.map(floats);
-    Weights { hidden_weight, hidden_bias, output_weight, output_bias }
+fn weights(tensors: [FloatTensor<Flex>; 5], rule: &Rule) -> Weights {
+    let [hidden_weight, hidden_bias, output_weight, output_bias, form_bias] = tensors.map(floats);
+    let form_bias = if rule.forms.is_empty() { Vec::new() } else { form_bias };
+    Weights { hidden_weight, hidden_bias, output_weight, output_bias, form_bias }
 }

@@ -9,8 +9,10 @@ use burn::{
 use super::{Network, TrainError};
 use crate::rule::{Rule, Weights};
 
-/// The tensors of the optimizer's record: one per weight (Muon), two per bias (Adam).
-pub(super) const OPTIMIZER_TENSORS: usize = 6;
+/// The number of tensors in the optimizer's record: one per weight (Muon), two per bias (Adam).
+pub(super) fn optimizer_tensors(rule: &Rule) -> usize {
+    if rule.forms.is_empty() { 6 } else { 8 }
+}
 
 /// The network of a trainer.
 pub(super) struct Learner {

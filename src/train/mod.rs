@@ -49,4 +49,4 @@ pub use network::Network;
 pub use plan::Plan;
 pub use rollout::{Method, rollout};
 pub use run::{Best, Ending, Progress, Run};
-pub use trainer::{Step, Trainer};
+pub use trainer::{Step, Targets, Trainer};

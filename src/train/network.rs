@@ -18,6 +18,8 @@ pub struct Network {
     pub output_weight: Param<Tensor<2>>,
     /// `[channels]`
     pub output_bias: Param<Tensor<1>>,
+    /// `[forms, hidden]`; `None` for a rule without forms.
+    pub form_bias: Option<Param<Tensor<2>>>,
 }
 
 impl Network {
@@ -35,6 +37,10 @@ impl Network {
             hidden_bias: param(2, &weights.hidden_bias, [hidden], device),
             output_weight: param(3, &weights.output_weight, [hidden, channels], device),
             output_bias: param(4, &weights.output_bias, [channels], device),
+            form_bias: match rule.forms.len() {
+                0 => None,
+                forms => Some(param(5, &weights.form_bias, [forms, hidden], device)),
+            },
         }
     }
 
@@ -49,6 +55,7 @@ impl Network {
             hidden_bias: vec![0.0; rule.hidden],
             output_weight: vec![0.0; rule.hidden * rule.channels],
             output_bias: vec![0.0; rule.channels],
+            form_bias: vec![0.0; rule.forms.len() * rule.hidden],
         }
     }
 
@@ -59,6 +66,7 @@ impl Network {
             hidden_bias: values(self.hidden_bias.val()),
             output_weight: values(self.output_weight.val()),
             output_bias: values(self.output_bias.val()),
+            form_bias: self.form_bias.as_ref().map(|bias| values(bias.val())).unwrap_or_default(),
         }
     }
 }

@@ -17,13 +17,20 @@ pub struct Plan {
     pub starts: Vec<Tick>,
     /// The number of ticks of each sample.
     pub ticks: Vec<u32>,
+    /// For each sample, the share of each form of the rule. A sample without shares is in the first form.
+    pub forms: Vec<Vec<f32>>,
 }
 
 impl Plan {
     /// Each sample starts at tick 0 with noise of its own, and runs for its number of ticks.
     pub(super) fn from_tick_0(rule: &Rule, noise: u32, ticks: Vec<u32>) -> Self {
         let start = |sample: u32| Tick { tick: 0, seed: noise.wrapping_add(sample), angle: 0.0 };
-        Self { rule: rule.clone(), starts: (0..ticks.len() as u32).map(start).collect(), ticks }
+        Self { rule: rule.clone(), starts: (0..ticks.len() as u32).map(start).collect(), ticks, forms: Vec::new() }
+    }
+
+    /// The shares of the forms of a sample.
+    pub(super) fn shares(&self, sample: usize) -> &[f32] {
+        self.forms.get(sample).map_or(&[1.0], Vec::as_slice)
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Sample {
     pub values: Vec<f32>,
     /// How far from its place the body is expected to stand, in cells.
     pub shift: [i32; 2],
+    /// The number of its form.
+    pub form: usize,
 }
 
 impl Sample {

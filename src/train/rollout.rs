@@ -36,6 +36,8 @@ pub fn rollout(network: &Network, cells: Tensor<4>, plan: &Plan, method: Method)
     assert_eq!(network.hidden_bias.dims(), [hidden], "weights fit their rule");
     assert_eq!(network.output_weight.dims(), [hidden, channels], "weights fit their rule");
     assert_eq!(network.output_bias.dims(), [channels], "weights fit their rule");
+    let forms = network.form_bias.as_ref().map_or(0, |bias| bias.dims()[0]);
+    assert_eq!(forms, plan.rule.forms.len(), "weights fit their rule");
     match method {
         Method::Fused => fused::rollout(network, cells, plan),
         Method::Stock => stock::rollout(network, cells, plan),

@@ -9,9 +9,9 @@ use std::{
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Budget, Mode, Step, TrainConfig, TrainError, Trainer, preview};
+use super::{Budget, Mode, Step, Targets, TrainConfig, TrainError, Trainer, preview};
 use crate::{
-    rule::{Model, Target, truncate_and_escape, write_atomic},
+    rule::{Model, truncate_and_escape, write_atomic},
     scorecard::Scorecard,
 };
 
@@ -101,8 +101,12 @@ impl Run {
     /// - [`TrainError::NotARun`] if the folder contains other files.
     /// - [`TrainError::Locked`] if another process is training in the folder.
     /// - [`TrainError::Io`] if a file cannot be written.
-    pub fn create(folder: impl Into<PathBuf>, config: TrainConfig, target: Target) -> Result<Self, TrainError> {
-        Self::begin(folder.into(), Trainer::new(config, target)?)
+    pub fn create(
+        folder: impl Into<PathBuf>,
+        config: TrainConfig,
+        targets: impl Into<Targets>,
+    ) -> Result<Self, TrainError> {
+        Self::begin(folder.into(), Trainer::new(config, targets)?)
     }
 
     /// Creates a run that starts from the weights of a model; see [`Trainer::from_model`].
@@ -112,10 +116,10 @@ impl Run {
     pub fn create_from(
         folder: impl Into<PathBuf>,
         config: TrainConfig,
-        target: Target,
+        targets: impl Into<Targets>,
         model: &Model,
     ) -> Result<Self, TrainError> {
-        Self::begin(folder.into(), Trainer::from_model(config, target, model)?)
+        Self::begin(folder.into(), Trainer::from_model(config, targets, model)?)
     }
 
     fn begin(folder: PathBuf, trainer: Trainer) -> Result<Self, TrainError> {
@@ -329,13 +333,12 @@ impl Run {
     }
 
     fn measure(&self, model: &Model) -> Scorecard {
-        let target = self.trainer.target();
-        let scorecard = Scorecard::of(model, target);
+        let scorecard = Scorecard::of_forms(model, self.trainer.targets());
         // Without wounds in training, a storm has nothing to tell.
         if self.trainer.config().mode != Mode::Regenerate {
             return scorecard;
         }
-        let storm = |seed| scorecard.clone().with_storm(model, target, STORM, seed);
+        let storm = |seed| scorecard.clone().with_storms(model, self.trainer.targets(), STORM, seed);
         let first = storm(STORM_SEED);
         if first.worst_ratio() > ENOUGH {
             return first;

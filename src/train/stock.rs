@@ -31,7 +31,17 @@ fn step(network: &Network, cells: Tensor<4>, plan: &Plan, elapsed: u32) -> Tenso
         plan.starts.iter().map(|start| Tick { tick: start.tick.wrapping_add(elapsed), ..*start }).collect();
 
     let features = perceive(&cells, plan, &ticks).reshape([batch * height * width, rule.features()]);
-    let hidden = relu(features.matmul(network.hidden_weight.val()) + network.hidden_bias.val().unsqueeze());
+    let mut hidden = features.matmul(network.hidden_weight.val()) + network.hidden_bias.val().unsqueeze();
+    if let Some(form_bias) = &network.form_bias {
+        let forms = rule.forms.len();
+        let shares = (0..batch).flat_map(|sample| (0..forms).map(move |form| plan.shares(sample).get(form)));
+        let shares: Vec<f32> = shares.map(|share| share.copied().unwrap_or(0.0)).collect();
+        let shares = Tensor::<2>::from_data(TensorData::new(shares, [batch, forms]), &device);
+        let bias = shares.matmul(form_bias.val()).reshape([batch, 1, rule.hidden]);
+        let of_samples = hidden.reshape([batch, height * width, rule.hidden]) + bias;
+        hidden = of_samples.reshape([batch * height * width, rule.hidden]);
+    }
+    let hidden = relu(hidden);
     let delta = hidden.matmul(network.output_weight.val()) + network.output_bias.val().unsqueeze();
     let delta = delta.reshape([batch, height, width, channels]).mul_scalar(rule.step_size);
     // Select instead of multiplying by 0: an infinite update of a cell that does not fire would give NaN.

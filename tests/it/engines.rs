@@ -24,11 +24,12 @@ pub fn model(seed: u32, rule: Rule) -> Model {
         output_weight: numbers(seed + 2, rule.hidden * rule.channels, 0.4 / (rule.hidden as f32).sqrt()),
         // Every other rule pushes dead cells over the threshold, where they can save a neighbor.
         output_bias: numbers(seed + 3, rule.channels, if seed.is_multiple_of(2) { 0.05 } else { 0.5 }),
+        form_bias: numbers(seed + 4, rule.forms.len() * rule.hidden, 0.2),
     };
     Model::new(rule, weights, None).unwrap()
 }
 
-/// A rule for each of twelve cases: all kernels, both boundaries, with and without a life mask and a clamp.
+/// A rule for each of twelve cases: all kernels, both boundaries, with and without a life mask, a clamp and forms.
 pub fn varied_rule(case: u32) -> Rule {
     let kernels = [Kernel::Identity, Kernel::SobelX, Kernel::SobelY, Kernel::Laplacian];
     let third = case as usize % 3;
@@ -42,6 +43,7 @@ pub fn varied_rule(case: u32) -> Rule {
         version: 2,
         clamp: (case % 4 == 1).then_some(0.4),
         alive: (third != 2).then_some(Alive { channel: 3, threshold: 0.1 }),
+        forms: (["calm", "hurt"].iter()).take(case as usize % 5 / 2).map(|name| (*name).to_owned()).collect(),
         ..Rule::default()
     }
 }
@@ -56,7 +58,8 @@ pub fn rim_model() -> Model {
     output_weight[3] = -2.0;
     let mut output_bias = vec![0.01; rule.channels];
     output_bias[3] = 0.2;
-    let weights = Weights { hidden_weight, hidden_bias: vec![0.0; rule.hidden], output_weight, output_bias };
+    let hidden_bias = vec![0.0; rule.hidden];
+    let weights = Weights { hidden_weight, hidden_bias, output_weight, output_bias, ..Weights::default() };
     Model::new(rule, weights, None).unwrap()
 }
 
@@ -104,8 +107,9 @@ fn rules() -> impl Strategy<Value = Rule> {
         0.2f32..1.2,
         prop_oneof![1 => Just(None), 4 => (0usize..8, 0.0f32..0.3).prop_map(Some)],
         prop_oneof![2 => Just(None), 1 => (0.1f32..0.6).prop_map(Some)],
+        0usize..=3,
     )
-        .prop_map(|((channels, hidden), perception, wrap, fire_rate, step_size, alive, clamp)| Rule {
+        .prop_map(|((channels, hidden), perception, wrap, fire_rate, step_size, alive, clamp, forms)| Rule {
             version: 2,
             clamp,
             channels: channels * 4,
@@ -116,6 +120,8 @@ fn rules() -> impl Strategy<Value = Rule> {
             step_size,
             alive: alive.map(|(channel, threshold)| Alive { channel, threshold }),
             output: Output::PremultipliedAlpha,
+            // A rule with an overgrowth, which those without a life mask get, has no forms.
+            forms: (0..forms).filter(|_| alive.is_some()).map(|form| form.to_string()).collect(),
             ..Rule::default()
         })
 }
@@ -168,9 +174,15 @@ fn the_fast_engine_keeps_to_the_oracle() {
             if let Some(directions) = &directions {
                 engine.set_directions(&mut grid, directions.clone());
             }
+            // The first form, then a blend.
+            let shares = numbers(seed, rule.forms.len(), 1.0);
             let mut scratch = Scratch::default();
             for tick in 0..6 {
                 let tick = Tick { tick, seed, angle };
+                let form = Some(&shares[..]).filter(|_| tick.tick >= 2);
+                if let Some(form) = form.filter(|_| tick.tick == 2) {
+                    engine.set_form(&mut grid, form);
+                }
                 let wound = (tick.tick == 3).then_some(&wound);
                 let dead_ground = dead_ground.as_ref().filter(|_| tick.tick >= 2);
                 if let Some(dead) = dead_ground.filter(|_| tick.tick == 2) {
@@ -185,7 +197,7 @@ fn the_fast_engine_keeps_to_the_oracle() {
                 if let Some(wound) = wound {
                     before.wound(wound);
                 }
-                let ground = Ground { dead: dead_ground, directions: directions.as_ref(), overgrown };
+                let ground = Ground { dead: dead_ground, directions: directions.as_ref(), overgrown, form };
                 let expected = oracle_step(&model, &before, tick, ground);
                 engine.step(&mut grid, &mut scratch, tick, wound);
                 let largest = expected.values().iter().fold(1.0f32, |most, value| most.max(value.abs()));

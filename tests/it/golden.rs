@@ -20,7 +20,8 @@ fn the_oracle_gives_the_golden_frames() {
             if let Some(wound) = golden.wound_at(tick) {
                 state.wound(&wound);
             }
-            state = oracle_step(&golden.model, &state, golden.tick(tick), Ground::default());
+            let ground = Ground { form: Some(golden.form(tick)), ..Ground::default() };
+            state = oracle_step(&golden.model, &state, golden.tick(tick), ground);
             for (_, frame) in golden.frames.iter().filter(|(at, _)| *at == tick + 1) {
                 let distance = distance(&state, frame);
                 assert!(distance < TOLERANCE, "{name}: {distance} at tick {}", tick + 1);

@@ -19,6 +19,8 @@ pub struct Golden {
     pub frames: Vec<(u32, State)>,
     /// The state at tick 12, after the wound.
     pub wounded: State,
+    /// The shares of the forms at each tick; empty for a rule without forms.
+    pub forms: Vec<Vec<f32>>,
 }
 
 /// The largest distance from a frame.
@@ -29,7 +31,18 @@ pub const WOUND_TICK: u32 = 12;
 struct Case {
     seed: u32,
     angle: f32,
-    wound: (String, f32, f32, f32, Option<f32>),
+    /// The name of a shape, and its numbers.
+    wound: Vec<serde_json::Value>,
+    /// For each tick, the number of a form or the share of each. Empty for a rule without forms.
+    #[serde(default)]
+    forms: Vec<Form>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Number(usize),
+    Shares(Vec<f32>),
 }
 
 impl Golden {
@@ -37,13 +50,17 @@ impl Golden {
     pub fn of(model: &[u8], frames: &[u8]) -> Self {
         let model = Model::from_bytes(model).unwrap();
         let (_, header) = SafeTensors::read_metadata(frames).unwrap();
-        let json = header.metadata().as_ref().unwrap()["case"].clone();
-        // A circle has three numbers, a rectangle four: pad the circle.
-        let json = json.replace("]", if json.contains("circle") { ", null]" } else { "]" });
-        let case: Case = serde_json::from_str(&json).unwrap();
-        let wound = match case.wound {
-            (_, x, y, radius, None) => Shape::circle(x, y, radius),
-            (_, x0, y0, x1, Some(y1)) => Shape::rect(x0, y0, x1, y1),
+        let case: Case = serde_json::from_str(&header.metadata().as_ref().unwrap()["case"]).unwrap();
+        let numbers: Vec<f32> = case.wound.iter().filter_map(|value| Some(value.as_f64()? as f32)).collect();
+        let wound = match numbers[..] {
+            [x, y, radius] => Shape::circle(x, y, radius),
+            [x0, y0, x1, y1] => Shape::rect(x0, y0, x1, y1),
+            _ => panic!("{:?}", case.wound),
+        };
+        let count = model.rule().forms.len();
+        let shares = |form| match form {
+            Form::Number(number) => (0..count).map(|form| f32::from(u8::from(form == number))).collect(),
+            Form::Shares(shares) => shares,
         };
         let tensors = SafeTensors::deserialize(frames).unwrap();
         let state = |name: &str| {
@@ -60,6 +77,7 @@ impl Golden {
             seed: case.seed,
             angle: case.angle,
             wound,
+            forms: case.forms.into_iter().map(shares).collect(),
         }
     }
 
@@ -76,6 +94,7 @@ impl Golden {
         let mut grid = engine.grid(self.start.clone()).unwrap();
         let mut scratch = Scratch::default();
         for tick in 0..24 {
+            engine.set_form(&mut grid, self.form(tick));
             engine.step(&mut grid, &mut scratch, self.tick(tick), self.wound_at(tick).as_ref());
             for (_, frame) in self.frames.iter().filter(|(at, _)| *at == tick + 1) {
                 let distance = distance(grid.state(), frame);
@@ -86,6 +105,11 @@ impl Golden {
 
     pub fn tick(&self, tick: u32) -> Tick {
         Tick { tick, seed: self.seed, angle: self.angle }
+    }
+
+    /// The shares of the forms at a tick.
+    pub fn form(&self, tick: u32) -> &[f32] {
+        self.forms.get(tick as usize).map_or(&[1.0], Vec::as_slice)
     }
 
     /// The wound before this tick, if there is one.

@@ -14,17 +14,19 @@ use crate::{
 struct Precise {
     rule: Rule,
     /// In the order of [`Weights`].
-    weights: [Vec<f64>; 4],
+    weights: [Vec<f64>; 5],
+    /// The share of each form.
+    shares: Vec<f32>,
     width: usize,
     height: usize,
 }
 
 impl Precise {
-    fn new(model: &Model, width: usize, height: usize) -> Self {
-        let Weights { hidden_weight, hidden_bias, output_weight, output_bias } = model.weights();
-        let weights = [hidden_weight, hidden_bias, output_weight, output_bias];
+    fn new(model: &Model, shares: &[f32], width: usize, height: usize) -> Self {
+        let Weights { hidden_weight, hidden_bias, output_weight, output_bias, form_bias } = model.weights();
+        let weights = [hidden_weight, hidden_bias, output_weight, output_bias, form_bias];
         let weights = weights.map(|tensor| tensor.iter().map(|&value| f64::from(value)).collect());
-        Self { rule: model.rule().clone(), weights, width, height }
+        Self { rule: model.rule().clone(), weights, shares: shares.to_vec(), width, height }
     }
 
     fn neighbour(&self, cell: usize, dx: isize, dy: isize) -> Option<usize> {
@@ -43,7 +45,11 @@ impl Precise {
 
     fn step(&self, state: &[f64], tick: Tick) -> Vec<f64> {
         let (c, hidden) = (self.rule.channels, self.rule.hidden);
-        let [w1, b1, w2, b2] = &self.weights;
+        let [w1, b1, w2, b2, forms] = &self.weights;
+        let mut b1 = b1.clone();
+        for (form, share) in forms.chunks_exact(hidden).zip(&self.shares) {
+            b1.iter_mut().zip(form).for_each(|(bias, form)| *bias += f64::from(*share) * form);
+        }
         let key = tick_key(tick.tick, tick.seed);
         let mut new = state.to_vec();
         for cell in (0..self.width * self.height).filter(|&cell| self.rule.firing().fires(cell as u32, key)) {
@@ -140,10 +146,12 @@ fn gradients_are_those_of_finite_differences() {
         let ticks: Vec<Tick> = (0..5).map(|tick| Tick { tick, seed: case, angle: case as f32 * 0.3 }).collect();
         let wound = CellMask::of(&Shape::circle(5.0, 3.0, 1.6), width, height);
 
+        let shares: Vec<f32> = (0..model.rule().forms.len()).map(|form| 0.7 - form as f32).collect();
         for isa in Isa::available() {
             let engine = Engine::with_isa(&model, isa);
             let (mut grid, mut scratch, mut tape) =
                 (engine.grid(start.clone()).unwrap(), Scratch::default(), Tape::default());
+            engine.set_form(&mut grid, &shares);
             for (index, tick) in ticks.iter().enumerate() {
                 engine.step_on_tape(&mut grid, &mut scratch, *tick, (index == 2).then_some(&wound), &mut tape);
             }
@@ -151,10 +159,11 @@ fn gradients_are_those_of_finite_differences() {
             let weights = Gradients::new(&engine, model.weights()).backward(&tape, &mut state, &mut gradient);
             assert!(distance(&state, &start) == 0.0, "the way back ends where the run began");
 
-            let mut precise = Precise::new(&model, width, height);
+            let mut precise = Precise::new(&model, &shares, width, height);
             let mut cells: Vec<f64> = start.values().iter().map(|&value| f64::from(value)).collect();
             const NUDGE: f64 = 1e-6;
-            let got = [&weights.hidden_weight, &weights.hidden_bias, &weights.output_weight, &weights.output_bias];
+            let Weights { hidden_weight, hidden_bias, output_weight, output_bias, form_bias } = &weights;
+            let got = [hidden_weight, hidden_bias, output_weight, output_bias, form_bias];
             for (tensor, got) in got.into_iter().enumerate() {
                 let largest = got.iter().fold(0.0f32, |most, value| most.max(value.abs()));
                 for index in (0..got.len()).step_by(1 + got.len() / 23) {

@@ -6,6 +6,7 @@ mod conventions;
 mod damage;
 mod directions;
 mod engines;
+mod forms;
 mod golden;
 mod golden_frames;
 mod gradient;

@@ -41,7 +41,7 @@ fn half_precision_weights_are_read() {
     let model = tiny();
     let halves =
         |data: &[f32]| -> Vec<u8> { data.iter().flat_map(|&value| half::f16::from_f32(value).to_le_bytes()).collect() };
-    let Weights { hidden_weight, hidden_bias, output_weight, output_bias } = model.weights();
+    let Weights { hidden_weight, hidden_bias, output_weight, output_bias, .. } = model.weights();
     let data = [hidden_weight, hidden_bias, output_weight, output_bias].map(|data| halves(data));
     let views = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]
         .into_iter()

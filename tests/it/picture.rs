@@ -226,6 +226,7 @@ fn a_body_of_coordinates_shows_its_picture() {
         hidden_bias: vec![0.0; rule.hidden],
         output_weight: vec![0.0; rule.hidden * rule.channels],
         output_bias: vec![0.0; rule.channels],
+        ..Weights::default()
     };
     let grown = target.cells(Output::Coordinates, 16, 14);
     let values = grown.as_chunks::<4>().0.iter().enumerate().flat_map(|(index, [u, v, _, alpha])| {

@@ -74,4 +74,11 @@ fn the_python_script_writes_a_model_that_loads() {
     assert_eq!(weights.hidden_weight[2 * 16 + 3], 0.74);
     assert_eq!(weights.output_bias, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
     assert!(weights.hidden_bias.iter().all(|bias| *bias == 0.0));
+    // The same with forms.
+    let call = call.replace("fire_rate=0.25", "forms={\"calm\": np.zeros(16), \"hurt\": np.ones(16)}");
+    let output = run(&call).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let model = Model::read(&path).unwrap();
+    assert_eq!((&model.rule().forms[..], model.rule().version), (&["calm".to_owned(), "hurt".to_owned()][..], 2));
+    assert_eq!(model.weights().form_bias[15..17], [0.0, 1.0]);
 }

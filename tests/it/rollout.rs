@@ -27,7 +27,7 @@ fn batch(states: &[State], device: &Device) -> Tensor<4> {
 
 /// The final cells of a batch, then the gradients of a random weighted sum of them: with respect to the initial cells
 /// and to each weight tensor.
-fn gradients(model: &Model, states: &[State], plan: &Plan, device: Device, method: Method) -> [Vec<f32>; 6] {
+fn gradients(model: &Model, states: &[State], plan: &Plan, device: Device, method: Method) -> [Vec<f32>; 7] {
     let device = device.autodiff();
     let network = Network::new(model.rule(), model.weights(), &device);
     let cells = batch(states, &device).require_grad();
@@ -43,6 +43,7 @@ fn gradients(model: &Model, states: &[State], plan: &Plan, device: Device, metho
         values(network.hidden_bias.val().grad(&gradients).unwrap()),
         values(network.output_weight.val().grad(&gradients).unwrap()),
         values(network.output_bias.val().grad(&gradients).unwrap()),
+        network.form_bias.map(|bias| values(bias.val().grad(&gradients).unwrap())).unwrap_or_default(),
     ]
 }
 
@@ -62,7 +63,7 @@ fn the_first_gradient_is_the_stock_one() {
     let model = Model::new(rule.clone(), Network::initial(&rule, 3), None).unwrap();
     let states = vec![State::seed(&rule, 12, 10); 2];
     let starts = (0..2).map(|seed| Tick { tick: 0, seed, angle: 0.0 }).collect();
-    let plan = Plan { rule, ticks: vec![4; 2], starts };
+    let plan = Plan { rule, ticks: vec![4; 2], starts, forms: Vec::new() };
     let fused = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
     let stock = gradients(&model, &states, &plan, Device::flex(), Method::Stock);
     // An output layer of zeros passes no gradient to the hidden layer.
@@ -80,7 +81,9 @@ fn cases() -> impl Iterator<Item = (Model, Vec<State>, Plan)> {
         let states: Vec<State> = (0..3).map(|i| sparse_state(case * 7 + i, 11, 8, rule.channels, 2)).collect();
         let starts = (0..3).map(|i| Tick { tick: 5 * i, seed: case + i, angle: case as f32 * 0.3 }).collect();
         let model = model(2 * case, rule.clone());
-        (model, states, Plan { rule, ticks: vec![6, 4, 5], starts })
+        let shares = |sample: u32| (0..rule.forms.len() as u32).map(|form| (sample * 3 + form) as f32 * 0.2).collect();
+        let forms = (0..3).map(shares).collect();
+        (model, states, Plan { rule, ticks: vec![6, 4, 5], starts, forms })
     })
 }
 
@@ -89,7 +92,8 @@ fn hold_fused_to_stock(device: &Device) {
     for (case, (model, states, plan)) in cases().enumerate() {
         let fused = gradients(&model, &states, &plan, Device::flex(), Method::Fused);
         let stock = gradients(&model, &states, &plan, device.clone(), Method::Stock);
-        for (tensor, (fused, stock)) in fused.iter().zip(&stock).enumerate() {
+        let has_forms = !plan.rule.forms.is_empty();
+        for (tensor, (fused, stock)) in fused.iter().zip(&stock).enumerate().take(if has_forms { 7 } else { 6 }) {
             let apart = difference(fused, stock);
             assert!(apart < 1e-4, "case {case}, tensor {tensor}: {apart}");
         }
@@ -126,7 +130,7 @@ fn a_training_rollout_replays_in_the_engines() {
     let starts = seeds.map(|seed| Tick { tick: 0, seed, angle: 0.0 }).to_vec();
     let network = Network::new(&rule, model.weights(), &Device::flex());
     let states = vec![State::seed(&rule, 20, 18); 2];
-    let plan = Plan { rule, ticks: vec![40; 2], starts };
+    let plan = Plan { rule, ticks: vec![40; 2], starts, forms: Vec::new() };
     let ends = values(rollout(&network, batch(&states, &Device::flex()), &plan, Method::Fused));
     let ends: Vec<State> =
         ends.chunks_exact(20 * 18 * 16).map(|v| State::from_values(20, 18, 16, v.to_vec()).unwrap()).collect();

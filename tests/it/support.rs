@@ -15,7 +15,8 @@ pub fn golden_folder() -> PathBuf {
 }
 
 /// The rules that have golden frames in `tests/golden`.
-pub const GOLDEN: [&str; 8] = ["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture", "material"];
+pub const GOLDEN: [&str; 9] =
+    ["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture", "material", "forms"];
 
 impl Golden {
     pub fn read(name: &str) -> Self {

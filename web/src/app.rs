@@ -46,15 +46,16 @@ pub fn app(canvas: &str, backend: NcaBackend) -> App {
     app
 }
 
-/// The frames of a sheet.
+/// The number of frames of a sheet.
 #[derive(Component)]
-struct Sheet(u32);
+pub struct Sheet(pub u32);
 
 /// Does what JavaScript has wished for.
 fn obey(mut commands: Commands, mut stage: ResMut<Stage>) {
     for wish in WISHES.take() {
         match wish {
             Wish::Pour(pours) => stage.pours = pours,
+            Wish::Slash => stage.slashes += 1,
             Wish::Welcome(picture) => {
                 commands.run_system_cached_with(guest::welcome, picture);
                 commands.run_system_cached_with(open, Show::Guest);

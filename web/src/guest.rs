@@ -11,15 +11,21 @@ use bevy_nca::{
     rule::{Model, Target},
 };
 
-use super::stage::{Seat, Stage};
+use super::{
+    app::Sheet,
+    stage::{Seat, Stage},
+    training::frames,
+};
 
-/// Pixels are sharp if a picture has at most this many on its longer side.
-const PIXEL_ART: usize = 96;
+/// Pixels are sharp if a frame has at most this many on its longer side.
+const PIXEL_ART: u32 = 96;
 
 /// The picture, and the body that has been trained for it.
 #[derive(Resource, Default)]
 pub struct Guest {
     art: Option<Handle<Image>>,
+    /// The columns and rows of its frames.
+    counts: UVec2,
     body: Option<Handle<NcaModel>>,
 }
 
@@ -29,23 +35,34 @@ pub struct Portrait;
 
 /// Takes in another picture, in a generic body.
 pub fn welcome(In(picture): In<Target>, mut images: ResMut<Assets<Image>>, mut guest: ResMut<Guest>) {
+    let (counts, _) = frames(picture.clone());
+    let counts = UVec2::from(counts);
     let Target { width, height, rgba } = picture;
     let size = Extent3d { width: width as u32, height: height as u32, depth_or_array_layers: 1 };
     let format = TextureFormat::Rgba8UnormSrgb;
     let mut image = Image::new(size, TextureDimension::D2, rgba, format, RenderAssetUsages::default());
-    if width.max(height) <= PIXEL_ART {
+    if (UVec2::new(width as u32, height as u32) / counts).max_element() <= PIXEL_ART {
         image.sampler = ImageSampler::nearest();
     }
-    *guest = Guest { art: Some(images.add(image)), body: None };
+    *guest = Guest { art: Some(images.add(image)), counts, body: None };
 }
 
-pub fn spawn(mut commands: Commands, guest: Res<Guest>, images: Res<Assets<Image>>, mut stage: ResMut<Stage>) {
+pub fn spawn(
+    mut commands: Commands,
+    guest: Res<Guest>,
+    images: Res<Assets<Image>>,
+    mut layouts: ResMut<Assets<TextureAtlasLayout>>,
+    mut stage: ResMut<Stage>,
+) {
     stage.seats = 1;
     let Some(art) = &guest.art else { return };
-    let size = images.get(art).map_or(Vec2::ONE, Image::size_f32);
-    let sprite = Sprite { custom_size: Some(size / size.max_element()), ..Sprite::from_image(art.clone()) };
+    let size = images.get(art).map_or(UVec2::ONE, Image::size) / guest.counts;
+    let UVec2 { x: columns, y: rows } = guest.counts;
+    let layout = layouts.add(TextureAtlasLayout::from_grid(size, columns, rows, None, None));
+    let shown = size.as_vec2() / size.max_element() as f32;
+    let sprite = Sprite { custom_size: Some(shown), ..Sprite::from_atlas_image(art.clone(), layout.into()) };
     let texture = guest.body.clone().map(NcaTexture::new).unwrap_or_default();
-    commands.spawn((Portrait, Seat(0), sprite, texture, NcaSkin::default()));
+    commands.spawn((Portrait, Seat(0), Sheet(columns * rows), sprite, texture, NcaSkin::default()));
 }
 
 /// Gives the picture a body of its own, which grows from a cell.

@@ -7,7 +7,7 @@ use bevy::{
     prelude::*,
     window::WindowEvent,
 };
-use bevy_nca::prelude::*;
+use bevy_nca::{prelude::*, rule::mix};
 
 use super::{material, stage::Stage};
 
@@ -26,6 +26,8 @@ pub enum Pointer {
 pub struct Hand {
     mouse: Vec2,
     pressed: HashMap<Pointer, Vec2>,
+    /// The number of cuts across the stage so far.
+    slashes: u32,
 }
 
 impl Hand {
@@ -55,21 +57,32 @@ impl Hand {
     }
 }
 
-/// Wounds what is under the pointers that are pressed, wherever they have been since the last frame.
+/// The next line from the left edge to the right one, each at other heights.
+fn slash(count: &mut u32, size: Vec2) -> [Vec2; 2] {
+    *count += 1;
+    let height = |end: u32| size.y * (0.15 + 0.7 * (mix(*count * 2 + end) as f32 / u32::MAX as f32));
+    [Vec2::new(0.0, height(0)), Vec2::new(size.x, height(1))]
+}
+
+/// Wounds what is under the pointers that are pressed, wherever they have been since the last frame, and what is slashed.
 pub fn touch(
     mut commands: Commands,
     mut events: MessageReader<WindowEvent>,
     window: Single<&Window>,
     camera: Single<(&Camera, &GlobalTransform)>,
-    stage: Res<Stage>,
+    mut stage: ResMut<Stage>,
     material: Option<Single<(Entity, &material::Wall)>>,
     mut hand: Local<Hand>,
 ) {
     let radius = RADIUS * window.size().min_element();
     // A pointer that stays keeps its wound open.
     let held: Vec<[Vec2; 2]> = hand.pressed.values().map(|&at| [at, at]).collect();
-    let drawn = events.read().filter_map(|event| hand.line(event));
-    for line in held.into_iter().chain(drawn) {
+    let mut lines = held;
+    lines.extend(events.read().filter_map(|event| hand.line(event)));
+    for _ in 0..std::mem::take(&mut stage.slashes) {
+        lines.push(slash(&mut hand.slashes, window.size()));
+    }
+    for line in lines {
         let [Ok(from), Ok(to)] = line.map(|point| camera.0.viewport_to_world_2d(camera.1, point)) else { continue };
         match &material {
             Some(wall) => material::touch(&mut commands, wall.0, wall.1, [from, to], radius, stage.pours),

@@ -40,6 +40,8 @@ enum Wish {
     Wear(Box<Model>),
     /// The pointer pours the second rule of a material, instead of wounding.
     Pour(bool),
+    /// Wounds everything along a line across the stage.
+    Slash,
 }
 
 /// The parts of the page.
@@ -112,6 +114,12 @@ pub fn show_crowd() {
 #[wasm_bindgen]
 pub fn pour(pours: bool) {
     wish(Wish::Pour(pours));
+}
+
+/// Wounds everything along a line across the stage, as a pointer would.
+#[wasm_bindgen]
+pub fn slash() {
+    wish(Wish::Slash);
 }
 
 /// Gives life to a picture: rows of pixels, four bytes each, with straight alpha.

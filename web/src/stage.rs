@@ -19,11 +19,13 @@ pub struct Stage {
     pub seats: u32,
     /// Whether the pointer pours moss.
     pub pours: bool,
+    /// The cuts across the stage that have been wished for.
+    pub slashes: u32,
 }
 
 impl Default for Stage {
     fn default() -> Self {
-        Self { show: None, seats: 1, pours: false }
+        Self { show: None, seats: 1, pours: false, slashes: 0 }
     }
 }
 

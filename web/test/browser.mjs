@@ -131,6 +131,13 @@ const tests = {
     await wound('sprites');
   },
 
+  async 'the keyboard wounds too'() {
+    await page.focus('[data-slash]');
+    await page.keyboard.press('Enter');
+    await until('cells die', async () => (await data('healing')) > 0, 30);
+    await until('they come back', async () => (await data('healing')) === 0, 120);
+  },
+
   async 'a material fills the window and heals'() {
     await page.click('[data-show=material]');
     await until('it grows', async () => (await cells()) > 15_000);
@@ -139,6 +146,11 @@ const tests = {
   },
 
   async 'a picture that is dropped lives'() {
+    // The frames of a sheet play.
+    await drop('jellyfish.png', 'image/png', fs.readFileSync(path.join(target, '../assets/art/jellyfish.png')));
+    await until('it is named', async () => (await text('#note')).startsWith('jellyfish.png: 1920 x 160'));
+    await sleep(4);
+    await picture('sheet');
     await drop('tree.png', 'image/png', fs.readFileSync(path.join(target, '../assets/targets/tree.png')));
     await until('it is named', async () => (await text('#note')).startsWith('tree.png: 32 x 36'));
     await until('it alone lives', async () => (await data('sprites')) === 1 && (await cells()) > 100);

@@ -26,7 +26,7 @@ macro_rules! cases {
 #[wasm_bindgen_test]
 fn the_cpu_engine_gives_the_golden_frames() {
     for (name, model, frames) in
-        cases!["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture", "material"]
+        cases!["standard", "small", "wrap", "rotated", "synchronous", "rare", "texture", "material", "forms"]
     {
         let golden = golden_frames::Golden::of(model, frames);
         golden.check_wound(name);

@@ -2,7 +2,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use bevy_nca::{
     rule::{Filter, Model, ReadOptions, Target},
-    scorecard::{FragmentEnd, SEEDS, Scorecard, Storm, Test, Wound},
+    scorecard::{FragmentEnd, SEEDS, Scorecard, Storm, Switch, Test, Wound},
 };
 use clap::Args;
 
@@ -61,15 +61,19 @@ impl Eval {
             let found = format!("found {} x {} pixels", target.width, target.height);
             return Err(format!("the picture: {found}; it must be at most the grid's {width} x {height}").into());
         }
-        let mut scorecard = Scorecard::of(&model, target);
+        let targets = match &self.against {
+            Some(_) => std::slice::from_ref(target),
+            None => model.targets(),
+        };
+        let mut scorecard = Scorecard::of_forms(&model, targets);
         if self.storm > 0 {
-            scorecard = scorecard.with_storm(&model, target, self.storm, STORM_SEED);
+            scorecard = scorecard.with_storms(&model, targets, self.storm, STORM_SEED);
         }
         if self.json {
             let json = serde_json::json!({
                 "model": self.model, "seeds": SEEDS, "passes": scorecard.passes(),
                 "worst_ratio": scorecard.worst_ratio(), "measure": scorecard.measure(), "entries": scorecard.entries,
-                "storm": scorecard.storm,
+                "storm": scorecard.storm, "forms": scorecard.forms, "switches": scorecard.switches,
             });
             println!("{json:#}");
         } else {
@@ -100,6 +104,25 @@ impl Eval {
 
 /// Prints a scorecard as a table.
 pub fn print(scorecard: &Scorecard) {
+    for form in &scorecard.forms {
+        println!("{}", form.form);
+        print_form(&form.scorecard);
+    }
+    if scorecard.forms.is_empty() {
+        print_form(scorecard);
+    }
+    if !scorecard.switches.is_empty() {
+        println!("{:<26}{:>10}{:>10}{:>10}", "changes of form", "there", "back", "gate");
+    }
+    for Switch { forms: [from, to], there, back, gate } in &scorecard.switches {
+        let mark = if there.max(*back) <= *gate { "" } else { "  FAILS" };
+        println!("{:<26}{there:>10.5}{back:>10.5}{gate:>10.4}{mark}", format!("{from} to {to}"));
+    }
+    println!("{}", if scorecard.passes() { "passes" } else { "does not pass" });
+}
+
+/// Prints the results of a form.
+fn print_form(scorecard: &Scorecard) {
     println!("{:<26}{:>10}{:>10}{:>10}", scorecard.measure(), "mean", "worst", "gate");
     let mark = |passes: bool| if passes { "" } else { "  FAILS" };
     for entry in &scorecard.entries {
@@ -109,7 +132,6 @@ pub fn print(scorecard: &Scorecard) {
     if let Some(storm) = &scorecard.storm {
         print_storm(storm);
     }
-    println!("{}", if scorecard.passes() { "passes" } else { "does not pass" });
 }
 
 /// Prints how many of the wounds of a storm healed, by the share of living cells that they leave.

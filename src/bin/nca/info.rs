@@ -17,6 +17,7 @@ impl Info {
         let (rule, weights) = (model.rule(), model.weights());
         let count = weights.hidden_weight.len()
             + weights.hidden_bias.len()
+            + weights.form_bias.len()
             + weights.output_weight.len()
             + weights.output_bias.len();
         let line = |name: &str, value: String| println!("{:<14}{}", printable(name), printable(&value));
@@ -46,6 +47,9 @@ impl Info {
             let by: Vec<&str> = by.into_iter().filter(|text| !text.is_empty()).collect();
             let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join("; ")) };
             line("overgrowth", format!("{name}{by}"));
+        }
+        if !rule.forms.is_empty() {
+            line("forms", rule.forms.join(", "));
         }
         line("mature", format!("after {} ticks", rule.mature_ticks));
         line(

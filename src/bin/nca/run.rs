@@ -47,6 +47,9 @@ pub struct Run {
     /// Let cells follow the model's overgrowth from a tick on; shapes as for --wound. May be repeated.
     #[arg(long = "paint", value_name = "SHAPE@TICK")]
     paints: Vec<Timed>,
+    /// Change to a form of the model before a tick, by its name: NAME@TICK. May be repeated.
+    #[arg(long = "form", value_name = "NAME@TICK", value_parser = form)]
+    forms: Vec<(String, u32)>,
     /// The file to write: .png (the last frame), .gif or .apng (an animation), .safetensors (tensor `state`,
     /// [H, W, C] f32).
     #[arg(short, long, value_name = "OUT")]
@@ -106,6 +109,11 @@ impl FromStr for Timed {
         }
         Ok(Self { shape, tick: tick.parse().map_err(|_| expected())? })
     }
+}
+
+fn form(text: &str) -> std::result::Result<(String, u32), String> {
+    let found = text.rsplit_once('@').and_then(|(name, tick)| Some((name.to_owned(), tick.parse().ok()?)));
+    found.ok_or_else(|| format!("expected NAME@TICK, found `{text}`"))
 }
 
 fn color(text: &str) -> std::result::Result<[u8; 3], String> {
@@ -170,6 +178,11 @@ impl Run {
         if !self.paints.is_empty() && model.overgrowth().is_none() {
             return Err("--paint is for a model with an overgrowth; `nca overgrow` writes one".into());
         }
+        for (name, _) in &self.forms {
+            if !rule.forms.contains(name) {
+                return Err(format!("--form: expected one of the forms {:?}, found `{name}`", rule.forms).into());
+            }
+        }
         for (what, timed) in [("wound", &self.wounds), ("paint", &self.paints)] {
             for late in timed.iter().filter(|timed| timed.tick >= ticks) {
                 eprintln!("nca: a {what} at tick {} never comes: the run ends before tick {ticks}", late.tick);
@@ -217,11 +230,14 @@ impl Run {
             for paint in self.paints.iter().filter(|paint| paint.tick == tick) {
                 simulation.paint(&paint.shape);
             }
-            // Advance to the next wound, paint, frame or end, by at most 64 ticks.
-            let timed = self.wounds.iter().chain(&self.paints);
-            let wounds = timed.map(|timed| timed.tick).filter(|at| *at > tick);
+            for (name, _) in self.forms.iter().filter(|(_, at)| *at == tick) {
+                simulation.set_form(&model, name);
+            }
+            // Advance to the next wound, paint, form, frame or end, by at most 64 ticks.
+            let timed = self.wounds.iter().chain(&self.paints).map(|timed| timed.tick);
+            let timed = timed.chain(self.forms.iter().map(|(_, tick)| *tick)).filter(|at| *at > tick);
             let frame = animated.then(|| (tick / self.every + 1) * self.every);
-            let next = wounds.chain(frame).chain([tick + 64, ticks]).min().unwrap_or(ticks);
+            let next = timed.chain(frame).chain([tick + 64, ticks]).min().unwrap_or(ticks);
             simulation.advance(next - tick);
             tick = next;
             bar.set_position(u64::from(tick));

@@ -86,6 +86,20 @@ impl Simulation {
         }
     }
 
+    /// Changes to a form of the model.
+    pub fn set_form(&mut self, model: &Model, name: &str) {
+        match self {
+            Self::Cpu(cpu) => {
+                let share = |form: &String| f32::from(u8::from(form == name));
+                let shares: Vec<f32> = model.rule().forms.iter().map(share).collect();
+                cpu.engine.set_form(&mut cpu.grid, &shares);
+            }
+            Self::Gpu(app, entity) => {
+                app.world_mut().entity_mut(*entity).insert(NcaForm::new(name.to_owned()));
+            }
+        }
+    }
+
     pub fn advance(&mut self, ticks: u32) {
         match self {
             Self::Cpu(cpu) => {

@@ -17,9 +17,13 @@ pub mod material;
 
 #[derive(Args)]
 pub struct Train {
-    /// The picture, a PNG, preferably with a transparent background.
-    #[arg(required_unless_present = "resume")]
-    image: Option<PathBuf>,
+    /// The picture, a PNG, preferably with a transparent background. Several pictures of the same size are the forms of one
+    /// model, named after their files.
+    #[arg(required_unless_present = "resume", value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// The frames of the sheet are the forms of one model, named by their numbers from 1.
+    #[arg(long, conflicts_with = "material")]
+    forms: bool,
     /// The model to write, a `.nca` file.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
@@ -86,7 +90,7 @@ pub struct Train {
     /// Resume the run in this folder with its own settings. --iterations or --minutes set a new total budget, in one
     /// round, also for a finished run.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "image", "size", "filter", "frames", "tile", "uv", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
+        "images", "forms", "size", "filter", "frames", "tile", "uv", "colours", "padding", "mode", "channels", "hidden", "seed", "device", "config",
         "run_dir", "from", "scratch", "rounds", "material",
     ])]
     resume: Option<PathBuf>,
@@ -112,14 +116,13 @@ fn size(text: &str) -> std::result::Result<Size, String> {
 impl Train {
     pub fn run(&self) -> Result<ExitCode> {
         crate::prepare_output(&self.output)?;
-        if let (true, Some(image)) = (self.material, &self.image) {
-            return material::train(self, image);
-        }
         let mut notes = Vec::new();
-        let mut run = match (&self.resume, &self.image) {
+        let mut run = match (&self.resume, &self.images[..]) {
             (Some(folder), _) => self.go_on(folder)?,
-            (None, Some(image)) => self.begin(image, &mut notes)?,
-            (None, None) => return Err("expected a picture, or --resume".into()),
+            (None, []) => return Err("expected a picture, or --resume".into()),
+            (None, [image]) if self.material => return material::train(self, image),
+            (None, _) if self.material => return Err("expected one picture of a material".into()),
+            (None, images) => self.begin(images, &mut notes)?,
         };
         let signals = Signals::listen()?;
 
@@ -216,7 +219,7 @@ impl Train {
     }
 
     /// Creates a run from the options and the config file, and notes what the user may not expect.
-    fn begin(&self, image: &Path, notes: &mut Vec<String>) -> Result<Run> {
+    fn begin(&self, images: &[PathBuf], notes: &mut Vec<String>) -> Result<Run> {
         let mut config = match &self.config {
             Some(path) => {
                 let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -229,7 +232,7 @@ impl Train {
             config.name = file_stem(&self.output);
         }
         if config.source.is_empty() {
-            config.source = source(image);
+            config.source = images.iter().map(|image| source(image)).collect::<Vec<_>>().join(", ");
         }
         let from = self.from.as_ref().map(Model::read).transpose()?;
         if self.colours && self.config.is_none() {
@@ -251,11 +254,24 @@ impl Train {
         config.mode = self.mode.unwrap_or(config.mode);
         config.device = self.device.unwrap_or(config.device);
 
+        let targets = self.targets(images, &mut config, notes)?;
+        let folder = self.run_dir.clone().unwrap_or_else(|| self.output.with_extension("run"));
+        match from {
+            Some(model) => Ok(Run::create_from(folder, config, targets, &model)?),
+            None => Ok(Run::create(folder, config, targets)?),
+        }
+    }
+    /// Reads the pictures, names their forms, and notes what the user may not expect.
+    fn targets(&self, images: &[PathBuf], config: &mut TrainConfig, notes: &mut Vec<String>) -> Result<Vec<Target>> {
         let size = match self.size {
             Some(Size::Pixels(pixels)) => Some(pixels),
             Some(Size::Own) | None => None,
         };
         let reading = ReadOptions { size, filter: self.filter.unwrap_or_default(), ..self.sheet.reading() };
+        if images.len() > 1 || self.forms {
+            return self.forms(images, reading, config);
+        }
+        let Some(image) = images.first() else { return Ok(Vec::new()) };
         let target = match (self.size, config.output) {
             (Some(Size::Own), _) => Target::read(image, reading)?,
             (_, Output::Coordinates) => Target::read_body(image, reading)?,
@@ -276,11 +292,50 @@ impl Train {
                 image.display()
             ));
         }
-        let folder = self.run_dir.clone().unwrap_or_else(|| self.output.with_extension("run"));
-        match from {
-            Some(model) => Ok(Run::create_from(folder, config, target, &model)?),
-            None => Ok(Run::create(folder, config, target)?),
+        Ok(vec![target])
+    }
+
+    /// Reads the pictures of forms, and scales all as their union.
+    fn forms(&self, images: &[PathBuf], reading: ReadOptions, config: &mut TrainConfig) -> Result<Vec<Target>> {
+        let mut pictures = Vec::new();
+        if self.forms {
+            for image in images {
+                pictures.extend(Target::read_frames(image, reading.frames)?);
+            }
+            config.forms = (1..=pictures.len()).map(|number| number.to_string()).collect();
+        } else {
+            for image in images {
+                let whole = ReadOptions { size: None, ..reading };
+                pictures.push(Target::read(image, whole)?);
+            }
+            config.forms = images.iter().map(|image| file_stem(image)).collect();
         }
+        let size = |picture: &Target| [picture.width, picture.height];
+        if let Some((other, first)) = pictures.first().and_then(|first| {
+            let other = pictures.iter().position(|picture| size(picture) != size(first))?;
+            Some((other, first))
+        }) {
+            let ([w, h], [other_w, other_h]) = (size(first), size(&pictures[other]));
+            return Err(format!("expected forms of the same size, found {w}x{h} and {other_w}x{other_h} pixels").into());
+        }
+        let union = Target::union(pictures.iter().cloned());
+        let longest = union.width.max(union.height) as u32;
+        let side = match (self.size, config.output) {
+            (Some(Size::Own), _) => longest,
+            (Some(Size::Pixels(pixels)), _) => pixels,
+            (None, Output::Coordinates) => {
+                let body = union.sized_for_body(None, reading.filter);
+                body.width.max(body.height) as u32
+            }
+            (None, _) => {
+                if longest > 64 {
+                    40
+                } else {
+                    longest
+                }
+            }
+        };
+        Ok(pictures.iter().map(|picture| picture.sized_for_body(Some(side), reading.filter)).collect())
     }
 }
 

@@ -167,7 +167,7 @@ impl Backend for CpuBackend {
                 grid.state(),
                 |cell| grid.is_empty_at(cell),
                 reference,
-                display.rotation,
+                display.pose,
                 display.alive_mask,
             );
             let stats = CellStats { lost, ..stats };
@@ -222,7 +222,7 @@ impl Backend for CpuBackend {
             match atlas.content {
                 AtlasContent::Tissue => paint(grid.state(), is_empty_row, |_, _, cell| tissue(cell), target),
                 AtlasContent::Picture { .. } | AtlasContent::Tile { .. } => {
-                    let color = |x, y, cell: &[f32]| reference.shown([x, y], cell, display.rotation, display.crisp);
+                    let color = |x, y, cell: &[f32]| reference.shown([x, y], cell, display.pose, display.crisp);
                     paint(grid.state(), is_empty_row, color, target);
                 }
             }
@@ -365,6 +365,9 @@ impl Slot {
                 }
                 if let Some(directions) = edits.directions {
                     engine.set_directions(grid, directions.clone());
+                }
+                if let Some(shares) = &edits.form {
+                    engine.set_form(grid, shares);
                 }
                 if let Some(seeds) = &edits.seeds {
                     engine.sow(grid, seeds);

@@ -13,7 +13,7 @@ use std::cell::LazyCell;
 use super::{Backend, Frame, Members, NewCells, Unfinished};
 use crate::{
     gpu::{AtlasKind, Limits, Moves, NcaPrecision, PopulationSpec, StatsRequest, Status, Work},
-    rule::{CellEdits, CellMask, Model, State, rotation, tick_key},
+    rule::{CellEdits, CellMask, MAX_HIDDEN, Model, State, tick_key},
     sprite::simulation::{Atlas, InstanceStats, PendingRead, ReadRequest, instances_at},
 };
 
@@ -51,7 +51,8 @@ impl GpuBackend {
             sent: false,
             slots: Vec::new(),
             most_payload: limits.binding_bytes,
-            edit_bytes: CellEdits::MASKS * CellMask::words_for((width * height) as usize) as u64 * 4,
+            // Masks, and the bias of the widest hidden layer.
+            edit_bytes: (CellEdits::MASKS * CellMask::words_for((width * height) as usize) as u64 + MAX_HIDDEN) * 4,
         }
     }
 
@@ -103,8 +104,8 @@ impl GpuBackend {
             if !std::mem::replace(&mut any, true) {
                 self.work.next_step();
             }
-            self.work.edit(index, &edits);
-            self.work.tick(index, tick_key(tick.tick, tick.seed), rotation(tick.angle));
+            self.work.edit(index, &edits, members.model.weights());
+            self.work.tick(index, tick_key(tick.tick, tick.seed), instance.state.pose());
             (slot.changed, slot.ticked) = (true, true);
         }
         any

@@ -102,6 +102,7 @@ mod tests {
         let stats = CellStats {
             live: 99,
             matching: 96,
+            alike: 0,
             shown: 96,
             sum: [96 * 3, 0],
             from_far_edge: [9, 9],

@@ -11,5 +11,5 @@ pub use cells::{NcaCellsRead, NcaReadCells, NcaWriteCells};
 pub use damage::{NcaBlast, NcaDamage, NcaHeal, NcaPaint, NcaSpace};
 pub use filter::NcaFilter;
 pub use snapshots::{NcaRestore, NcaRestoreFailed, NcaSave, NcaSaved};
-pub use vitals::{NcaDied, NcaGrown, NcaRegrown, NcaWounded};
+pub use vitals::{NcaDied, NcaGrown, NcaMorphed, NcaRegrown, NcaWounded};
 pub use wound::NcaWound;

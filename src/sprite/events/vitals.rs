@@ -40,6 +40,20 @@ pub struct NcaRegrown {
     pub entity: Entity,
 }
 
+/// The cells of a sprite have become those of the form that its [`NcaForm`](crate::NcaForm) asked for: 95% of them live, and
+/// few others do.
+///
+/// It is both an entity event and a message.
+#[derive(EntityEvent, Message, Reflect, Clone, Copy, Debug, PartialEq, Eq)]
+#[reflect(Event, Message, Clone, Debug, PartialEq)]
+#[type_path = "bevy_nca"]
+pub struct NcaMorphed {
+    /// The sprite.
+    pub entity: Entity,
+    /// The number of the form; of a blend, that of the largest share.
+    pub form: usize,
+}
+
 /// The last cell of a sprite has died. The entity remains: heal or despawn it.
 ///
 /// It is both an entity event and a message.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bevy::{asset::AssetId, platform::collections::HashMap, prelude::*};
 
 use crate::{
-    rule::{CellMask, CellStats, Model, Output, Reference, Rule, State, printable},
+    rule::{CellMask, CellStats, Model, Output, Pose, Reference, Rule, State, printable},
     sprite::{
         backend::{Backend, BackendChoice, Frame, Members, NewCells, Status},
         components::NcaModel,
@@ -250,7 +250,7 @@ impl Population {
         let Some(instance) = self.instance(slot) else { return };
         let (display, generation, tick) = (instance.display(), instance.generation, instance.state.tick);
         let size = [alive.width(), alive.height()];
-        let stats = CellStats::of(alive.iter(), |_| true, size, &self.reference, display.rotation);
+        let stats = CellStats::of(alive.iter(), |_| true, size, &self.reference, display.pose);
         let mask = display.alive_mask.then(|| alive.clone());
         let is_judged = self.reference.is_known();
         self.given.push(InstanceStats::new(instance, self.id, is_judged, stats, mask));
@@ -341,11 +341,10 @@ impl Population {
 
     /// The number of cells of a grown instance, and the number of those that are not dead ground in this instance.
     pub(crate) fn grown_cells(&self, slot: u32) -> (u32, u32) {
-        let cells = self.reference.cells();
-        let dead = self.instance(slot).and_then(|instance| {
-            let dead = instance.state.dead_ground()?;
-            Some(self.reference.count(dead, instance.display().rotation))
-        });
+        let pose = self.instance(slot).map_or(Pose::UPRIGHT, |instance| instance.state.pose());
+        let cells = self.reference.cells(pose.form);
+        let dead = self.instance(slot).and_then(|instance| instance.state.dead_ground());
+        let dead = dead.map(|dead| self.reference.count(dead, pose));
         (cells, cells - dead.unwrap_or_default().min(cells))
     }
 
@@ -401,7 +400,7 @@ impl Population {
         if let (Some(atlas), Some(images)) = (&mut self.atlas, images) {
             let shows_colors = self.model.rule().output == Output::PremultipliedAlpha && self.reference.is_authored();
             if atlas.content == AtlasContent::Tissue && shows_colors && atlas.grown.is_none() {
-                atlas.show_grown(images, self.reference.pixels());
+                atlas.show_grown(images, self.reference.first_pixels());
             }
             let (backend, members) = parts!(self);
             backend.draw(members, atlas, images);

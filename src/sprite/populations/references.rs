@@ -6,7 +6,7 @@ use bevy::tasks::{AsyncComputeTaskPool, block_on, futures::check_ready, futures_
 
 use crate::{
     cpu,
-    rule::{Model, Reference, State},
+    rule::{Model, Reference, Rule, State},
 };
 
 /// The maximum number of ticks to grow a sprite without a target.
@@ -97,18 +97,27 @@ async fn grown(model: Arc<Model>, grid: [u32; 2]) -> Reference {
     let size = grid.map(|side| side as usize);
     let most = if model.rule().alive.is_none() { MOST_TEXTURE_CELLS } else { usize::MAX };
     let [width, height] = size.map(|side| side.min(most));
-    let state = if Reference::must_grow(&model) { grow(&model, width, height).await } else { State::zeros(0, 0, 0) };
-    let reference = Reference::new(&model, size, || state);
+    let mut grown = Vec::new();
+    // A texture is measured in its first form.
+    let forms = if model.rule().alive.is_none() { 1 } else { model.rule().forms.len().max(1) };
+    for form in 0..if Reference::must_grow(&model) { forms } else { 0 } {
+        grown.push(grow(&model, form, width, height).await);
+    }
+    let reference =
+        Reference::new(&model, size, |form| grown.get(form).cloned().unwrap_or_else(|| State::zeros(0, 0, 0)));
     let Some(second) = model.overgrowth_alone() else { return reference };
-    let state = grow(&second, width, height).await;
-    reference.with_overgrowth(&Reference::new(&second, size, || state))
+    let state = grow(&second, 0, width, height).await;
+    reference.with_overgrowth(&Reference::new(&second, size, |_| state.clone()))
 }
 
-/// The cells of a grown sprite.
-async fn grow(model: &Model, width: usize, height: usize) -> State {
+/// The cells of a sprite that has grown in a form.
+async fn grow(model: &Model, form: usize, width: usize, height: usize) -> State {
     let seed = State::seed(model.rule(), width, height);
     let engine = cpu::Engine::new(model);
     let Some(mut grid) = engine.grid(seed.clone()) else { return seed };
+    let mut shares = [0.0; Rule::MAX_FORMS];
+    shares.iter_mut().skip(form).take(1).for_each(|share| *share = 1.0);
+    engine.set_form(&mut grid, &shares);
     let mut scratch = cpu::Scratch::default();
     for tick in 0..model.rule().mature_ticks.min(MOST_GROWING_TICKS) {
         engine.step(&mut grid, &mut scratch, cpu::Tick { tick, seed: 0, angle: 0.0 }, None);

@@ -5,11 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bevy::prelude::*;
 
 use super::InstanceState;
-use crate::{
-    cpu::Tick,
-    gpu::DisplayState,
-    rule::{CellEdits, rotation},
-};
+use crate::{cpu::Tick, gpu::DisplayState, rule::CellEdits};
 
 /// The settings of a texture that its instance follows.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +38,8 @@ pub(crate) struct Instance {
     disabled: bool,
     /// Whether its entity has the marker of a sleeping sprite.
     reported_asleep: bool,
+    /// It has the form of its entity's component.
+    pub(crate) has_form: bool,
 }
 
 impl Instance {
@@ -59,6 +57,7 @@ impl Instance {
             never_sleeps: false,
             disabled: false,
             reported_asleep: false,
+            has_form: false,
         }
     }
 
@@ -90,7 +89,7 @@ impl Instance {
 
     /// How it is drawn and counted.
     pub(crate) fn display(&self) -> DisplayState {
-        DisplayState { rotation: rotation(self.state.angle), crisp: self.is_crisp, alive_mask: self.wants_alive_mask }
+        DisplayState { pose: self.state.pose(), crisp: self.is_crisp, alive_mask: self.wants_alive_mask }
     }
 
     /// It has new cells of this age. Drops pending edits; dead ground and overgrown cells stay.
@@ -109,6 +108,7 @@ impl Instance {
     pub(crate) fn restore(&mut self, state: InstanceState) {
         let earlier = std::mem::replace(&mut self.state, state);
         self.state.keep_directions(earlier);
+        self.has_form = true;
         if self.never_sleeps {
             self.state.wake();
         }

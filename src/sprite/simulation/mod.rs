@@ -8,6 +8,7 @@ mod instance;
 mod reads;
 mod state;
 mod statistics;
+mod walk;
 
 pub(crate) use active_set::{ActiveSet, instances_at, pick};
 pub(crate) use atlas::{Atlas, AtlasContent, AtlasRegion, max_slots, tiling_sampler};
@@ -15,3 +16,4 @@ pub(crate) use instance::{Instance, Settings};
 pub(crate) use reads::{PendingRead, PendingReads, ReadRequest};
 pub(crate) use state::InstanceState;
 pub(crate) use statistics::InstanceStats;
+pub(crate) use walk::FormWalk;

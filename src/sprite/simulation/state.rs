@@ -1,8 +1,9 @@
 //! The state of an instance: everything that determines its future, except its cells.
 
+use super::FormWalk;
 use crate::{
     cpu::Tick,
-    rule::{CellEdits, CellMask, CellStats, Directions, tick_key},
+    rule::{CellEdits, CellMask, CellStats, Directions, Pose, Shares, rotation, tick_key},
     sprite::{
         components::{NcaCondition, NcaVitals},
         save::{SavedEdits, SavedInstance},
@@ -30,6 +31,10 @@ pub(crate) struct InstanceState {
     overgrown: Option<CellMask>,
     /// The engine does not know the current `overgrown` yet.
     overgrown_changed: bool,
+    /// Its form, and the way to others.
+    form: FormWalk,
+    /// The engine does not know the current shares yet.
+    form_changed: bool,
     /// Cells that become seeds before the next tick if they are empty.
     seeds: Option<CellMask>,
     /// Cells that become zeros before the next tick.
@@ -58,6 +63,8 @@ impl InstanceState {
             directions_changed: false,
             overgrown: None,
             overgrown_changed: false,
+            form: FormWalk::default(),
+            form_changed: true,
             seeds: None,
             wound: None,
             hits: 0,
@@ -112,7 +119,8 @@ impl InstanceState {
         self.tick = self.tick.wrapping_add(1);
         self.hits = 0;
         self.quiet = self.quiet.saturating_add(1);
-        let rests = matches!(self.condition, NcaCondition::Whole | NcaCondition::Dead);
+        self.form_changed |= self.form.advance(tick.tick);
+        let rests = matches!(self.condition, NcaCondition::Whole | NcaCondition::Dead) && !self.form.is_walking();
         self.asleep = rests && sleep_after.is_some_and(|most| self.quiet >= most);
         let changed = std::mem::take(&mut self.dead_ground_changed);
         // The engine knows that all scars are healed.
@@ -125,12 +133,14 @@ impl InstanceState {
             wound: self.wound.take(),
             overgrown: self.overgrown.as_ref().filter(|_| std::mem::take(&mut self.overgrown_changed)),
             directions: self.directions.as_ref().filter(|_| std::mem::take(&mut self.directions_changed)),
+            form: std::mem::take(&mut self.form_changed).then_some(self.form.shares),
         };
         Some((tick, edits))
     }
 
     /// It has new cells of this age. Drops pending edits; dead ground and overgrown cells stay.
     pub(super) fn restart(&mut self, tick: u32) {
+        self.form.set_age(self.tick, tick);
         self.tick = tick;
         self.hits = 0;
         self.wake();
@@ -139,6 +149,25 @@ impl InstanceState {
         self.dead_ground_changed = self.dead_ground.is_some();
         self.directions_changed = self.directions.is_some();
         self.overgrown_changed = self.overgrown.is_some();
+        self.form_changed = true;
+    }
+
+    /// How a grown sprite is compared with it: in the form of the largest share.
+    pub(crate) fn pose(&self) -> Pose {
+        let shares = &self.form.shares;
+        let nearer = |best: usize, form: usize| if shares[form] > shares[best] { form } else { best };
+        Pose { rotation: rotation(self.angle), form: (1..shares.len()).fold(0, nearer) }
+    }
+
+    /// Begins a walk through forms: the ticks from now on, and the share of each form then.
+    pub(crate) fn walk(&mut self, stops: &[(u32, Shares)]) {
+        self.wake();
+        self.form.begin(self.tick, stops);
+    }
+
+    /// Whether its cells arrive at the form that was asked for last, by statistics of an age.
+    pub(crate) fn arrives(&mut self, is_there: bool, age: u32) -> bool {
+        self.form.arrives(is_there, age)
     }
 
     pub(crate) fn directions(&self) -> Option<&Directions> {
@@ -250,13 +279,28 @@ impl From<&InstanceState> for SavedInstance {
             wound: state.wound.clone(),
         };
         let overgrown = state.overgrown.clone();
-        Self { seed, angle, tick, owed, changes, dead_ground, hits, quiet, asleep, condition, has_grown, overgrown }
+        let form = Some(state.form.clone()).filter(|form| *form != FormWalk::default());
+        Self {
+            seed,
+            angle,
+            tick,
+            owed,
+            changes,
+            dead_ground,
+            hits,
+            quiet,
+            asleep,
+            condition,
+            has_grown,
+            overgrown,
+            form,
+        }
     }
 }
 
 impl From<SavedInstance> for InstanceState {
     fn from(saved: SavedInstance) -> Self {
-        let SavedInstance { seed, angle, tick, owed, changes, dead_ground, overgrown, .. } = saved;
+        let SavedInstance { seed, angle, tick, owed, changes, dead_ground, overgrown, form, .. } = saved;
         let SavedInstance { hits, quiet, asleep, condition, has_grown, .. } = saved;
         let SavedEdits { seeds, wound, .. } = changes;
         // The engine that takes the cells does not know the dead ground and the overgrown cells yet.
@@ -272,6 +316,8 @@ impl From<SavedInstance> for InstanceState {
             directions_changed: false,
             overgrown,
             overgrown_changed,
+            form: form.unwrap_or_default(),
+            form_changed: true,
             seeds,
             wound,
             hits,

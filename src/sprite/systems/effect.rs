@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use bevy::prelude::*;
 
 use crate::{
-    rule::{CellMask, Reference, Shape, printable, rotation},
+    rule::{CellMask, Reference, Shape, printable},
     sprite::{
         components::{InstanceId, NcaArmor},
         events::NcaWound,
@@ -78,7 +78,7 @@ impl PendingDamage {
             Effect::Heal(shape) => (shape, 0.0),
             Effect::Paint { brush, .. } => (&brush.shape, brush.softness),
         };
-        let rotation = rotation(instance.angle);
+        let pose = instance.pose();
         let reach = |hits: &dyn Fn(usize, f32) -> bool| {
             let mut cells = CellMask::new(width, height);
             let Some((frame, grown)) = shown else {
@@ -86,7 +86,7 @@ impl PendingDamage {
                 return cells;
             };
             // What is not seen is not hit, unless no frame shows it: it is the rim of what is.
-            let is_open = |cell: usize| !frame.hides(cell) || !grown.shows(cell % width, cell / width, rotation);
+            let is_open = |cell: usize| !frame.hides(cell) || !grown.shows(cell % width, cell / width, pose);
             let all = frame.seen_cells();
             let mut seen = all;
             self.space.add(&mut cells, Some(frame.centers()), (shape, softness), |cell, cover| {

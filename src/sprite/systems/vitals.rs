@@ -7,7 +7,7 @@ use bevy::{
 
 use crate::sprite::{
     components::{NcaAliveMask, NcaCondition, NcaKillBelow, NcaVitals, Placement},
-    events::{NcaDied, NcaGrown, NcaRegrown, NcaWounded},
+    events::{NcaDied, NcaGrown, NcaMorphed, NcaRegrown, NcaWounded},
     populations::Populations,
     sets::NcaSystems,
     simulation::InstanceStats,
@@ -72,12 +72,15 @@ pub(super) fn report(
         let Some(population) = populations.get_mut(id) else { return false };
         let grid = population.grid();
         let (grown, possible) = population.grown_cells(id.slot);
+        let reference = population.reference().clone();
         // An unknown shape is not used to judge.
         let (grown, possible) = if is_judged { (Some(grown), Some(possible)) } else { (None, None) };
         let Some(instance) = population.instance_mut(id.slot).filter(|instance| instance.generation == generation)
         else {
             return false;
         };
+        let reached = is_judged && reference.is_reached(&stats, instance.state.pose().form);
+        let morphed = instance.state.arrives(reached, tick).then_some(instance.state.pose().form);
         let had_grown = instance.state.has_grown;
         let before = instance.state.observe(&stats, possible);
         let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
@@ -92,6 +95,9 @@ pub(super) fn report(
         }
         if has_grown && !had_grown {
             tell(&mut commands, NcaGrown { entity });
+        }
+        if let Some(form) = morphed {
+            tell(&mut commands, NcaMorphed { entity, form });
         }
         match condition {
             NcaCondition::Whole if before == NcaCondition::Wounded => tell(&mut commands, NcaRegrown { entity }),

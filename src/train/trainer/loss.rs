@@ -40,7 +40,7 @@ impl Trainer {
         let tensor = |values: Vec<f32>, shape: [usize; 4]| -> Tensor<4> {
             Tensor::from_data(TensorData::new(values, shape), &self.device)
         };
-        let expected = starts.iter().flat_map(|start| self.expected(start.shift)).collect();
+        let expected = starts.iter().flat_map(|start| self.expected(start.form, start.shift)).collect();
         let expected = tensor(expected, [starts.len(), height, width, 4]);
         let weights = match self.rule.output {
             // The free channel has no error.
@@ -64,7 +64,8 @@ impl Trainer {
                     .state
                     .values()
                     .chunks_exact(start.state.channels())
-                    .map(|cell| f32::from(u8::from(cell[3] > LIVING)))
+                    // What has another form now is not yet what it should be.
+                    .map(|cell| f32::from(u8::from(cell[3] > LIVING && !start.is_switched)))
             });
             let living = tensor(living.collect(), [starts.len(), height, width, 1]);
             forgotten = Some((errors(&cells) * living).mean());

@@ -52,13 +52,14 @@ const NEXT_ROUND: f64 = 0.5;
 /// A model in training.
 pub struct Trainer {
     config: TrainConfig,
-    target: Target,
+    /// The picture of each form, all of the same size.
+    targets: Vec<Target>,
     rule: Rule,
     /// Width and height of the grid of training, which is larger than that of the rule.
     grid: [usize; 2],
-    /// What the first four channels of a grown sprite should be, on this grid.
-    expected: Vec<f32>,
-    /// The error of an empty grid.
+    /// What the first four channels of a grown sprite in each form should be, on this grid.
+    expected: Vec<Vec<f32>>,
+    /// The error of an empty grid, averaged over the forms.
     nothing: f32,
     device: Device,
     method: Method,
@@ -80,6 +81,22 @@ pub struct Trainer {
     last: Vec<State>,
 }
 
+/// The pictures to learn: one, or one for each form of the rule, in their order.
+#[derive(Clone, Debug)]
+pub struct Targets(Vec<Target>);
+
+impl From<Target> for Targets {
+    fn from(target: Target) -> Self {
+        Self(vec![target])
+    }
+}
+
+impl From<Vec<Target>> for Targets {
+    fn from(targets: Vec<Target>) -> Self {
+        Self(targets)
+    }
+}
+
 /// The result of one step.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Step {
@@ -94,16 +111,17 @@ pub struct Step {
 }
 
 impl Trainer {
-    /// Creates a trainer at iteration 0.
+    /// Creates a trainer at iteration 0. It takes one picture, or one for each of the config's forms.
     ///
     /// # Errors
-    /// [`TrainError::Config`] or [`TrainError::Rule`] if the config is out of range, and [`TrainError::Device`] if the
-    /// device's feature is not enabled.
-    pub fn new(config: TrainConfig, target: Target) -> Result<Self, TrainError> {
-        let rule = config.rule(&target)?;
+    /// [`TrainError::Config`] or [`TrainError::Rule`] if the config is out of range or does not fit the pictures, and
+    /// [`TrainError::Device`] if the device's feature is not enabled.
+    pub fn new(config: TrainConfig, targets: impl Into<Targets>) -> Result<Self, TrainError> {
+        let targets = targets.into();
+        let rule = config.rule_of(&targets.0)?;
         let weights = first_weights(&config, &rule, config.seed)?;
         let pool = seeds(&rule, config.pool);
-        Self::assemble(config, target, weights, pool)
+        Self::assemble(config, targets.0, weights, pool)
     }
 
     /// Creates a trainer that starts from the weights of a model. The model's channels, hidden width, perception, fire
@@ -112,7 +130,8 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::new`], and [`TrainError::From`] if the model's boundary, step size or life mask differs
     /// from those of training, or it is a texture.
-    pub fn from_model(mut config: TrainConfig, target: Target, model: &Model) -> Result<Self, TrainError> {
+    pub fn from_model(mut config: TrainConfig, targets: impl Into<Targets>, model: &Model) -> Result<Self, TrainError> {
+        let targets = targets.into();
         let from = model.rule();
         (config.channels, config.hidden, config.fire_rate) = (from.channels, from.hidden, from.fire_rate);
         config.perception.clone_from(&from.perception);
@@ -124,7 +143,7 @@ impl Trainer {
         config.learning_rate = config.learning_rate.or(Some(defaults.learning_rates()));
         config.wounds_from = config.wounds_from.or(Some(defaults.wounds_from()));
         config.warm_start = false;
-        let rule = config.rule(&target)?;
+        let rule = config.rule_of(&targets.0)?;
         let shown = |rule: &Rule| {
             let Rule { boundary, step_size, alive, output, .. } = rule;
             format!("{boundary:?} boundary, step size {step_size}, {alive:?}, {output:?}")
@@ -134,16 +153,16 @@ impl Trainer {
             return Err(TrainError::From { found, expected });
         }
         let pool = seeds(&rule, config.pool);
-        Self::assemble(config, target, model.weights().clone(), pool)
+        Self::assemble(config, targets.0, model.weights().with_forms(rule.forms.len()), pool)
     }
 
     fn assemble(
         mut config: TrainConfig,
-        target: Target,
+        targets: Vec<Target>,
         weights: Weights,
         pool: Vec<Sample>,
     ) -> Result<Self, TrainError> {
-        let rule = config.rule(&target)?;
+        let rule = config.rule_of(&targets)?;
         // A run records what it has used.
         config.learning_rate = Some(config.learning_rates());
         config.wounds_from = Some(config.wounds_from());
@@ -151,14 +170,16 @@ impl Trainer {
         let device = device.autodiff();
         let grid = TrainConfig::training_grid(&rule);
         let [width, height] = grid;
-        let expected = target.cells(rule.output, width, height);
+        let expected: Vec<Vec<f32>> = targets.iter().map(|target| target.cells(rule.output, width, height)).collect();
+        let empty = State::zeros(width, height, rule.channels);
+        let nothing = |expected| mean_squared_error(rule.output, &empty, expected);
         Ok(Self {
-            nothing: mean_squared_error(rule.output, &State::zeros(width, height, rule.channels), &expected),
+            nothing: expected.iter().map(|expected| nothing(expected)).sum::<f32>() / expected.len() as f32,
             grid,
             expected,
             learner: Learner::new(&rule, weights, &device),
             config,
-            target,
+            targets,
             rule,
             device,
             method,
@@ -179,9 +200,14 @@ impl Trainer {
         &self.config
     }
 
-    /// The picture.
+    /// The picture; of several forms, that of the first.
     pub fn target(&self) -> &Target {
-        &self.target
+        &self.targets[0]
+    }
+
+    /// The picture of each form.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
     }
 
     /// The number of steps of this attempt.
@@ -214,7 +240,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Diverged`] if a weight is no longer finite.
     pub fn model(&self) -> Result<Model, TrainError> {
-        Model::new(self.rule.clone(), self.learner.averaged.clone(), Some(self.target.clone()))
+        Model::new(self.rule.clone(), self.learner.averaged.clone(), self.targets.clone())
             .map_err(|_| TrainError::Diverged { iteration: self.iteration })
     }
 
@@ -231,8 +257,8 @@ impl Trainer {
         let progress = if self.round == 0 { progress } else { 1.0 };
         let starts = self.samples(progress, &mut random);
         let noise = random.u32(..);
-        let plan_ticks = starts.iter().map(|_| random.u32(self.config.ticks_at(progress, &self.target))).collect();
-        let plan = Plan::from_tick_0(&self.rule, noise, plan_ticks);
+        let plan_ticks = starts.iter().map(|_| random.u32(self.config.ticks_at(progress, self.target()))).collect();
+        let plan = Plan { forms: self.shares(&starts), ..Plan::from_tick_0(&self.rule, noise, plan_ticks) };
 
         let ticks = plan.ticks.iter().sum();
         let Losses { ends, error, total } = self.losses(&starts, plan, &mut random);
@@ -273,16 +299,17 @@ impl Trainer {
         let [width, height] = self.grid;
         let mut grown = State::zeros(width, height, self.rule.channels);
         let cells = grown.values_mut().chunks_exact_mut(self.rule.channels);
-        cells.zip(self.expected.as_chunks::<4>().0).for_each(|(cell, expected)| cell[..4].copy_from_slice(expected));
+        cells.zip(self.expected[0].as_chunks::<4>().0).for_each(|(cell, expected)| cell[..4].copy_from_slice(expected));
         let batch = self.config.batch;
-        let starts: Vec<Start> = (0..batch).map(|_| Start::new(None, grown.clone())).collect();
-        let [least, most] = self.config.ticks_for(&self.target);
+        let starts: Vec<Start> = (0..batch).map(|_| Start::new(None, grown.clone(), 0)).collect();
+        let [least, most] = self.config.ticks_for(self.target());
         let step = |_| {
             let began = Instant::now();
             let plan = Plan {
                 rule: self.rule.clone(),
                 starts: vec![Tick { tick: 0, seed: 0, angle: 0.0 }; batch],
                 ticks: vec![(least + most) / 2; batch],
+                forms: Vec::new(),
             };
             let losses = self.losses(&starts, plan, &mut fastrand::Rng::with_seed(0));
             let gradients = losses.total.backward();
@@ -363,7 +390,7 @@ impl Trainer {
     /// [`TrainError::Budget`] if the new budget is already used up, and [`TrainError::Config`] if it is out of range.
     pub fn set_budget(&mut self, budget: Budget) -> Result<(), TrainError> {
         let config = TrainConfig { budget, rounds: 1, ..self.config.clone() };
-        config.rule(&self.target)?;
+        config.rule_of(&self.targets)?;
         let (used, enough) = match budget {
             Budget::Iterations(iterations) => (format!("{} iterations", self.iteration), iterations > self.iteration),
             Budget::Minutes(minutes) => {
@@ -386,7 +413,7 @@ impl Trainer {
 /// The weights at the start of an attempt.
 fn first_weights(config: &TrainConfig, rule: &Rule, seed: u64) -> Result<Weights, TrainError> {
     match config.is_warm() {
-        true => Ok(Model::from_bytes(SLIME)?.weights().clone()),
+        true => Ok(Model::from_bytes(SLIME)?.weights().with_forms(rule.forms.len())),
         false => Ok(Network::initial(rule, seed)),
     }
 }

@@ -33,42 +33,53 @@ pub(super) struct Start {
     pub(super) state: State,
     /// How far from its place the body is expected to stand, in cells.
     pub(super) shift: [i32; 2],
-    /// Whether this step has wounded it.
+    /// The number of its form.
+    pub(super) form: usize,
+    /// Whether this step has wounded it, or given it another form.
     pub(super) is_wounded: bool,
+    pub(super) is_switched: bool,
     /// Its error; infinity for a seed.
     error: f32,
 }
 
 impl Start {
     /// A body at its place.
-    pub(super) fn new(slot: Option<usize>, state: State) -> Self {
-        Self { slot, state, shift: [0, 0], is_wounded: false, error: f32::INFINITY }
+    pub(super) fn new(slot: Option<usize>, state: State, form: usize) -> Self {
+        let (is_wounded, is_switched) = (false, false);
+        Self { slot, state, shift: [0, 0], form, is_wounded, is_switched, error: f32::INFINITY }
     }
 }
 
 impl Trainer {
-    /// Draws the samples of a step from the pool, replaces some by a seed, and wounds some.
+    /// Draws the samples of a step from the pool, replaces some by a seed, gives some another form, and wounds some.
     pub(super) fn samples(&self, progress: f64, random: &mut fastrand::Rng) -> Vec<Start> {
         let size = self.grid;
         let seed = || State::seed(&self.rule, size[0], size[1]);
-        let batch = self.config.batch;
+        let (batch, forms) = (self.config.batch, self.targets.len());
+        // A single form takes no random numbers.
+        let any_form = |random: &mut fastrand::Rng| if forms > 1 { random.usize(..forms) } else { 0 };
         if self.config.mode == Mode::Grow {
-            return (0..batch).map(|_| Start::new(None, seed())).collect();
+            return (0..batch).map(|_| Start::new(None, seed(), any_form(random))).collect();
         }
         let slots = random.choose_multiple(0..self.pool.len(), batch);
-        let pick = |slot: usize| {
+        let pick = |slot: usize, random: &mut fastrand::Rng| {
             let sample = &self.pool[slot];
-            let (state, shift) = (sample.state(size, self.rule.channels), sample.shift);
-            let error = mean_squared_error(self.rule.output, &state, &self.expected(shift));
+            let (state, shift, form) = (sample.state(size, self.rule.channels), sample.shift, sample.form);
+            let error = mean_squared_error(self.rule.output, &state, &self.expected(form, shift));
             // Seeds keep the rule from forgetting how to grow. They replace random samples, not the worst one as in
             // the article, because the drifted samples teach the rule to persist. They also replace dead samples and
             // samples worse than an empty grid, which teach nothing.
             match random.f64() < self.config.seeds || error >= self.nothing || !self.is_alive(&state) {
-                true => Start::new(Some(slot), seed()),
-                false => Start { slot: Some(slot), state, shift, is_wounded: false, error },
+                true => Start::new(Some(slot), seed(), any_form(random)),
+                // A sample that is drawn has settled in its form. Each ordered pair of forms recurs.
+                false if forms > 1 && random.f64() < self.config.switches => {
+                    let form = (form + random.usize(1..forms)) % forms;
+                    Start { shift, is_switched: true, ..Start::new(Some(slot), state, form) }
+                }
+                false => Start { shift, error, ..Start::new(Some(slot), state, form) },
             }
         };
-        let mut starts: Vec<Start> = slots.into_iter().map(pick).collect();
+        let mut starts: Vec<Start> = slots.into_iter().map(|slot| pick(slot, random)).collect();
         if self.config.mode == Mode::Regenerate && progress >= self.config.wounds_from() {
             // Wound the best samples, but no seeds, which would die.
             starts.sort_by(|a, b| a.error.total_cmp(&b.error).then(a.slot.cmp(&b.slot)));
@@ -81,6 +92,13 @@ impl Trainer {
         starts
     }
 
+    /// The shares of the forms of samples: none for a rule without forms.
+    pub(super) fn shares(&self, starts: &[Start]) -> Vec<Vec<f32>> {
+        let forms = self.rule.forms.len();
+        let shares = |start: &Start| (0..forms).map(|form| f32::from(u8::from(form == start.form))).collect();
+        if forms == 0 { Vec::new() } else { starts.iter().map(shares).collect() }
+    }
+
     /// The sample at the end of a step.
     ///
     /// A rule is the same everywhere, so a whole body that has regrown beside its place cannot return. A loss that demands
@@ -88,12 +106,12 @@ impl Trainer {
     /// body must stay from then on where it has regrown, unless that is beside the grid of its model. The shift of a body
     /// that was not wounded is the fault of the rule, and remains an error.
     pub(super) fn sample(&self, start: &Start, end: &State) -> Sample {
-        let error = |shift| mean_squared_error(self.rule.output, end, &self.expected(shift));
+        let error = |shift| mean_squared_error(self.rule.output, end, &self.expected(start.form, shift));
         let regrown = self.shift(end);
         let stays = start.is_wounded
             && regrown.into_iter().all(|cells| cells.unsigned_abs() as usize <= TrainConfig::MARGIN)
             && error(regrown) < error(start.shift);
-        Sample { shift: if stays { regrown } else { start.shift }, ..Sample::of(end) }
+        Sample { shift: if stays { regrown } else { start.shift }, form: start.form, ..Sample::of(end) }
     }
 
     /// How far a body of coordinates stands from its place, in whole cells: the median over its living cells.
@@ -101,7 +119,7 @@ impl Trainer {
         if self.rule.output != Output::Coordinates {
             return [0, 0];
         }
-        let frame = self.target.frame(state.width(), state.height());
+        let frame = self.target().frame(state.width(), state.height());
         [0, 1].map(|axis| {
             let cells = state.values().chunks_exact(state.channels()).enumerate();
             let living = cells.filter(|(_, cell)| cell[3] > LIVING);
@@ -119,17 +137,18 @@ impl Trainer {
         })
     }
 
-    /// What the first four channels of a shifted body should be. Outside of the grid, nothing is expected.
-    pub(super) fn expected(&self, [right, down]: [i32; 2]) -> Vec<f32> {
+    /// What the first four channels of a shifted body in a form should be. Outside of the grid, nothing is expected.
+    pub(super) fn expected(&self, form: usize, [right, down]: [i32; 2]) -> Vec<f32> {
+        let upright = &self.expected[form];
         if [right, down] == [0, 0] {
-            return self.expected.clone();
+            return upright.clone();
         }
         let [width, height] = self.grid.map(|side| side as i64);
-        let mut cells = vec![0.0; self.expected.len()];
+        let mut cells = vec![0.0; upright.len()];
         for (index, cell) in cells.chunks_exact_mut(4).enumerate() {
             let (x, y) = (index as i64 % width - i64::from(right), index as i64 / width - i64::from(down));
             if (0..width).contains(&x) && (0..height).contains(&y) {
-                cell.copy_from_slice(&self.expected[(y * width + x) as usize * 4..][..4]);
+                cell.copy_from_slice(&upright[(y * width + x) as usize * 4..][..4]);
             }
         }
         cells
@@ -163,7 +182,7 @@ mod tests {
         let body = |shift| {
             let mut state = State::zeros(width, height, trainer.rule.channels);
             let cells = state.values_mut().chunks_exact_mut(trainer.rule.channels);
-            let shifted = trainer.expected(shift);
+            let shifted = trainer.expected(0, shift);
             cells.zip(shifted.as_chunks::<4>().0).for_each(|(cell, expected)| cell[..4].copy_from_slice(expected));
             state
         };
@@ -181,7 +200,7 @@ mod tests {
         }
         // Only a wound excuses a shift, and a checkpoint contains it.
         let shifted = body([2, -1]);
-        let mut start = Start::new(Some(5), body([0, 0]));
+        let mut start = Start::new(Some(5), body([0, 0]), 0);
         assert_eq!(trainer.sample(&start, &shifted).shift, [0, 0]);
         start.is_wounded = true;
         let outside = TrainConfig::MARGIN as i32 + 1;
@@ -190,6 +209,6 @@ mod tests {
         assert_eq!(trainer.pool[5].shift, [2, -1]);
         assert_eq!(Trainer::restore(&trainer.checkpoint().unwrap()).unwrap().pool, trainer.pool);
         assert_eq!(trainer.shift(&State::zeros(width, height, trainer.rule.channels)), [0, 0], "nothing lives");
-        assert!(trainer.expected([i32::MAX, i32::MIN]).iter().all(|value| *value == 0.0), "outside of the grid");
+        assert!(trainer.expected(0, [i32::MAX, i32::MIN]).iter().all(|value| *value == 0.0), "outside of the grid");
     }
 }

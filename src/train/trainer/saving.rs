@@ -8,7 +8,7 @@ use super::Trainer;
 use crate::train::{
     TrainError,
     checkpoint::Checkpoint,
-    learner::{OPTIMIZER_TENSORS, optimizer},
+    learner::{optimizer, optimizer_tensors},
 };
 
 impl Trainer {
@@ -21,7 +21,7 @@ impl Trainer {
             self.learner.optimizer.into_bytes().map_err(|error| TrainError::Checkpoint(error.to_string()))?;
         Checkpoint {
             config: self.config.clone(),
-            target: self.target.clone(),
+            targets: self.targets.clone(),
             iteration: self.iteration,
             attempt: self.attempt,
             round: self.round,
@@ -43,7 +43,7 @@ impl Trainer {
     pub fn restore(bytes: &[u8]) -> Result<Self, TrainError> {
         let Checkpoint {
             config,
-            target,
+            targets,
             iteration,
             attempt,
             round,
@@ -55,16 +55,17 @@ impl Trainer {
             optimizer: record,
             pool,
         } = Checkpoint::from_bytes(bytes)?;
-        let mut trainer = Self::assemble(config, target, weights, pool)?;
+        let mut trainer = Self::assemble(config, targets, weights, pool)?;
         trainer.learner.averaged = averaged;
         if iteration > 0 {
+            let expected = optimizer_tensors(&trainer.rule);
             // burn panics on a record that does not fit.
             let restored = catch_unwind(|| {
                 let record =
                     OptimizerRecord::from_bytes(Bytes::from_bytes_vec(record)).map_err(|error| error.to_string())?;
                 let found = record.len();
-                if found != OPTIMIZER_TENSORS {
-                    return Err(format!("expected {OPTIMIZER_TENSORS}, found {found} tensors"));
+                if found != expected {
+                    return Err(format!("expected {expected}, found {found} tensors"));
                 }
                 Ok(optimizer().load_record(record))
             });

@@ -288,6 +288,7 @@ fn material() -> Result<Model> {
         hidden_bias: weights(rule.hidden),
         output_weight: weights(rule.hidden * rule.channels),
         output_bias: weights(rule.channels),
+        ..Weights::default()
     };
     Ok(Model::new(rule, weights, None)?)
 }
@@ -375,7 +376,7 @@ mod train {
         let layers = [rule.features() * rule.hidden, rule.hidden * rule.channels].map(|count| count as f64);
         let operations = 2.0 * updates as f64 * (4.0 * layers[0] + 3.0 * layers[1]);
 
-        let plan = Plan { rule: rule.clone(), ticks: vec![TICKS; starts.len()], starts };
+        let plan = Plan { rule: rule.clone(), ticks: vec![TICKS; starts.len()], starts, forms: Vec::new() };
         let mut rounds = Vec::new();
         for round in 0..=ROUNDS {
             let timed = Round::time(|| {

@@ -1,0 +1,235 @@
+//! Models with several forms.
+
+use bevy::prelude::*;
+use bevy_nca::{
+    headless,
+    prelude::*,
+    rule::{Kernel, Model, ModelErrorKind, Rule, State, Target, Weights},
+};
+
+use crate::{
+    engines::model,
+    plugin::{add_model, app_with, cells},
+    snapshot::save,
+    support::{Golden, on_each_backend},
+};
+
+const SIDE: u32 = 8;
+
+/// The color of each form.
+const COLORS: [[f32; 4]; 3] = [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0]];
+
+/// A model whose cells cover the grid and take the color of their form: each tick, they go half of the way.
+fn chameleon() -> Model {
+    let forms = ["red", "green", "blue"].map(String::from).to_vec();
+    let perception = vec![Kernel::Identity];
+    let rule = Rule {
+        version: 2,
+        name: "chameleon".into(),
+        grid: [SIDE, SIDE],
+        channels: 8,
+        hidden: 16,
+        perception,
+        forms,
+        fire_rate: 1.0,
+        step_size: 0.5,
+        mature_ticks: 30,
+        ..Rule::default()
+    };
+    // Two hidden units for each channel: how far its value is below that of the form, and how far it is above.
+    let mut weights = Weights {
+        hidden_weight: vec![0.0; 8 * 16],
+        hidden_bias: vec![0.0; 16],
+        output_weight: vec![0.0; 16 * 8],
+        output_bias: vec![0.0; 8],
+        form_bias: vec![0.0; 3 * 16],
+    };
+    for channel in 0..4 {
+        for (unit, sign) in [(2 * channel, -1.0), (2 * channel + 1, 1.0)] {
+            weights.hidden_weight[channel * 16 + unit] = sign;
+            weights.output_weight[unit * 8 + channel] = -sign;
+            for (form, color) in COLORS.iter().enumerate() {
+                weights.form_bias[form * 16 + unit] = -sign * color[channel];
+            }
+        }
+    }
+    let target = |color: [f32; 4]| {
+        let side = SIDE as usize;
+        Target { width: side, height: side, rgba: color.map(|value| (value * 255.0) as u8).repeat(side * side) }
+    };
+    Model::new(rule, weights, COLORS.map(target)).unwrap()
+}
+
+/// The first channels of the center cell.
+fn color(state: &State) -> [f32; 4] {
+    state.cell(SIDE as usize / 2, SIDE as usize / 2).unwrap()[..4].try_into().unwrap()
+}
+
+fn assert_near(found: [f32; 4], expected: [f32; 4], what: &str) {
+    let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-3, "{what}: expected {expected:?}, found {found:?}");
+}
+
+/// Steps until an event is told, and returns the number of ticks.
+fn ticks_until<E: Message>(app: &mut App, most: u32) -> Option<u32> {
+    let told = |app: &mut App| app.world_mut().resource_mut::<Messages<E>>().drain().count() > 0;
+    (1..=most).find(|_| {
+        headless::step(app, 1);
+        app.update();
+        told(app)
+    })
+}
+
+#[test]
+fn a_sprite_walks_to_its_form_and_tells_when_it_has_arrived() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &chameleon(), |texture| texture);
+        assert!(ticks_until::<NcaGrown>(&mut app, 100).is_some(), "{backend:?}");
+        headless::step(&mut app, 30);
+        assert_near(color(&cells(&mut app, entity).1), COLORS[0], "the first form");
+        assert_eq!(app.world().resource::<Messages<NcaMorphed>>().len(), 0, "it was never asked");
+        // It sleeps, and a form wakes it.
+        headless::step(&mut app, 700);
+        app.update();
+        assert!(app.world().get::<NcaSleeping>(entity).is_some());
+        app.world_mut().entity_mut(entity).insert(NcaForm::new("green"));
+        let ticks = ticks_until::<NcaMorphed>(&mut app, 60).expect("it arrives");
+        assert!((2..15).contains(&ticks), "{backend:?}: it is not green at once, but after {ticks} ticks");
+        headless::step(&mut app, 20);
+        assert_near(color(&cells(&mut app, entity).1), COLORS[1], "green");
+        // Through blue, back to the first form, by number.
+        app.world_mut().entity_mut(entity).insert(NcaForm::walk([(40, 2), (80, 0)]));
+        headless::step(&mut app, 20);
+        let [_, green, blue, _] = color(&cells(&mut app, entity).1);
+        assert!((0.4..0.7).contains(&green) && (0.3..0.6).contains(&blue), "half of the way: {green} {blue}");
+        headless::step(&mut app, 22);
+        let [_, green, blue, _] = color(&cells(&mut app, entity).1);
+        assert!(green < 0.1 && blue > 0.9, "{green} {blue}");
+        let ticks = ticks_until::<NcaMorphed>(&mut app, 80).expect("it arrives");
+        assert!((30..60).contains(&ticks), "{backend:?}: not before the end of the walk, but after {ticks} ticks");
+        // Without the component, it is in the first form.
+        app.world_mut().entity_mut(entity).insert(NcaForm::blend([("green", 0.5), ("blue", 0.5)]));
+        headless::step(&mut app, 30);
+        assert_near(color(&cells(&mut app, entity).1), [0.0, 0.5, 0.5, 1.0], "a blend");
+        app.world_mut().entity_mut(entity).remove::<NcaForm>();
+        headless::step(&mut app, 30);
+        assert_near(color(&cells(&mut app, entity).1), COLORS[0], "without the component");
+    });
+}
+
+/// Sprites of one population have forms of their own, also after it has grown and others have gone.
+#[test]
+fn each_sprite_of_a_population_has_its_own_form() {
+    on_each_backend(|backend| {
+        let model = chameleon();
+        let (mut app, first) = app_with(backend, &model, |texture| texture);
+        let handle = app.world().get::<NcaTexture>(first).unwrap().model.clone();
+        let spawn = |app: &mut App, number: usize| {
+            let form = NcaForm::new(number % 3);
+            app.world_mut().spawn((NcaTexture::new(handle.clone()), form, Sprite::default())).id()
+        };
+        let mut sprites: Vec<(Entity, usize)> = (0..5).map(|number| (spawn(&mut app, number), number % 3)).collect();
+        headless::step(&mut app, 40);
+        // The population grows, and sprites leave.
+        sprites.extend((0..70).map(|number| (spawn(&mut app, number), number % 3)));
+        for (gone, _) in sprites.extract_if(.., |(entity, _)| entity.index_u32().is_multiple_of(2)).collect::<Vec<_>>()
+        {
+            app.world_mut().despawn(gone);
+        }
+        headless::step(&mut app, 5);
+        (0..10).for_each(|_| app.update());
+        headless::step(&mut app, 40);
+        assert!(sprites.len() > 20);
+        for (sprite, form) in sprites.into_iter().chain([(first, 0)]) {
+            assert_near(color(&cells(&mut app, sprite).1), COLORS[form], &format!("{backend:?}, {sprite}"));
+        }
+    });
+}
+
+#[test]
+fn a_snapshot_keeps_the_form_and_the_walk() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &chameleon(), |texture| texture);
+        headless::step(&mut app, 40);
+        app.world_mut().entity_mut(entity).insert(NcaForm::walk([(20, "green"), (40, "blue")]));
+        headless::step(&mut app, 10);
+        let snapshot = save(&mut app, entity);
+        let json = serde_json::to_string(&snapshot).unwrap();
+        headless::step(&mut app, 17);
+        let expected = cells(&mut app, entity);
+        // Another sprite goes on from there.
+        let (mut other, entity) = app_with(backend, &chameleon(), |texture| texture);
+        headless::step(&mut other, 3);
+        let snapshot: NcaSnapshot = serde_json::from_str(&json).unwrap();
+        other.world_mut().trigger(NcaRestore { entity, snapshot });
+        headless::step(&mut other, 17);
+        assert_eq!(cells(&mut other, entity), expected, "{backend:?}");
+    });
+}
+
+/// What a form looks like does not depend on the order in which cells and forms are given.
+#[test]
+fn written_cells_keep_the_form() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &chameleon(), |texture| texture);
+        app.world_mut().entity_mut(entity).insert(NcaForm::new("blue"));
+        headless::step(&mut app, 30);
+        let state = State::seed(chameleon().rule(), SIDE as usize, SIDE as usize);
+        app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state });
+        headless::step(&mut app, 30);
+        assert_near(color(&cells(&mut app, entity).1), COLORS[2], "written");
+        // Another model with the same forms: the component counts for it too.
+        let other = chameleon().map_rule(|rule| rule.name = "other".into()).unwrap();
+        let handle = add_model(&mut app, &other);
+        app.world_mut().get_mut::<NcaTexture>(entity).unwrap().model = handle;
+        headless::step(&mut app, 40);
+        assert_near(color(&cells(&mut app, entity).1), COLORS[2], "another model");
+        // An unknown form is ignored.
+        app.world_mut().entity_mut(entity).insert(NcaForm::new("purple"));
+        headless::step(&mut app, 30);
+        assert_near(color(&cells(&mut app, entity).1), COLORS[2], "an unknown form");
+    });
+}
+
+#[test]
+fn a_model_file_keeps_its_forms() {
+    let model = chameleon();
+    let read = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+    assert_eq!(read, model);
+    assert_eq!(read.targets().len(), 3);
+    assert_eq!(read.targets()[2].rgba[..4], [0, 0, 255, 255]);
+    // Weights of forms are part of the fingerprint.
+    let mut weights = model.weights().clone();
+    weights.form_bias[5] += 0.5;
+    let other = Model::new(model.rule().clone(), weights, model.targets().to_vec()).unwrap();
+    assert_ne!(other.fingerprint(), model.fingerprint());
+    // A target for each form, of the same size.
+    let one = Model::new(model.rule().clone(), model.weights().clone(), model.targets()[..1].to_vec()).unwrap_err();
+    assert!(one.to_string().contains("one for each form"), "{one}");
+    let mut targets = model.targets().to_vec();
+    targets[1] = Target { width: 2, height: 1, rgba: vec![255; 8] };
+    let uneven = Model::new(model.rule().clone(), model.weights().clone(), targets).unwrap_err();
+    assert!(uneven.to_string().contains("as the first form"), "{uneven}");
+    let missing = Weights { form_bias: vec![0.0; 16], ..model.weights().clone() };
+    let missing = Model::new(model.rule().clone(), missing, model.targets().to_vec()).unwrap_err();
+    assert!(matches!(missing, ModelErrorKind::Shape { tensor: "forms.bias", .. }), "{missing}");
+}
+
+#[test]
+fn bad_forms_are_refused() {
+    let with = |edit: &dyn Fn(&mut Rule)| {
+        let mut rule = Rule { version: 2, forms: vec!["a".into(), "b".into()], ..Rule::default() };
+        edit(&mut rule);
+        rule.validate()
+    };
+    assert!(with(&|_| {}).is_ok());
+    for edit in [
+        (&|rule: &mut Rule| rule.forms[1] = "a".into()) as &dyn Fn(&mut Rule),
+        &|rule| rule.forms[0].clear(),
+        &|rule| rule.forms = (0..17).map(|form| form.to_string()).collect(),
+    ] {
+        assert!(matches!(with(edit).unwrap_err(), ModelErrorKind::Field { field: "forms", .. }));
+    }
+    assert!(matches!(with(&|rule| rule.version = 1).unwrap_err(), ModelErrorKind::Field { field: "version", .. }));
+    assert!(Golden::read("forms").model.with_overgrowth(&model(1, Rule::default())).is_err());
+}
