@@ -1,7 +1,12 @@
-// Picks a build of an app for this browser, and loads it.
+// Picks a build of an app for this browser, loads it, and watches over it.
+
+/** Milliseconds without a frame after which an app is taken to be broken. */
+const STANDSTILL = 15_000;
 
 export const find = (selector) => document.querySelector(selector);
 export const all = (selector) => [...document.querySelectorAll(selector)];
+
+find('#again').addEventListener('click', () => location.reload());
 
 /** Says why nothing can be shown, and offers to start again. */
 export function fail(text, canStartAgain = true) {
@@ -50,33 +55,54 @@ export const readSizes = () => fetch('sizes.json').then((sizes) => sizes.json())
 
 /** Loads an app, whose builds have these sizes. Says why, and returns nothing, if it can't run here. */
 export async function load(app, sizes) {
-  find('#again').addEventListener('click', () => location.reload());
+  if (Object.keys(sizes).length === 0) return fail(`This site has not been built with the ${app}.`, false);
   const build = await pickBuild(sizes);
   if (!build) {
     return fail('This browser has neither WebGL 2 nor WebGPU, or they are turned off. Another one can show living sprites.', false);
   }
-  expectErrors(build);
+  expectErrors(build, sizes);
   const { glue, module } = await download(app, build, sizes[build]);
   await glue.default({ module_or_path: module });
   document.documentElement.dataset.build = build;
   return { glue, module, build };
 }
 
-/** The browser may take the graphics away: the page begins again once they are back, unless something would be lost. */
-export function expectLoss(canvas, wouldLose) {
+/**
+ * The browser may take the graphics away: the app begins again once they are back, unless something would be lost. A page
+ * that is left with something to lose asks first.
+ */
+export function expectLoss(canvas, wouldLose, onLoss = () => {}) {
   canvas.addEventListener('webglcontextlost', (event) => {
     event.preventDefault();
+    onLoss();
     fail('The browser has taken the graphics away.');
   });
   canvas.addEventListener('webglcontextrestored', () => wouldLose() || location.reload());
+  addEventListener('beforeunload', (event) => wouldLose() && event.preventDefault());
+}
+
+/** Calls `tell` twice a second with the frames a second, and says so if there are none. */
+export function watch(frames, tell = () => {}) {
+  let last = { frames: frames(), at: performance.now() };
+  let still = 0;
+  setInterval(() => {
+    if (document.hidden) return;
+    const now = { frames: frames(), at: performance.now() };
+    const passed = now.at - last.at;
+    still = now.frames === last.frames ? still + passed : 0;
+    if (still > STANDSTILL) fail('The picture stands still: the browser has lost the graphics, or something is broken.');
+    tell(((now.frames - last.frames) * 1000) / passed);
+    last = now;
+  }, 500);
 }
 
 /** Starts with the other build where WebGPU turns out not to work, and says what went wrong otherwise. */
-function expectErrors(build) {
+function expectErrors(build, sizes) {
   const hear = (what) => {
     // It lives already, or has said what is wrong.
     if (find('#cover').className) return console.warn(what);
-    if (build === 'webgpu') {
+    const hasOther = 'webgl2' in sizes && document.createElement('canvas').getContext('webgl2') !== null;
+    if (build === 'webgpu' && hasOther) {
       const address = new URL(location);
       address.searchParams.set('build', 'webgl2');
       return location.replace(address);
@@ -87,10 +113,11 @@ function expectErrors(build) {
   addEventListener('unhandledrejection', ({ reason }) => hear(reason?.message ?? reason));
 }
 
-/** Files that are dropped, also before the page is ready for them. */
-export function expectFiles() {
-  let [receive, early] = [null, null];
-  const isFile = (event) => event.dataTransfer?.types.includes('Files');
+/** Files that are dropped, also before the app is ready for them. An app without a use for files gets none. */
+export function expectFiles(takesFiles = true) {
+  const early = [];
+  let receive = (file) => early.push(file);
+  const isFile = (event) => takesFiles && event.dataTransfer?.types.includes('Files');
   addEventListener('dragover', (event) => {
     event.preventDefault();
     find('#drop').hidden = !isFile(event);
@@ -99,13 +126,10 @@ export function expectFiles() {
   addEventListener('drop', (event) => {
     event.preventDefault();
     find('#drop').hidden = true;
-    const file = event.dataTransfer?.files[0];
-    if (!file) return;
-    if (receive) receive(file);
-    else early = file;
+    if (takesFiles) [...(event.dataTransfer?.files ?? [])].forEach((file) => receive(file));
   });
   return (then) => {
     receive = then;
-    if (early) receive(early);
+    early.forEach(then);
   };
 }

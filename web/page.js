@@ -1,14 +1,12 @@
 // Connects a build with the page.
 
-import { all, expectFiles, expectLoss, fail, find, load, readSizes } from './load.js';
+import { all, expectFiles, expectLoss, fail, find, load, readSizes, watch } from './load.js';
 
 const SHOWS = ['sprites', 'material', 'guest', 'crowd'];
 /** The steps of a training. */
 const STEPS = 3000;
-/** Milliseconds without a frame after which the page is taken to be broken. */
-const STANDSTILL = 15_000;
 /** The longest side of a picture, in pixels. */
-const LARGEST = 2048;
+const LARGEST = 4096;
 /** The picture that is there before the visitor brings one. */
 const FIRST_GUEST = 'assets/guest.png';
 
@@ -150,26 +148,24 @@ function pour(glue, pours) {
   glue.pour(pours);
 }
 
-/** Tells the state of the page twice a second. */
-function watch(glue) {
-  let last = { frames: 0, at: performance.now() };
-  let still = 0;
-  setInterval(() => {
-    if (document.hidden) return;
-    const report = glue.report();
-    const at = performance.now();
-    still = report.frames === last.frames ? still + (at - last.at) : 0;
-    if (still > STANDSTILL) fail('The picture stands still: the browser has lost the graphics, or something is broken.');
-    const rate = ((report.frames - last.frames) * 1000) / (at - last.at);
-    last = { frames: report.frames, at };
-    const engine = report.on_gpu ? 'shaders' : 'CPU engine';
-    find('#status').textContent = `${engine}, ${Math.round(rate)} frames a second, ${number.format(report.cells)} cells alive`;
-    Object.assign(find('#status').dataset, { healing: report.healing, sprites: report.sprites, frames: report.frames });
-    find('#count').innerHTML = report.counting
-      ? `Counting: <b>${number.format(report.crowd)}</b> so far. The page adds sprites until frames take longer.`
-      : `This machine affords <b>${number.format(report.crowd)}</b> such sprites, all awake, with this ${report.on_gpu ? 'GPU' : 'browser'}.`;
-    report.free();
-  }, 500);
+/** Tells the state of the page. */
+function tell(glue, rate) {
+  const report = glue.report();
+  const engine = report.on_gpu ? 'shaders' : 'CPU engine';
+  find('#status').textContent = `${engine}, ${Math.round(rate)} frames a second, ${number.format(report.cells)} cells alive`;
+  Object.assign(find('#status').dataset, { healing: report.healing, sprites: report.sprites, frames: report.frames });
+  find('#count').innerHTML = report.counting
+    ? `Counting: <b>${number.format(report.crowd)}</b> so far. The page adds sprites until frames take longer.`
+    : `This machine affords <b>${number.format(report.crowd)}</b> such sprites, all awake, with this ${report.on_gpu ? 'GPU' : 'browser'}.`;
+  report.free();
+}
+
+/** The number of frames so far. */
+function frames(glue) {
+  const report = glue.report();
+  const { frames } = report;
+  report.free();
+  return frames;
 }
 
 async function main() {
@@ -207,7 +203,7 @@ async function main() {
   }
   show(glue, SHOWS.includes(part) ? part : 'sprites');
   onFile(receive);
-  watch(glue);
+  watch(() => frames(glue), (rate) => tell(glue, rate));
   whenAlive(glue, () => (find('#cover').className = 'gone'));
 }
 

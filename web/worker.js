@@ -8,10 +8,14 @@ let isStopped = false;
 /** Lets the worker hear what the app says. */
 const breathe = () => new Promise((done) => setTimeout(done));
 
-async function train({ app, build, module, picture, steps, padding }) {
+async function train({ app, build, module, picture, steps, padding, name }) {
   const glue = await import(`./${build}/${app}.js`);
   await glue.default({ module_or_path: module });
-  const training = new glue.Training(picture.width, picture.height, picture.rgba, steps, padding);
+  const { width, height, rgba } = picture;
+  // The studio has sized its picture, and names the model.
+  const training = name === undefined
+    ? glue.Training.of_picture(width, height, rgba, steps)
+    : new glue.Training(width, height, rgba, steps, padding, name);
   let began = performance.now();
   let [pause, last] = [FIRST_PAUSE, began];
   while (training.iteration < steps && !isStopped) {

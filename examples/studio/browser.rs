@@ -25,7 +25,7 @@ extern "C" {
 
     /// Trains in a worker, which calls [`told`], [`learned`] and [`ended`].
     #[wasm_bindgen(method)]
-    fn train(this: &Desk, width: usize, height: usize, rgba: Vec<u8>, steps: u32, padding: u32);
+    fn train(this: &Desk, width: usize, height: usize, rgba: Vec<u8>, steps: u32, padding: u32, name: &str);
 
     /// Lets the worker end with what it has learned.
     #[wasm_bindgen(method)]
@@ -87,7 +87,7 @@ pub fn instead() -> Option<AppExit> {
 pub fn plugin(app: &mut App) {
     app.add_systems(Update, |mut commands: Commands| {
         for (path, bytes) in FILES.take() {
-            commands.queue(move |world: &mut World| open(world, &path, &bytes));
+            commands.queue(move |world: &mut World| open(world, &path, || Ok(bytes)));
         }
     });
 }
@@ -127,7 +127,8 @@ impl Worker {
     pub fn start(_picture: &Path, config: TrainConfig, target: Target) -> Self {
         NEWS.take();
         let Budget::Iterations(steps) = config.budget else { return Self };
-        at_desk(|desk| desk.train(target.width, target.height, target.rgba, steps, config.padding));
+        let Target { width, height, rgba } = target;
+        at_desk(|desk| desk.train(width, height, rgba, steps, config.padding, &config.name));
         Self
     }
 

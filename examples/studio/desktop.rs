@@ -56,10 +56,7 @@ fn drop_files(mut commands: Commands, mut drops: MessageReader<FileDragAndDrop>)
 }
 
 fn read(world: &mut World, path: &Path) {
-    match std::fs::read(path) {
-        Ok(bytes) => open(world, path, &bytes),
-        Err(error) => world.resource_mut::<Learning>().message = format!("{}: {error}", path.display()),
-    }
+    open(world, path, || std::fs::read(path));
 }
 
 /// Writes a model beside its picture, under a name that is free. Returns a message.

@@ -90,15 +90,9 @@ impl Learning {
         if self.worker.is_some() {
             return Err("something is being learned; stop that first".to_owned());
         }
-        if picture.is_transparent() {
-            return Err(format!(
-                "{}: every pixel is transparent, or nearly; a sprite needs a silhouette",
-                path.display()
-            ));
-        }
         let counts = Frames::detect(&picture).unwrap_or([1, 1]);
         // For a sprite sheet, train on the union of its frames.
-        let frames = Frames::Count(counts).cut(&picture).unwrap_or_else(|| vec![picture]);
+        let mut frames = Frames::Count(counts).cut(&picture).unwrap_or_else(|| vec![picture]);
         let note = if frames.len() > 1 {
             "; it lives in a generic body, and its frames play; the union of them can be trained"
         } else if frames.iter().all(Target::is_opaque) {
@@ -106,7 +100,13 @@ impl Learning {
         } else {
             "; it lives in a generic body, and can be trained"
         };
-        let target = Target::union(frames).sized_for_body(None, Filter::Auto);
+        let whole = if frames.len() == 1 { frames.remove(0) } else { Target::union(frames) };
+        let target = whole.sized_for_body(None, Filter::Auto);
+        if target.is_transparent() {
+            return Err(
+                "at the size of a body, every pixel is transparent, or nearly; a sprite needs a silhouette".to_owned()
+            );
+        }
         self.picture = Some(Picture { path: path.to_owned(), target, texture: None });
         (self.losses, self.progress, self.round) = (Vec::new(), 0.0, 0);
         (self.model, self.handle) = (None, None);

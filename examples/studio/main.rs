@@ -58,30 +58,34 @@ fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
 }
 
 /// Opens a model, a snapshot or a picture. The panel shows the result.
-pub fn open(world: &mut World, path: &Path, bytes: &[u8]) {
+pub fn open(world: &mut World, path: &Path, read: impl FnOnce() -> std::io::Result<Vec<u8>>) {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    let opened = match extension.as_deref() {
-        Some("nca") => open_model(world, path, bytes),
-        Some("png") => open_picture(world, path, bytes),
-        Some("json") => open_snapshot(world, path, bytes),
-        _ => Err(format!("{}: expected the extension .nca, .png or .json", path.display())),
+    let open: fn(&mut World, &Path, &[u8]) -> Result<&'static str, String> = match extension.as_deref() {
+        Some("nca") => open_model,
+        Some("png") => open_picture,
+        Some("json") => open_snapshot,
+        _ => |_, _, _| Err("expected the extension .nca, .png or .json".to_owned()),
     };
+    // What can't be opened is not read.
+    let is_known = matches!(extension.as_deref(), Some("nca" | "png" | "json"));
+    let bytes = if is_known { read().map_err(|error| error.to_string()) } else { Ok(Vec::new()) };
+    let opened = bytes.and_then(|bytes| open(world, path, &bytes));
     world.resource_mut::<Learning>().message = match opened {
         Ok(note) => format!("opened {}{note}", path.display()),
-        Err(error) => error,
+        Err(error) => format!("{}: {error}", path.display()),
     };
 }
 
 /// Art is alive at once. Trained, it grows along its own silhouette.
 fn open_picture(world: &mut World, path: &Path, bytes: &[u8]) -> Result<&'static str, String> {
-    let (image, pixels) = stage::decode(bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (image, pixels) = stage::decode(bytes)?;
     let (frames, note) = world.resource_mut::<Learning>().open(path, pixels)?;
     stage::show_art(world, image, frames);
     Ok(note)
 }
 
-fn open_model(world: &mut World, path: &Path, bytes: &[u8]) -> Result<&'static str, String> {
-    let model = Model::from_bytes(bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+fn open_model(world: &mut World, _: &Path, bytes: &[u8]) -> Result<&'static str, String> {
+    let model = Model::from_bytes(bytes).map_err(|error| error.to_string())?;
     stage::show_cells(world);
     let model = world.resource_mut::<Assets<NcaModel>>().add(NcaModel::from(model));
     let mut subjects = world.query_filtered::<&mut NcaTexture, With<Subject>>();
@@ -89,9 +93,8 @@ fn open_model(world: &mut World, path: &Path, bytes: &[u8]) -> Result<&'static s
     Ok("")
 }
 
-fn open_snapshot(world: &mut World, path: &Path, bytes: &[u8]) -> Result<&'static str, String> {
-    let snapshot = serde_json::from_slice(bytes).map_err(|error| format!("{}: {error}", path.display()));
-    let snapshot: NcaSnapshot = snapshot?;
+fn open_snapshot(world: &mut World, _: &Path, bytes: &[u8]) -> Result<&'static str, String> {
+    let snapshot: NcaSnapshot = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let mut subjects = world.query_filtered::<Entity, With<Subject>>();
     let subjects: Vec<Entity> = subjects.iter(world).collect();
     subjects.into_iter().for_each(|entity| world.trigger(NcaRestore { entity, snapshot: snapshot.clone() }));

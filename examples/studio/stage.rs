@@ -1,11 +1,10 @@
 //! The sprite on the stage: its cells as they are, or the art of a picture through them.
 
-use bevy::{
-    asset::RenderAssetUsages,
-    image::{CompressedImageFormats, ImageSampler, ImageType},
-    prelude::*,
-};
+use std::io::Cursor;
+
+use bevy::{asset::RenderAssetUsages, image::ImageSampler, prelude::*};
 use bevy_nca::{prelude::*, rule::Target};
+use image::{ImageFormat, ImageReader, Limits};
 
 /// The longer side of a sprite on the stage, in pixels.
 const STAGE: f32 = 620.0;
@@ -38,20 +37,14 @@ pub fn show_cells(world: &mut World) {
 
 /// Reads a PNG file, and its pixels.
 pub fn decode(bytes: &[u8]) -> Result<(Image, Target), String> {
-    let image = Image::from_buffer(
-        bytes,
-        ImageType::Extension("png"),
-        CompressedImageFormats::NONE,
-        true,
-        ImageSampler::nearest(),
-        RenderAssetUsages::default(),
-    );
-    let image = image.map_err(|error| error.to_string())?;
-    if image.size().max_element() > Target::MAX_PIXELS {
-        return Err(format!("its sides are {}, and at most {} pixels are read", image.size(), Target::MAX_PIXELS));
-    }
-    let pixels = image.clone().try_into_dynamic().map_err(|error| error.to_string())?;
-    Ok((image, pixels.into_rgba8().into()))
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(Target::MAX_PIXELS), Some(Target::MAX_PIXELS));
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
+    reader.limits(limits);
+    let pixels = reader.decode().map_err(|error| error.to_string())?.into_rgba8();
+    let mut image = Image::from_dynamic(pixels.clone().into(), true, RenderAssetUsages::default());
+    image.sampler = ImageSampler::nearest();
+    Ok((image, pixels.into()))
 }
 
 /// Shows a picture, whose frames are in these columns and rows, in the generic body that fits it.

@@ -15,23 +15,38 @@ pub struct Training {
 
 #[wasm_bindgen]
 impl Training {
-    /// Prepares to learn a picture, or the union of the frames of a sheet: rows of pixels, four bytes each, with straight
-    /// alpha. The cells around it are 8, or `padding`.
+    /// Prepares to learn a picture as it is: rows of pixels, four bytes each, with straight alpha, and this many cells around
+    /// it.
     ///
     /// # Errors
-    /// The picture is empty, or transparent or too thin at the size of a body, or its pixels are not that many.
+    /// The picture is empty or transparent, or its pixels are not that many.
     #[wasm_bindgen(constructor)]
-    pub fn new(width: usize, height: usize, rgba: Vec<u8>, steps: u32, padding: Option<u32>) -> Result<Self, JsError> {
+    pub fn new(
+        width: usize,
+        height: usize,
+        rgba: Vec<u8>,
+        steps: u32,
+        padding: u32,
+        name: String,
+    ) -> Result<Self, JsError> {
+        let config = TrainConfig { name, padding, ..TrainConfig::default() };
+        Self::begin(config, picture(width, height, rgba)?, steps)
+    }
+
+    /// Prepares to learn a picture, or the union of the frames of a sheet, at the size of a body.
+    ///
+    /// # Errors
+    /// The picture is empty, or transparent or too thin at that size, or its pixels are not that many.
+    pub fn of_picture(width: usize, height: usize, rgba: Vec<u8>, steps: u32) -> Result<Self, JsError> {
+        let (_, mut frames) = frames(picture(width, height, rgba)?);
+        let whole = if frames.len() == 1 { frames.remove(0) } else { Target::union(frames) };
+        let config = TrainConfig { name: "guest".to_owned(), ..TrainConfig::default() };
+        Self::begin(config, visible(whole.sized_for_body(None, Filter::Auto))?, steps)
+    }
+
+    fn begin(config: TrainConfig, target: Target, steps: u32) -> Result<Self, JsError> {
         console_error_panic_hook::set_once();
-        let (_, frames) = frames(picture(width, height, rgba)?);
-        let target = visible(Target::union(frames).sized_for_body(None, Filter::Auto))?;
-        let config = TrainConfig::default();
-        let config = TrainConfig {
-            budget: Budget::Iterations(steps),
-            name: "guest".to_owned(),
-            padding: padding.unwrap_or(config.padding),
-            ..config
-        };
+        let config = TrainConfig { budget: Budget::Iterations(steps), ..config };
         Ok(Self { trainer: Trainer::new(config, target)? })
     }
 

@@ -9,10 +9,37 @@ pub fn plugins(title: &str, size: UVec2) -> PluginGroupBuilder {
         resolution: size.into(),
         canvas: Some("#stage".to_owned()),
         fit_canvas_to_parent: true,
+        // Keys that the app does not use stay with the browser.
+        prevent_default_event_handling: false,
         ..default()
     };
-    DefaultPlugins
+    let plugins = DefaultPlugins
         .set(WindowPlugin { primary_window: Some(window), ..default() })
         // A web server answers for a missing file, and some answer with a page.
-        .set(AssetPlugin { meta_check: AssetMetaCheck::Never, ..default() })
+        .set(AssetPlugin { meta_check: AssetMetaCheck::Never, ..default() });
+    #[cfg(target_arch = "wasm32")]
+    let plugins = plugins.add(browser::count_frames);
+    plugins
+}
+
+#[cfg(target_arch = "wasm32")]
+mod browser {
+    use std::cell::Cell;
+
+    use bevy::prelude::*;
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    thread_local! {
+        static FRAMES: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// The number of frames so far. There are none before there is a renderer.
+    #[wasm_bindgen]
+    pub fn frames() -> u32 {
+        FRAMES.get()
+    }
+
+    pub fn count_frames(app: &mut App) {
+        app.add_systems(Last, || FRAMES.set(FRAMES.get().wrapping_add(1)));
+    }
 }

@@ -5,15 +5,13 @@ use bevy_nca::{NcaCondition, prelude::*};
 
 use super::{
     REPORT, Report, Show, WISHES, Wish, crowd, guest, hand, material,
-    stage::{self, Exhibit, Seat, Stage},
+    stage::{self, Exhibit, Seat, Sheet, Stage},
 };
 
 /// What the page shows first, in its order: models, and sheets of art with the side and the number of frames.
 const MODELS: [&str; 7] = ["slime", "mushroom", "heart", "crystal", "tree", "ship", "monster"];
 const SHEETS: [(&str, u32, u32); 5] =
     [("boss", 256, 8), ("jellyfish", 160, 12), ("knight", 144, 8), ("plant", 160, 8), ("machine", 160, 8)];
-/// Frames of art per second.
-const RATE: f32 = 10.0;
 
 /// The app, on a canvas given by its CSS selector.
 pub fn app(canvas: &str, backend: NcaBackend) -> App {
@@ -41,14 +39,10 @@ pub fn app(canvas: &str, backend: NcaBackend) -> App {
         commands.spawn(Camera2d);
     })
     .add_systems(PreUpdate, obey)
-    .add_systems(Update, (crowd::count, stage::seat, material::lay, animate, hand::touch).chain())
+    .add_systems(Update, (crowd::count, stage::seat, material::lay, stage::play, hand::touch).chain())
     .add_systems(Last, report);
     app
 }
-
-/// The number of frames of a sheet.
-#[derive(Component)]
-pub struct Sheet(pub u32);
 
 /// Does what JavaScript has wished for.
 fn obey(mut commands: Commands, mut stage: ResMut<Stage>) {
@@ -102,18 +96,6 @@ fn spawn_sprites(
                 let model = assets.load(format!("models/{name}.nca"));
                 commands.spawn((Seat(seat), NcaTexture { model, ..texture }, Sprite::sized(Vec2::ONE)));
             }
-        }
-    }
-}
-
-/// Plays the frames of art.
-fn animate(mut sprites: Query<(&mut Sprite, &Sheet)>, time: Res<Time>) {
-    for (mut sprite, &Sheet(frames)) in &mut sprites {
-        let index = (time.elapsed_secs() * RATE) as usize % frames as usize;
-        if sprite.texture_atlas.as_ref().is_some_and(|atlas| atlas.index != index)
-            && let Some(atlas) = &mut sprite.texture_atlas
-        {
-            atlas.index = index;
         }
     }
 }

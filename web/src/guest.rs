@@ -12,8 +12,7 @@ use bevy_nca::{
 };
 
 use super::{
-    app::Sheet,
-    stage::{Seat, Stage},
+    stage::{Seat, Sheet, Stage},
     training::frames,
 };
 

@@ -13,6 +13,8 @@ use super::{material, stage::Stage};
 
 /// The radius of a wound, as a share of the shorter side of the window.
 const RADIUS: f32 = 0.06;
+/// The radius of a slash, in such radii.
+const SLASH: f32 = 2.0;
 
 /// A finger, or the mouse.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,13 +81,15 @@ pub fn touch(
     let held: Vec<[Vec2; 2]> = hand.pressed.values().map(|&at| [at, at]).collect();
     let mut lines = held;
     lines.extend(events.read().filter_map(|event| hand.line(event)));
+    // A slash does not pour.
+    let mut lines: Vec<_> = lines.into_iter().map(|line| (line, radius, stage.pours)).collect();
     for _ in 0..std::mem::take(&mut stage.slashes) {
-        lines.push(slash(&mut hand.slashes, window.size()));
+        lines.push((slash(&mut hand.slashes, window.size()), radius * SLASH, false));
     }
-    for line in lines {
+    for (line, radius, pours) in lines {
         let [Ok(from), Ok(to)] = line.map(|point| camera.0.viewport_to_world_2d(camera.1, point)) else { continue };
         match &material {
-            Some(wall) => material::touch(&mut commands, wall.0, wall.1, [from, to], radius, stage.pours),
+            Some(wall) => material::touch(&mut commands, wall.0, wall.1, [from, to], radius, pours),
             None => commands.trigger(NcaBlast::new(NcaWound::capsule(from, to, radius))),
         }
     }

@@ -10,6 +10,9 @@ const FILLED: f32 = 0.92;
 /// What seats are worth if the last row is not full.
 const RAGGED: f32 = 0.85;
 
+/// Frames of art per second.
+const RATE: f32 = 10.0;
+
 /// What is shown.
 #[derive(Resource)]
 pub struct Stage {
@@ -37,6 +40,10 @@ pub struct Exhibit;
 #[derive(Component, Clone, Copy)]
 #[require(Exhibit)]
 pub struct Seat(pub u32);
+
+/// The number of frames of a sheet.
+#[derive(Component)]
+pub struct Sheet(pub u32);
 
 /// Gives each sprite its place, for a window of any size.
 pub fn seat(
@@ -74,4 +81,16 @@ fn seats(count: u32, size: Vec2) -> (u32, f32) {
     let worth = |columns: u32| side(columns) * if count.is_multiple_of(columns) { 1.0 } else { RAGGED };
     let best = (1..=count.max(1)).max_by(|a, b| worth(*a).total_cmp(&worth(*b)));
     best.map_or((1, 1.0), |columns| (columns, side(columns).max(1.0)))
+}
+
+/// Plays the frames of art.
+pub fn play(mut sprites: Query<(&mut Sprite, &Sheet)>, time: Res<Time>) {
+    for (mut sprite, &Sheet(frames)) in &mut sprites {
+        let index = (time.elapsed_secs() * RATE) as usize % frames as usize;
+        if sprite.texture_atlas.as_ref().is_some_and(|atlas| atlas.index != index)
+            && let Some(atlas) = &mut sprite.texture_atlas
+        {
+            atlas.index = index;
+        }
+    }
 }
