@@ -45,7 +45,8 @@ pub struct Engine {
 /// A form of a sprite, or a blend of some.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
-    /// The share of each form.
+    /// The share of each form, which a gradient needs.
+    #[cfg(feature = "train")]
     pub(super) shares: Vec<f32>,
     /// The bias of the hidden layer, in panels.
     pub(super) bias: Vec<Lanes>,
@@ -313,7 +314,11 @@ impl Engine {
 
     fn form(&self, shares: &[f32]) -> Option<Box<Form>> {
         let bias = self.biases.bias_in(shares)?;
-        Some(Box::new(Form { shares: shares.to_vec(), bias: in_panels(&bias).collect() }))
+        Some(Box::new(Form {
+            #[cfg(feature = "train")]
+            shares: shares.to_vec(),
+            bias: in_panels(&bias).collect(),
+        }))
     }
 
     /// The bias of the hidden layer in a form.

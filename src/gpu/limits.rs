@@ -58,10 +58,11 @@ pub enum NcaPrecision {
 }
 
 impl NcaPrecision {
-    /// The size of a sprite's cells in bytes: their state, flags and statistics.
+    /// The size of a sprite's cells in bytes: their state, flags, form and statistics.
     pub(crate) fn cell_bytes(self, rule: &Rule, [width, height]: [u32; 2]) -> u64 {
         let flags = u64::from(width) * u64::from(height) * CELL_FLAG_BYTES;
-        self.state_bytes(rule, [width, height]) + flags + size_of::<CellStats>() as u64
+        let bias = if rule.forms.is_empty() { 0 } else { (rule.hidden * size_of::<f32>()) as u64 };
+        self.state_bytes(rule, [width, height]) + flags + bias + size_of::<CellStats>() as u64
     }
 
     /// The size of a sprite's state in bytes.

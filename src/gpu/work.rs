@@ -83,6 +83,8 @@ pub(crate) struct StatsRequest {
     pub(crate) entity: Entity,
     pub(crate) generation: u64,
     pub(crate) tick: u32,
+    /// The number of the form that the cells are compared with.
+    pub(crate) form: usize,
     /// The grown shape is known.
     pub(crate) is_judged: bool,
 }

@@ -74,6 +74,7 @@ impl Files {
 
     /// Writes the recording in a background task.
     pub(super) fn write_recording(&mut self, folder: &Path, name: &str) {
+        let Some(Reel { recording, .. }) = self.reel.take() else { return };
         let path = match new_file(folder, name, "gif") {
             Ok(path) => path,
             Err(error) => {
@@ -81,7 +82,6 @@ impl Files {
                 return;
             }
         };
-        let Some(Reel { recording, .. }) = self.reel.take() else { return };
         self.message = format!("writing {}", path.display());
         let sender = self.told.0.clone();
         let write = async move {

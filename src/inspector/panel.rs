@@ -269,6 +269,10 @@ impl Shown<'_, '_> {
             if let Some(snapshot) = self.files.snapshot.as_ref().filter(|_| restore.clicked()) {
                 self.commands.trigger(NcaRestore { entity, snapshot: snapshot.clone() });
             }
+            // A browser has no folder to write to.
+            if cfg!(target_arch = "wasm32") {
+                return;
+            }
             let recorded = self.files.frames();
             let label = recorded.map_or("⏺ Record".to_owned(), |frames| format!("⏹ GIF, {frames} frames"));
             if ui.button(label).clicked()

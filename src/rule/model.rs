@@ -49,12 +49,17 @@ impl Weights {
         Some(bias)
     }
 
-    /// The weights for this many forms. New ones add nothing to the bias.
+    /// The weights for this many forms. New ones begin as the first one, if there is one.
     #[cfg(feature = "train")]
     pub(crate) fn with_forms(&self, forms: usize) -> Self {
-        let mut weights = self.clone();
-        weights.form_bias.resize(forms * self.hidden_bias.len(), 0.0);
-        weights
+        let width = self.hidden_bias.len();
+        if forms == 0 {
+            let hidden_bias = self.bias_in(&[1.0]).unwrap_or_else(|| self.hidden_bias.clone());
+            return Self { hidden_bias, form_bias: Vec::new(), ..self.clone() };
+        }
+        let first = self.form_bias.get(..width).map_or(vec![0.0; width], <[f32]>::to_vec);
+        let form_bias = self.form_bias.iter().chain(first.iter().cycle()).take(forms * width).copied().collect();
+        Self { form_bias, ..self.clone() }
     }
 
     #[cfg(feature = "train")]

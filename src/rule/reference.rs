@@ -151,11 +151,16 @@ impl Reference {
         self.cells.get(form).or(self.cells.first()).copied().unwrap_or_default()
     }
 
-    /// Whether cells with these statistics are those of a grown sprite in a form: nearly all of them, and few others.
-    pub(crate) fn is_reached(&self, stats: &CellStats, form: usize) -> bool {
+    /// Whether cells with these statistics are those of a grown sprite in a form: nearly all of the `possible` ones, and few
+    /// others.
+    pub(crate) fn is_reached(&self, stats: &CellStats, form: usize, possible: u32) -> bool {
+        let share = 1.0 - MOST_OTHERS;
+        if self.pixels.is_empty() {
+            return stats.alike as f32 >= possible as f32 * share;
+        }
         let living = self.living.get(form).copied().unwrap_or_default() as f32;
         let most = living * (1.0 + MOST_OTHERS) + 2.0;
-        stats.alike as f32 >= self.cells(form) as f32 * (1.0 - MOST_OTHERS) && stats.live as f32 <= most
+        stats.alike as f32 >= possible as f32 * share && stats.live as f32 <= most
     }
 
     /// The number of cells in `cells` that a grown sprite has; of a texture, how many of them are not weak.
@@ -204,7 +209,7 @@ impl Reference {
             }
             _ => 0.0,
         };
-        self.has_cell(x, y, pose) && lost < self.most_lost()
+        self.is_strong(cell) && self.has_cell(x, y, pose) && lost < self.most_lost()
     }
 
     /// The rectangle of the model's target in the grid.

@@ -44,6 +44,7 @@ fn extract(mut main: ResMut<MainWorld>, mut gpu: ResMut<GpuPopulations>, mut upl
             population: read.population,
             generation: read.request.generation,
             tick: read.request.tick,
+            form: read.request.form,
             is_judged: read.request.is_judged,
             stats: read.stats,
             alive: read.alive,

@@ -190,6 +190,7 @@ impl NcaSnapshot {
         if !life.is_valid(found[0], found[1]) {
             return Err(NcaSnapshotError::Broken);
         }
-        Ok((life, state))
+        let form = life.form.map(|form| form.for_forms(model.rule().forms.len()));
+        Ok((SavedInstance { form, ..life }, state))
     }
 }

@@ -18,38 +18,75 @@ const SEED: u32 = 1;
 const WOUND_TICK: u32 = 200;
 const LAST_TICK: u32 = 400;
 
+/// The ticks for which each form is shown.
+const FORM_TICKS: u32 = 180;
+
 /// Writes a strip of two rows. In the upper row, a sprite grows, loses its lower half, and heals. The lower row
-/// shows the final states of the last step's samples.
-pub(super) fn write_strip(path: &Path, model: &Model, target: &Target, batch: &[State]) -> Result<(), TrainError> {
+/// shows the final states of the last step's samples, each with its form.
+pub(super) fn write_strip(
+    path: &Path,
+    model: &Model,
+    target: &Target,
+    batch: &[(usize, State)],
+) -> Result<(), TrainError> {
     let mut frames = Vec::new();
     const TICKS: [u32; 10] = [16, 32, 64, 96, 199, WOUND_TICK, 216, 232, 264, LAST_TICK];
-    run(model, target, &[(WOUND_TICK, Wound::Lower)], LAST_TICK, |tick, state| {
-        frames.extend(TICKS.contains(&tick).then(|| state.clone()));
-    });
+    run(
+        model,
+        target,
+        &[(WOUND_TICK, Wound::Lower)],
+        LAST_TICK,
+        |_| 0,
+        |tick, state| {
+            frames.extend(TICKS.contains(&tick).then(|| (0, state.clone())));
+        },
+    );
     let [width, height] = model.rule().grid.map(|side| side as usize);
-    let batch: Vec<State> = batch.iter().take(TICKS.len()).map(|state| cropped(state, width, height)).collect();
-    let (width, height, pixels) = tiles(model, &[&frames, &batch]);
+    let batch: Vec<(usize, State)> =
+        batch.iter().take(TICKS.len()).map(|(form, state)| (*form, cropped(state, width, height))).collect();
+    let (width, height, pixels) = tiles(&in_forms(model)?, &[&frames, &batch]);
     let scale = (160 / model.rule().grid[0].max(1)).max(2);
     let mut recording = Recording::default().with_scale(scale).with_background(Recording::DARK);
     recording.push_pixels(width, height, pixels);
     Ok(recording.write(path)?)
 }
 
-/// Writes an animation of a sprite that grows, is wounded four times, and heals.
+/// Writes an animation of a sprite that grows, is wounded four times, and heals. With several forms, it then goes through
+/// all of them.
 pub(super) fn write_film(path: &Path, model: &Model, target: &Target) -> Result<(), TrainError> {
     let wounds = [(180, Wound::Lower), (300, Wound::Discs), (420, Wound::Left), (540, Wound::Scattered)];
+    const HEALED: u32 = 720;
+    let forms = in_forms(model)?;
+    let form_at = |tick: u32| match tick.checked_sub(HEALED) {
+        Some(later) => (later / FORM_TICKS + 1) as usize % forms.len(),
+        None => 0,
+    };
+    let end = HEALED + if forms.len() > 1 { forms.len() as u32 * FORM_TICKS } else { 0 };
     let scale = (320 / model.rule().grid[0].max(1)).max(2);
     let mut recording = Recording::default().with_scale(scale).with_background(Recording::DARK).with_frame_millis(50);
-    run(model, target, &wounds, 720, |tick, state| {
+    run(model, target, &wounds, end, form_at, |tick, state| {
         if tick % 3 == 0 {
-            recording.push(model, state);
+            recording.push(&forms[form_at(tick)], state);
         }
     });
     Ok(recording.write(path)?)
 }
 
-/// Grows a sprite. Calls `frame` with the cells before each tick, after the tick's wound.
-fn run(model: &Model, target: &Target, wounds: &[(u32, Wound)], ticks: u32, mut frame: impl FnMut(u32, &State)) {
+/// A model in each of its forms, which show pictures of their own.
+fn in_forms(model: &Model) -> Result<Vec<Model>, TrainError> {
+    let forms = (0..model.rule().forms.len().max(1)).map(|form| model.in_form(form));
+    Ok(forms.collect::<Result<_, _>>()?)
+}
+
+/// Grows a sprite, in a form for each tick. Calls `frame` with the cells before each tick, after the tick's wound.
+fn run(
+    model: &Model,
+    target: &Target,
+    wounds: &[(u32, Wound)],
+    ticks: u32,
+    form_at: impl Fn(u32) -> usize,
+    mut frame: impl FnMut(u32, &State),
+) {
     let [width, height] = model.rule().grid.map(|side| side as usize);
     let engine = Engine::new(model);
     let Some(mut grid) = engine.grid(State::seed(model.rule(), width, height)) else { return };
@@ -65,6 +102,9 @@ fn run(model: &Model, target: &Target, wounds: &[(u32, Wound)], ticks: u32, mut 
             }
             None => frame(tick, grid.state()),
         }
+        let form = form_at(tick);
+        let shares: Vec<f32> = (0..model.rule().forms.len()).map(|other| f32::from(u8::from(other == form))).collect();
+        engine.set_form(&mut grid, &shares);
         engine.step(&mut grid, &mut scratch, Tick { tick, seed: SEED, angle: 0.0 }, wound.as_ref());
     }
 }
@@ -80,15 +120,15 @@ fn cropped(state: &State, width: usize, height: usize) -> State {
     middle
 }
 
-/// Tiles rows of sprites into one picture. Returns its width, height and pixels.
-fn tiles(model: &Model, rows: &[&[State]]) -> (u32, u32, Vec<Rgba>) {
-    let [width, height] = model.rule().grid.map(|side| side as usize);
+/// Tiles rows of sprites, each with its form, into one picture. Returns its width, height and pixels.
+fn tiles(forms: &[Model], rows: &[&[(usize, State)]]) -> (u32, u32, Vec<Rgba>) {
+    let [width, height] = forms[0].rule().grid.map(|side| side as usize);
     let columns = rows.iter().map(|row| row.len()).max().unwrap_or_default();
     let across = columns * width;
     let mut pixels = vec![[0; 4]; across * height * rows.len()];
     for (row, states) in rows.iter().enumerate() {
-        for (column, state) in states.iter().enumerate() {
-            for (y, line) in picture(model, state).chunks_exact(width).enumerate() {
+        for (column, (form, state)) in states.iter().enumerate() {
+            for (y, line) in picture(&forms[*form], state).chunks_exact(width).enumerate() {
                 pixels[(row * height + y) * across + column * width..][..width].copy_from_slice(line);
             }
         }

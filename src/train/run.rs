@@ -284,7 +284,8 @@ impl Run {
             let scorecard = if score { Some(self.score()?) } else { None };
             if look {
                 let path = self.folder.join(PREVIEWS).join(format!("{:06}.png", step.iteration));
-                preview::write_strip(&path, &self.trainer.model()?, self.trainer.target(), self.trainer.last_batch())?;
+                let batch = self.trainer.last_forms();
+                preview::write_strip(&path, &self.trainer.model()?, self.trainer.target(), &batch)?;
                 preview::write_plot(&self.folder.join(PLOT), &self.losses)?;
             }
             let go_on =

@@ -167,6 +167,43 @@ fn a_snapshot_keeps_the_form_and_the_walk() {
     });
 }
 
+/// A model that is trained again: the sprites go on with its weights, in their forms.
+#[test]
+fn a_reloaded_model_keeps_the_forms_of_its_sprites() {
+    on_each_backend(|backend| {
+        let (mut app, entity) = app_with(backend, &chameleon(), |texture| texture);
+        app.world_mut().entity_mut(entity).insert(NcaForm::new("green"));
+        headless::step(&mut app, 40);
+        assert_near(color(&cells(&mut app, entity).1), COLORS[1], "green");
+        let handle = app.world().get::<NcaTexture>(entity).unwrap().model.clone();
+        let reload = |app: &mut App, model: Model| {
+            let mut models = app.world_mut().resource_mut::<Assets<NcaModel>>();
+            models.insert(handle.id(), NcaModel::from(model)).unwrap();
+            headless::step(app, 60);
+            color(&cells(app, entity).1)
+        };
+        // Green has become half as bright.
+        let mut weights = chameleon().weights().clone();
+        weights.form_bias[16 + 2] = 0.5;
+        weights.form_bias[16 + 3] = -0.5;
+        let dim = Model::new(chameleon().rule().clone(), weights, chameleon().targets().to_vec()).unwrap();
+        assert_near(reload(&mut app, dim), [0.0, 0.5, 0.0, 1.0], "trained again");
+        // With fewer forms, in another order.
+        let mut rule = chameleon().rule().clone();
+        rule.forms = vec!["green".into(), "red".into()];
+        let swapped: Vec<f32> =
+            [1, 0].into_iter().flat_map(|form| chameleon().weights().form_bias[form * 16..][..16].to_vec()).collect();
+        let weights = Weights { form_bias: swapped, ..chameleon().weights().clone() };
+        let targets = [1, 0].map(|form| chameleon().targets()[form].clone());
+        let model = Model::new(rule.clone(), weights, targets).unwrap();
+        assert_near(reload(&mut app, model), COLORS[1], "by its name");
+        // And without forms, but for the bias of red.
+        let model = chameleon().in_form(0).unwrap();
+        assert_near(reload(&mut app, model), COLORS[0], "no forms");
+        assert_near(reload(&mut app, chameleon()), COLORS[1], "forms again");
+    });
+}
+
 /// What a form looks like does not depend on the order in which cells and forms are given.
 #[test]
 fn written_cells_keep_the_form() {

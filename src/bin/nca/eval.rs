@@ -65,6 +65,9 @@ impl Eval {
             Some(_) => std::slice::from_ref(target),
             None => model.targets(),
         };
+        if self.against.is_some() && model.rule().forms.len() > 1 {
+            return Err("--against is for a model with one form".into());
+        }
         let mut scorecard = Scorecard::of_forms(&model, targets);
         if self.storm > 0 {
             scorecard = scorecard.with_storms(&model, targets, self.storm, STORM_SEED);

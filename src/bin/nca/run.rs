@@ -183,6 +183,9 @@ impl Run {
                 return Err(format!("--form: expected one of the forms {:?}, found `{name}`", rule.forms).into());
             }
         }
+        for (name, tick) in self.forms.iter().filter(|(_, tick)| *tick >= ticks) {
+            eprintln!("nca: the form {name} at tick {tick} never comes: the run ends before tick {ticks}");
+        }
         for (what, timed) in [("wound", &self.wounds), ("paint", &self.paints)] {
             for late in timed.iter().filter(|timed| timed.tick >= ticks) {
                 eprintln!("nca: a {what} at tick {} never comes: the run ends before tick {ticks}", late.tick);
@@ -209,8 +212,14 @@ impl Run {
             (Backend::Gpu, true) => Some(NcaPrecision::Half),
         };
         let mut simulation = Simulation::new(&model, grid, self.seed, self.angle.to_radians(), gpu)?;
-        let record = |recording: &mut Recording, tick: u32, state: &State| match skin.as_slice() {
-            [] => recording.push(&model, state),
+        // The picture of coordinates is that of their form.
+        let in_form = |name: Option<&str>| {
+            let form = rule.forms.iter().position(|form| Some(form.as_str()) == name).unwrap_or(0);
+            model.in_form(form)
+        };
+        let mut shown = in_form(None)?;
+        let record = |recording: &mut Recording, shown: &Model, tick: u32, state: &State| match skin.as_slice() {
+            [] => recording.push(shown, state),
             frames => {
                 let frame = (tick / TICKS_OF_FRAME) as usize % frames.len();
                 recording.push_skin(&frames[frame], &model, state);
@@ -219,7 +228,7 @@ impl Run {
         let mut tick = 0;
         loop {
             if animated && (tick == ticks || tick % self.every == 0) {
-                record(&mut recording, tick, &simulation.state()?);
+                record(&mut recording, &shown, tick, &simulation.state()?);
             }
             if tick == ticks {
                 break;
@@ -232,6 +241,7 @@ impl Run {
             }
             for (name, _) in self.forms.iter().filter(|(_, at)| *at == tick) {
                 simulation.set_form(&model, name);
+                shown = in_form(Some(name))?;
             }
             // Advance to the next wound, paint, form, frame or end, by at most 64 ticks.
             let timed = self.wounds.iter().chain(&self.paints).map(|timed| timed.tick);
@@ -248,7 +258,7 @@ impl Run {
             Output::Cells => simulation.state()?.write(&self.output)?,
             Output::Picture(_) => {
                 if !animated {
-                    record(&mut recording, tick, &simulation.state()?);
+                    record(&mut recording, &shown, tick, &simulation.state()?);
                 }
                 recording.write(&self.output)?;
             }

@@ -22,7 +22,7 @@ pub struct Train {
     #[arg(required_unless_present = "resume", value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// The frames of the sheet are the forms of one model, named by their numbers from 1.
-    #[arg(long, conflicts_with = "material")]
+    #[arg(long, conflicts_with_all = ["material", "uv"])]
     forms: bool,
     /// The model to write, a `.nca` file.
     #[arg(short, long, value_name = "MODEL")]
@@ -335,7 +335,14 @@ impl Train {
                 }
             }
         };
-        Ok(pictures.iter().map(|picture| picture.sized_for_body(Some(side), reading.filter)).collect())
+        let targets = pictures.iter().map(|picture| picture.sized_for_body(Some(side), reading.filter));
+        let targets: Vec<Target> = targets.collect();
+        match targets.iter().position(Target::is_transparent) {
+            Some(empty) => {
+                Err(format!("the form `{}`: every pixel is transparent, or nearly", config.forms[empty]).into())
+            }
+            None => Ok(targets),
+        }
     }
 }
 

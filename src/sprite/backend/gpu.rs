@@ -208,6 +208,7 @@ impl Backend for GpuBackend {
                     entity: instance.entity,
                     generation: instance.generation,
                     tick: instance.state.tick,
+                    form: display.pose.form,
                     is_judged,
                 });
                 self.work.show(index, display, stats);

@@ -5,7 +5,10 @@ use std::{borrow::Cow, fmt};
 use bevy::prelude::*;
 
 use super::NcaTexture;
-use crate::rule::{Rule, Shares};
+use crate::{
+    rule::{Rule, Shares},
+    sprite::simulation::MAX_SHARE,
+};
 
 /// A form of a model, by its name in [`Rule::forms`] or by its number there. Names and numbers convert into it.
 #[derive(Reflect, Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +66,10 @@ pub struct NcaFormStop {
 /// when they have arrived. Vitals compare the cells with the form of the largest share. A form that the model does not have
 /// is ignored, with a warning.
 ///
+/// Sprites of colors change smoothly. A body of coordinates shows the picture of the form of the largest share, wherever its
+/// cells live: the picture changes at once, and the body grows into it. Until the cells have arrived, or for twice
+/// [`Rule::mature_ticks`], a change is neither a wound nor a reason for [`NcaKillBelow`](super::NcaKillBelow).
+///
 /// ```
 /// # use bevy_nca::prelude::*;
 /// // At once, by name or by number.
@@ -79,7 +86,7 @@ pub struct NcaFormStop {
 #[require(NcaTexture)]
 pub struct NcaForm {
     /// The stops of a walk, in the order of their ticks. From the form that the sprite has, it goes to them one after the
-    /// other, and remains at the last one. In between, the shares change linearly.
+    /// other, and remains at the last one. In between, the shares change linearly, every four ticks.
     pub stops: Vec<NcaFormStop>,
 }
 
@@ -104,7 +111,7 @@ impl NcaForm {
     /// The stops for a rule: ticks and shares, in the order of their ticks.
     ///
     /// # Errors
-    /// A form that the rule does not have, or a share that is not finite.
+    /// A form that the rule does not have, or a share that is out of range.
     pub(crate) fn resolve(&self, rule: &Rule) -> Result<Vec<(u32, Shares)>, String> {
         let mut stops = Vec::new();
         for NcaFormStop { after, shares } in &self.stops {
@@ -117,10 +124,10 @@ impl NcaForm {
                 let Some(number) = found else {
                     return Err(format!("expected one of the forms {:?}, found {form}", rule.forms));
                 };
-                if !share.is_finite() {
-                    return Err(format!("expected a finite share of {form}, found {share}"));
-                }
                 resolved[number] += share;
+                if resolved[number].is_nan() || resolved[number].abs() > MAX_SHARE {
+                    return Err(format!("expected a share of {form} within {MAX_SHARE}, found {}", resolved[number]));
+                }
             }
             stops.push((*after, resolved));
         }

@@ -146,7 +146,10 @@ impl Population {
     /// Whether its cells can continue with another model.
     pub(super) fn fits(&self, model: &Model) -> bool {
         let (own, other) = (self.model.rule(), model.rule());
+        // The bias of a sprite's form has the width of the hidden layer.
+        let forms = |rule: &Rule| (rule.forms.clone(), if rule.forms.is_empty() { 0 } else { rule.hidden });
         (own.channels, own.grid, own.alive, own.output) == (other.channels, other.grid, other.alive, other.output)
+            && forms(own) == forms(other)
     }
 
     /// Its cells continue with another model, which they fit.
@@ -339,10 +342,11 @@ impl Population {
         &self.reference
     }
 
-    /// The number of cells of a grown instance, and the number of those that are not dead ground in this instance.
-    pub(crate) fn grown_cells(&self, slot: u32) -> (u32, u32) {
+    /// The number of cells of a grown instance in a form, and the number of those that are not dead ground in this instance.
+    pub(crate) fn grown_cells(&self, slot: u32, form: usize) -> (u32, u32) {
         let pose = self.instance(slot).map_or(Pose::UPRIGHT, |instance| instance.state.pose());
-        let cells = self.reference.cells(pose.form);
+        let pose = Pose { form, ..pose };
+        let cells = self.reference.cells(form);
         let dead = self.instance(slot).and_then(|instance| instance.state.dead_ground());
         let dead = dead.map(|dead| self.reference.count(dead, pose));
         (cells, cells - dead.unwrap_or_default().min(cells))

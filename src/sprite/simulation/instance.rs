@@ -73,6 +73,7 @@ impl Instance {
     pub(crate) fn replace_model(&mut self) {
         self.needs_redraw = true;
         self.state.wake();
+        self.state.resend_form();
     }
 
     /// The reference has changed. With another shape the instance counts as growing, and earlier statistics are

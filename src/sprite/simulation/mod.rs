@@ -16,4 +16,4 @@ pub(crate) use instance::{Instance, Settings};
 pub(crate) use reads::{PendingRead, PendingReads, ReadRequest};
 pub(crate) use state::InstanceState;
 pub(crate) use statistics::InstanceStats;
-pub(crate) use walk::FormWalk;
+pub(crate) use walk::{FormWalk, MAX_SHARE};

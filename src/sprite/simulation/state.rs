@@ -119,7 +119,9 @@ impl InstanceState {
         self.tick = self.tick.wrapping_add(1);
         self.hits = 0;
         self.quiet = self.quiet.saturating_add(1);
-        self.form_changed |= self.form.advance(tick.tick);
+        if self.form.advance(tick.tick) {
+            (self.form_changed, self.quiet) = (true, 0);
+        }
         let rests = matches!(self.condition, NcaCondition::Whole | NcaCondition::Dead) && !self.form.is_walking();
         self.asleep = rests && sleep_after.is_some_and(|most| self.quiet >= most);
         let changed = std::mem::take(&mut self.dead_ground_changed);
@@ -163,6 +165,16 @@ impl InstanceState {
     pub(crate) fn walk(&mut self, stops: &[(u32, Shares)]) {
         self.wake();
         self.form.begin(self.tick, stops);
+    }
+
+    /// The engine has other weights, and needs the form again.
+    pub(super) fn resend_form(&mut self) {
+        self.form_changed = true;
+    }
+
+    /// Whether its cells are on their way to a form that was asked for less than `most` ticks before this age.
+    pub(crate) fn is_changing(&self, age: u32, most: u32) -> bool {
+        self.form.is_arriving(age, most)
     }
 
     /// Whether its cells arrive at the form that was asked for last, by statistics of an age.
@@ -245,14 +257,15 @@ impl InstanceState {
     }
 
     /// Updates the condition from statistics, and returns the previous one. `possible` is the number of cells that it
-    /// can have, if known.
-    pub(crate) fn observe(&mut self, stats: &CellStats, possible: Option<u32>) -> NcaCondition {
+    /// can have, if known. One that is changing its form lacks cells without a wound.
+    pub(crate) fn observe(&mut self, stats: &CellStats, possible: Option<u32>, is_changing: bool) -> NcaCondition {
         let before = self.condition;
         let CellStats { live, lost, .. } = *stats;
         debug_assert!(stats.matching <= live);
         let integrity = stats.integrity(possible);
         self.condition = match before {
             _ if live == 0 => NcaCondition::Dead,
+            NcaCondition::Whole | NcaCondition::Wounded if is_changing && self.has_grown && lost == 0 => before,
             NcaCondition::Whole | NcaCondition::Wounded if possible.is_none() && lost == 0 => before,
             _ if lost == 0 && integrity >= NcaVitals::WHOLE => NcaCondition::Whole,
             NcaCondition::Dead => NcaCondition::Growing,
@@ -362,8 +375,13 @@ mod tests {
             (96, 0, Whole),
         ];
         for (tick, (live, lost, condition)) in story.into_iter().enumerate() {
-            state.observe(&stats(live, lost), Some(100));
+            state.observe(&stats(live, lost), Some(100), false);
             assert_eq!(state.condition, condition, "{tick}");
         }
+        // It lacks cells of another form, but it is not wounded.
+        state.observe(&stats(40, 0), Some(100), true);
+        assert_eq!(state.condition, Whole);
+        state.observe(&stats(30, 5), Some(100), true);
+        assert_eq!(state.condition, Wounded);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct InstanceStats {
     /// [`Instance::generation`](super::Instance::generation) at that tick.
     pub(crate) generation: u64,
     pub(crate) tick: u32,
+    /// The number of the form that the cells were compared with.
+    pub(crate) form: usize,
     /// Whether the grown shape was known. Otherwise `CellStats::matching` has no meaning.
     pub(crate) is_judged: bool,
     pub(crate) stats: CellStats,
@@ -30,6 +32,7 @@ impl InstanceStats {
         alive: Option<CellMask>,
     ) -> Self {
         let Instance { entity, generation, .. } = *instance;
-        Self { entity, population, generation, tick: instance.state.tick, is_judged, stats, alive }
+        let (tick, form) = (instance.state.tick, instance.state.pose().form);
+        Self { entity, population, generation, tick, form, is_judged, stats, alive }
     }
 }

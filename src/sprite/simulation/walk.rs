@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::rule::{FIRST_FORM, Shares};
 
+/// The ticks between two changes of the shares.
+const STEP: u32 = 4;
+
+/// The largest magnitude of a share.
+pub(crate) const MAX_SHARE: f32 = 1e6;
+
 /// The form of an instance, and those that it will have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FormWalk {
@@ -32,6 +38,11 @@ impl FormWalk {
         self.arriving = Some(age);
     }
 
+    /// Whether the cells have not arrived, at this age, at a form that was asked for less than `most` ticks before.
+    pub(super) fn is_arriving(&self, age: u32, most: u32) -> bool {
+        self.arriving.is_some_and(|ended| age <= ended.saturating_add(most))
+    }
+
     /// Whether it is on its way.
     pub(super) fn is_walking(&self) -> bool {
         !self.stops.is_empty()
@@ -43,7 +54,8 @@ impl FormWalk {
         let Some((from, start)) = passed.checked_sub(1).and_then(|last| self.stops.get(last)) else { return false };
         let shares = match self.stops.get(passed) {
             Some((to, end)) => {
-                let share = (age - from) as f32 / (to - from) as f32;
+                // A few ticks at a time, because each change is sent to the engine.
+                let share = ((age - from) / STEP * STEP) as f32 / (to - from) as f32;
                 std::array::from_fn(|form| start[form] + (end[form] - start[form]) * share)
             }
             None => *start,
@@ -75,10 +87,17 @@ impl FormWalk {
         arrives
     }
 
-    /// Whether the shares are finite, and the stops in order.
+    /// The walk for a rule with this many forms: that of another rule ends in the first form.
+    pub(crate) fn for_forms(self, forms: usize) -> Self {
+        let fits = |shares: &Shares| shares.iter().skip(forms.max(1)).all(|share| *share == 0.0);
+        let all_fit = fits(&self.shares) && self.stops.iter().all(|(_, shares)| fits(shares));
+        if all_fit { self } else { Self::default() }
+    }
+
+    /// Whether the shares are within their range, and the stops in order.
     pub(crate) fn is_valid(&self) -> bool {
         let shares = self.stops.iter().map(|(_, shares)| shares).chain([&self.shares]);
-        shares.flatten().all(|share| share.is_finite()) && self.stops.is_sorted_by_key(|(at, _)| *at)
+        shares.flatten().all(|share| share.abs() <= MAX_SHARE) && self.stops.is_sorted_by_key(|(at, _)| *at)
     }
 }
 
@@ -94,12 +113,13 @@ mod tests {
     fn a_walk_is_linear_between_its_stops() {
         let mut walk = FormWalk::default();
         assert!(!walk.advance(7), "it is in the first form");
-        walk.begin(10, &[(4, shares(&[0.0, 1.0])), (6, shares(&[0.0, 0.0, 2.0]))]);
+        walk.begin(10, &[(16, shares(&[0.0, 1.0])), (24, shares(&[0.0, 0.0, 2.0]))]);
         let mut seen = Vec::new();
-        for age in 10..18 {
-            walk.advance(age);
-            seen.push(walk.shares[..3].to_vec());
-            assert_eq!(walk.is_walking(), age < 16);
+        for age in 10..38 {
+            let changed = walk.advance(age);
+            assert_eq!(changed, age > 10 && age <= 34 && (age - 10) % 4 == 0, "{age}");
+            seen.extend(((age - 10) % 4 == 0).then(|| walk.shares[..3].to_vec()));
+            assert_eq!(walk.is_walking(), age < 34);
         }
         let expected = [
             [1.0, 0.0, 0.0],
@@ -109,13 +129,16 @@ mod tests {
             [0.0, 1.0, 0.0],
             [0.0, 0.5, 1.0],
             [0.0, 0.0, 2.0],
-            [0.0, 0.0, 2.0],
         ];
         assert_eq!(seen, expected);
-        assert!(!walk.arrives(false, 17));
-        assert!(!walk.arrives(true, 16), "that was before the last step");
-        assert!(walk.arrives(true, 17));
-        assert!(!walk.arrives(true, 18), "only once");
+        assert!(!walk.arrives(false, 35));
+        assert!(!walk.arrives(true, 34), "that was before the last step");
+        assert!(walk.is_arriving(44, 10) && !walk.is_arriving(45, 10));
+        assert!(walk.arrives(true, 35));
+        assert!(!walk.arrives(true, 36), "only once");
+        // A rule without the third form.
+        assert_eq!(walk.clone().for_forms(3), walk);
+        assert_eq!(walk.for_forms(2), FormWalk::default());
     }
 
     #[test]
@@ -126,13 +149,13 @@ mod tests {
         assert!(walk.advance(3));
         assert_eq!((walk.shares, walk.is_walking()), (shares(&[0.0, 1.0]), false));
         // A walk goes on from where it is, also if its sprite gets another age.
-        walk.begin(5, &[(10, FIRST_FORM)]);
+        walk.begin(2, &[(16, FIRST_FORM)]);
         walk.advance(10);
         walk.set_age(10, 100);
         walk.advance(100);
         assert_eq!(walk.shares, shares(&[0.5, 0.5]));
-        walk.begin(100, &[(10, shares(&[0.0, 1.0]))]);
-        walk.advance(105);
+        walk.begin(100, &[(16, shares(&[0.0, 1.0]))]);
+        walk.advance(108);
         assert_eq!(walk.shares, shares(&[0.25, 0.75]));
         assert!(walk.is_valid());
     }

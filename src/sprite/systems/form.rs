@@ -37,11 +37,13 @@ fn form(textures: Query<(Ref<NcaForm>, &Placement), Allow<Disabled>>, mut popula
     for (form, placement) in &textures {
         let Some(id) = placement.id else { continue };
         let Some(population) = populations.get(id) else { continue };
-        let model = population.model().clone();
-        let Some(instance) = populations.instance_mut(id) else { continue };
-        if instance.has_form && !form.is_changed() {
+        // Most forms do not change, and their sprites may sleep.
+        let has_form = population.instance(id.slot).is_none_or(|instance| instance.has_form);
+        if has_form && !form.is_changed() {
             continue;
         }
+        let model = population.model().clone();
+        let Some(instance) = populations.instance_mut(id) else { continue };
         instance.has_form = true;
         match form.resolve(model.rule()) {
             Ok(stops) => instance.state.walk(&stops),

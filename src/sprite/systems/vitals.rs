@@ -61,7 +61,7 @@ pub(super) fn report(
 ) {
     let populations = populations.bypass_change_detection();
     inbox.bypass_change_detection().0.retain_mut(|counted| {
-        let InstanceStats { entity, population, generation, tick, is_judged, stats, ref mut alive } = *counted;
+        let InstanceStats { entity, population, generation, tick, form, is_judged, stats, ref mut alive } = *counted;
         let Ok((mut vitals, placement, kill_below, alive_mask, is_disabled)) = sprites.get_mut(entity) else {
             return false;
         };
@@ -71,18 +71,20 @@ pub(super) fn report(
         let Some(id) = placement.id.filter(|id| id.population == population) else { return false };
         let Some(population) = populations.get_mut(id) else { return false };
         let grid = population.grid();
-        let (grown, possible) = population.grown_cells(id.slot);
+        let (grown, possible) = population.grown_cells(id.slot, form);
         let reference = population.reference().clone();
+        let most_changing = population.model().rule().mature_ticks.saturating_mul(2);
         // An unknown shape is not used to judge.
         let (grown, possible) = if is_judged { (Some(grown), Some(possible)) } else { (None, None) };
         let Some(instance) = population.instance_mut(id.slot).filter(|instance| instance.generation == generation)
         else {
             return false;
         };
-        let reached = is_judged && reference.is_reached(&stats, instance.state.pose().form);
-        let morphed = instance.state.arrives(reached, tick).then_some(instance.state.pose().form);
+        let reached = possible.is_some_and(|possible| reference.is_reached(&stats, form, possible));
+        let morphed = instance.state.arrives(reached, tick);
+        let is_changing = instance.state.is_changing(tick, most_changing);
         let had_grown = instance.state.has_grown;
-        let before = instance.state.observe(&stats, possible);
+        let before = instance.state.observe(&stats, possible, is_changing);
         let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
         vitals.set_if_neq(NcaVitals::new(&stats, grid, grown, condition, has_grown, tick));
         if let (Some(mut mask), Some(cells)) = (alive_mask, alive.take())
@@ -96,7 +98,7 @@ pub(super) fn report(
         if has_grown && !had_grown {
             tell(&mut commands, NcaGrown { entity });
         }
-        if let Some(form) = morphed {
+        if morphed {
             tell(&mut commands, NcaMorphed { entity, form });
         }
         match condition {
@@ -104,7 +106,7 @@ pub(super) fn report(
             NcaCondition::Dead if before != NcaCondition::Dead => tell(&mut commands, NcaDied { entity }),
             _ => {}
         }
-        if is_judged && has_grown && kill_below.is_some_and(|below| vitals.integrity < below.0) {
+        if is_judged && has_grown && !is_changing && kill_below.is_some_and(|below| vitals.integrity < below.0) {
             // Kill it only once: statistics still in flight were counted before the kill.
             instance.state.has_grown = false;
             population.kill(id.slot);

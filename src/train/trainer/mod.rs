@@ -77,8 +77,9 @@ pub struct Trainer {
     /// Seconds of earlier sessions.
     spent: f64,
     began: Instant,
-    /// The final states of the last step's samples.
+    /// The final states of the last step's samples, and their forms.
     last: Vec<State>,
+    last_forms: Vec<usize>,
 }
 
 /// The pictures to learn: one, or one for each form of the rule, in their order.
@@ -192,6 +193,7 @@ impl Trainer {
             spent: 0.0,
             began: Instant::now(),
             last: Vec::new(),
+            last_forms: Vec::new(),
         })
     }
 
@@ -234,6 +236,11 @@ impl Trainer {
         &self.last
     }
 
+    /// The final states of the last step's samples, each with the number of its form.
+    pub(super) fn last_forms(&self) -> Vec<(usize, State)> {
+        self.last_forms.iter().copied().zip(self.last.iter().cloned()).collect()
+    }
+
     /// The current model. Its weights are the moving average over the last few hundred steps, which cancels the
     /// noise of single steps.
     ///
@@ -273,6 +280,7 @@ impl Trainer {
         };
 
         self.last = states(ends);
+        self.last_forms = starts.iter().map(|start| start.form).collect();
         for (start, end) in starts.iter().zip(&self.last) {
             if let Some(slot) = start.slot {
                 self.pool[slot] = self.sample(start, end);
