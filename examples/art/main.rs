@@ -1,6 +1,7 @@
-//! Draws the art in `assets/art`: characters of inked shapes, in frames.
+//! Draws the art in `assets/art`: characters of inked shapes, in frames. Also the pictures of a model with several forms.
 
 mod boss;
+mod forms;
 mod ink;
 mod jellyfish;
 mod knight;
@@ -15,6 +16,7 @@ use image::{Rgba, RgbaImage};
 
 use self::{
     boss::boss,
+    forms::MOODS,
     jellyfish::jellyfish,
     knight::knight,
     machine::machine,
@@ -35,6 +37,12 @@ fn main() -> Result {
     save("plant", sheet(160, [8, 1], |phase, _| inked(plant(phase))))?;
     save("ship", sheet(128, [4, 1], |phase, _| inked(ship(phase))))?;
     save("crystal", sheet(96, [4, 1], |phase, _| inked(crystal(phase))))?;
+    // What `assets/models/forms/moods.nca` grows.
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/targets/moods");
+    std::fs::create_dir_all(folder)?;
+    for (name, mood) in MOODS {
+        sheet(24, [1, 1], |_, _| inked(mood())).save(format!("{folder}/{name}.png"))?;
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use bevy_nca::{
     headless,
     prelude::*,
     rule::{Kernel, Model, ModelErrorKind, Rule, State, Target, Weights},
+    scorecard::Scorecard,
 };
 
 use crate::{
@@ -269,4 +270,41 @@ fn bad_forms_are_refused() {
     }
     assert!(matches!(with(&|rule| rule.version = 1).unwrap_err(), ModelErrorKind::Field { field: "version", .. }));
     assert!(Golden::read("forms").model.with_overgrowth(&model(1, Rule::default())).is_err());
+}
+
+/// The shipped slime grows, keeps its shape and heals in each mood, and changes from each to each.
+#[test]
+fn the_shipped_moods_pass_their_scorecard() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/models/forms/moods.nca");
+    let model = Model::read(path).unwrap();
+    let scorecard = Scorecard::of_forms(&model, model.targets()).with_storms(&model, model.targets(), 100, 7);
+    assert_eq!((scorecard.forms.len(), scorecard.switches.len()), (3, 6));
+    assert!(scorecard.passes(), "{}: {:?}", scorecard.worst_ratio(), scorecard.switches);
+    // A model whose third form is that of the first does not.
+    let mut weights = model.weights().clone();
+    let width = weights.hidden_bias.len();
+    weights.form_bias.copy_within(..width, 2 * width);
+    let broken = Model::new(model.rule().clone(), weights, model.targets().to_vec()).unwrap();
+    assert!(!Scorecard::of_forms(&broken, broken.targets()).passes());
+}
+
+/// Twenty changes in a row, each asked for once the cells have arrived at the one before, end where they should.
+#[test]
+fn the_shipped_moods_change_again_and_again() {
+    let mut app = crate::plugin::paused_app(NcaBackend::Cpu);
+    let moods: Handle<NcaModel> = app.world().resource::<AssetServer>().load("models/forms/moods.nca");
+    let texture = NcaTexture::new(moods).with_seed(3);
+    let entity = app.world_mut().spawn((texture, Sprite::default())).id();
+    cells(&mut app, entity);
+    assert!(ticks_until::<NcaGrown>(&mut app, 200).is_some());
+    let mut mood = 0;
+    for change in 0..20 {
+        mood = (mood + 1 + bevy_nca::rule::mix(change) as usize % 2) % 3;
+        app.world_mut().entity_mut(entity).insert(NcaForm::new(mood));
+        let ticks = ticks_until::<NcaMorphed>(&mut app, 200);
+        assert!(ticks.is_some(), "change {change}, to mood {mood}");
+        headless::step(&mut app, 40);
+        let vitals = app.world().get::<NcaVitals>(entity).unwrap();
+        assert_eq!(vitals.condition, NcaCondition::Whole, "change {change}, to mood {mood}: {vitals:?}");
+    }
 }

@@ -64,7 +64,8 @@ pub struct NcaFormStop {
 ///
 /// Added or changed, it wakes the sprite, whose cells walk over to the other body. [`NcaMorphed`](crate::NcaMorphed) tells
 /// when they have arrived. Vitals compare the cells with the form of the largest share. A form that the model does not have
-/// is ignored, with a warning.
+/// is ignored, with a warning. Each change begins a walk from where the sprite is, also one to the same value: netcode that
+/// writes components back should write those that differ.
 ///
 /// Sprites of colors change smoothly. A body of coordinates shows the picture of the form of the largest share, wherever its
 /// cells live: the picture changes at once, and the body grows into it. Until the cells have arrived, or for twice
