@@ -50,6 +50,8 @@ const browser = await puppeteer.launch({
 });
 const page = await browser.newPage();
 await page.setViewport(SIZE);
+// A page that would lose a trained model asks before it is left.
+page.on('dialog', (dialog) => dialog.accept());
 const errors = [];
 page.on('pageerror', (error) => errors.push(error.message));
 page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
