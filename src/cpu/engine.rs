@@ -348,6 +348,11 @@ impl Engine {
         }
     }
 
+    /// Makes cells zeros. The mask must match the grid's size.
+    pub(crate) fn clear(&self, grid: &mut Grid, mask: &CellMask) {
+        self.zero_cells(grid, mask, &mut ());
+    }
+
     fn zero_cells(&self, grid: &mut Grid, mask: &CellMask, record: &mut impl Record) {
         for cell in mask.iter() {
             if let Some(values) = grid.state.values_mut().get_mut(cell * self.channels..(cell + 1) * self.channels) {

@@ -83,8 +83,8 @@ fn is_thin(body: &CellMask) -> bool {
     let (width, height) = (body.width(), body.height());
     let outside = grow(&CellMask::from_fn(width, height, |&cell| !body.contains(cell)), HALF);
     let wide = grow(&CellMask::from_fn(width, height, |&cell| !outside.contains(cell)), HALF);
-    let cells = body.iter().count();
-    let thin = cells - wide.iter().count();
+    let cells = body.count();
+    let thin = cells - wide.count();
     thin * 4 > cells
 }
 
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(drawn(&body), [none, full, full, full, full, full, none]);
         // A thick one with a thin handle is not.
         let body = picture(&["######....", "##########", "######....", "######...."]).body(14, 8);
-        assert_eq!(body.iter().count(), 8 * 6 + 4 * 3, "{:#?}", drawn(&body));
+        assert_eq!(body.count(), 8 * 6 + 4 * 3, "{:#?}", drawn(&body));
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let off_center = picture(&["#...............", "................", "................", "................"]);
         let body = off_center.body(20, 12);
         assert!(parts(&body).len() == 1 && body.contains(6 * 20 + 10), "{:#?}", drawn(&body));
-        assert!(body.iter().count() < 60, "{:#?}", drawn(&body));
+        assert!(body.count() < 60, "{:#?}", drawn(&body));
     }
 
     #[test]

@@ -174,6 +174,30 @@ impl CellMask {
         }
     }
 
+    /// Removes the cell with index `y * width + x`.
+    pub fn remove(&mut self, cell: usize) {
+        if let Some(word) = self.words.get_mut(cell / 32) {
+            *word &= !(1 << (cell % 32));
+        }
+    }
+
+    /// Keeps only the cells that are also in another mask of the same size.
+    pub fn intersect(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
+    }
+
+    /// All cells that are not in the mask.
+    pub fn complement(&self) -> Self {
+        let mut others = Self::full(self.width, self.height);
+        others.subtract(self);
+        others
+    }
+
+    /// The number of its cells.
+    pub fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Adds the cells whose centers, `(x + 0.5, y + 0.5)`, lie in the shape.
     ///
     /// An invalid shape or a map that is not invertible adds nothing.

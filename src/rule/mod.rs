@@ -15,6 +15,7 @@ mod mask;
 mod model;
 mod noise;
 mod picture;
+mod pieces;
 #[cfg(feature = "record")]
 mod reading;
 mod reference;
@@ -50,9 +51,7 @@ pub use model::{Model, Weights};
 pub use noise::{FireRate, mix, tick_key};
 #[cfg(test)]
 pub(crate) use picture::CRISP_BLEND;
-#[cfg(test)]
-pub(crate) use picture::pixel;
-pub(crate) use picture::{LIFE_BLEND, PLACE_BLEND, ramp};
+pub(crate) use picture::{LIFE_BLEND, PLACE_BLEND, pixel, ramp};
 pub use picture::{Rgba, picture};
 #[cfg(feature = "record")]
 pub use reading::{Filter, ReadOptions, TargetError};
@@ -62,7 +61,7 @@ pub use shape::{Shape, Stencil};
 pub use sheet::Frames;
 pub use skin::SkinArt;
 pub use spec::{Alive, Boundary, Kernel, Output, Overgrowth, Rule};
-pub(crate) use spec::{CHANNELS, FIRST_FORM, MAX_HIDDEN, Shares, rotation};
+pub(crate) use spec::{CHANNELS, FIRST_FORM, MAX_HIDDEN, Shares, all_of, rotation};
 pub use state::State;
 pub(crate) use statistics::CellStats;
 pub use target::Target;

@@ -1,6 +1,6 @@
 //! Models: a rule, its weights and an optional target picture.
 
-use super::{Boundary, ModelErrorKind, Output, Overgrowth, Rule, Target};
+use super::{Boundary, ModelErrorKind, Output, Overgrowth, Rule, Target, all_of};
 
 /// The weights of the two dense layers, row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -241,8 +241,7 @@ impl Model {
         if form >= count {
             return Err(ModelErrorKind::field("forms", format!("{count} forms"), "a form of this number"));
         }
-        let shares: Vec<f32> = (0..count).map(|other| f32::from(u8::from(other == form))).collect();
-        let hidden_bias = self.weights.bias_in(&shares).unwrap_or_default();
+        let hidden_bias = self.weights.bias_in(&all_of(form)).unwrap_or_default();
         let weights = Weights { hidden_bias, form_bias: Vec::new(), ..self.weights.clone() };
         let mut rule = self.rule.clone();
         rule.name = format!("{} {}", rule.name, rule.forms[form]);

@@ -154,7 +154,7 @@ impl Target {
                 Filter::Auto => scaled(&art, side - side % longest, Filter::Nearest),
                 filter => scaled(&art, side, filter),
             };
-            let cells = target.body(target.width + 4, target.height + 4).iter().count();
+            let cells = target.body(target.width + 4, target.height + 4).count();
             if size.is_some() || cells <= MAX_BODY_CELLS || side <= *BODY_SIDES.start() {
                 return target;
             }
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(size(RgbaImage::from_pixel(60, 12, RED), auto), [40, 8], "the longest side");
         let [width, height] = size(disc(512), auto);
         assert_eq!(width, height);
-        let cells = Target::read_body(&path, auto).unwrap().body(width + 2, height + 2).iter().count();
+        let cells = Target::read_body(&path, auto).unwrap().body(width + 2, height + 2).count();
         assert!((MAX_BODY_CELLS * 4 / 5..=MAX_BODY_CELLS).contains(&cells), "{cells} cells");
         assert_eq!(size(disc(512), ReadOptions::sized(48)), [48, 48], "what it is told");
         // A smooth edge with many colors leaves no halo.

@@ -97,7 +97,7 @@ impl Reference {
         let (output, frame) = (rule.output, frame(model, [width, height]));
         let living = match output {
             Output::Coordinates => {
-                model.targets().iter().map(|target| target.body(width, height).iter().count() as u32).collect()
+                model.targets().iter().map(|target| target.body(width, height).count() as u32).collect()
             }
             Output::PremultipliedAlpha | Output::OpaqueCentered => cells.clone(),
         };
@@ -188,6 +188,21 @@ impl Reference {
     /// Whether a living cell at `(x, y)` shows anything. A body of coordinates is larger than its picture.
     pub(crate) fn shows(&self, x: usize, y: usize, pose: Pose) -> bool {
         self.output != Output::Coordinates || self.has_cell(x, y, pose)
+    }
+
+    /// Keeps only the cells that show something.
+    pub(crate) fn keep_shown(&self, cells: &mut CellMask, pose: Pose) {
+        if self.output != Output::Coordinates {
+            return;
+        }
+        let width = self.width.max(1);
+        let hidden = cells.iter().filter(|cell| !self.has_cell(cell % width, cell / width, pose));
+        hidden.collect::<Vec<_>>().into_iter().for_each(|cell| cells.remove(cell));
+    }
+
+    /// The straight-alpha sRGB color, 0 to 1, that the model's target has at `(x, y)`. `None` without one.
+    pub(crate) fn grown_color(&self, x: usize, y: usize, pose: Pose) -> Option<[f32; 4]> {
+        self.authored.then(|| self.pixel(x, y, pose))
     }
 
     /// A cell of a grown sprite is less lost than this. Without targets, no cell is too lost.

@@ -198,11 +198,16 @@ impl Default for Rule {
 pub(crate) type Shares = [f32; Rule::MAX_FORMS];
 
 /// All of the first form.
-pub(crate) const FIRST_FORM: Shares = {
+pub(crate) const FIRST_FORM: Shares = all_of(0);
+
+/// All of one form; nothing of a form that no rule can have.
+pub(crate) const fn all_of(form: usize) -> Shares {
     let mut shares = [0.0; Rule::MAX_FORMS];
-    shares[0] = 1.0;
+    if form < Rule::MAX_FORMS {
+        shares[form] = 1.0;
+    }
     shares
-};
+}
 
 impl Rule {
     /// The latest format version that this crate reads and writes.

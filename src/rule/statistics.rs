@@ -72,7 +72,7 @@ impl CellStats {
         ("STATS_WORDS", size_of::<Self>() / size_of::<u32>()),
     ];
 
-    /// Measures the cells of a state, and returns the living ones that show something if `with_mask`. `is_empty` marks
+    /// Measures the cells of a state, and returns the living ones if `with_mask`. `is_empty` marks
     /// cells that are known to be dead without reading their values.
     pub(crate) fn measure(
         rule: &Rule,
@@ -95,8 +95,7 @@ impl CellStats {
             };
             stats.alike = (0..size[0] * size[1]).filter(lives).filter(is_alike).count() as u32;
         }
-        let shows = |cell: &usize| lives(cell) && reference.shows(cell % size[0], cell / size[0], pose);
-        (stats, with_mask.then(|| CellMask::from_fn(size[0], size[1], shows)))
+        (stats, with_mask.then(|| CellMask::from_fn(size[0], size[1], lives)))
     }
 
     /// The statistics of living cells, given by their indices, on a grid of this width and height. `is_strong` tells which

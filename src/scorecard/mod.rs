@@ -35,13 +35,15 @@ use serde::Serialize;
 
 use crate::{
     cpu::{Engine, Grid, Scratch, Tick},
-    rule::{CellMap, CellMask, Model, Output, Rule, Shape, State, Target, mix},
+    rule::{CellMap, CellMask, Model, Output, Rule, Shape, State, Target, all_of, mix},
 };
 
+mod cuts;
 mod expected;
 mod random;
 mod storm;
 
+pub use cuts::Cuts;
 use expected::Expected;
 pub use random::WoundKind;
 pub use storm::{Fragment, FragmentEnd, Storm, StormCase, StormGroup};
@@ -305,8 +307,7 @@ fn switches(model: &Model, targets: &[Target]) -> Vec<Switch> {
         let mut scratch = Scratch::default();
         let mut grid = engine.grid(State::seed(rule, width, height))?;
         let errors = [from, to, from].into_iter().zip(0..).map(|(form, part)| {
-            let shares: Vec<f32> = (0..expected.len()).map(|other| f32::from(u8::from(other == form))).collect();
-            engine.set_form(&mut grid, &shares);
+            engine.set_form(&mut grid, &all_of(form));
             let first = Tick { tick: part * WOUND_TICK, seed, angle: 0.0 };
             engine.advance(&mut grid, &mut scratch, first, WOUND_TICK, None);
             expected[form].error(grid.state())

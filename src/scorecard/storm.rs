@@ -91,10 +91,11 @@ impl Storm {
     /// Wounds a model in `wounds` random ways, on one thread per core. The wounds leave 10% to 100% of the living cells,
     /// evenly distributed.
     pub fn of(model: &Model, target: &Target, wounds: u32, seed: u32) -> Self {
-        let engine = Engine::new(model);
-        let size = model.rule().grid.map(|side| side as usize);
-        let expected = Expected::new(model.rule().output, target, size);
-        let test = Tester { engine: &engine, model, expected: &expected, seed };
+        Tester::run(model, target, seed, |test| Self::measure(test, wounds))
+    }
+
+    fn measure(test: &Tester, wounds: u32) -> Self {
+        let Tester { model, expected, .. } = *test;
         let grown = parallel(SPRITES as usize, |sprite| {
             let grid = test.grown(sprite as u32);
             let error = grid.as_ref().map(|grid| expected.error(grid.state()));
@@ -175,7 +176,7 @@ fn ratio(failed: usize, all: usize, gate: f32) -> f32 {
     share / (1.0 - gate)
 }
 
-struct Tester<'a> {
+pub(super) struct Tester<'a> {
     engine: &'a Engine,
     model: &'a Model,
     expected: &'a Expected<'a>,
@@ -183,6 +184,18 @@ struct Tester<'a> {
 }
 
 impl Tester<'_> {
+    pub(super) fn run<T>(model: &Model, target: &Target, seed: u32, measure: impl FnOnce(&Tester) -> T) -> T {
+        let engine = Engine::new(model);
+        let size = model.rule().grid.map(|side| side as usize);
+        let expected = Expected::new(model.rule().output, target, size);
+        measure(&Tester { engine: &engine, model, expected: &expected, seed })
+    }
+
+    /// Some sprites at the tick of the wounds.
+    pub(super) fn grown_sprites(&self, sprites: u32) -> Vec<Grid> {
+        parallel(sprites as usize, |sprite| self.grown(sprite as u32)).into_iter().flatten().collect()
+    }
+
     fn grown(&self, sprite: u32) -> Option<Grid> {
         let [width, height] = self.expected.size();
         let mut grid = self.engine.grid(State::seed(self.model.rule(), width, height))?;
@@ -204,7 +217,7 @@ impl Tester<'_> {
         let living = self.model.rule().alive_mask(grid.state());
         let mask = kind.mask(&mut random, &living, left);
         let spared = living.iter().filter(|&cell| !mask.contains(cell)).count();
-        let left = spared as f32 / living.iter().count().max(1) as f32;
+        let left = spared as f32 / living.count().max(1) as f32;
         self.advance(&mut grid, WOUND_TICK..WOUND_TICK + HEALING_TICKS, noise, Some(&mask));
         let error = self.expected.error(grid.state());
         Some(StormCase { kind, left, error, healed: error <= healed_error(self.model.rule().output) })
@@ -212,22 +225,25 @@ impl Tester<'_> {
 
     /// Leaves one of three by three parts alone. `None` if it has no living cells.
     fn fragment(&self, grown: &Grid, index: u32, ninth: usize) -> Option<Fragment> {
-        let mut grid = grown.clone();
-        let rule = self.model.rule();
-        let living = rule.alive_mask(grid.state());
+        let living = self.model.rule().alive_mask(grown.state());
         let width = living.width();
         let [left, top, right, bottom] = living.bounds()?;
         let third = |at: usize, low: usize, high: usize| (at.saturating_sub(low) * 3 / (high - low).max(1)).min(2);
-        let wound = CellMask::from_fn(width, living.height(), |&cell| {
+        let part = CellMask::from_fn(width, living.height(), |&cell| {
             let (x, y) = (cell % width, cell / width);
-            third(x, left, right) != ninth % 3 || third(y, top, bottom) != ninth / 3
+            third(x, left, right) == ninth % 3 && third(y, top, bottom) == ninth / 3
         });
-        let cells = living.iter().filter(|&cell| !wound.contains(cell)).count();
-        if cells == 0 {
-            return None;
-        }
         let noise = mix(self.seed ^ mix(index ^ 0x8000_0000));
-        self.advance(&mut grid, WOUND_TICK..WOUND_TICK + REGROWTH_TICKS, noise, Some(&wound));
+        part.iter().any(|cell| living.contains(cell)).then(|| self.regrow(grown, &living, &part, noise))
+    }
+
+    /// Leaves a part of a sprite alone.
+    pub(super) fn regrow(&self, grown: &Grid, living: &CellMask, part: &CellMask, noise: u32) -> Fragment {
+        let rule = self.model.rule();
+        let mut grid = grown.clone();
+        self.advance(&mut grid, WOUND_TICK..WOUND_TICK + REGROWTH_TICKS, noise, Some(&part.complement()));
+        let mut own = living.clone();
+        own.intersect(part);
         let end = if rule.alive_mask(grid.state()).is_empty() {
             FragmentEnd::Dead
         } else if self.expected.error(grid.state()) <= healed_error(rule.output) {
@@ -235,6 +251,6 @@ impl Tester<'_> {
         } else {
             FragmentEnd::Lingering
         };
-        Some(Fragment { left: cells as f32 / living.iter().count() as f32, end })
+        Fragment { left: own.count() as f32 / living.count().max(1) as f32, end }
     }
 }

@@ -8,7 +8,7 @@ use super::TrainError;
 use crate::{
     cpu::{Engine, Scratch, Tick},
     record::Recording,
-    rule::{CellMask, Model, Rgba, State, Target, picture, write_atomic},
+    rule::{CellMask, Model, Rgba, State, Target, all_of, picture, write_atomic},
     scorecard::Wound,
 };
 
@@ -103,8 +103,7 @@ fn run(
             None => frame(tick, grid.state()),
         }
         let form = form_at(tick);
-        let shares: Vec<f32> = (0..model.rule().forms.len()).map(|other| f32::from(u8::from(other == form))).collect();
-        engine.set_form(&mut grid, &shares);
+        engine.set_form(&mut grid, &all_of(form));
         engine.step(&mut grid, &mut scratch, Tick { tick, seed: SEED, angle: 0.0 }, wound.as_ref());
     }
 }

@@ -2,7 +2,7 @@
 
 use bevy_nca::{
     rule::{GenericBody, Model, Output, ReadOptions, Target},
-    scorecard::{Scorecard, Storm, Test},
+    scorecard::{Cuts, Scorecard, Storm, Test},
 };
 use std::path::Path;
 
@@ -56,6 +56,8 @@ fn every_picture_in_assets_has_a_model_that_passes() {
         // No body of colors is known that withstands a storm.
         if model.rule().output == Output::Coordinates {
             scorecard = scorecard.with_storm(&model, &target, 100, 7);
+            let cuts = Cuts::of(&model, &target, 20, 7);
+            assert!(cuts.passes(), "{}: {:?} {:?}", path.display(), cuts.large(), cuts.small());
         }
         let ratio = scorecard.worst_ratio();
         assert!(scorecard.passes(), "{}: {ratio} of its gate, {:?}", path.display(), scorecard.entries);

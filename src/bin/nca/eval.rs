@@ -2,7 +2,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use bevy_nca::{
     rule::{Filter, Model, ReadOptions, Target},
-    scorecard::{FragmentEnd, SEEDS, Scorecard, Storm, Switch, Test, Wound},
+    scorecard::{Cuts, FragmentEnd, SEEDS, Scorecard, Storm, Switch, Test, Wound},
 };
 use clap::Args;
 
@@ -15,13 +15,16 @@ const STORM_SEED: u32 = 1;
 pub struct Eval {
     /// A `.nca` file.
     model: PathBuf,
-    /// The picture to measure against, scaled to the size of the model's target if it has one, and
-    /// centered in the grid [default: the model's target].
+    /// The picture to measure against, given once for each form of a model that has several, scaled to the size of the model's target
+    /// if it has one, and centered in the grid [default: the model's targets].
     #[arg(long, value_name = "IMAGE")]
-    against: Option<PathBuf>,
+    against: Vec<PathBuf>,
     /// The number of random wounds of the storm; 0 omits it.
     #[arg(long, value_name = "WOUNDS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(..=100_000))]
     storm: u32,
+    /// The number of random cuts, whose large pieces must grow whole again; 0 omits them.
+    #[arg(long, value_name = "CUTS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    cuts: u32,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -35,54 +38,54 @@ pub struct Eval {
 impl Eval {
     pub fn run(&self) -> Result<ExitCode> {
         let model = Model::read(&self.model)?;
-        if self.against.is_none() && self.sheet.is_given() {
+        if self.against.is_empty() && self.sheet.is_given() {
             return Err("--frames, --tile and --uv need --against".into());
         }
         #[cfg(feature = "train")]
-        if let (None, Some(path)) = (model.rule().alive, &self.against) {
+        if let (None, [path]) = (model.rule().alive, &self.against[..]) {
             return self.material(&model, path);
         }
-        let read;
-        let target = match (&self.against, model.target()) {
-            (Some(path), trained) => {
-                let size = trained.map(|target| target.width.max(target.height) as u32);
-                read = Target::read(path, ReadOptions { size, filter: self.filter, ..self.sheet.reading() })?;
-                &read
-            }
-            (None, Some(target)) => target,
-            (None, None) => {
-                return Err(
-                    format!("{}: the model has no target; name one with --against", self.model.display()).into()
-                );
-            }
+        let forms = model.rule().forms.len().max(1);
+        if !self.against.is_empty() && self.against.len() != forms {
+            let count = self.against.len();
+            return Err(format!("--against takes a picture for each form: expected {forms}, found {count}").into());
+        }
+        let size = model.target().map(|target| target.width.max(target.height) as u32);
+        let options = || ReadOptions { size, filter: self.filter, ..self.sheet.reading() };
+        let mut read = Vec::new();
+        for path in &self.against {
+            read.push(Target::read(path, options())?);
+        }
+        let targets = if read.is_empty() { model.targets() } else { &read };
+        let Some(target) = targets.first() else {
+            return Err(format!("{}: the model has no target; name one with --against", self.model.display()).into());
         };
-        let [width, height] = model.rule().grid;
-        if target.width > width as usize || target.height > height as usize {
-            let found = format!("found {} x {} pixels", target.width, target.height);
+        let [width, height] = model.rule().grid.map(|side| side as usize);
+        if let Some(large) = targets.iter().find(|target| target.width > width || target.height > height) {
+            let found = format!("found {} x {} pixels", large.width, large.height);
             return Err(format!("the picture: {found}; it must be at most the grid's {width} x {height}").into());
         }
-        let targets = match &self.against {
-            Some(_) => std::slice::from_ref(target),
-            None => model.targets(),
-        };
-        if self.against.is_some() && model.rule().forms.len() > 1 {
-            return Err("--against is for a model with one form".into());
-        }
+        let first = model.in_form(0)?;
         let mut scorecard = Scorecard::of_forms(&model, targets);
         if self.storm > 0 {
             scorecard = scorecard.with_storms(&model, targets, self.storm, STORM_SEED);
         }
+        let cuts =
+            (self.cuts > 0 && model.rule().alive.is_some()).then(|| Cuts::of(&first, target, self.cuts, STORM_SEED));
+        let passes = scorecard.passes() && cuts.as_ref().is_none_or(Cuts::passes);
         if self.json {
             let json = serde_json::json!({
-                "model": self.model, "seeds": SEEDS, "passes": scorecard.passes(),
+                "model": self.model, "seeds": SEEDS, "passes": passes, "cuts": cuts,
                 "worst_ratio": scorecard.worst_ratio(), "measure": scorecard.measure(), "entries": scorecard.entries,
                 "storm": scorecard.storm, "forms": scorecard.forms, "switches": scorecard.switches,
             });
             println!("{json:#}");
         } else {
             print(&scorecard);
+            cuts.iter().for_each(print_cuts);
+            print_end(passes);
         }
-        Ok(if scorecard.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -121,7 +124,20 @@ pub fn print(scorecard: &Scorecard) {
         let mark = if there.max(*back) <= *gate { "" } else { "  FAILS" };
         println!("{:<26}{there:>10.5}{back:>10.5}{gate:>10.4}{mark}", format!("{from} to {to}"));
     }
-    println!("{}", if scorecard.passes() { "passes" } else { "does not pass" });
+}
+
+/// Prints the verdict.
+pub fn print_end(passes: bool) {
+    println!("{}", if passes { "passes" } else { "does not pass" });
+}
+
+/// Prints what has become of the pieces of a cut sprite.
+fn print_cuts(cuts: &Cuts) {
+    println!("{:<26}{:>10}{:>10}{:>10}", "pieces of cuts", "good", "of", "share");
+    let [all, whole] = cuts.large();
+    row("a quarter or more, whole", whole, all, Some(Cuts::GATE));
+    let [all, ended] = cuts.small();
+    row("smaller, whole or dead", ended, all, None);
 }
 
 /// Prints the results of a form.
@@ -139,14 +155,7 @@ fn print_form(scorecard: &Scorecard) {
 
 /// Prints how many of the wounds of a storm healed, by the share of living cells that they leave.
 fn print_storm(storm: &Storm) {
-    let share = |part: usize, all: usize| 100.0 * part as f32 / all.max(1) as f32;
     println!("{:<26}{:>10}{:>10}{:>10}", "random wounds", "healed", "of", "share");
-    let row = |name: &str, part: usize, all: usize, gate: Option<f32>| {
-        let (found, gate) = (share(part, all), gate.map(|gate| 100.0 * gate));
-        let shown = gate.map_or(String::new(), |gate| format!(", gate {gate:.0}%"));
-        let mark = if gate.is_some_and(|gate| found < gate) { "  FAILS" } else { "" };
-        println!("{name:<26}{part:>10}{all:>10}{found:>9.1}%{shown}{mark}");
-    };
     let mut upper = 100.0;
     for group in storm.groups() {
         let least = 100.0 * group.least;
@@ -161,6 +170,15 @@ fn print_storm(storm: &Storm) {
     let [regrown, dead] = [FragmentEnd::Regrown, FragmentEnd::Dead].map(|end| storm.count(end));
     let name = format!("ninths: {regrown} whole, {dead} dead");
     row(&name, regrown + dead, storm.fragments.len(), Some(Storm::FRAGMENT_GATE));
+}
+
+/// Prints a share, which fails below a gate.
+fn row(name: &str, part: usize, all: usize, gate: Option<f32>) {
+    let found = 100.0 * part as f32 / all.max(1) as f32;
+    let gate = gate.map(|gate| 100.0 * gate);
+    let shown = gate.map_or(String::new(), |gate| format!(", gate {gate:.0}%"));
+    let mark = if gate.is_some_and(|gate| found < gate) { "  FAILS" } else { "" };
+    println!("{name:<26}{part:>10}{all:>10}{found:>9.1}%{shown}{mark}");
 }
 
 fn name(test: Test) -> String {

@@ -193,6 +193,7 @@ impl Train {
         let best = run.best().ok_or("the run has no model yet")?;
         best.model.write(&self.output)?;
         eval::print(&best.scorecard);
+        eval::print_end(best.scorecard.passes());
         let minutes = run.trainer().seconds() / 60.0;
         println!(
             "{}: {} steps in {minutes:.1} minutes; see {folder}/final.gif",

@@ -6,7 +6,7 @@ use bevy::tasks::{AsyncComputeTaskPool, block_on, futures::check_ready, futures_
 
 use crate::{
     cpu,
-    rule::{Model, Reference, Rule, State},
+    rule::{Model, Reference, State, all_of},
 };
 
 /// The maximum number of ticks to grow a sprite without a target.
@@ -115,9 +115,7 @@ async fn grow(model: &Model, form: usize, width: usize, height: usize) -> State 
     let seed = State::seed(model.rule(), width, height);
     let engine = cpu::Engine::new(model);
     let Some(mut grid) = engine.grid(seed.clone()) else { return seed };
-    let mut shares = [0.0; Rule::MAX_FORMS];
-    shares.iter_mut().skip(form).take(1).for_each(|share| *share = 1.0);
-    engine.set_form(&mut grid, &shares);
+    engine.set_form(&mut grid, &all_of(form));
     let mut scratch = cpu::Scratch::default();
     for tick in 0..model.rule().mature_ticks.min(MOST_GROWING_TICKS) {
         engine.step(&mut grid, &mut scratch, cpu::Tick { tick, seed: 0, angle: 0.0 }, None);

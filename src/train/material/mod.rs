@@ -282,6 +282,6 @@ mod tests {
         let masks: Vec<CellMask> = (0..200).map(|_| random_wound(&mut random, 32)).collect();
         let crosses = |mask: &CellMask| (0..32).any(|row| mask.contains(row * 32) && mask.contains(row * 32 + 31));
         assert!(masks.iter().any(crosses));
-        assert!(masks.iter().all(|mask| mask.iter().count() < 32 * 32 / 2));
+        assert!(masks.iter().all(|mask| mask.count() < 32 * 32 / 2));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{LIVING, Trainer};
 use crate::{
-    rule::{CellMask, Output, State, mean_squared_error},
+    rule::{CellMask, Output, State, all_of, mean_squared_error},
     scorecard::WoundKind,
     train::{Mode, TrainConfig, pool::Sample},
 };
@@ -95,7 +95,7 @@ impl Trainer {
     /// The shares of the forms of samples: none for a rule without forms.
     pub(super) fn shares(&self, starts: &[Start]) -> Vec<Vec<f32>> {
         let forms = self.rule.forms.len();
-        let shares = |start: &Start| (0..forms).map(|form| f32::from(u8::from(form == start.form))).collect();
+        let shares = |start: &Start| all_of(start.form)[..forms].to_vec();
         if forms == 0 { Vec::new() } else { starts.iter().map(shares).collect() }
     }
 
