@@ -114,6 +114,21 @@
 //! `avian2d`, `NcaCollider` gives a sprite a collider that follows its living cells, and contacts with an `NcaImpact`
 //! wound it.
 //!
+//! # Coming apart
+//!
+//! A sprite with an [`NcaSever`] comes apart: each piece that a wound cuts off becomes an entity, which grows whole again.
+//! [`NcaSevered`] names the pieces. [`NcaHeld`] holds cells, and what hangs on none of them drops. [`NcaDebris`] lets killed
+//! cells fly off, and [`NcaShed`] reports them.
+//!
+//! ```
+//! # use bevy::prelude::*;
+//! # use bevy_nca::prelude::*;
+//! fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+//!     let slime = NcaTexture::new(assets.load("models/slime.nca"));
+//!     commands.spawn((slime, Sprite::sized(Vec2::splat(200.0)), NcaSever::default(), NcaDebris::default()));
+//! }
+//! ```
+//!
 //! # Saved games and rollback
 //!
 //! [`NcaSave`] requests an [`NcaSnapshot`] of a sprite, and [`NcaRestore`] restores the sprite from it. A snapshot
@@ -170,12 +185,13 @@ pub mod prelude {
         rule::Shape,
         sprite::{
             NcaAliveMask, NcaArmor, NcaArt, NcaBackend, NcaBlast, NcaCellsRead, NcaClock, NcaCondition, NcaDamage,
-            NcaDiagnosticsPlugin, NcaDied, NcaDirections, NcaEngine, NcaFilter, NcaForm, NcaFormName, NcaFormStop,
-            NcaGrown, NcaHeal, NcaHit, NcaKillBelow, NcaModel, NcaMorphed, NcaPace, NcaPaint, NcaPlugin, NcaPrecision,
-            NcaProbe, NcaReadCells, NcaRegrown, NcaRelief, NcaReliefKind, NcaRestore, NcaRestoreFailed, NcaRollback,
-            NcaRollbackError, NcaSave, NcaSaved, NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaSnapshot,
-            NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTiling, NcaVitals, NcaWound, NcaWounded,
-            NcaWriteCells,
+            NcaDebris, NcaDiagnosticsPlugin, NcaDied, NcaDirections, NcaEngine, NcaFilter, NcaForm, NcaFormName,
+            NcaFormStop, NcaGrown, NcaHeal, NcaHeld, NcaHit, NcaKillBelow, NcaModel, NcaMorphed, NcaPace, NcaPaint,
+            NcaPieceFate, NcaPieceLimit, NcaPieceOf, NcaPieces, NcaPlugin, NcaPrecision, NcaProbe, NcaReadCells,
+            NcaRegrown, NcaRelief, NcaReliefKind, NcaRestore, NcaRestoreFailed, NcaRollback, NcaRollbackError, NcaSave,
+            NcaSaved, NcaSever, NcaSevered, NcaShed, NcaShedCell, NcaShedding, NcaSkin, NcaSleeping,
+            NcaSleepingDisabled, NcaSnapshot, NcaSnapshotError, NcaSpace, NcaSystems, NcaTexture, NcaTiling, NcaVitals,
+            NcaWound, NcaWounded, NcaWriteCells,
         },
     };
 }

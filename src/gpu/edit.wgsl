@@ -1,6 +1,6 @@
-// Edits before a tick: the seed of a sprite, new cells, dead ground, seeds in empty cells, and wounds.
-#import bevy_nca::grid::{params, jobs, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
-#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, DIRECTIONS, OVERGROWN, TILE}
+// Edits before a tick: the seed of a sprite, new cells, cells of another sprite, dead ground, seeds in empty cells, and wounds.
+#import bevy_nca::grid::{params, jobs, states, cell_flags, payload, statistics, at, store, cells, lives, is_empty, draw}
+#import bevy_nca::grid::{SEED, WOUND, DRAW, CELLS, DEAD_GROUND, SOW, DIRECTIONS, OVERGROWN, COPY, TILE}
 #import bevy_nca::grid::{OCCUPIED, DEAD, MATURE, SECOND, DIRECTION}
 #ifdef FORMS
 #import bevy_nca::grid::{bias_at, FORM}
@@ -32,7 +32,7 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
     let lived = lives(job.slot, cell);
     let words = (cells() + 31u) / 32u;
     // The statistics of earlier cells in this frame are dropped.
-    if (job.flags & (SEED | CELLS)) != 0u {
+    if (job.flags & (SEED | CELLS)) != 0u || (job.flags & COPY) != 0u && job.key != job.slot {
         for (var word = 0u; cell == 0u && word < STATS_WORDS; word++) {
             atomicStore(&statistics[job.slot * STATS_WORDS + word], 0u);
         }
@@ -54,6 +54,25 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
         cell_flags[here] = OCCUPIED;
     }
     var mask = job.payload;
+    if (job.flags & COPY) != 0u {
+        // From itself, a sprite keeps these cells.
+        let is_new = job.key != job.slot;
+        // A source that is gone has no cells.
+        let has_source = job.key < params.capacity;
+        let source = select(0u, cell_flags[min(job.key, params.capacity - 1u) * cells() + cell], has_source);
+        if is_new {
+            cell_flags[here] = source & ~(OCCUPIED | MATURE);
+        }
+        if in_mask(mask, cell) && has_source {
+            for (var quad = 0u; is_new && quad < #{QUADS}u; quad++) {
+                states[at(job.slot, quad, cell)] = states[at(job.key, quad, cell)];
+            }
+            cell_flags[here] = source;
+        } else {
+            fill(job.slot, cell, vec4(0.0), vec4(0.0));
+        }
+        mask += words;
+    }
     if (job.flags & DEAD_GROUND) != 0u {
         let dies = in_mask(mask, cell);
         cell_flags[here] = (cell_flags[here] & (OCCUPIED | SECOND | DIRECTION)) | u32(dies) * DEAD;
@@ -94,7 +113,7 @@ fn edit(@builtin(global_invocation_id) id: vec3<u32>) {
         cell_flags[here] = (cell_flags[here] & ~DIRECTION) | payload[mask + cell];
     }
 #ifdef MASKED
-    if (job.flags & (SEED | CELLS | DEAD_GROUND | SOW | WOUND)) != 0u {
+    if (job.flags & (SEED | CELLS | DEAD_GROUND | SOW | WOUND | COPY)) != 0u {
         cell_flags[here] = (cell_flags[here] & ~MATURE) | u32(lives(job.slot, cell)) * MATURE;
     }
 #endif

@@ -31,7 +31,7 @@ struct Params {
 /// The work for one sprite in one dispatch.
 struct Job {
     slot: u32,
-    /// `mix(tick ^ mix(seed))`
+    /// `mix(tick ^ mix(seed))`. Of a copy, the slot of its source.
     key: u32,
     /// Cosine and sine of the angle.
     rotation: vec2<f32>,
@@ -64,6 +64,7 @@ const ALIVE_MASK: u32 = 128u;
 const DIRECTIONS: u32 = 256u;
 const OVERGROWN: u32 = 512u;
 const FORM: u32 = 1024u;
+const COPY: u32 = 2048u;
 
 const TILE: u32 = 8u;
 const MARK_WIDTH: u32 = 16u;

@@ -30,6 +30,8 @@ pub(super) const DIRECTIONS: u32 = 256;
 pub(super) const OVERGROWN: u32 = 512;
 /// The bias of the hidden layer is replaced.
 pub(super) const FORM: u32 = 1024;
+/// The cells of a mask are those of another slot, and the others become zeros.
+pub(super) const COPY: u32 = 2048;
 
 /// Width and height of the tile of a workgroup of `mark`.
 pub(super) const MARK_WIDTH: u32 = 16;
@@ -144,6 +146,7 @@ mod tests {
             ("DIRECTIONS", DIRECTIONS),
             ("OVERGROWN", OVERGROWN),
             ("FORM", FORM),
+            ("COPY", COPY),
             ("TILE", TILE),
             ("MARK_WIDTH", MARK_WIDTH),
             ("MARK_HEIGHT", MARK_HEIGHT),

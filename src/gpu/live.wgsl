@@ -71,6 +71,10 @@ fn live(
     if lives {
         let bit = 1u << local.x;
         atomicOr(&living[local.y], bit);
+        if (job.flags & ALIVE_MASK) != 0u {
+            let first = params.capacity * STATS_WORDS + job.slot * ((cells() + 31u) / 32u);
+            atomicOr(&statistics[first + cell / 32u], 1u << (cell % 32u));
+        }
         let matches = matches_grown(job, id.xy, cell);
         if matches {
             atomicOr(&matching[local.y], bit);
@@ -88,10 +92,6 @@ fn live(
 #endif
         if is_shown {
             atomicOr(&shown[local.y], bit);
-            if (job.flags & ALIVE_MASK) != 0u {
-                let first = params.capacity * STATS_WORDS + job.slot * ((cells() + 31u) / 32u);
-                atomicOr(&statistics[first + cell / 32u], 1u << (cell % 32u));
-            }
         }
     }
     workgroupBarrier();

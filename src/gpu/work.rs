@@ -18,8 +18,8 @@ use bevy::{
 };
 use bytemuck::{Pod, Zeroable};
 
-use super::layout::{ALIVE_MASK, CELLS, CRISP, DEAD_GROUND, DIRECTIONS, DRAW, FORM, OVERGROWN, SEED, SOW, WOUND};
-use crate::rule::{CellEdits, Pose, State, Weights};
+use super::layout::{ALIVE_MASK, CELLS, COPY, CRISP, DEAD_GROUND, DIRECTIONS, DRAW, FORM, OVERGROWN, SEED, SOW, WOUND};
+use crate::rule::{CellEdits, CellMask, Pose, State, Weights};
 
 /// The work for one sprite in one dispatch; `Job` in `grid.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable, ShaderType)]
@@ -41,6 +41,9 @@ impl Job {
         Self { slot, rotation: rotation.into(), form: form as u32, ..Self::default() }
     }
 }
+
+/// The source of a copy whose source is gone. It has no cells.
+const NO_SLOT: u32 = u32::MAX;
 
 /// How a sprite is drawn and counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,6 +146,19 @@ impl Work {
         self.add_edit(Job { slot, flags: CELLS, payload, ..Job::default() });
     }
 
+    /// A sprite gets some cells of another one, and no others, or keeps only these of its own. At most one edit per sprite
+    /// and step, none of them of the other sprite.
+    pub(crate) fn copy(&mut self, from: u32, to: u32, cells: &CellMask) {
+        let payload = self.payload.len() as u32;
+        self.payload.extend_from_slice(cells.words());
+        self.add_edit(Job { slot: to, key: from, flags: COPY, payload, ..Job::default() });
+    }
+
+    /// Whether it copies cells.
+    pub(crate) fn copies(&self) -> bool {
+        self.edits.iter().any(|job| job.flags & COPY != 0)
+    }
+
     /// The size of edits and new cells so far, in bytes.
     pub(crate) fn payload_bytes(&self) -> u64 {
         self.payload.len() as u64 * 4
@@ -210,7 +226,7 @@ impl Work {
             self.remap(&moves);
         }
         if !self.is_empty() {
-            let replaced = later.edits.iter().filter(|job| job.flags & (SEED | CELLS) != 0).map(|job| job.slot);
+            let replaced = later.edits.iter().filter(|job| job.flags & (SEED | CELLS | COPY) != 0).map(|job| job.slot);
             let replaced: HashSet<u32> = replaced.collect();
             let changed: HashSet<u32> =
                 later.ticks.iter().map(|job| job.slot).chain(replaced.iter().copied()).collect();
@@ -247,7 +263,11 @@ impl Work {
             let range = *first as usize..*end as usize;
             *first = all.len() as u32;
             let kept = jobs.get(range).into_iter().flatten();
-            all.extend(kept.filter_map(|job| Some(Job { slot: *to.get(&job.slot)?, ..*job })));
+            all.extend(kept.filter_map(|job| {
+                let source = || to.get(&job.key).copied().unwrap_or(NO_SLOT);
+                let key = if job.flags & COPY == 0 { job.key } else { source() };
+                Some(Job { slot: *to.get(&job.slot)?, key, ..*job })
+            }));
             *end = all.len() as u32;
         };
         let (edits, ticks) = (std::mem::take(&mut self.edits), std::mem::take(&mut self.ticks));
@@ -284,7 +304,7 @@ impl Work {
         last_ticks.clear();
         for step in &self.steps {
             let edits = self.edits.get(step.edits.0 as usize..step.edits.1 as usize).into_iter().flatten();
-            for job in edits.filter(|job| job.flags & (SEED | CELLS) != 0) {
+            for job in edits.filter(|job| job.flags & (SEED | CELLS | COPY) != 0) {
                 *last_tick(last_ticks, job.slot) = None;
             }
             let ticks = self.ticks.get(step.ticks.0 as usize..step.ticks.1 as usize).into_iter().flatten();
@@ -320,7 +340,7 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{CellMask, Shape};
+    use crate::rule::Shape;
 
     const UPRIGHT: DisplayState = DisplayState { pose: Pose::UPRIGHT, crisp: false, alive_mask: false };
 

@@ -8,6 +8,7 @@ use bevy::{
 
 use super::{
     components::NcaBackend,
+    debris::DebrisPlugin,
     display::DisplaysPlugin,
     render_bridge::RenderBridgePlugin,
     sets::NcaSystems,
@@ -15,7 +16,7 @@ use super::{
     spatial::FramesPlugin,
     systems::{
         BackendPlugin, ClockPlugin, DamagePlugin, DirectionsPlugin, FormPlugin, LifecyclePlugin, ReadBackPlugin,
-        SleepPlugin, VitalsPlugin,
+        SeverPlugin, SleepPlugin, VitalsPlugin,
     },
 };
 use crate::gpu::NcaPrecision;
@@ -91,6 +92,7 @@ impl Plugin for NcaPlugin {
                 ClockPlugin { schedule },
                 DirectionsPlugin { schedule },
                 FormPlugin { schedule },
+                SeverPlugin { schedule },
                 DamagePlugin,
                 VitalsPlugin,
                 SleepPlugin,
@@ -98,6 +100,7 @@ impl Plugin for NcaPlugin {
                 DisplaysPlugin,
                 FramesPlugin,
                 SkinPlugin,
+                DebrisPlugin,
                 RenderBridgePlugin,
             ));
         #[cfg(feature = "picking")]

@@ -37,7 +37,7 @@ pub enum NcaSystems {
     Redraw,
     /// In [`Last`]: diagnostics are measured ([`NcaDiagnosticsPlugin`](crate::NcaDiagnosticsPlugin)).
     Measure,
-    /// In [`PreUpdate`]: colliders follow the living cells (feature `avian2d`).
+    /// In [`PreUpdate`], and in the plugin's schedule after bodies have come apart: colliders follow the living cells (feature `avian2d`).
     FitColliders,
     /// In avian's `PhysicsSchedule`: contacts wound sprites (feature `avian2d`).
     Contacts,

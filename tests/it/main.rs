@@ -18,6 +18,7 @@ mod overgrowth;
 mod physics;
 mod picking;
 mod picture;
+mod pieces;
 mod places;
 mod plugin;
 mod readme;

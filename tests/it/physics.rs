@@ -259,3 +259,93 @@ fn no_collider_is_left_over() {
     pass(&mut app, 3);
     assert!(app.world().get::<Collider>(wall).is_none());
 }
+
+/// The parts of a turning body move on as they did, their colliders do not overlap, and a push drives them apart.
+#[test]
+fn pieces_move_on_and_apart() {
+    on_each_backend(|backend| {
+        for push in [0.0, 30.0] {
+            let sever = NcaSever { push, ..default() };
+            let (mut app, wall) = app(backend, (RigidBody::Dynamic, sever, Transform::from_xyz(50.0, 0.0, 0.0)));
+            let (linear, angular) = (Vec2::new(3.0, -2.0), 0.5);
+            app.world_mut().entity_mut(wall).insert((LinearVelocity(linear), AngularVelocity(angular)));
+            let momentum = |app: &mut App, sprites: &[Entity]| -> Vec2 {
+                let part = |sprite: &Entity| {
+                    let cells = app.world().get::<NcaAliveMask>(*sprite).unwrap().cells.as_ref().unwrap();
+                    app.world().get::<LinearVelocity>(*sprite).unwrap().0 * cells.count() as f32
+                };
+                sprites.iter().map(part).sum()
+            };
+            app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 19.0, 20.0, 21.0)).in_cells());
+            let mut pieces = Vec::new();
+            while pieces.is_empty() {
+                app.update();
+                pieces = app.world().get::<NcaPieces>(wall).map(|pieces| pieces.iter().collect()).unwrap_or_default();
+            }
+            let [piece] = pieces[..] else { panic!("{backend:?}: expected one piece") };
+            let both = [wall, piece];
+            let expected = linear * 20.0 * 38.0;
+            let found = momentum(&mut app, &both);
+            assert!(found.distance(expected) < 1.0, "{backend:?}: {found}, expected {expected}");
+            let apart = |app: &App| {
+                let [a, b] = both.map(|sprite| app.world().get::<LinearVelocity>(sprite).unwrap().0);
+                (b - a).length()
+            };
+            // Their middles are 21 cells apart.
+            assert!((apart(&app) - (angular * 20.5).hypot(push)).abs() < 1.0, "{backend:?}: {}", apart(&app));
+            assert_eq!(app.world().get::<AngularVelocity>(piece), Some(&AngularVelocity(angular)));
+            // Each has the collider of its own half.
+            let middles = both.map(|sprite| {
+                let collider = app.world().get::<Collider>(sprite).unwrap();
+                collider.shape().mass_properties(1.0).local_com.y
+            });
+            assert!((middles[0] - middles[1]).abs() > 18.0, "{backend:?}: {middles:?}");
+            pass(&mut app, 60);
+            let distance = both.map(|sprite| app.world().get::<Position>(sprite).unwrap().0);
+            let distance = distance[0].distance(distance[1]);
+            assert!(push == 0.0 || distance > 20.0, "{backend:?}: {distance}");
+        }
+    });
+}
+
+#[test]
+fn what_hangs_on_nothing_falls() {
+    on_each_backend(|backend| {
+        let held = NcaHeld::new(Shape::rect(0.0, 38.0, 20.0, 40.0));
+        let (mut app, wall) = app(backend, (NcaSever::default(), held));
+        app.insert_resource(Gravity(Vec2::NEG_Y * 100.0));
+        app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 19.0, 20.0, 21.0)).in_cells());
+        pass(&mut app, 10);
+        let pieces: Vec<Entity> = app.world().get::<NcaPieces>(wall).unwrap().iter().collect();
+        let [piece] = pieces[..] else { panic!("{backend:?}: expected one piece") };
+        assert_eq!(app.world().get::<RigidBody>(wall), Some(&RigidBody::Static));
+        assert_eq!(app.world().get::<RigidBody>(piece), Some(&RigidBody::Dynamic));
+        // What is held dies: the rest falls too.
+        app.world_mut().despawn(piece);
+        app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 38.0, 10.0, 40.0)).in_cells());
+        app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(10.0, 37.0, 20.0, 40.0)).in_cells());
+        pass(&mut app, 10);
+        assert_eq!(app.world().get::<RigidBody>(wall), Some(&RigidBody::Dynamic), "{backend:?}");
+    });
+}
+
+/// Sprites that have grown into each other move apart.
+#[test]
+fn sprites_that_overlap_move_apart() {
+    on_each_backend(|backend| {
+        let sever = NcaSever { fewest_cells: 1, ..default() };
+        let (mut app, wall) = app(backend, (RigidBody::Dynamic, sever));
+        app.world_mut().trigger(NcaDamage::rect(wall, Rect::new(0.0, 19.0, 20.0, 21.0)).in_cells());
+        pass(&mut app, 10);
+        let pieces: Vec<Entity> = app.world().get::<NcaPieces>(wall).unwrap().iter().collect();
+        let [piece] = pieces[..] else { panic!("{backend:?}: expected one piece") };
+        // Both grow at once.
+        for entity in [wall, piece] {
+            app.world_mut().trigger(NcaWriteCells { entity, tick: 0, state: full(20, 40) });
+        }
+        pass(&mut app, 400);
+        let [a, b] = [wall, piece].map(|sprite| app.world().get::<Position>(sprite).unwrap().0);
+        let apart = (a - b).abs();
+        assert!(apart.x > 17.0 || apart.y > 35.0, "{backend:?}: {apart}");
+    });
+}

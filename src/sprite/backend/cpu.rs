@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cpu::{Engine, Grid, Scratch},
     gpu::{AtlasKind, DisplayState, Moves},
-    rule::{CellStats, Model, Output, Rule, State},
+    rule::{CellMask, CellStats, Model, Output, Rule, State},
     sprite::simulation::{Atlas, AtlasContent, Instance, InstanceStats, ReadRequest, instances_at, pick},
 };
 
@@ -111,6 +111,32 @@ impl Backend for CpuBackend {
             slot.cells = Cells::None;
         }
         Unfinished::default()
+    }
+
+    fn holds(&self, slot: u32) -> bool {
+        self.slots.get(slot as usize).is_some_and(|slot| !matches!(slot.cells, Cells::None))
+    }
+
+    fn split(&mut self, slot: u32, kept: &CellMask, parts: &[(u32, &CellMask)]) {
+        let Self { engine, seed, slots, .. } = self;
+        let Some(grid) = slots.get_mut(slot as usize).and_then(|slot| slot.cells.grid_mut(seed)) else { return };
+        let only = |cells: &CellMask| {
+            let mut part = grid.clone();
+            engine.clear(&mut part, &cells.complement());
+            Cells::Grown(part)
+        };
+        let parts: Vec<_> = parts.iter().map(|(to, cells)| (*to as usize, only(cells))).collect();
+        engine.clear(grid, &kept.complement());
+        for (to, cells) in parts {
+            if to >= slots.len() {
+                slots.resize_with(to + 1, Slot::default);
+            }
+            slots[to] = Slot { cells, needs_draw: true, needs_count: true, ..Slot::default() };
+        }
+    }
+
+    fn can_remap(&self) -> bool {
+        true
     }
 
     fn remap(&mut self, moves: &Moves) {

@@ -122,6 +122,28 @@ impl Backend for GpuBackend {
         Unfinished { cells, reads }
     }
 
+    fn holds(&self, slot: u32) -> bool {
+        let holds = |slot: &Slot| slot.cells.is_none();
+        self.status == Status::Ready && self.slots.get(slot as usize).is_some_and(holds)
+    }
+
+    fn split(&mut self, slot: u32, kept: &CellMask, parts: &[(u32, &CellMask)]) {
+        // All parts are copied before the slot loses them.
+        self.work.next_step();
+        for &(to, cells) in parts {
+            self.work.copy(slot, to, cells);
+            *self.slot_mut(to) = Slot { changed: true, ..Slot::default() };
+        }
+        self.work.next_step();
+        self.work.copy(slot, slot, kept);
+        self.slot_mut(slot).changed = true;
+    }
+
+    fn can_remap(&self) -> bool {
+        // A copy needs its source.
+        !self.work.copies()
+    }
+
     fn remap(&mut self, moves: &Moves) {
         self.work.remap(moves);
         let take = |from: &u32| self.slots.get_mut(*from as usize).map(std::mem::take).unwrap_or_default();

@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use super::AtlasUploads;
 use crate::{
     gpu::{GpuPopulations, Moves, Status},
-    rule::{Model, Reference, State},
+    rule::{CellMask, Model, Reference, State},
     sprite::simulation::{Atlas, Instance, InstanceStats, PendingReads, ReadRequest},
 };
 
@@ -51,6 +51,16 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Removes the cells of a slot.
     fn remove(&mut self, slot: u32) -> Unfinished;
+
+    /// Whether the cells of a slot are there, and not on their way.
+    fn holds(&self, slot: u32) -> bool;
+
+    /// Some cells of a slot go to other slots, which have none, with all that the engine knows of them. Those of `kept`
+    /// stay; no cell is in two of the masks.
+    fn split(&mut self, slot: u32, kept: &CellMask, parts: &[(u32, &CellMask)]);
+
+    /// Whether slots can move to others now.
+    fn can_remap(&self) -> bool;
 
     /// The instance of slot `moves[i]` has moved to slot `i`. `moves` is sorted.
     fn remap(&mut self, moves: &Moves);

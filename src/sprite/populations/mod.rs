@@ -5,5 +5,5 @@ mod references;
 mod registry;
 mod resize;
 
-pub(crate) use population::{Population, Spec};
+pub(crate) use population::{Population, Spec, Struck};
 pub(crate) use registry::Populations;

@@ -10,8 +10,8 @@ use crate::{
         backend::{Backend, BackendChoice, Frame, Members, NewCells, Status},
         components::NcaModel,
         simulation::{
-            ActiveSet, Atlas, AtlasContent, AtlasRegion, Instance, InstanceState, InstanceStats, PendingRead,
-            ReadRequest, Settings, instances_at,
+            ActiveSet, Atlas, AtlasContent, AtlasRegion, Instance, InstanceState, InstanceStats, Part, PendingRead,
+            ReadRequest, Settings, Strike, instances_at,
         },
     },
 };
@@ -54,6 +54,13 @@ pub(crate) struct Population {
     pub(super) given: Vec<InstanceStats>,
     /// The living cells among given ones and their age in ticks, by generation, until the reference is known.
     pub(super) unjudged: HashMap<u64, (u32, CellMask)>,
+}
+
+/// An instance that a wound strikes.
+pub(crate) struct Struck {
+    pub(crate) slot: u32,
+    pub(crate) entity: Entity,
+    pub(crate) strike: Strike,
 }
 
 /// Splits a population into its backend and the members that the backend sees.
@@ -218,6 +225,13 @@ impl Population {
 
     /// Adds an instance, and returns its slot.
     pub(super) fn insert(&mut self, entity: Entity, settings: Settings) -> u32 {
+        let slot = self.occupy(Instance::new(entity, settings, self.can_be_crisp(settings)));
+        self.give_cells(slot, NewCells::Seed);
+        slot
+    }
+
+    /// Adds an instance without cells, and returns its slot.
+    fn occupy(&mut self, instance: Instance) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.instances.push(None);
             self.instances.len() as u32 - 1
@@ -225,9 +239,42 @@ impl Population {
         if slot >= self.capacity {
             self.capacity = self.capacity.saturating_mul(2).min(self.max_slots);
         }
-        self.instances[slot as usize] = Some(Instance::new(entity, settings, self.can_be_crisp(settings)));
-        self.give_cells(slot, NewCells::Seed);
+        self.instances[slot as usize] = Some(instance);
+        self.active.insert(slot);
         slot
+    }
+
+    /// The number of instances for which there is room.
+    pub(crate) fn room(&self) -> usize {
+        (self.max_slots as usize).saturating_sub(self.len())
+    }
+
+    /// The instances whose life is followed and that a wound strikes within some ticks of the clock. Call it once before
+    /// these ticks.
+    pub(crate) fn struck(&mut self, ticks: u32) -> Vec<Struck> {
+        let Self { instances, active, backend, model, .. } = self;
+        let struck = instances_at(instances, active.in_order()).filter_map(|(slot, instance)| {
+            if !backend.holds(slot) {
+                instance.miss(ticks);
+                return None;
+            }
+            let exact = || backend.state(slot).map(|state| model.rule().alive_mask(state));
+            let strike = instance.struck(ticks, exact)?;
+            Some(Struck { slot, entity: instance.entity, strike })
+        });
+        struck.collect()
+    }
+
+    /// Parts of the cells of an instance become instances, for which there must be room. Only the cells of `kept` stay.
+    /// Returns the slots of the parts.
+    pub(crate) fn split(&mut self, slot: u32, kept: &CellMask, parts: &[Part]) -> Vec<u32> {
+        let Some(instance) = self.instance_mut(slot) else { return Vec::new() };
+        let new: Vec<Instance> = parts.iter().map(|part| instance.part(part)).collect();
+        instance.keep(kept);
+        let slots: Vec<u32> = new.into_iter().map(|instance| self.occupy(instance)).collect();
+        let cells: Vec<_> = slots.iter().copied().zip(parts.iter().map(|part| &part.cells)).collect();
+        self.backend.split(slot, kept, &cells);
+        slots
     }
 
     /// Removes an instance, and returns what was requested of its cells.

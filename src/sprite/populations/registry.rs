@@ -5,16 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use bevy::{asset::AssetId, prelude::*};
 
 use super::{
-    population::{Population, Spec},
+    population::{Population, Spec, Struck},
     references::{Known, References},
 };
 use crate::{
-    rule::{Reference, Rule, State},
+    rule::{CellMask, Reference, Rule, State},
     sprite::{
         backend::{BackendChoice, Frame, Status},
         components::{InstanceId, NcaModel},
         save::{NcaSnapshot, NcaSnapshotError},
-        simulation::{AtlasContent, AtlasRegion, Instance, ReadRequest, Settings},
+        simulation::{AtlasContent, AtlasRegion, Instance, Part, ReadRequest, Settings},
     },
 };
 
@@ -107,6 +107,21 @@ impl Populations {
         };
         let slot = self.by_id.get_mut(&id)?.insert(entity, settings);
         Some(InstanceId { population: id, slot })
+    }
+
+    /// The numbers of populations, and their instances that a wound strikes; see [`Population::struck`].
+    pub(crate) fn struck(&mut self, ticks: u32) -> Vec<(u32, Struck)> {
+        let struck = self
+            .by_id
+            .iter_mut()
+            .flat_map(|(id, population)| population.struck(ticks).into_iter().map(|one| (*id, one)));
+        struck.collect()
+    }
+
+    /// Parts of the cells of an instance become instances, for which there must be room; see [`Population::split`].
+    pub(crate) fn split(&mut self, id: InstanceId, kept: &CellMask, parts: &[Part]) -> Vec<InstanceId> {
+        let slots = self.get_mut(id).map(|population| population.split(id.slot, kept, parts)).unwrap_or_default();
+        slots.into_iter().map(|slot| InstanceId { slot, ..id }).collect()
     }
 
     /// Removes an instance, and its population if that is empty. Returns what was requested of its cells.

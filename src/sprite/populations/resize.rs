@@ -74,7 +74,7 @@ impl Population {
     /// new slots. True if so. The layout of the atlas must then be updated.
     pub(super) fn shrink(&mut self, mut report: impl FnMut(Entity, u32)) -> bool {
         let living = self.instances.len() - self.free.len();
-        if self.capacity <= KEPT_SLOTS || living as u32 > self.capacity / 4 {
+        if !self.backend.can_remap() || self.capacity <= KEPT_SLOTS || living as u32 > self.capacity / 4 {
             return false;
         }
         let occupied = |(slot, instance): (usize, &Option<Instance>)| instance.as_ref().map(|_| slot as u32);

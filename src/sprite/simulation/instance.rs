@@ -4,8 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bevy::prelude::*;
 
-use super::InstanceState;
-use crate::{cpu::Tick, gpu::DisplayState, rule::CellEdits};
+use super::{InstanceState, KnownLife};
+use crate::{
+    cpu::Tick,
+    gpu::DisplayState,
+    rule::{CellEdits, CellMask},
+};
 
 /// The settings of a texture that its instance follows.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,30 @@ pub(crate) struct Instance {
     reported_asleep: bool,
     /// It has the form of its entity's component.
     pub(crate) has_form: bool,
+    /// Its entity is new, and its component has the form that it already has.
+    pub(crate) inherits_form: bool,
+    /// Its living cells, if it comes apart or sheds cells.
+    pub(crate) life: Option<KnownLife>,
+}
+
+/// A part of an instance that becomes an instance of its own.
+pub(crate) struct Part {
+    pub(crate) entity: Entity,
+    pub(crate) seed: u32,
+    /// Its cells.
+    pub(crate) cells: CellMask,
+    /// It does not tick.
+    pub(crate) rests: bool,
+}
+
+/// A wound of an instance whose life is followed.
+pub(crate) struct Strike {
+    /// The cells that live before.
+    pub(crate) living: CellMask,
+    /// The cells that do not live after it.
+    pub(crate) wound: CellMask,
+    /// False if it has struck earlier.
+    pub(crate) is_new: bool,
 }
 
 impl Instance {
@@ -58,6 +86,89 @@ impl Instance {
             disabled: false,
             reported_asleep: false,
             has_form: false,
+            inherits_form: false,
+            life: None,
+        }
+    }
+
+    /// An instance with a part of the cells of this one, and the same past.
+    pub(crate) fn part(&self, part: &Part) -> Self {
+        let mut life = self.life.as_ref().map(|_| KnownLife::default());
+        if let (Some(life), Some(mut cells)) = (&mut life, self.life.as_ref().and_then(KnownLife::living)) {
+            cells.intersect(&part.cells);
+            life.see(self.state.tick, cells);
+        }
+        Self {
+            entity: part.entity,
+            state: self.state.part(part),
+            generation: next_generation(),
+            pace: if part.rests { 0.0 } else { self.pace },
+            is_crisp: self.is_crisp,
+            wants_crisp: self.wants_crisp,
+            wants_alive_mask: self.wants_alive_mask,
+            needs_redraw: true,
+            never_sleeps: self.never_sleeps,
+            disabled: false,
+            reported_asleep: false,
+            has_form: self.has_form,
+            inherits_form: true,
+            life,
+        }
+    }
+
+    /// Keeps only some of its cells, when others have become instances of their own.
+    pub(crate) fn keep(&mut self, cells: &CellMask) {
+        self.state.keep(cells);
+        if let Some(life) = &mut self.life {
+            life.lose(self.state.tick, &cells.complement());
+        }
+    }
+
+    /// Begins to follow its life, or stops.
+    pub(crate) fn follow_life(&mut self, follows: bool) {
+        self.life = follows.then(|| self.life.take().unwrap_or_default());
+    }
+
+    /// Kills cells with its next tick, as if they belonged to the wound that strikes then.
+    pub(crate) fn crumble(&mut self, cells: &CellMask) {
+        if let Some(life) = self.life.as_mut().filter(|_| !cells.is_empty()) {
+            life.lose(self.state.tick, cells);
+            self.state.wound(cells.clone(), false);
+        }
+    }
+
+    /// Whether its next tick comes with this many ticks of the clock.
+    fn is_due(&self, ticks: u32) -> bool {
+        self.ticks() && self.state.is_due(self.pace * f64::from(ticks))
+    }
+
+    /// If its life is followed, and a wound strikes it within some ticks of the clock. `exact` are the living cells, if they
+    /// are known exactly. A wound that has come while nothing was known strikes once something is. Call it once before these
+    /// ticks.
+    pub(crate) fn struck(&mut self, ticks: u32, exact: impl FnOnce() -> Option<CellMask>) -> Option<Strike> {
+        if self.life.is_none() || !self.is_due(ticks) {
+            return None;
+        }
+        let wound = self.state.waiting_wound();
+        let exact = wound.and_then(|_| exact());
+        let life = self.life.as_mut()?;
+        let living = exact.or_else(|| life.living());
+        let is_overdue = life.take_overdue();
+        if let Some(wound) = wound {
+            life.lose(self.state.tick, wound);
+            return Some(Strike { living: living?, wound: wound.clone(), is_new: true });
+        }
+        // Whatever has lived before was whole.
+        let left = living.filter(|_| is_overdue)?;
+        let living = CellMask::full(left.width(), left.height());
+        Some(Strike { living, wound: left.complement(), is_new: false })
+    }
+
+    /// Like [`struck`](Self::struck), while its cells are on their way.
+    pub(crate) fn miss(&mut self, ticks: u32) {
+        let is_due = self.is_due(ticks);
+        if let (Some(life), Some(wound)) = (&mut self.life, self.state.waiting_wound().filter(|_| is_due)) {
+            life.miss(self.state.tick, wound);
         }
     }
 
@@ -122,8 +233,7 @@ impl Instance {
 
     /// Sets whether the entity has an alive mask. If so, the instance wakes to be counted.
     pub(crate) fn set_alive_mask(&mut self, expected: bool) {
-        self.wants_alive_mask = expected;
-        if expected {
+        if std::mem::replace(&mut self.wants_alive_mask, expected) != expected && expected {
             self.state.wake();
         }
     }

@@ -5,6 +5,8 @@
 mod active_set;
 mod atlas;
 mod instance;
+mod life;
+mod parting;
 mod reads;
 mod state;
 mod statistics;
@@ -12,7 +14,9 @@ mod walk;
 
 pub(crate) use active_set::{ActiveSet, instances_at, pick};
 pub(crate) use atlas::{Atlas, AtlasContent, AtlasRegion, max_slots, tiling_sampler};
-pub(crate) use instance::{Instance, Settings};
+pub(crate) use instance::{Instance, Part, Settings, Strike};
+pub(crate) use life::KnownLife;
+pub(crate) use parting::Parting;
 pub(crate) use reads::{PendingRead, PendingReads, ReadRequest};
 pub(crate) use state::InstanceState;
 pub(crate) use statistics::InstanceStats;

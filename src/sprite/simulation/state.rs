@@ -1,6 +1,6 @@
 //! The state of an instance: everything that determines its future, except its cells.
 
-use super::FormWalk;
+use super::{FormWalk, Part};
 use crate::{
     cpu::Tick,
     rule::{CellEdits, CellMask, CellStats, Directions, Pose, Shares, rotation, tick_key},
@@ -73,6 +73,36 @@ impl InstanceState {
             condition: NcaCondition::Growing,
             has_grown: false,
         }
+    }
+
+    /// The state of a part of it: its wounds have struck, and only its own cells can become seeds.
+    pub(super) fn part(&self, part: &Part) -> Self {
+        let mut state = self.clone();
+        state.seed = part.seed;
+        state.wound = None;
+        state.keep(&part.cells);
+        // The engine knows the rest of the cells' past.
+        state.form_changed = true;
+        state.asleep = part.rests;
+        state
+    }
+
+    /// It has only these cells from now on.
+    pub(super) fn keep(&mut self, cells: &CellMask) {
+        if let Some(seeds) = &mut self.seeds {
+            seeds.intersect(cells);
+        }
+        self.seeds.take_if(|seeds| seeds.is_empty());
+    }
+
+    /// Whether it has been granted a tick, with some more ticks.
+    pub(super) fn is_due(&self, more: f64) -> bool {
+        self.owed + more >= 1.0
+    }
+
+    /// The cells that become zeros before its next tick.
+    pub(super) fn waiting_wound(&self) -> Option<&CellMask> {
+        self.wound.as_ref()
     }
 
     pub(crate) fn is_asleep(&self) -> bool {

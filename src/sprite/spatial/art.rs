@@ -115,6 +115,17 @@ impl<'a> SeenArt<'a> {
         (point.cmpge(Vec2::ZERO).all() && point.cmplt(self.grid).all()).then_some(point)
     }
 
+    /// The color of the art at a point of the grid. `None` if it is transparent there, and white if it cannot be read.
+    fn color_at(&self, point: Vec2) -> Option<Color> {
+        let place = self.to_art.transform_point2(point);
+        if !(place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all()) {
+            return None;
+        }
+        let at = (self.part.min + place * self.part.size()).as_uvec2();
+        let color = self.image.and_then(|image| image.get_color_at(at.x, at.y).ok()).unwrap_or(Color::WHITE);
+        (self.is_opaque || color.alpha() > VISIBLE).then_some(color)
+    }
+
     /// The place in the art at which a pixel of the image lies on the body. `None` if it lies where it is.
     fn on_body(&self, pixel: Vec2) -> Option<Vec2> {
         let (image, uv) = self.image.zip(self.uv)?;
@@ -125,6 +136,17 @@ impl<'a> SeenArt<'a> {
         let place = if is_srgb { color.to_srgba().to_vec4() } else { color.to_linear().to_vec4() };
         Some(place.truncate().truncate())
     }
+}
+
+/// The color that a skin shows at a point of the grid, in cells. `None` if its art is transparent there.
+pub(crate) fn art_color(
+    fit: SkinFit,
+    grid: [u32; 2],
+    angle: f32,
+    images: Option<&Assets<Image>>,
+    point: Vec2,
+) -> Option<Color> {
+    SeenArt::new(fit, grid, angle, images).color_at(point)
 }
 
 /// Whether a mask contains a cell.

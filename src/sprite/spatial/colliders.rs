@@ -63,12 +63,21 @@ impl Default for NcaCollider {
 #[derive(Component, Default)]
 pub(super) struct Fit {
     is_stale: bool,
+    /// It must be replaced without delay.
+    is_urgent: bool,
     /// The game time at which the collider was made; `None` if there is no collider.
     made: Option<Duration>,
     pub(super) map: Option<Affine2>,
     pub(super) cells: Option<CellMask>,
     /// The frame of a skin.
     frame: Option<Arc<ShownFrame>>,
+}
+
+impl Fit {
+    /// The collider is replaced without delay.
+    pub(super) fn expire(&mut self) {
+        self.is_urgent = true;
+    }
 }
 
 type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaAliveMask>, &'static NcaTexture);
@@ -94,11 +103,12 @@ pub(super) fn fit(
             .zip(transforms.skin(entity))
             .and_then(|(grid, skin)| frames.get(&skin, grid, texture.angle, images.as_deref()).cloned());
         let is_other = fit.frame.as_ref().map(Arc::as_ptr) != frame.as_ref().map(Arc::as_ptr);
-        if !(fit.is_stale || is_other || mask.is_changed() || fit.map != map) {
+        if !(fit.is_urgent || fit.is_stale || is_other || mask.is_changed() || fit.map != map) {
             continue;
         }
         // Without cells, the collider is removed immediately.
-        if cells.is_some() && fit.made.is_some_and(|made| time.elapsed().saturating_sub(made) < collider.interval) {
+        let is_recent = |made: Duration| time.elapsed().saturating_sub(made) < collider.interval;
+        if cells.is_some() && !fit.is_urgent && fit.made.is_some_and(is_recent) {
             fit.is_stale = true;
             continue;
         }
@@ -107,7 +117,8 @@ pub(super) fn fit(
             None => transform.drawn(cells).into_owned(),
         });
         let collider = drawn.as_ref().zip(map).and_then(|(cells, map)| collider_of(cells, map));
-        *fit = Fit { is_stale: false, made: collider.is_some().then(|| time.elapsed()), map, cells: drawn, frame };
+        let made = collider.is_some().then(|| time.elapsed());
+        *fit = Fit { is_stale: false, is_urgent: false, made, map, cells: drawn, frame };
         match collider {
             Some(collider) => commands.entity(entity).try_insert(collider),
             // A copy of an entity has the collider of the original.

@@ -1,18 +1,26 @@
 //! Contacts with living cells, for [avian](avian2d): they wound sprites, and nothing catches on the seams of a
 //! collider.
 
-use avian2d::{collision::narrow_phase::NarrowPhaseSystems, prelude::*};
+use std::any::TypeId;
+
+use avian2d::{
+    collider_tree::ColliderTreeProxyKey, collision::narrow_phase::NarrowPhaseSystems,
+    dynamics::solver::islands::BodyIslandNode, prelude::*,
+};
 use bevy::{
     ecs::{intern::Interned, schedule::ScheduleLabel},
     math::Affine2,
     prelude::*,
 };
 
-use super::colliders::{Fit, NcaCollider, fit, on_remove};
+use super::{
+    colliders::{Fit, NcaCollider, fit, on_remove},
+    pieces::{CameApart, drop_bodies, on_severed, push_apart},
+};
 use crate::{
     rule::CellMask,
     sprite::{
-        components::NcaTexture,
+        components::{NcaTexture, NotCopied},
         events::{NcaDamage, NcaWound},
         sets::NcaSystems,
     },
@@ -26,10 +34,30 @@ pub(crate) struct PhysicsPlugin {
 
 impl Plugin for PhysicsPlugin {
     fn build(&self, app: &mut App) {
+        // Copies would be links to what belongs to another body.
+        let own = [
+            TypeId::of::<Fit>(),
+            TypeId::of::<BodyIslandNode>(),
+            TypeId::of::<ColliderTreeProxyKey>(),
+            TypeId::of::<Sleeping>(),
+        ];
+        app.world_mut().get_resource_or_init::<NotCopied>().0.extend(own);
         app.register_type::<NcaCollider>()
             .register_type::<NcaImpact>()
+            .init_resource::<CameApart>()
             .add_observer(on_remove)
-            .add_systems(PreUpdate, fit.in_set(NcaSystems::FitColliders))
+            .add_observer(on_severed)
+            .add_systems(PreUpdate, (drop_bodies, fit).in_set(NcaSystems::FitColliders))
+            .add_systems(self.schedule, push_apart.in_set(NcaSystems::FitColliders).after(NcaSystems::Tick))
+            // A piece must not begin inside of another one.
+            .add_systems(
+                self.schedule,
+                (fit, CameApart::reset)
+                    .chain()
+                    .in_set(NcaSystems::FitColliders)
+                    .after(NcaSystems::Tick)
+                    .run_if(CameApart::is_true),
+            )
             // A contact wounds before the next tick.
             .configure_sets(self.schedule, NcaSystems::Place.after(PhysicsSystems::Last))
             .add_systems(

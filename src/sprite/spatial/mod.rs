@@ -14,11 +14,14 @@ mod picking;
 mod picking_meshes;
 #[cfg(all(feature = "picking", feature = "ui"))]
 mod picking_nodes;
+#[cfg(feature = "avian2d")]
+mod pieces;
 mod probe;
 mod ray;
 mod transform;
 mod visibility;
 
+pub(crate) use art::art_color;
 #[cfg(feature = "avian2d")]
 pub use colliders::NcaCollider;
 #[cfg(feature = "avian2d")]

@@ -332,6 +332,11 @@ impl SpriteTransforms<'_, '_> {
         self.skins.get(entity).ok().copied()
     }
 
+    /// The z of an entity in the world.
+    pub(crate) fn depth(&self, entity: Entity) -> Option<f32> {
+        Some(self.global_transform(entity)?.translation().z)
+    }
+
     fn global_transform(&self, entity: Entity) -> Option<GlobalTransform> {
         let (transform, mut parent) = self.transforms.get(entity).ok()?;
         let mut global = GlobalTransform::from(*transform);

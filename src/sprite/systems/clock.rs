@@ -27,7 +27,7 @@ impl Plugin for ClockPlugin {
             .init_resource::<FrameTicks>()
             .add_observer(on_pace_removed)
             .add_systems(First, FrameTicks::reset.in_set(NcaSystems::Receive))
-            .add_systems(self.schedule, (follow_pace, tick).chain().in_set(NcaSystems::Tick))
+            .add_systems(self.schedule, (follow_pace, advance, tick).chain().in_set(NcaSystems::Tick))
             .add_systems(Last, redraw.in_set(NcaSystems::Redraw));
     }
 }
@@ -55,20 +55,26 @@ fn on_pace_removed(removed: On<Remove, NcaPace>, mut instances: Instances) {
     }
 }
 
-pub(super) fn tick(
+/// Advances the clock.
+pub(super) fn advance(
     time: Res<Time>,
     fixed: Option<Res<Time<Fixed>>>,
     mut clock: ResMut<NcaClock>,
     mut frame: ResMut<FrameTicks>,
-    mut populations: ResMut<Populations>,
+    populations: Res<Populations>,
     loading: LoadingTextures,
 ) {
-    let (clock, populations) = (clock.bypass_change_detection(), populations.bypass_change_detection());
+    let clock = clock.bypass_change_detection();
     let all_ready = clock.steps > 0 && populations.all_ready() && !loading.any();
     // A long step is a stall, except in fixed time.
     let is_fixed = fixed.is_some_and(|fixed| fixed.timestep() == time.delta());
-    let ticks = frame.advance(clock, time.delta_secs_f64(), is_fixed, all_ready);
-    populations.iter_mut().for_each(|population| population.tick(ticks, clock.sleep_after));
+    frame.due = frame.advance(clock, time.delta_secs_f64(), is_fixed, all_ready);
+}
+
+/// Lets sprites tick.
+pub(super) fn tick(clock: Res<NcaClock>, frame: Res<FrameTicks>, mut populations: ResMut<Populations>) {
+    let populations = populations.bypass_change_detection();
+    populations.iter_mut().for_each(|population| population.tick(frame.due, clock.sleep_after));
 }
 
 /// Frames to request after the last sprite has come to rest. Read-backs from the GPU arrive late.
@@ -100,6 +106,8 @@ fn redraw(
 #[derive(Resource, Default)]
 pub(super) struct FrameTicks {
     this_frame: u32,
+    /// The number of ticks that are due now.
+    pub(super) due: u32,
     /// Ticks beyond the maximum, which are dropped.
     dropped: u32,
 }

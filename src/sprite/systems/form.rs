@@ -5,7 +5,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{clock::tick, instances::Instances};
+use super::{instances::Instances, sever::sever};
 use crate::{
     rule::{FIRST_FORM, printable},
     sprite::{
@@ -27,7 +27,7 @@ impl Plugin for FormPlugin {
             .register_type::<NcaMorphed>()
             .add_message::<NcaMorphed>()
             .add_observer(on_removed)
-            .add_systems(self.schedule, form.in_set(NcaSystems::Tick).before(tick));
+            .add_systems(self.schedule, form.in_set(NcaSystems::Tick).before(sever));
     }
 }
 
@@ -42,7 +42,11 @@ fn form(textures: Query<(Ref<NcaForm>, &Placement), Allow<Disabled>>, mut popula
         if has_form && !form.is_changed() {
             continue;
         }
-        let model = population.model().clone();
+        let instance = populations.instance_mut(id);
+        if form.is_added() && instance.is_some_and(|instance| std::mem::take(&mut instance.inherits_form)) {
+            continue;
+        }
+        let Some(model) = populations.get(id).map(|population| population.model().clone()) else { continue };
         let Some(instance) = populations.instance_mut(id) else { continue };
         instance.has_form = true;
         match form.resolve(model.rule()) {

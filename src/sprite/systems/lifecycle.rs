@@ -21,8 +21,8 @@ use super::{
 };
 use crate::sprite::{
     components::{
-        InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaRelief, NcaReliefKind, NcaSkin,
-        NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTiling, NcaVitals, Placement, SkinFit,
+        InstanceId, LoadsImages, NcaAliveMask, NcaArmor, NcaModel, NcaModelLoader, NcaRelief, NcaReliefKind, NcaSever,
+        NcaShedding, NcaSkin, NcaSleeping, NcaSleepingDisabled, NcaTexture, NcaTiling, NcaVitals, Placement, SkinFit,
     },
     populations::Populations,
     sets::NcaSystems,
@@ -219,6 +219,8 @@ struct Unplaced {
     armor: Option<&'static NcaArmor>,
     fit: Option<&'static mut SkinFit>,
     never_sleeps: Has<NcaSleepingDisabled>,
+    severs: Has<NcaSever>,
+    sheds: Has<NcaShedding>,
     is_disabled: Has<Disabled>,
 }
 
@@ -253,7 +255,7 @@ fn place(
     for (index, entity) in all {
         let has_moved = index < moved.len();
         let Ok(found) = textures.get_mut(entity) else { continue };
-        let UnplacedItem { mut texture, mut known, armor, fit, never_sleeps, is_disabled } = found;
+        let UnplacedItem { mut texture, mut known, armor, fit, never_sleeps, severs, sheds, is_disabled } = found;
         if known.placement.id.is_some() {
             continue;
         }
@@ -281,6 +283,7 @@ fn place(
         if let Some(instance) = populations.instance_mut(id) {
             instance.set_disabled(is_disabled);
             instance.set_sleeping_disabled(never_sleeps);
+            instance.follow_life(severs || sheds);
             instance.set_alive_mask(known.alive_mask.is_some());
             instance.set_asleep(known.is_asleep && !is_copy && !has_moved);
         }

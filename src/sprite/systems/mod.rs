@@ -12,6 +12,8 @@ mod lifecycle;
 mod pending;
 mod read_back;
 mod rollback;
+mod sever;
+mod shed;
 mod sleep;
 mod vitals;
 
@@ -24,5 +26,6 @@ pub(crate) use form::FormPlugin;
 pub(crate) use lifecycle::LifecyclePlugin;
 pub(crate) use read_back::ReadBackPlugin;
 pub use rollback::{NcaRollback, NcaRollbackError};
+pub(crate) use sever::SeverPlugin;
 pub(crate) use sleep::SleepPlugin;
 pub(crate) use vitals::{StatsInbox, VitalsPlugin};

@@ -5,12 +5,15 @@ use bevy::{
     prelude::*,
 };
 
-use crate::sprite::{
-    components::{NcaAliveMask, NcaCondition, NcaKillBelow, NcaVitals, Placement},
-    events::{NcaDied, NcaGrown, NcaMorphed, NcaRegrown, NcaWounded},
-    populations::Populations,
-    sets::NcaSystems,
-    simulation::InstanceStats,
+use crate::{
+    rule::Pose,
+    sprite::{
+        components::{NcaAliveMask, NcaCondition, NcaKillBelow, NcaVitals, Placement},
+        events::{NcaDied, NcaGrown, NcaMorphed, NcaRegrown, NcaWounded},
+        populations::Populations,
+        sets::NcaSystems,
+        simulation::InstanceStats,
+    },
 };
 
 /// Updates vitals, and reports what has changed.
@@ -87,10 +90,14 @@ pub(super) fn report(
         let before = instance.state.observe(&stats, possible, is_changing);
         let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
         vitals.set_if_neq(NcaVitals::new(&stats, grid, grown, condition, has_grown, tick));
-        if let (Some(mut mask), Some(cells)) = (alive_mask, alive.take())
-            && mask.cells.as_ref() != Some(&cells)
-        {
-            mask.cells = Some(cells);
+        if let Some(mut cells) = alive.take() {
+            if let Some(life) = &mut instance.life {
+                life.see(tick, cells.clone());
+            }
+            reference.keep_shown(&mut cells, Pose { form, ..instance.state.pose() });
+            if let Some(mut mask) = alive_mask.filter(|mask| mask.cells.as_ref() != Some(&cells)) {
+                mask.cells = Some(cells);
+            }
         }
         if stats.lost > 0 {
             tell(&mut commands, NcaWounded { entity, lost_cells: stats.lost });
