@@ -8,6 +8,7 @@ mod knight;
 mod machine;
 mod plant;
 mod ship;
+mod worm;
 
 use std::f32::consts::TAU;
 
@@ -22,6 +23,7 @@ use self::{
     machine::machine,
     plant::plant,
     ship::{crystal, ship},
+    worm::worm,
 };
 
 fn main() -> Result {
@@ -35,6 +37,7 @@ fn main() -> Result {
     save("boss", sheet(256, [8, 1], |phase, _| inked(boss(phase))))?;
     save("machine", sheet(160, [8, 1], |phase, _| inked(machine(phase))))?;
     save("plant", sheet(160, [8, 1], |phase, _| inked(plant(phase))))?;
+    save("worm", sheet(224, [8, 1], |phase, _| inked(worm(phase))))?;
     save("ship", sheet(128, [4, 1], |phase, _| inked(ship(phase))))?;
     save("crystal", sheet(96, [4, 1], |phase, _| inked(crystal(phase))))?;
     // What `assets/models/forms/moods.nca` grows.

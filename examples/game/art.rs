@@ -16,6 +16,7 @@ pub const CRYSTAL: Sheet = Sheet { name: "crystal", side: 96, frames: 4 };
 pub const JELLYFISH: Sheet = Sheet { name: "jellyfish", side: 160, frames: 12 };
 pub const PLANT: Sheet = Sheet { name: "plant", side: 160, frames: 8 };
 pub const MACHINE: Sheet = Sheet { name: "machine", side: 160, frames: 8 };
+pub const WORM: Sheet = Sheet { name: "worm", side: 224, frames: 8 };
 pub const BOSS: Sheet = Sheet { name: "boss", side: 256, frames: 8 };
 
 /// Frames a second.

@@ -13,13 +13,15 @@ use crate::{
 };
 
 /// The number of waves.
-pub const WAVES: usize = 3;
+pub const WAVES: usize = 4;
 
 /// A foe.
-#[derive(Component)]
+#[derive(Component, Clone)]
 pub struct Foe {
     home: Vec2,
     sway: f32,
+    /// The speed at which it is pushed aside.
+    push: Vec2,
     pub points: u32,
     /// Times its shots once it has grown; `None` if it never fires.
     fire: Option<Timer>,
@@ -39,18 +41,29 @@ struct Kind {
     dies_below: f32,
     /// Seconds between its shots.
     fires_every: Option<f32>,
+    gift: Gift,
+}
+
+/// What a kind of foe can do.
+#[derive(Clone, Copy, PartialEq)]
+enum Gift {
+    None,
     /// It repairs the others.
-    repairs: bool,
+    Repairs,
+    /// What is cut off from it lives on.
+    Parts,
 }
 
 const JELLYFISH: Kind =
-    Kind { art: &art::JELLYFISH, size: 110.0, points: 100, dies_below: 0.7, fires_every: Some(2.6), repairs: false };
+    Kind { art: &art::JELLYFISH, size: 110.0, points: 100, dies_below: 0.7, fires_every: Some(2.6), gift: Gift::None };
 const PLANT: Kind =
-    Kind { art: &art::PLANT, size: 110.0, points: 150, dies_below: 0.7, fires_every: Some(2.0), repairs: false };
+    Kind { art: &art::PLANT, size: 110.0, points: 150, dies_below: 0.7, fires_every: Some(2.0), gift: Gift::None };
 const MACHINE: Kind =
-    Kind { art: &art::MACHINE, size: 120.0, points: 200, dies_below: 0.8, fires_every: None, repairs: true };
+    Kind { art: &art::MACHINE, size: 120.0, points: 200, dies_below: 0.8, fires_every: None, gift: Gift::Repairs };
+const WORM: Kind =
+    Kind { art: &art::WORM, size: 250.0, points: 250, dies_below: 0.3, fires_every: Some(3.2), gift: Gift::Parts };
 const BOSS: Kind =
-    Kind { art: &art::BOSS, size: 230.0, points: 1000, dies_below: 0.88, fires_every: Some(0.8), repairs: false };
+    Kind { art: &art::BOSS, size: 230.0, points: 1000, dies_below: 0.88, fires_every: Some(0.8), gift: Gift::None };
 
 fn wave(number: usize) -> Vec<(Kind, Vec2)> {
     match number {
@@ -60,6 +73,7 @@ fn wave(number: usize) -> Vec<(Kind, Vec2)> {
             wave.extend([-180.0, 0.0, 180.0].map(|x| (PLANT, Vec2::new(x, 220.0))));
             wave
         }
+        3 => [(-190.0, 110.0), (0.0, 220.0), (190.0, 110.0)].map(|(x, y)| (WORM, Vec2::new(x, y))).into(),
         _ => {
             vec![(BOSS, Vec2::new(0.0, 170.0)), (MACHINE, Vec2::new(-240.0, 150.0)), (MACHINE, Vec2::new(240.0, 150.0))]
         }
@@ -67,7 +81,9 @@ fn wave(number: usize) -> Vec<(Kind, Vec2)> {
 }
 
 pub fn plugin(app: &mut App) {
-    app.add_systems(Update, (advance, sway, fire, repair).chain().run_if(in_state(Screen::Play))).add_observer(on_died);
+    app.add_systems(Update, (advance, sway, fire, repair).chain().run_if(in_state(Screen::Play)))
+        .add_observer(on_died)
+        .add_observer(on_severed);
 }
 
 /// Starts the next wave when no foe is left.
@@ -92,11 +108,14 @@ fn advance(
             timer.set_elapsed(Duration::from_secs_f32(seconds * (index as f32 * 0.37).fract()));
             timer
         };
-        let foe = Foe { home, sway: index as f32, points: kind.points, fire: kind.fires_every.map(timer) };
+        let foe =
+            Foe { home, sway: index as f32, push: Vec2::ZERO, points: kind.points, fire: kind.fires_every.map(timer) };
         let body = living(&mut gallery, kind.art, Side::Foes, home, kind.size);
         let mut spawned = commands.spawn((body, foe, NcaKillBelow(kind.dies_below)));
-        if kind.repairs {
-            spawned.insert(Repairs);
+        match kind.gift {
+            Gift::None => {}
+            Gift::Repairs => _ = spawned.insert(Repairs),
+            Gift::Parts => _ = spawned.insert(NcaSever { fewest_cells: 20, most_pieces: 3, ..default() }),
         }
         let entity = spawned.id();
         commands.spawn(bar(entity, kind.size * 0.5 + 8.0));
@@ -108,6 +127,8 @@ fn sway(mut foes: Query<(&mut Foe, &mut Transform)>, time: Res<Time>, mut next: 
     for (mut foe, mut transform) in &mut foes {
         foe.sway += time.delta_secs() * 0.8;
         foe.home.y -= time.delta_secs() * 4.0;
+        foe.home.x = (foe.home.x + foe.push.x * time.delta_secs()).clamp(60.0 - ARENA.x, ARENA.x - 60.0);
+        foe.push *= (-time.delta_secs()).exp();
         let offset = Vec2::new(foe.sway.sin() * 50.0, (foe.sway * 1.7).sin() * 10.0);
         transform.translation = (foe.home + offset).extend(0.0);
         if foe.home.y < -ARENA.y * 0.6 {
@@ -160,4 +181,28 @@ fn on_died(
     let drop = if (score.points / 50).is_multiple_of(3) { Drop::Heart } else { Drop::Coin };
     drop_at(&mut commands, &assets, drop, transform.translation.truncate());
     commands.entity(died.entity).try_despawn();
+}
+
+/// The parts of a foe move away from each other, and fire at times of their own.
+fn on_severed(severed: On<NcaSevered>, mut foes: Query<(&mut Foe, &NcaAliveMask)>, mut commands: Commands) {
+    let parts = || [severed.entity].into_iter().chain(severed.pieces.iter().copied());
+    // In cells: the column in which the middle of a part lies.
+    let column = |(_, mask): (&Foe, &NcaAliveMask)| {
+        let cells = mask.cells.as_ref().filter(|cells| !cells.is_empty())?;
+        let columns: usize = cells.iter().map(|cell| cell % cells.width()).sum();
+        Some(columns as f32 / cells.count() as f32)
+    };
+    let columns: Vec<f32> = parts().filter_map(|part| column(foes.get(part).ok()?)).collect();
+    let middle = columns.iter().sum::<f32>() / columns.len().max(1) as f32;
+    for (index, (part, column)) in parts().zip(columns).enumerate() {
+        let Ok((mut foe, _)) = foes.get_mut(part) else { continue };
+        foe.push = Vec2::X * (column - middle).signum() * 90.0;
+        foe.sway += index as f32;
+        if let Some(timer) = &mut foe.fire {
+            timer.set_elapsed(timer.duration().mul_f32((index as f32 * 0.37).fract()));
+        }
+        if index > 0 {
+            commands.spawn(bar(part, WORM.size * 0.2 + 8.0));
+        }
+    }
 }
