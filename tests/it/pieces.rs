@@ -187,7 +187,7 @@ fn fates_and_limits() {
 
         // In a frame.
         let (mut app, whole) = still_app(backend, &full(20, 9), sever);
-        app.insert_resource(NcaPieceLimit { most_per_frame: 3 });
+        app.insert_resource(NcaPieceLimit { most_at_once: 3 });
         bars(&mut app, whole);
         assert_eq!(pieces_of(&app, whole).len(), 3);
 

@@ -24,6 +24,11 @@ use crate::rule::Shape;
 ///
 /// On the CPU, a wound severs in its own tick: the same wounds give the same pieces at any frame rate. On the GPU too, by
 /// the living cells as they were read back last, minus the wounds since then.
+/// (A wound that comes before they were read back once severs later, islands too.) Before a rollback over a cut, despawn the
+/// pieces that it has made.
+///
+/// On a mesh, a piece gets a material of its own. A node of the UI needs an absolute position for its pieces to appear at its
+/// place.
 ///
 /// It needs a model with a life mask. Beside an [`NcaTiling`](super::NcaTiling), it does nothing.
 ///
@@ -143,17 +148,17 @@ impl NcaHeld {
 #[derive(Resource, Default)]
 pub(crate) struct NotCopied(pub(crate) Vec<TypeId>);
 
-/// How many pieces are severed in a frame.
+/// How many pieces are severed at once.
 #[derive(Resource, Reflect, Clone, Copy, Debug, PartialEq, Eq)]
 #[reflect(Resource, Clone, Debug, Default, PartialEq)]
 #[type_path = "bevy_nca"]
 pub struct NcaPieceLimit {
-    /// The most pieces of all sprites in a frame; default 64. Further ones stay with their sprites.
-    pub most_per_frame: u32,
+    /// The most pieces of all sprites in a step of the plugin's schedule; default 64. Further ones stay with their sprites.
+    pub most_at_once: u32,
 }
 
 impl Default for NcaPieceLimit {
     fn default() -> Self {
-        Self { most_per_frame: 64 }
+        Self { most_at_once: 64 }
     }
 }

@@ -10,8 +10,8 @@ use crate::{
         backend::{Backend, BackendChoice, Frame, Members, NewCells, Status},
         components::NcaModel,
         simulation::{
-            ActiveSet, Atlas, AtlasContent, AtlasRegion, Instance, InstanceState, InstanceStats, Part, PendingRead,
-            ReadRequest, Settings, Strike, instances_at,
+            ActiveSet, Atlas, AtlasContent, AtlasRegion, Instance, InstanceState, InstanceStats, KnownLife, Part,
+            PendingRead, ReadRequest, Settings, Strike, instances_at,
         },
     },
 };
@@ -274,6 +274,14 @@ impl Population {
         let slots: Vec<u32> = new.into_iter().map(|instance| self.occupy(instance)).collect();
         let cells: Vec<_> = slots.iter().copied().zip(parts.iter().map(|part| &part.cells)).collect();
         self.backend.split(slot, kept, &cells);
+        // The GPU counts what ticks.
+        let is_on_gpu = self.is_on_gpu();
+        for (slot, _) in slots.iter().zip(parts).filter(|(_, part)| part.rests && is_on_gpu) {
+            let life = self.instance(*slot).and_then(|instance| instance.life.as_ref());
+            if let Some(alive) = life.and_then(KnownLife::living) {
+                self.report_given(*slot, alive);
+            }
+        }
         slots
     }
 

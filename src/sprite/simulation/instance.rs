@@ -9,6 +9,7 @@ use crate::{
     cpu::Tick,
     gpu::DisplayState,
     rule::{CellEdits, CellMask},
+    sprite::components::NcaForm,
 };
 
 /// The settings of a texture that its instance follows.
@@ -44,8 +45,8 @@ pub(crate) struct Instance {
     reported_asleep: bool,
     /// It has the form of its entity's component.
     pub(crate) has_form: bool,
-    /// Its entity is new, and its component has the form that it already has.
-    pub(crate) inherits_form: bool,
+    /// The component of the sprite that it is a part of, whose form it already has.
+    pub(crate) inherited_form: Option<NcaForm>,
     /// Its living cells, if it comes apart or sheds cells.
     pub(crate) life: Option<KnownLife>,
 }
@@ -86,7 +87,7 @@ impl Instance {
             disabled: false,
             reported_asleep: false,
             has_form: false,
-            inherits_form: false,
+            inherited_form: None,
             life: None,
         }
     }
@@ -111,7 +112,7 @@ impl Instance {
             disabled: false,
             reported_asleep: false,
             has_form: self.has_form,
-            inherits_form: true,
+            inherited_form: None,
             life,
         }
     }
@@ -124,8 +125,17 @@ impl Instance {
         }
     }
 
+    /// It has other cells.
+    fn forget_life(&mut self) {
+        self.life = self.life.as_ref().map(|_| KnownLife::default());
+    }
+
     /// Begins to follow its life, or stops.
     pub(crate) fn follow_life(&mut self, follows: bool) {
+        if follows && self.life.is_none() {
+            // To be counted.
+            self.state.wake();
+        }
         self.life = follows.then(|| self.life.take().unwrap_or_default());
     }
 
@@ -152,14 +162,19 @@ impl Instance {
         let wound = self.state.waiting_wound();
         let exact = wound.and_then(|_| exact());
         let life = self.life.as_mut()?;
+        let is_overdue = life.take_overdue() && exact.is_none();
         let living = exact.or_else(|| life.living());
-        let is_overdue = life.take_overdue();
         if let Some(wound) = wound {
             life.lose(self.state.tick, wound);
-            return Some(Strike { living: living?, wound: wound.clone(), is_new: true });
+        }
+        let mut left = living?;
+        if !is_overdue {
+            return wound.map(|wound| Strike { living: left, wound: wound.clone(), is_new: true });
+        }
+        if let Some(wound) = wound {
+            left.subtract(wound);
         }
         // Whatever has lived before was whole.
-        let left = living.filter(|_| is_overdue)?;
         let living = CellMask::full(left.width(), left.height());
         Some(Strike { living, wound: left.complement(), is_new: false })
     }
@@ -207,6 +222,7 @@ impl Instance {
     /// It has new cells of this age. Drops pending edits; dead ground and overgrown cells stay.
     pub(crate) fn restart(&mut self, tick: u32) {
         self.state.restart(tick);
+        self.forget_life();
         self.generation = next_generation();
     }
 
@@ -221,6 +237,7 @@ impl Instance {
         let earlier = std::mem::replace(&mut self.state, state);
         self.state.keep_directions(earlier);
         self.has_form = true;
+        self.forget_life();
         if self.never_sleeps {
             self.state.wake();
         }

@@ -40,7 +40,7 @@ impl KnownLife {
     }
 
     /// The cells that probably live.
-    pub(super) fn living(&self) -> Option<CellMask> {
+    pub(crate) fn living(&self) -> Option<CellMask> {
         let mut cells = self.seen.clone()?;
         self.lost.iter().for_each(|(_, lost)| cells.subtract(lost));
         Some(cells)

@@ -9,7 +9,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{ShownFrame, ShownFrames, SpriteTransforms};
+use super::{ShownFrame, ShownFrames, SpriteTransforms, pieces::CameApart};
 use crate::{
     rule::CellMask,
     sprite::components::{NcaAliveMask, NcaTexture},
@@ -86,13 +86,17 @@ type Fitted = (Entity, &'static NcaCollider, &'static mut Fit, Ref<'static, NcaA
 pub(super) fn fit(
     mut sprites: Query<Fitted>,
     transforms: SpriteTransforms,
-    mut frames: ResMut<ShownFrames>,
-    images: Option<Res<Assets<Image>>>,
+    (mut frames, images): (ResMut<ShownFrames>, Option<Res<Assets<Image>>>),
     contacts: Option<Res<ContactGraph>>,
+    came_apart: Res<CameApart>,
     time: Res<Time>,
     mut commands: Commands,
 ) {
     for (entity, collider, mut fit, mask, texture) in &mut sprites {
+        // Right after a cut, only what has no collider of its own yet.
+        if came_apart.0 && !fit.is_urgent && fit.made.is_some() {
+            continue;
+        }
         let cells = mask.cells.as_ref();
         let transform = cells.and_then(|_| transforms.get(entity));
         let map = cells

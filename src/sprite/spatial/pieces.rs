@@ -23,7 +23,7 @@ const FASTEST: f32 = 40.0;
 
 /// Bodies have come apart, and their colliders do not fit yet.
 #[derive(Resource, Default)]
-pub(super) struct CameApart(bool);
+pub(super) struct CameApart(pub(super) bool);
 
 impl CameApart {
     pub(super) fn is_true(came_apart: Res<Self>) -> bool {
@@ -57,20 +57,31 @@ struct Body<'a> {
     cells: &'a CellMask,
     map: Affine2,
     bounds: Rect,
+    layers: CollisionLayers,
+    /// 0 for an axis along which it does not move.
+    free: Vec2,
     is_awake: bool,
 }
 
-type Bodies = (Entity, &'static NcaAliveMask, &'static RigidBody, Has<NcaSleeping>);
+type Bodies = (
+    Entity,
+    &'static NcaAliveMask,
+    &'static RigidBody,
+    Option<&'static CollisionLayers>,
+    Option<&'static LockedAxes>,
+    Has<NcaSleeping>,
+);
+type Colliding = (With<NcaSever>, With<NcaCollider>, Without<Sensor>, Without<ColliderDisabled>);
 
 /// Sprites that have grown into each other move apart. Contacts do not do that: those inside of living cells are dropped.
 pub(super) fn push_apart(
-    bodies: Query<Bodies, (With<NcaSever>, With<NcaCollider>)>,
+    bodies: Query<Bodies, Colliding>,
     mut velocities: Query<&mut LinearVelocity>,
     transforms: SpriteTransforms,
     mut commands: Commands,
 ) {
     let mut all = Vec::new();
-    for (entity, NcaAliveMask { cells }, body, sleeps) in &bodies {
+    for (entity, NcaAliveMask { cells }, body, layers, locked, sleeps) in &bodies {
         let Some(cells) = cells.as_ref().filter(|_| body.is_dynamic()) else { continue };
         let (Some(bounds), Some(transform)) = (cells.bounds(), transforms.get(entity)) else { continue };
         let map = transform.cells_to_world([cells.width() as u32, cells.height() as u32]);
@@ -79,11 +90,17 @@ pub(super) fn push_apart(
         let corners = [[left, top], [right, top], [left, bottom], [right, bottom]];
         let corners = corners.map(|corner| map.transform_point2(corner.into()));
         let bounds = corners.into_iter().fold(Rect::EMPTY, |bounds, corner| bounds.union_point(corner));
-        all.push(Body { entity, cells, map, bounds, is_awake: !sleeps });
+        let layers = layers.copied().unwrap_or_default();
+        let free = |is_locked: bool| if is_locked { 0.0 } else { 1.0 };
+        let free = locked.map_or(Vec2::ONE, |locked| {
+            Vec2::new(free(locked.is_translation_x_locked()), free(locked.is_translation_y_locked()))
+        });
+        all.push(Body { entity, cells, map, bounds, layers, free, is_awake: !sleeps });
     }
     for (index, a) in all.iter().enumerate() {
         for b in &all[index + 1..] {
-            if !(a.is_awake || b.is_awake) || a.bounds.intersect(b.bounds).is_empty() {
+            let may_touch = (a.is_awake || b.is_awake) && a.layers.interacts_with(b.layers);
+            if !may_touch || a.bounds.intersect(b.bounds).is_empty() {
                 continue;
             }
             let overlap = overlap(a, b);
@@ -96,8 +113,8 @@ pub(super) fn push_apart(
             let missing = cell * (SLOWEST + FASTEST * overlap.min(1.0)) - (of_b.0 - of_a.0).dot(apart);
             if missing > 0.0 {
                 let share = b.cells.count() as f32 / (a.cells.count() + b.cells.count()) as f32;
-                of_a.0 -= apart * missing * share;
-                of_b.0 += apart * missing * (1.0 - share);
+                of_a.0 -= apart * missing * share * a.free;
+                of_b.0 += apart * missing * (1.0 - share) * b.free;
                 for entity in [a.entity, b.entity] {
                     commands.entity(entity).try_remove::<Sleeping>();
                 }
@@ -133,10 +150,9 @@ type Whole = (
 /// other. Momentum is kept.
 pub(super) fn on_severed(
     severed: On<NcaSevered>,
-    wholes: Query<Whole>,
-    masks: Query<&NcaAliveMask>,
+    (wholes, masks): (Query<Whole>, Query<&NcaAliveMask>),
     mut velocities: Query<(&mut LinearVelocity, &AngularVelocity)>,
-    mut fits: Query<&mut Fit>,
+    (mut fits, mut colliding): (Query<&mut Fit>, Query<&mut CollidingEntities>),
     transforms: SpriteTransforms,
     mut came_apart: ResMut<CameApart>,
     mut commands: Commands,
@@ -171,6 +187,9 @@ pub(super) fn on_severed(
     let speed_at = |point: Vec2| linear + (point - middle).perp() * angular;
     let mut recoil = Vec2::ZERO;
     for piece in pieces {
+        if let Ok(mut others) = colliding.get_mut(*piece) {
+            *others = CollidingEntities::default();
+        }
         let Ok(NcaAliveMask { cells: Some(cells) }) = masks.get(*piece) else { continue };
         let (piece_mass, piece_middle) = center_of(cells);
         let apart = (piece_middle - own_middle).normalize_or_zero() * sever.push;

@@ -43,7 +43,7 @@ fn form(textures: Query<(Ref<NcaForm>, &Placement), Allow<Disabled>>, mut popula
             continue;
         }
         let instance = populations.instance_mut(id);
-        if form.is_added() && instance.is_some_and(|instance| std::mem::take(&mut instance.inherits_form)) {
+        if form.is_added() && instance.is_some_and(|instance| instance.inherited_form.take().as_ref() == Some(&*form)) {
             continue;
         }
         let Some(model) = populations.get(id).map(|population| population.model().clone()) else { continue };

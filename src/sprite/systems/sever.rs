@@ -9,7 +9,13 @@
 use std::time::Duration;
 
 use bevy::{
-    ecs::{entity::EntityCloner, entity_disabling::Disabled, intern::Interned, query::Allow, schedule::ScheduleLabel},
+    ecs::{
+        entity::{EntityCloner, EntityHashMap},
+        entity_disabling::Disabled,
+        intern::Interned,
+        query::Allow,
+        schedule::ScheduleLabel,
+    },
     prelude::*,
 };
 
@@ -22,8 +28,8 @@ use crate::{
     rule::{Boundary, CellMask, mix},
     sprite::{
         components::{
-            InstanceId, NcaAliveMask, NcaDebris, NcaHeld, NcaPace, NcaPieceFate, NcaPieceLimit, NcaPieceOf, NcaPieces,
-            NcaSever, NcaShedding, NcaSleeping, NcaTexture, NotCopied, Placement,
+            InstanceId, NcaAliveMask, NcaDebris, NcaForm, NcaHeld, NcaPace, NcaPieceFate, NcaPieceLimit, NcaPieceOf,
+            NcaPieces, NcaSever, NcaShedding, NcaSleeping, NcaTexture, NotCopied, Placement,
         },
         events::{NcaSevered, NcaShed, NcaShedCell},
         populations::{Populations, Struck},
@@ -53,23 +59,11 @@ impl Plugin for SeverPlugin {
             .register_type::<NcaShedCell>()
             .init_resource::<NcaPieceLimit>()
             .init_resource::<NotCopied>()
-            .init_resource::<SeveredPieces>()
             .add_message::<NcaSevered>()
             .add_message::<NcaShed>()
             .add_observer(on_added)
             .add_observer(on_removed)
-            .add_systems(First, SeveredPieces::reset.in_set(NcaSystems::Receive))
             .add_systems(self.schedule, (age, sever).chain().in_set(NcaSystems::Tick).after(advance).before(tick));
-    }
-}
-
-/// The number of pieces in this frame.
-#[derive(Resource, Default)]
-pub(super) struct SeveredPieces(u32);
-
-impl SeveredPieces {
-    fn reset(mut pieces: ResMut<Self>) {
-        pieces.0 = 0;
     }
 }
 
@@ -84,15 +78,18 @@ fn on_added(added: On<Add, (NcaSever, NcaShedding)>, mut instances: Instances) {
     }
 }
 
+/// Sprites whose life is followed for two reasons.
+type TwiceFollowed = (With<NcaSever>, With<NcaShedding>, Allow<Disabled>);
+
 fn on_removed(
     removed: On<Remove, (NcaSever, NcaShedding)>,
-    followed: Query<(), Or<(With<NcaSever>, With<NcaShedding>)>>,
+    followed: Query<(), TwiceFollowed>,
     mut instances: Instances,
 ) {
     // The component that goes is still there.
-    let others = followed.contains(removed.entity);
+    let has_both = followed.contains(removed.entity);
     if let Some(instance) = instances.get_mut(removed.entity) {
-        instance.follow_life(others);
+        instance.follow_life(has_both);
     }
 }
 
@@ -122,7 +119,6 @@ pub(super) fn sever(
     wholes: Query<&NcaPieces, Allow<Disabled>>,
     frame: Res<FrameTicks>,
     limit: Res<NcaPieceLimit>,
-    mut severed: ResMut<SeveredPieces>,
     mut populations: ResMut<Populations>,
     mut shedder: Shedder,
     mut commands: Commands,
@@ -131,6 +127,8 @@ pub(super) fn sever(
         return;
     }
     let populations = populations.bypass_change_detection();
+    // The pieces of each whole that are made now, and of all.
+    let (mut made_of, mut made) = (EntityHashMap::<usize>::default(), 0);
     let struck: Vec<(u32, Struck)> = populations.struck(frame.due);
     for (population, Struck { slot, entity, strike: Strike { living, wound, is_new } }) in struck {
         let id = InstanceId { population, slot };
@@ -147,16 +145,18 @@ pub(super) fn sever(
             let held = held.map(|held| CellMask::of(&held.shape, living.width(), living.height()));
             let mut parting = Parting::new(&living, &wound, held.as_ref(), sever.fewest_cells, wraps);
             let whole = piece_of.map_or(entity, |piece_of| piece_of.0);
-            let others = wholes.get(whole).map_or(0, |pieces| pieces.len());
+            let made_of = made_of.entry(whole).or_default();
+            let others = wholes.get(whole).map_or(0, |pieces| pieces.len()) + *made_of;
             let room = (sever.most_pieces as usize)
                 .saturating_sub(others)
-                .min(limit.most_per_frame.saturating_sub(severed.0) as usize)
+                .min((limit.most_at_once as usize).saturating_sub(made))
                 .min(population.room());
             match sever.fate {
                 NcaPieceFate::Die => parting.crumble(),
                 NcaPieceFate::Regrow | NcaPieceFate::Debris => parting.keep_beyond(room),
             }
-            severed.0 += parting.pieces.len() as u32;
+            *made_of += parting.pieces.len();
+            made += parting.pieces.len();
             dead.union(&parting.crumbs);
             let reference = population.reference().clone();
             let pose = population.instance(slot).map(|instance| instance.state.pose());
@@ -231,7 +231,8 @@ struct Piece {
 impl Piece {
     /// Makes the entity of the piece a copy of that of the sprite.
     fn spawn(self, world: &mut World, sprite: Entity, piece: Entity) {
-        let Some(placement) = world.get::<Placement>(sprite) else {
+        let placement = world.get::<Placement>(sprite).filter(|_| world.get::<NcaTexture>(sprite).is_some());
+        let Some(placement) = placement else {
             // The sprite is gone.
             world.resource_mut::<Populations>().bypass_change_detection().remove(self.id);
             world.despawn(piece);
@@ -262,7 +263,29 @@ impl Piece {
             entity.insert(Lifetime(lifetime));
         }
         if self.fate == NcaPieceFate::Debris {
-            entity.insert(NcaPace { paused: true, ..default() });
+            let pace = entity.get::<NcaPace>().copied().unwrap_or_default();
+            entity.insert(NcaPace { paused: true, ..pace });
         }
+        let form = entity.get::<NcaForm>().cloned();
+        #[cfg(feature = "pbr")]
+        own_material(&mut entity);
+        let mut populations = world.resource_mut::<Populations>();
+        if let Some(instance) = populations.bypass_change_detection().instance_mut(self.id) {
+            instance.inherited_form = form;
+        }
+    }
+}
+
+/// Gives a piece that is shown on a mesh a material of its own, because it has another picture.
+#[cfg(feature = "pbr")]
+fn own_material(piece: &mut EntityWorldMut) {
+    let Some(MeshMaterial3d(shared)) = piece.get::<MeshMaterial3d<StandardMaterial>>().cloned() else { return };
+    let own = piece.world_scope(|world| {
+        let mut materials = world.get_resource_mut::<Assets<StandardMaterial>>()?;
+        let own = materials.get(&shared)?.clone();
+        Some(materials.add(own))
+    });
+    if let Some(own) = own {
+        piece.insert(MeshMaterial3d(own));
     }
 }

@@ -92,7 +92,9 @@ pub(super) fn report(
         vitals.set_if_neq(NcaVitals::new(&stats, grid, grown, condition, has_grown, tick));
         if let Some(mut cells) = alive.take() {
             if let Some(life) = &mut instance.life {
+                // Some may have been lost since then.
                 life.see(tick, cells.clone());
+                cells = life.living().unwrap_or(cells);
             }
             reference.keep_shown(&mut cells, Pose { form, ..instance.state.pose() });
             if let Some(mut mask) = alive_mask.filter(|mask| mask.cells.as_ref() != Some(&cells)) {
