@@ -9,7 +9,7 @@ use bevy::{
     prelude::*,
 };
 
-use super::{ShownFrame, ShownFrames, SpriteTransforms, pieces::CameApart};
+use super::{ShownFrame, ShownFrames, SpriteTransforms};
 use crate::{
     rule::CellMask,
     sprite::components::{NcaAliveMask, NcaTexture},
@@ -77,6 +77,20 @@ impl Fit {
     /// The collider is replaced without delay.
     pub(super) fn expire(&mut self) {
         self.is_urgent = true;
+    }
+}
+
+/// Bodies have come apart, and their colliders do not fit yet.
+#[derive(Resource, Default)]
+pub(super) struct CameApart(pub(super) bool);
+
+impl CameApart {
+    pub(super) fn is_true(came_apart: Res<Self>) -> bool {
+        came_apart.0
+    }
+
+    pub(super) fn reset(mut came_apart: ResMut<Self>) {
+        came_apart.0 = false;
     }
 }
 

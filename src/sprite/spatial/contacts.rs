@@ -14,8 +14,8 @@ use bevy::{
 };
 
 use super::{
-    colliders::{Fit, NcaCollider, fit, on_remove},
-    pieces::{CameApart, drop_bodies, on_severed, push_apart},
+    colliders::{CameApart, Fit, NcaCollider, fit, on_remove},
+    pieces::{drop_bodies, on_severed, push_apart},
 };
 use crate::{
     rule::CellMask,

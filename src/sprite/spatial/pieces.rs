@@ -5,7 +5,7 @@ use bevy::{math::Affine2, prelude::*};
 
 use super::{
     SpriteTransforms,
-    colliders::{Fit, NcaCollider},
+    colliders::{CameApart, Fit, NcaCollider},
 };
 use crate::{
     rule::CellMask,
@@ -20,20 +20,6 @@ const TOUCH: f32 = 0.04;
 /// The speeds at which sprites that overlap move apart, in cells per second: at least, and more the more they overlap.
 const SLOWEST: f32 = 4.0;
 const FASTEST: f32 = 40.0;
-
-/// Bodies have come apart, and their colliders do not fit yet.
-#[derive(Resource, Default)]
-pub(super) struct CameApart(pub(super) bool);
-
-impl CameApart {
-    pub(super) fn is_true(came_apart: Res<Self>) -> bool {
-        came_apart.0
-    }
-
-    pub(super) fn reset(mut came_apart: ResMut<Self>) {
-        came_apart.0 = false;
-    }
-}
 
 type Held = (Entity, &'static RigidBody, &'static NcaHeld, &'static NcaAliveMask, &'static NcaVitals);
 
