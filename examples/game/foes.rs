@@ -61,7 +61,7 @@ const PLANT: Kind =
 const MACHINE: Kind =
     Kind { art: &art::MACHINE, size: 120.0, points: 200, dies_below: 0.8, fires_every: None, gift: Gift::Repairs };
 const WORM: Kind =
-    Kind { art: &art::WORM, size: 250.0, points: 250, dies_below: 0.3, fires_every: Some(3.2), gift: Gift::Parts };
+    Kind { art: &art::WORM, size: 190.0, points: 250, dies_below: 0.4, fires_every: Some(3.2), gift: Gift::Parts };
 const BOSS: Kind =
     Kind { art: &art::BOSS, size: 230.0, points: 1000, dies_below: 0.88, fires_every: Some(0.8), gift: Gift::None };
 
@@ -118,7 +118,9 @@ fn advance(
             Gift::Parts => _ = spawned.insert(NcaSever { fewest_cells: 20, most_pieces: 3, ..default() }),
         }
         let entity = spawned.id();
-        commands.spawn(bar(entity, kind.size * 0.5 + 8.0));
+        // Worms are flat.
+        let above = if kind.gift == Gift::Parts { 0.2 } else { 0.5 };
+        commands.spawn(bar(entity, kind.size * above + 8.0));
     }
 }
 
