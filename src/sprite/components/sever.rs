@@ -88,7 +88,7 @@ pub enum NcaPieceFate {
     /// They drop as debris: entities whose cells stay as they are, at rest, with an [`NcaPace`](super::NcaPace) that is
     /// paused. (A wound of a sprite that does not tick waits.)
     Debris,
-    /// Their cells die at once. Like cells that a wound kills, they become debris if the sprite has an [`NcaShedding`].
+    /// Their cells die at once. Like cells that a wound kills, they become debris if the sprite has an [`NcaShedding`](super::NcaShedding).
     Die,
 }
 
