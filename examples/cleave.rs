@@ -172,7 +172,7 @@ fn chance(seed: u32) -> f32 {
 }
 
 fn judge(
-    slimes: Query<&NcaVitals, With<Slime>>,
+    slimes: Query<(), With<Slime>>,
     game: Res<State<Game>>,
     mut next: ResMut<NextState<Game>>,
     mut caption: Single<&mut Text, With<Caption>>,

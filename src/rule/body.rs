@@ -6,7 +6,7 @@
 //! hold too little to learn from. The parts of a picture are joined, because life does not cross a gap. A cell
 //! without a visible pixel shows nothing.
 
-use super::{CellMap, CellMask, Output, Rule, Shape, Target};
+use super::{CellMap, CellMask, Output, Rule, Shape, Target, pieces::parts};
 
 /// The radii of the discs that close the gaps of a body, until it is one part. A closed gap is up to twice as wide.
 const RADII: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
@@ -69,20 +69,19 @@ impl Target {
         let joined = |more: usize| {
             let grown = |radius: usize| grow(&close(&visible, radius), more);
             let radii = RADII.into_iter().filter(|radius| *radius <= width.max(height));
-            radii.map(grown).find(|body| parts(body).len() <= 1).unwrap_or_else(|| grown(1))
+            radii.map(grown).find(|body| parts(body, false).len() <= 1).unwrap_or_else(|| grown(1))
         };
         let body = joined(1);
         let body = if is_thin(&body) { joined(2) } else { body };
-        if body.contains(seed) && parts(&body).len() == 1 { body } else { with_stalks(body, seed) }
+        if body.contains(seed) && parts(&body, false).len() == 1 { body } else { with_stalks(body, seed) }
     }
 }
 
 /// Whether more than a quarter of a body is narrower than five cells.
 fn is_thin(body: &CellMask) -> bool {
     const HALF: usize = 2;
-    let (width, height) = (body.width(), body.height());
-    let outside = grow(&CellMask::from_fn(width, height, |&cell| !body.contains(cell)), HALF);
-    let wide = grow(&CellMask::from_fn(width, height, |&cell| !outside.contains(cell)), HALF);
+    let outside = grow(&body.complement(), HALF);
+    let wide = grow(&outside.complement(), HALF);
     let cells = body.count();
     let thin = cells - wide.count();
     thin * 4 > cells
@@ -97,7 +96,7 @@ fn with_stalks(mut body: CellMask, seed: usize) -> CellMask {
         let [to_x, to_y] = center(*cell);
         (to_x - x).hypot(to_y - y)
     };
-    for part in parts(&body) {
+    for part in parts(&body, false) {
         let nearest = part.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
         if let Some(nearest) = nearest {
             body.add(&Shape::capsule([x, y], center(nearest), 1.5), CellMap::IDENTITY);
@@ -162,35 +161,6 @@ fn within(cells: &[bool], width: usize, radius: usize) -> Vec<bool> {
     (0..cells.len()).map(reached).collect()
 }
 
-/// The connected parts of a mask, where a cell touches its eight neighbors.
-fn parts(mask: &CellMask) -> Vec<Vec<usize>> {
-    let (width, height) = (mask.width(), mask.height());
-    let mut found = CellMask::new(width, height);
-    let mut parts = Vec::new();
-    for first in mask.iter() {
-        if found.contains(first) {
-            continue;
-        }
-        found.insert(first);
-        let (mut part, mut next) = (vec![first], 0);
-        while let Some(&cell) = part.get(next) {
-            next += 1;
-            let (x, y) = (cell % width, cell / width);
-            for row in y.saturating_sub(1)..(y + 2).min(height) {
-                for column in x.saturating_sub(1)..(x + 2).min(width) {
-                    let other = row * width + column;
-                    if mask.contains(other) && !found.contains(other) {
-                        found.insert(other);
-                        part.push(other);
-                    }
-                }
-            }
-        }
-        parts.push(part);
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,10 +200,10 @@ mod tests {
     fn the_parts_of_a_picture_are_joined() {
         let islands = picture(&["##....##", "........", "........", "........", "........", "##....##"]);
         let body = islands.body(16, 16);
-        assert!(parts(&body).len() == 1 && body.contains(8 * 16 + 8), "{:#?}", drawn(&body));
+        assert!(parts(&body, false).len() == 1 && body.contains(8 * 16 + 8), "{:#?}", drawn(&body));
         let off_center = picture(&["#...............", "................", "................", "................"]);
         let body = off_center.body(20, 12);
-        assert!(parts(&body).len() == 1 && body.contains(6 * 20 + 10), "{:#?}", drawn(&body));
+        assert!(parts(&body, false).len() == 1 && body.contains(6 * 20 + 10), "{:#?}", drawn(&body));
         assert!(body.count() < 60, "{:#?}", drawn(&body));
     }
 
@@ -251,7 +221,7 @@ mod tests {
         let mut rgba = vec![0; 200 * 4];
         (rgba[3], rgba[199 * 4 + 3]) = (255, 255);
         let body = Target { width: 200, height: 1, rgba }.body(202, 3);
-        assert!(parts(&body).len() == 1 && body.contains(202 + 101), "{:#?}", drawn(&body));
+        assert!(parts(&body, false).len() == 1 && body.contains(202 + 101), "{:#?}", drawn(&body));
     }
 
     #[test]

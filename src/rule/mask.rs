@@ -186,6 +186,11 @@ impl CellMask {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
     }
 
+    /// Whether it has a cell in common with another mask of the same size.
+    pub fn intersects(&self, other: &Self) -> bool {
+        self.words.iter().zip(&other.words).any(|(word, other)| word & other != 0)
+    }
+
     /// All cells that are not in the mask.
     pub fn complement(&self) -> Self {
         let mut others = Self::full(self.width, self.height);

@@ -53,6 +53,7 @@ pub use noise::{FireRate, mix, tick_key};
 pub(crate) use picture::CRISP_BLEND;
 pub(crate) use picture::{LIFE_BLEND, PLACE_BLEND, pixel, ramp};
 pub use picture::{Rgba, picture};
+pub(crate) use pieces::FEWEST_CELLS;
 #[cfg(feature = "record")]
 pub use reading::{Filter, ReadOptions, TargetError};
 pub(crate) use reference::{Pose, Reference};

@@ -9,32 +9,14 @@ impl CellMask {
     ///
     /// A cell is connected with the eight around it, as life is. With `wraps`, the grid is a torus.
     pub fn components(&self, wraps: bool) -> Vec<Self> {
-        let (width, height) = (self.width(), self.height());
-        let mut left = self.clone();
-        let mut found = Vec::new();
-        let mut reached = Vec::new();
-        for first in self.iter() {
-            if !left.contains(first) {
-                continue;
-            }
-            let mut component = Self::new(width, height);
-            left.remove(first);
-            reached.push(first);
-            let mut size = 0usize;
-            while let Some(cell) = reached.pop() {
-                component.insert(cell);
-                size += 1;
-                for next in around(cell, width, height, wraps) {
-                    if left.contains(next) {
-                        left.remove(next);
-                        reached.push(next);
-                    }
-                }
-            }
-            found.push((size, component));
-        }
-        found.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-        found.into_iter().map(|(_, component)| component).collect()
+        let mut parts = parts(self, wraps);
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        let component = |part: Vec<usize>| {
+            let mut component = Self::new(self.width(), self.height());
+            part.into_iter().for_each(|cell| component.insert(cell));
+            component
+        };
+        parts.into_iter().map(component).collect()
     }
 
     /// Shares the whole grid among masks that have no cell in common: each cell belongs to the mask that is nearest to it,
@@ -63,7 +45,35 @@ impl CellMask {
     }
 }
 
-/// The cells around a cell.
+/// The cells of each connected part of a mask, in the order of their first cells. A cell touches the eight around it, with
+/// `wraps` also across the edges of the grid.
+pub(super) fn parts(mask: &CellMask, wraps: bool) -> Vec<Vec<usize>> {
+    let mut left = mask.clone();
+    let mut parts = Vec::new();
+    for first in mask.iter() {
+        if !left.contains(first) {
+            continue;
+        }
+        left.remove(first);
+        let (mut part, mut next) = (vec![first], 0);
+        while let Some(&cell) = part.get(next) {
+            next += 1;
+            for other in around(cell, mask.width(), mask.height(), wraps) {
+                if left.contains(other) {
+                    left.remove(other);
+                    part.push(other);
+                }
+            }
+        }
+        parts.push(part);
+    }
+    parts
+}
+
+/// The fewest cells of a piece of a sprite that counts.
+pub(crate) const FEWEST_CELLS: u32 = 12;
+
+/// The cells around a cell, and itself.
 fn around(cell: usize, width: usize, height: usize, wraps: bool) -> impl Iterator<Item = usize> {
     let (x, y) = (cell % width, cell / width);
     let step = move |at: usize, step: usize, side: usize| match (at + step).checked_sub(1) {

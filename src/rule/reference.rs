@@ -195,9 +195,9 @@ impl Reference {
         if self.output != Output::Coordinates {
             return;
         }
-        let width = self.width.max(1);
-        let hidden = cells.iter().filter(|cell| !self.has_cell(cell % width, cell / width, pose));
-        hidden.collect::<Vec<_>>().into_iter().for_each(|cell| cells.remove(cell));
+        let (width, height) = (cells.width(), cells.height());
+        let shows = |cell: usize| self.has_cell(cell % width, cell / width, pose);
+        *cells = CellMask::from_fn(width, height, |&cell| cells.contains(cell) && shows(cell));
     }
 
     /// The straight-alpha sRGB color, 0 to 1, that the model's target has at `(x, y)`. `None` without one.

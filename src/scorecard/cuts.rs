@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use serde::Serialize;
 
 use super::{Fragment, FragmentEnd, parallel, storm::Tester};
-use crate::rule::{Boundary, CellMask, Model, Shape, Target, mix};
+use crate::rule::{Boundary, CellMask, FEWEST_CELLS, Model, Shape, Target, mix};
 
 /// Sprites that are grown, each with its own noise, and cut in turn.
 const SPRITES: u32 = 8;
@@ -26,7 +26,7 @@ impl Cuts {
     /// The minimum share of pieces with a quarter of the cells or more that are whole in the end. Smaller ones have no gate.
     pub const GATE: f32 = 0.95;
     /// Pieces of fewer cells do not count: by default, [`NcaSever`](crate::NcaSever) lets them die at once.
-    pub const FEWEST_CELLS: usize = 12;
+    pub const FEWEST_CELLS: usize = FEWEST_CELLS as usize;
 
     /// Cuts a model so many times, on one thread per core.
     pub fn of(model: &Model, target: &Target, cuts: u32, seed: u32) -> Self {

@@ -234,7 +234,7 @@ impl Tester<'_> {
             third(x, left, right) == ninth % 3 && third(y, top, bottom) == ninth / 3
         });
         let noise = mix(self.seed ^ mix(index ^ 0x8000_0000));
-        part.iter().any(|cell| living.contains(cell)).then(|| self.regrow(grown, &living, &part, noise))
+        part.intersects(&living).then(|| self.regrow(grown, &living, &part, noise))
     }
 
     /// Leaves a part of a sprite alone.

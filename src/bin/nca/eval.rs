@@ -15,8 +15,8 @@ const STORM_SEED: u32 = 1;
 pub struct Eval {
     /// A `.nca` file.
     model: PathBuf,
-    /// The picture to measure against, given once for each form of a model that has several, scaled to the size of the model's target
-    /// if it has one, and centered in the grid [default: the model's targets].
+    /// The picture to measure against, given once for each form of a model that has several, scaled to the size of the
+    /// model's target if it has one, and centered in the grid [default: the model's targets].
     #[arg(long, value_name = "IMAGE")]
     against: Vec<PathBuf>,
     /// The number of random wounds of the storm; 0 omits it.

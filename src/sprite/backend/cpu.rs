@@ -84,6 +84,14 @@ impl CpuBackend {
         let patches = is_rendered.then(Patches::default);
         Self { engine, seed, slots: Vec::new(), scratches: Vec::new(), patches }
     }
+
+    fn fill(&mut self, index: u32, slot: Slot) {
+        let index = index as usize;
+        if index >= self.slots.len() {
+            self.slots.resize_with(index + 1, Slot::default);
+        }
+        self.slots[index] = slot;
+    }
 }
 
 /// The engine of a model, and the cells of its seed.
@@ -95,15 +103,11 @@ fn engine(model: &Model, [width, height]: [u32; 2]) -> (Engine, Option<Grid>) {
 
 impl Backend for CpuBackend {
     fn insert(&mut self, slot: u32, cells: NewCells) {
-        let slot = slot as usize;
-        if slot >= self.slots.len() {
-            self.slots.resize_with(slot + 1, Slot::default);
-        }
         let cells = match cells {
             NewCells::Seed => Cells::Seed,
             NewCells::State(state) => self.engine.grid(state).map_or(Cells::None, Cells::Grown),
         };
-        self.slots[slot] = Slot { cells, needs_draw: true, ..Slot::default() };
+        self.fill(slot, Slot { cells, needs_draw: true, ..Slot::default() });
     }
 
     fn remove(&mut self, slot: u32) -> Unfinished {
@@ -125,13 +129,10 @@ impl Backend for CpuBackend {
             engine.clear(&mut part, &cells.complement());
             Cells::Grown(part)
         };
-        let parts: Vec<_> = parts.iter().map(|(to, cells)| (*to as usize, only(cells))).collect();
+        let parts: Vec<_> = parts.iter().map(|(to, cells)| (*to, only(cells))).collect();
         engine.clear(grid, &kept.complement());
         for (to, cells) in parts {
-            if to >= slots.len() {
-                slots.resize_with(to + 1, Slot::default);
-            }
-            slots[to] = Slot { cells, needs_draw: true, needs_count: true, ..Slot::default() };
+            self.fill(to, Slot { cells, needs_draw: true, needs_count: true, ..Slot::default() });
         }
     }
 

@@ -9,7 +9,7 @@ use bevy::{
 use serde::{Deserialize, Serialize};
 
 use super::NcaAliveMask;
-use crate::rule::Shape;
+use crate::rule::{FEWEST_CELLS, Shape};
 
 /// Lets a sprite come apart: a wound that cuts it into pieces makes an entity of each. Add it beside an
 /// [`NcaTexture`](super::NcaTexture).
@@ -67,7 +67,7 @@ pub struct NcaSever {
 impl Default for NcaSever {
     fn default() -> Self {
         Self {
-            fewest_cells: 12,
+            fewest_cells: FEWEST_CELLS,
             fate: NcaPieceFate::Regrow,
             most_pieces: 8,
             lifetime: None,

@@ -20,7 +20,7 @@ impl KnownLife {
     }
 
     /// Cells are taken before the tick of an age.
-    pub(crate) fn lose(&mut self, age: u32, cells: &CellMask) {
+    pub(super) fn lose(&mut self, age: u32, cells: &CellMask) {
         self.is_overdue |= self.seen.is_none();
         match self.lost.last_mut() {
             Some((tick, lost)) if *tick == age => lost.union(cells),

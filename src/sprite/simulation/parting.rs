@@ -27,7 +27,7 @@ impl Parting {
         if after.len() < 2 {
             return Self { kept: left, ..parting };
         }
-        let is_held = |part: &CellMask| held.is_some_and(|held| part.iter().any(|cell| held.contains(cell)));
+        let is_held = |part: &CellMask| held.is_some_and(|held| part.intersects(held));
         let before = living.components(wraps);
         let mut seen = vec![false; before.len()];
         // A part of a component that was held must be held itself.
@@ -67,6 +67,10 @@ impl Parting {
 
     /// The part of the grid that goes with each piece. No part contains a cell of the wound.
     pub(crate) fn territories(&self, wound: &CellMask, wraps: bool) -> Vec<CellMask> {
+        // Most wounds part nothing.
+        if self.pieces.is_empty() {
+            return Vec::new();
+        }
         let mut own = self.kept.clone();
         own.union(&self.crumbs);
         let parts: Vec<CellMask> = [own].into_iter().chain(self.pieces.iter().cloned()).collect();

@@ -100,11 +100,7 @@ impl<'a> SeenArt<'a> {
 
     /// The point of the body, in cells, that is seen at a point of the grid. `None` if the art is transparent there.
     pub(super) fn body_under(&self, point: Vec2) -> Option<Vec2> {
-        let place = self.to_art.transform_point2(point);
-        if !(place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all()) {
-            return None;
-        }
-        let pixel = self.part.min + place * self.part.size();
+        let (place, pixel) = self.pixel_under(point)?;
         if let Some(image) = self.image.filter(|_| !self.is_opaque) {
             let at = pixel.as_uvec2();
             if image.get_color_at(at.x, at.y).is_ok_and(|color| color.alpha() <= VISIBLE) {
@@ -115,13 +111,16 @@ impl<'a> SeenArt<'a> {
         (point.cmpge(Vec2::ZERO).all() && point.cmplt(self.grid).all()).then_some(point)
     }
 
+    /// The place in the art, 0 to 1, at a point of the grid, and its pixel of the image. `None` beside the art.
+    fn pixel_under(&self, point: Vec2) -> Option<(Vec2, Vec2)> {
+        let place = self.to_art.transform_point2(point);
+        let is_inside = place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all();
+        is_inside.then(|| (place, self.part.min + place * self.part.size()))
+    }
+
     /// The color of the art at a point of the grid. `None` if it is transparent there, and white if it cannot be read.
     fn color_at(&self, point: Vec2) -> Option<Color> {
-        let place = self.to_art.transform_point2(point);
-        if !(place.cmpge(Vec2::ZERO).all() && place.cmplt(Vec2::ONE).all()) {
-            return None;
-        }
-        let at = (self.part.min + place * self.part.size()).as_uvec2();
+        let at = self.pixel_under(point)?.1.as_uvec2();
         let color = self.image.and_then(|image| image.get_color_at(at.x, at.y).ok()).unwrap_or(Color::WHITE);
         (self.is_opaque || color.alpha() > VISIBLE).then_some(color)
     }
@@ -138,15 +137,15 @@ impl<'a> SeenArt<'a> {
     }
 }
 
-/// The color that a skin shows at a point of the grid, in cells. `None` if its art is transparent there.
-pub(crate) fn art_color(
+/// The colors that a skin shows at points of the grid, in cells. `None` where its art is transparent.
+pub(crate) fn art_colors(
     fit: SkinFit,
     grid: [u32; 2],
     angle: f32,
     images: Option<&Assets<Image>>,
-    point: Vec2,
-) -> Option<Color> {
-    SeenArt::new(fit, grid, angle, images).color_at(point)
+) -> impl Fn(Vec2) -> Option<Color> {
+    let art = SeenArt::new(fit, grid, angle, images);
+    move |point| art.color_at(point)
 }
 
 /// Whether a mask contains a cell.

@@ -21,7 +21,7 @@ mod ray;
 mod transform;
 mod visibility;
 
-pub(crate) use art::art_color;
+pub(crate) use art::art_colors;
 #[cfg(feature = "avian2d")]
 pub use colliders::NcaCollider;
 #[cfg(feature = "avian2d")]
@@ -32,5 +32,5 @@ pub(crate) use frames::{FramesPlugin, ShownFrame, ShownFrames};
 #[cfg(feature = "picking")]
 pub(crate) use picking::PickingPlugin;
 pub use probe::{NcaHit, NcaProbe};
-pub(crate) use transform::{ShapeSpace, SpriteTransform, SpriteTransforms};
+pub(crate) use transform::{ShapeSpace, SpriteTransform, SpriteTransforms, center};
 pub(crate) use visibility::Visibilities;

@@ -4,7 +4,7 @@ use avian2d::prelude::*;
 use bevy::{math::Affine2, prelude::*};
 
 use super::{
-    SpriteTransforms,
+    SpriteTransforms, center,
     colliders::{CameApart, Fit, NcaCollider},
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) fn drop_bodies(bodies: Query<Held, Changed<NcaAliveMask>>, mut comman
             continue;
         };
         let held = CellMask::of(&held.shape, cells.width(), cells.height());
-        if !cells.iter().any(|cell| held.contains(cell)) {
+        if !cells.intersects(&held) {
             commands.entity(entity).try_insert(RigidBody::Dynamic);
         }
     }
@@ -66,16 +66,17 @@ pub(super) fn push_apart(
     transforms: SpriteTransforms,
     mut commands: Commands,
 ) {
+    if bodies.iter().all(|(.., sleeps)| sleeps) {
+        return;
+    }
     let mut all = Vec::new();
     for (entity, NcaAliveMask { cells }, body, layers, locked, sleeps) in &bodies {
         let Some(cells) = cells.as_ref().filter(|_| body.is_dynamic()) else { continue };
         let (Some(bounds), Some(transform)) = (cells.bounds(), transforms.get(entity)) else { continue };
-        let map = transform.cells_to_world([cells.width() as u32, cells.height() as u32]);
-        let map = Affine2::from_cols_array(&map.0);
+        let grid = [cells.width() as u32, cells.height() as u32];
+        let map = Affine2::from_cols_array(&transform.cells_to_world(grid).0);
         let [left, top, right, bottom] = bounds.map(|side| side as f32);
-        let corners = [[left, top], [right, top], [left, bottom], [right, bottom]];
-        let corners = corners.map(|corner| map.transform_point2(corner.into()));
-        let bounds = corners.into_iter().fold(Rect::EMPTY, |bounds, corner| bounds.union_point(corner));
+        let bounds = transform.bounds_of(Rect::new(left, top, right, bottom), grid);
         let layers = layers.copied().unwrap_or_default();
         let free = |is_locked: bool| if is_locked { 0.0 } else { 1.0 };
         let free = locked.map_or(Vec2::ONE, |locked| {
@@ -115,7 +116,7 @@ fn overlap(a: &Body, b: &Body) -> f32 {
     let to_large = large.map.inverse() * small.map;
     let width = small.cells.width();
     let lies_inside = |cell: &usize| {
-        let at = to_large.transform_point2(Vec2::new((cell % width) as f32, (cell / width) as f32) + 0.5);
+        let at = to_large.transform_point2(center(*cell, width));
         let is_inside = at.cmpge(Vec2::ZERO).all() && (at.x as usize) < large.cells.width();
         is_inside && large.cells.contains(at.y as usize * large.cells.width() + at.x as usize)
     };
@@ -148,7 +149,8 @@ pub(super) fn on_severed(
         fit.expire();
         came_apart.0 = true;
     }
-    let Ok((body, position, rotation, center, NcaAliveMask { cells: Some(own) }, sever, is_held)) = wholes.get(*entity)
+    let Ok((body, position, rotation, of_mass, NcaAliveMask { cells: Some(own) }, sever, is_held)) =
+        wholes.get(*entity)
     else {
         return;
     };
@@ -160,13 +162,11 @@ pub(super) fn on_severed(
     commands.entity(*entity).try_remove::<Sleeping>();
     let Some(transform) = transforms.get(*entity) else { return };
     let map = transform.cells_to_world([own.width() as u32, own.height() as u32]);
-    let place =
-        |cell: usize, width: usize| Vec2::from(map.apply([(cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5]));
     let center_of = |cells: &CellMask| {
-        let sum: Vec2 = cells.iter().map(|cell| place(cell, cells.width())).sum();
+        let sum: Vec2 = cells.iter().map(|cell| Vec2::from(map.apply(center(cell, cells.width()).into()))).sum();
         (cells.count() as f32, sum / cells.count().max(1) as f32)
     };
-    let middle = position.0 + *rotation * center.0;
+    let middle = position.0 + *rotation * of_mass.0;
     let (mass, own_middle) = center_of(own);
     let Ok((linear, angular)) = velocities.get(*entity).map(|(linear, angular)| (linear.0, angular.0)) else { return };
     // A point of a turning body moves across the way to its center.

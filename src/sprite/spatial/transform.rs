@@ -274,8 +274,12 @@ impl SpriteTransform {
 
     /// The bounding box of what is drawn, in the world.
     pub(crate) fn bounds(&self, grid: [u32; 2]) -> Rect {
+        self.bounds_of(self.part(grid), grid)
+    }
+
+    /// The bounding box of a rectangle of cells, in the world.
+    pub(crate) fn bounds_of(&self, Rect { min, max }: Rect, grid: [u32; 2]) -> Rect {
         let map = self.cells_to_world(grid);
-        let Rect { min, max } = self.part(grid);
         let corners = [[min.x, min.y], [max.x, min.y], [min.x, max.y], [max.x, max.y]];
         let corners = corners.map(|corner| Vec2::from(map.apply(corner)));
         corners.into_iter().fold(Rect::EMPTY, |bounds, corner| bounds.union_point(corner))
@@ -283,7 +287,7 @@ impl SpriteTransform {
 }
 
 /// The center of a cell.
-fn center(cell: usize, width: usize) -> Vec2 {
+pub(crate) fn center(cell: usize, width: usize) -> Vec2 {
     Vec2::new((cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5)
 }
 

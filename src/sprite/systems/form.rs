@@ -42,12 +42,11 @@ fn form(textures: Query<(Ref<NcaForm>, &Placement), Allow<Disabled>>, mut popula
         if has_form && !form.is_changed() {
             continue;
         }
-        let instance = populations.instance_mut(id);
-        if form.is_added() && instance.is_some_and(|instance| instance.inherited_form.take().as_ref() == Some(&*form)) {
+        let model = population.model().clone();
+        let Some(instance) = populations.instance_mut(id) else { continue };
+        if form.is_added() && instance.inherited_form.take().as_ref() == Some(&*form) {
             continue;
         }
-        let Some(model) = populations.get(id).map(|population| population.model().clone()) else { continue };
-        let Some(instance) = populations.instance_mut(id) else { continue };
         instance.has_form = true;
         match form.resolve(model.rule()) {
             Ok(stops) => instance.state.walk(&stops),

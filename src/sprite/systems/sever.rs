@@ -23,6 +23,7 @@ use super::{
     clock::{FrameTicks, advance, tick},
     instances::Instances,
     shed::Shedder,
+    vitals::tell,
 };
 use crate::{
     rule::{Boundary, CellMask, mix},
@@ -177,9 +178,7 @@ pub(super) fn sever(
                 commands.queue(move |world: &mut World| made.spawn(world, entity, piece));
             }
             if !entities.is_empty() {
-                let event = NcaSevered { entity, pieces: entities };
-                commands.trigger(event.clone());
-                commands.write_message(event);
+                tell(&mut commands, NcaSevered { entity, pieces: entities });
             }
         }
         if sheds && is_new && !dead.is_empty() {

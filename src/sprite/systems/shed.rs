@@ -2,13 +2,14 @@
 
 use bevy::{ecs::system::SystemParam, prelude::*};
 
+use super::vitals::tell;
 use crate::{
     rule::{CellMask, pixel},
     sprite::{
         components::InstanceId,
         events::{NcaShed, NcaShedCell},
         populations::Populations,
-        spatial::{ShownFrames, SpriteTransforms, art_color},
+        spatial::{ShownFrames, SpriteTransforms, art_colors, center},
     },
 };
 
@@ -47,16 +48,17 @@ impl Shedder<'_, '_> {
         let images = self.images.as_deref();
         // A skin with a UV sheet shows its cells elsewhere.
         let frame = skin.filter(|fit| fit.uv.is_some()).and_then(|fit| self.frames.get(&fit, grid, angle, images));
-        let center = |cell: usize| match frame {
+        let center_of = |cell: usize| match frame {
             Some(frame) => frame.centers().get(cell).copied().flatten(),
-            None => Some([(cell % width) as f32 + 0.5, (cell / width) as f32 + 0.5]),
+            None => Some(center(cell, width).into()),
         };
-        let place = |cell: usize| center(cell).map(|center| Vec2::from(map.apply(center)));
+        let place = |cell: usize| center_of(cell).map(|center| Vec2::from(map.apply(center)));
         let (sum, count) = living.iter().filter_map(place).fold((Vec2::ZERO, 0), |(sum, n), at| (sum + at, n + 1));
         let middle = sum / count.max(1) as f32;
+        let art = skin.filter(|fit| fit.is_known()).map(|fit| art_colors(fit, grid, angle, images));
         let color = |cell: usize| -> Option<Color> {
-            if let Some(fit) = skin.filter(|fit| fit.is_known()) {
-                return art_color(fit, grid, angle, images, Vec2::from(center(cell)?));
+            if let Some(art) = &art {
+                return art(center_of(cell)?.into());
             }
             let [x, y] = [cell % width, cell / width];
             let grown = reference.grown_color(x, y, pose);
@@ -78,8 +80,6 @@ impl Shedder<'_, '_> {
             return;
         }
         let [a, b, c, d, ..] = map.0;
-        let event = NcaShed { entity, cell_size: Vec2::new(a.hypot(b), c.hypot(d)), z, cells };
-        commands.trigger(event.clone());
-        commands.write_message(event);
+        tell(commands, NcaShed { entity, cell_size: Vec2::new(a.hypot(b), c.hypot(d)), z, cells });
     }
 }

@@ -125,11 +125,11 @@ pub(super) fn report(
 }
 
 /// Triggers an event, and writes it as a message.
-fn tell<'a, E>(commands: &mut Commands, event: E)
+pub(super) fn tell<'a, E>(commands: &mut Commands, event: E)
 where
-    E: EntityEvent + Message + Copy,
+    E: EntityEvent + Message + Clone,
     E::Trigger<'a>: Default,
 {
-    commands.trigger(event);
+    commands.trigger(event.clone());
     commands.write_message(event);
 }
