@@ -6,7 +6,7 @@
 //! hold too little to learn from. The parts of a picture are joined, because life does not cross a gap. A cell
 //! without a visible pixel shows nothing.
 
-use super::{CellMap, CellMask, Output, Rule, Shape, Target, pieces::parts};
+use super::{CellMap, CellMask, Output, Rule, Shape, State, Target, pieces::parts};
 
 /// The radii of the discs that close the gaps of a body, until it is one part. A closed gap is up to twice as wide.
 const RADII: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
@@ -27,6 +27,26 @@ impl Frame {
     /// The point in the grid of a place in the picture.
     pub(crate) fn point(&self, place: [f32; 2]) -> [f32; 2] {
         [0, 1].map(|axis| place[axis] * self.size[axis] + self.min[axis])
+    }
+
+    /// How far a body of coordinates stands from its place, right and down, in whole cells: the median over the cells whose
+    /// alpha is above `alive`. Zero if there are none.
+    pub(crate) fn shift(&self, state: &State, alive: f32) -> [i32; 2] {
+        [0, 1].map(|axis| {
+            let cells = state.values().chunks_exact(state.channels()).enumerate();
+            let living = cells.filter(|(_, cell)| cell[3] > alive);
+            let mut shifts: Vec<f32> = living
+                .map(|(index, cell)| {
+                    let at = [index % state.width(), index / state.width()].map(|at| at as f32 + 0.5);
+                    (self.place(at)[axis] - cell[axis] / cell[3]) * self.size[axis]
+                })
+                .collect();
+            let middle = shifts.len() / 2;
+            match shifts.is_empty() {
+                true => 0,
+                false => shifts.select_nth_unstable_by(middle, f32::total_cmp).1.round() as i32,
+            }
+        })
     }
 }
 

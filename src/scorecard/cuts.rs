@@ -23,7 +23,8 @@ pub struct Cuts {
 }
 
 impl Cuts {
-    /// The minimum share of pieces with a quarter of the cells or more that are whole in the end. Smaller ones have no gate.
+    /// The minimum share of pieces with a quarter of the cells or more that are whole in the end, and of smaller ones that are
+    /// whole or dead. A whole sprite may stand beside its place: it is a sprite of its own.
     pub const GATE: f32 = 0.95;
     /// Pieces of fewer cells do not count: by default, [`NcaSever`](crate::NcaSever) lets them die at once.
     pub const FEWEST_CELLS: usize = FEWEST_CELLS as usize;
@@ -59,7 +60,7 @@ impl Cuts {
     /// The pieces with a quarter of the cells or more, and those of them that are whole in the end.
     pub fn large(&self) -> [usize; 2] {
         let large = || self.pieces.iter().filter(|piece| piece.left >= 0.25);
-        [large().count(), large().filter(|piece| piece.end == FragmentEnd::Regrown).count()]
+        [large().count(), large().filter(|piece| piece.is_whole()).count()]
     }
 
     /// The smaller pieces, and those of them that are whole or dead in the end.
@@ -68,10 +69,15 @@ impl Cuts {
         [small().count(), small().filter(|piece| piece.end != FragmentEnd::Lingering).count()]
     }
 
-    /// Whether the gate of large pieces is met. A model without any does not pass.
+    /// The number of pieces that are whole, but stand beside their place.
+    pub fn beside(&self) -> usize {
+        self.pieces.iter().filter(|piece| piece.end == FragmentEnd::Beside).count()
+    }
+
+    /// Whether both gates are met. A model without a large piece that is whole does not pass.
     pub fn passes(&self) -> bool {
-        let [all, whole] = self.large();
-        whole > 0 && whole as f32 >= all as f32 * Self::GATE
+        let meets = |[all, good]: [usize; 2]| good as f32 >= all as f32 * Self::GATE;
+        self.large()[1] > 0 && meets(self.large()) && meets(self.small())
     }
 }
 

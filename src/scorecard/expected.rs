@@ -5,6 +5,8 @@ use crate::rule::{LIFE_BLEND, Output, PLACE_BLEND, State, Target, mean_squared_e
 /// The square of a cell's distance from its place counts in units of this share of the picture's rectangle. A shift that
 /// is too small to be seen then counts too: a body fails its gate, 0.02, shortly before the display moves its pixels.
 const DRIFT: f32 = 0.4;
+/// The share of the picture's alpha that must lie in the grid for it to fit. The sums are not exact.
+const FITS: f32 = 0.9999;
 /// Points per cell on each axis at which a body of coordinates is compared with its picture.
 const POINTS: usize = 2;
 
@@ -48,6 +50,22 @@ impl<'a> Expected<'a> {
             let (dx, dy) = (x - seed(side), y - seed(side));
             frame.place([dx * cos - dy * sin + seed(width), dx * sin + dy * cos + seed(height)])
         })
+    }
+
+    /// How far a body of coordinates stands from its place, right and down, in whole cells.
+    pub(crate) fn shift(&self, state: &State) -> [i32; 2] {
+        // Between the thresholds of life, a cell is half shown.
+        self.target.frame(self.width, self.height).shift(state, (LIFE_BLEND.start + LIFE_BLEND.end) / 2.0)
+    }
+
+    /// What the cells should be if the body stood so many cells further right and down. `None` if it does not fit the grid
+    /// there, or has no coordinates, by which it could be told apart from a damaged one.
+    pub(crate) fn beside(&self, [right, down]: [i32; 2]) -> Option<Self> {
+        let Self { output, target, width, height, .. } = *self;
+        let expected = Self { output, target, width, height, cells: Vec::new(), points: Vec::new(), total: 0.0 };
+        let frame = target.frame(width, height);
+        let beside = expected.with_points(|[x, y]| frame.place([x - right as f32, y - down as f32]));
+        (output == Output::Coordinates && beside.total > FITS * self.total).then_some(beside)
     }
 
     fn with_points(mut self, place: impl Fn([f32; 2]) -> [f32; 2]) -> Self {
@@ -231,6 +249,31 @@ mod tests {
             state.values_mut()[cell * 8..][..4].copy_from_slice(&[u, v, 0.0, 1.0]);
         }
         assert!(error(&target, &state) < 0.01, "{}", error(&target, &state));
+    }
+
+    #[test]
+    fn a_body_may_stand_beside_its_place() {
+        let (target, grown) = disc();
+        let expected = Expected::new(Output::Coordinates, &target, [16, 16]);
+        for shift in [[2, -1], [-3, 3], [0, 1]] {
+            let mut state = State::zeros(16, 16, 8);
+            for cell in 0..16 * 16usize {
+                let to = [cell % 16, cell / 16].map(|at| at as i32);
+                let from = [to[0] - shift[0], to[1] - shift[1]];
+                if from.iter().all(|at| (0..16).contains(at)) {
+                    let cells = grown.cell(from[0] as usize, from[1] as usize).unwrap();
+                    state.values_mut()[cell * 8..][..8].copy_from_slice(cells);
+                }
+            }
+            assert_eq!(target.frame(16, 16).shift(&state, 0.5), shift);
+            assert!(expected.error(&state) > 0.02);
+            assert!(expected.beside(shift).unwrap().error(&state) < 1e-6);
+            // It is damaged there too.
+            state.values_mut()[8 * 16 * 8..].fill(0.0);
+            assert!(expected.beside(shift).unwrap().error(&state) > 0.1);
+        }
+        assert!(expected.beside([5, 0]).is_none(), "beyond the grid");
+        assert!(Expected::new(Output::PremultipliedAlpha, &target, [16, 16]).beside([1, 0]).is_none());
     }
 
     #[test]

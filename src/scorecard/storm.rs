@@ -56,15 +56,25 @@ pub struct Fragment {
     pub end: FragmentEnd,
 }
 
+impl Fragment {
+    /// Whether it has become a whole sprite, at its place or beside it.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.end, FragmentEnd::Regrown | FragmentEnd::Beside)
+    }
+}
+
 /// What becomes of a [`Fragment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FragmentEnd {
     /// It is a whole sprite.
     Regrown,
+    /// It is a whole sprite that stands some cells beside its place. (A part that is too small cannot know how far it is
+    /// from the others, which are gone.) Only bodies of coordinates can tell.
+    Beside,
     /// It is dead.
     Dead,
-    /// Neither.
+    /// None of these.
     Lingering,
 }
 
@@ -164,9 +174,10 @@ impl Storm {
             .fold(self.fragment_ratio().max(grown), f32::max)
     }
 
-    /// The ratio of the fragments that are neither whole nor dead to those that the gate allows.
+    /// The ratio of the fragments that are neither whole at their place nor dead to those that the gate allows.
     pub(super) fn fragment_ratio(&self) -> f32 {
-        ratio(self.count(FragmentEnd::Lingering), self.fragments.len(), Self::FRAGMENT_GATE)
+        let ended = self.count(FragmentEnd::Regrown) + self.count(FragmentEnd::Dead);
+        ratio(self.fragments.len() - ended, self.fragments.len(), Self::FRAGMENT_GATE)
     }
 }
 
@@ -244,10 +255,13 @@ impl Tester<'_> {
         self.advance(&mut grid, WOUND_TICK..WOUND_TICK + REGROWTH_TICKS, noise, Some(&part.complement()));
         let mut own = living.clone();
         own.intersect(part);
+        let is_whole = |expected: &Expected| expected.error(grid.state()) <= healed_error(rule.output);
         let end = if rule.alive_mask(grid.state()).is_empty() {
             FragmentEnd::Dead
-        } else if self.expected.error(grid.state()) <= healed_error(rule.output) {
+        } else if is_whole(self.expected) {
             FragmentEnd::Regrown
+        } else if self.expected.beside(self.expected.shift(grid.state())).is_some_and(|beside| is_whole(&beside)) {
+            FragmentEnd::Beside
         } else {
             FragmentEnd::Lingering
         };

@@ -18,13 +18,13 @@ use crate::{
 
 /// What has happened.
 #[derive(Resource, Default)]
-struct Diary {
+pub struct Diary {
     severed: Vec<NcaSevered>,
-    shed: Vec<NcaShed>,
+    pub shed: Vec<NcaShed>,
 }
 
 /// A paused app with a sprite of living cells that never change by themselves.
-fn still_app(backend: NcaBackend, living: &State, bundle: impl Bundle) -> (App, Entity) {
+pub fn still_app(backend: NcaBackend, living: &State, bundle: impl Bundle) -> (App, Entity) {
     let model = still_model(living.width() as u32, living.height() as u32);
     let (mut app, entity) = app_with(backend, &model, |texture| texture);
     app.init_resource::<Diary>()
@@ -39,15 +39,15 @@ fn still_app(backend: NcaBackend, living: &State, bundle: impl Bundle) -> (App, 
 }
 
 /// Lets what the GPU reads back arrive.
-fn settle(app: &mut App) {
+pub fn settle(app: &mut App) {
     (0..6).for_each(|_| app.update());
 }
 
-fn cut(app: &mut App, entity: Entity, shape: Shape) {
+pub fn cut(app: &mut App, entity: Entity, shape: Shape) {
     app.world_mut().trigger(NcaDamage::new(entity, shape).in_cells());
 }
 
-fn pieces_of(app: &App, entity: Entity) -> Vec<Entity> {
+pub fn pieces_of(app: &App, entity: Entity) -> Vec<Entity> {
     app.world().get::<NcaPieces>(entity).map(|pieces| pieces.iter().collect()).unwrap_or_default()
 }
 
@@ -59,7 +59,7 @@ fn living(app: &mut App, entity: Entity) -> CellMask {
 }
 
 /// Checks that sprites have no cell in common, and returns their cells.
-fn union_of(app: &mut App, sprites: &[Entity]) -> CellMask {
+pub fn union_of(app: &mut App, sprites: &[Entity]) -> CellMask {
     let mut all: Option<CellMask> = None;
     for sprite in sprites {
         let cells = living(app, *sprite);

@@ -9,9 +9,18 @@ use std::{
 };
 
 use bevy::prelude::*;
-use bevy_nca::{headless, prelude::*, rule::mix};
+use bevy_nca::{
+    headless,
+    prelude::*,
+    rule::{Shape, mix},
+};
 
-use crate::{plugin::add_model, support::on_the_gpu, vitals::slime};
+use crate::{
+    pieces::{Diary, cut, pieces_of, settle, still_app, union_of},
+    plugin::{add_model, full},
+    support::on_the_gpu,
+    vitals::slime,
+};
 
 const SPRITES: u32 = 200;
 /// Wounds per second of game time.
@@ -126,4 +135,103 @@ fn soak_on_the_cpu() {
 #[ignore = "takes ten minutes"]
 fn soak_on_the_gpu() {
     on_the_gpu(|| soak(NcaBackend::Gpu));
+}
+
+/// Cuts a minute.
+const CUTS: u32 = 1000;
+
+/// A minute of game time with [`CUTS`] cuts of sprites that do not change by themselves: each cell is in one piece, or was
+/// shed. Every fiftieth cut, all begins anew.
+fn count_cut_cells(backend: NcaBackend) {
+    let (width, height) = (40, 30);
+    let sever = NcaSever { fewest_cells: 5, most_pieces: 60, ..default() };
+    let (mut app, whole) = still_app(backend, &full(width, height), (sever, NcaShedding));
+    let mut most = 0;
+    for strike in 0..CUTS {
+        let side = |salt: u32| (mix(strike * 4 + salt) % 1000) as f32 / 1000.0;
+        let ends = match strike % 2 {
+            0 => [[side(0) * 40.0, 0.0], [side(1) * 40.0, 30.0]],
+            _ => [[0.0, side(2) * 30.0], [40.0, side(3) * 30.0]],
+        };
+        let blade = Shape::capsule(ends[0], ends[1], 0.6);
+        let sprites: Vec<Entity> = [whole].into_iter().chain(pieces_of(&app, whole)).collect();
+        sprites.iter().for_each(|sprite| cut(&mut app, *sprite, blade.clone()));
+        headless::step(&mut app, 1);
+        (0..3).for_each(|_| app.update());
+        if strike % 50 != 49 {
+            continue;
+        }
+        let sprites: Vec<Entity> = [whole].into_iter().chain(pieces_of(&app, whole)).collect();
+        let living = union_of(&mut app, &sprites).count();
+        let shed: usize =
+            std::mem::take(&mut app.world_mut().resource_mut::<Diary>().shed).iter().map(|shed| shed.cells.len()).sum();
+        assert_eq!(living + shed, width * height, "{backend:?}, cut {strike}: {} sprites", sprites.len());
+        most = most.max(sprites.len());
+        sprites[1..].iter().for_each(|piece| app.world_mut().entity_mut(*piece).despawn());
+        app.world_mut().trigger(NcaWriteCells { entity: whole, tick: 0, state: full(width, height) });
+        headless::step(&mut app, 1);
+        settle(&mut app);
+    }
+    assert!(most > 20, "{backend:?}: {most} sprites");
+}
+
+/// A minute of game time with [`CUTS`] cuts of slimes, whose pieces live for a second.
+fn cut_slimes(backend: NcaBackend) {
+    let mut app = headless::app_with(backend, |app| _ = app.add_plugins(NcaDiagnosticsPlugin)).unwrap();
+    let model = add_model(&mut app, &slime());
+    let sever = NcaSever { lifetime: Some(Duration::from_secs(1)), most_pieces: 16, ..default() };
+    let slimes: Vec<Entity> = (0..20)
+        .map(|seed| {
+            app.world_mut().spawn((NcaTexture::new(model.clone()).with_seed(seed), Sprite::default(), sever)).id()
+        })
+        .collect();
+    (0..240).for_each(|_| app.update());
+    let (mut memories, mut most, mut severed) = (Vec::new(), 0, 0);
+    for frame in 0..3600u32 {
+        for strike in (frame * CUTS / 3600..(frame + 1) * CUTS / 3600).map(|strike| strike * 8) {
+            let part = |salt: u32| mix(strike + salt) as f32 / u32::MAX as f32;
+            let slime = slimes[mix(strike) as usize % slimes.len()];
+            let along = Vec2::from_angle(part(1) * std::f32::consts::TAU) * 100.0;
+            let middle = Vec2::new(10.0 + 20.0 * part(2), 10.0 + 20.0 * part(3));
+            let blade = Shape::capsule((middle - along).into(), (middle + along).into(), 1.0);
+            let sprites: Vec<Entity> = [slime].into_iter().chain(pieces_of(&app, slime)).collect();
+            sprites.iter().for_each(|sprite| cut(&mut app, *sprite, blade.clone()));
+        }
+        let before = slimes.iter().map(|slime| pieces_of(&app, *slime).len()).sum::<usize>();
+        app.update();
+        let after = slimes.iter().map(|slime| pieces_of(&app, *slime).len()).sum::<usize>();
+        (most, severed) = (most.max(after), severed + after.saturating_sub(before));
+        if frame % 200 == 199 {
+            memories.extend(memory());
+        }
+    }
+    (0..70).for_each(|_| app.update());
+    println!(
+        "{backend:?}: {CUTS} cuts of {} slimes, {severed} pieces, at most {most} at a time; memory in MiB: {:?}",
+        slimes.len(),
+        memories.iter().map(|kib| kib / 1024).collect::<Vec<_>>()
+    );
+    assert!(severed > 500 && most > 20);
+    let sprites = app.world().resource::<bevy::diagnostic::DiagnosticsStore>().get(&NcaDiagnosticsPlugin::SPRITES);
+    assert_eq!(sprites.and_then(|sprites| sprites.value()), Some(slimes.len() as f64), "{backend:?}: slots");
+    assert_eq!(app.world_mut().query::<&NcaTexture>().iter(app.world()).count(), slimes.len(), "{backend:?}: entities");
+    if let (Some(early), Some(late)) = (memories.get(memories.len() / 3), memories.last()) {
+        assert!(*late < early + 16 * 1024, "{backend:?}: memory grows: {memories:?} KiB");
+    }
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn soak_of_cuts_on_the_cpu() {
+    count_cut_cells(NcaBackend::Cpu);
+    cut_slimes(NcaBackend::Cpu);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn soak_of_cuts_on_the_gpu() {
+    on_the_gpu(|| {
+        count_cut_cells(NcaBackend::Gpu);
+        cut_slimes(NcaBackend::Gpu);
+    });
 }

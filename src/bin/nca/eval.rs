@@ -22,7 +22,7 @@ pub struct Eval {
     /// The number of random wounds of the storm; 0 omits it.
     #[arg(long, value_name = "WOUNDS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(..=100_000))]
     storm: u32,
-    /// The number of random cuts, whose large pieces must grow whole again; 0 omits them.
+    /// The number of random cuts, whose pieces must grow whole again, or die if they are small; 0 omits them.
     #[arg(long, value_name = "CUTS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(..=100_000))]
     cuts: u32,
     /// Print JSON.
@@ -137,7 +137,8 @@ fn print_cuts(cuts: &Cuts) {
     let [all, whole] = cuts.large();
     row("a quarter or more, whole", whole, all, Some(Cuts::GATE));
     let [all, ended] = cuts.small();
-    row("smaller, whole or dead", ended, all, None);
+    row("smaller, whole or dead", ended, all, Some(Cuts::GATE));
+    println!("{:<26}{:>10}", "of these, beside its place", cuts.beside());
 }
 
 /// Prints the results of a form.

@@ -20,7 +20,8 @@ use crate::rule::{FEWEST_CELLS, Shape};
 /// what a wound parts comes apart: islands of a picture stay together.
 ///
 /// A piece is a sprite like any other: it ticks, so a model of a living body grows whole again. It has another seed, an
-/// [`NcaPieceOf`], and comes apart itself.
+/// [`NcaPieceOf`], and comes apart itself. A small piece, which cannot know how far it is from the others, may grow whole a
+/// few cells beside its place.
 ///
 /// On the CPU, a wound severs in its own tick: the same wounds give the same pieces at any frame rate. On the GPU too, by
 /// the living cells as they were read back last, minus the wounds since then.

@@ -119,22 +119,7 @@ impl Trainer {
         if self.rule.output != Output::Coordinates {
             return [0, 0];
         }
-        let frame = self.target().frame(state.width(), state.height());
-        [0, 1].map(|axis| {
-            let cells = state.values().chunks_exact(state.channels()).enumerate();
-            let living = cells.filter(|(_, cell)| cell[3] > LIVING);
-            let mut shifts: Vec<f32> = living
-                .map(|(index, cell)| {
-                    let at = [index % state.width(), index / state.width()].map(|at| at as f32 + 0.5);
-                    (frame.place(at)[axis] - cell[axis] / cell[3]) * frame.size[axis]
-                })
-                .collect();
-            let middle = shifts.len() / 2;
-            match shifts.is_empty() {
-                true => 0,
-                false => shifts.select_nth_unstable_by(middle, f32::total_cmp).1.round() as i32,
-            }
-        })
+        self.target().frame(state.width(), state.height()).shift(state, LIVING)
     }
 
     /// What the first four channels of a shifted body in a form should be. Outside of the grid, nothing is expected.

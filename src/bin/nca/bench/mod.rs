@@ -1,4 +1,5 @@
 mod gpu;
+mod pieces;
 mod scenes;
 mod skins;
 
@@ -13,7 +14,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use self::{gpu::Versus, scenes::Scene, skins::Skins};
+use self::{gpu::Versus, pieces::Pieces, scenes::Scene, skins::Skins};
 use crate::Result;
 
 /// Cells per side of the grid, and sprites per batch.
@@ -40,6 +41,9 @@ pub struct Bench {
     /// Also time a thousand animated skins, as --scenes does.
     #[arg(long)]
     skins: bool,
+    /// Also time two hundred sprites at rest, most of them pieces that were cut off, beside as many that sleep.
+    #[arg(long)]
+    pieces: bool,
     /// Store 16 bits per value (half precision) on the GPU in the scenes.
     #[arg(long)]
     half: bool,
@@ -62,6 +66,8 @@ struct Report {
     scenes: Vec<Scene>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     skins: Vec<Skins>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pieces: Vec<Pieces>,
     /// The peak resident memory of the process in MiB; `None` if the system does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_mib: Option<f64>,
@@ -130,6 +136,7 @@ impl Bench {
         let report = Report {
             scenes,
             skins,
+            pieces: if self.pieces { pieces::measure(precision)? } else { Vec::new() },
             gpu: gpu::measure(&model)?,
             model: model.rule().name.clone(),
             instructions: format!("{:?}", Isa::best()).to_lowercase(),
@@ -198,6 +205,10 @@ impl Report {
         if !self.skins.is_empty() {
             println!("\n{}", Skins::HEAD);
             self.skins.iter().for_each(|skins| println!("{skins}"));
+        }
+        if !self.pieces.is_empty() {
+            println!("\n{}", Pieces::HEAD);
+            self.pieces.iter().for_each(|pieces| println!("{pieces}"));
         }
     }
 }

@@ -22,7 +22,7 @@ const FRAMES: usize = 60;
 /// Untimed frames before those, in which the last sprites get their slots.
 const WARM_UP: usize = 5;
 /// The models of the scenes with several models, each on its own grid.
-const CAST: [&[u8]; 4] = [
+pub(super) const CAST: [&[u8]; 4] = [
     include_bytes!("../../../../assets/models/coin.nca"),
     include_bytes!("../../../../assets/models/heart.nca"),
     include_bytes!("../../../../assets/models/slime.nca"),
@@ -69,13 +69,13 @@ pub struct Scene {
 
 /// Where sprites are simulated, and whether they are rendered.
 #[derive(Clone, Copy)]
-struct Stage {
+pub(super) struct Stage {
     backend: NcaBackend,
     is_rendered: bool,
 }
 
 impl Stage {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match (self.backend, self.is_rendered) {
             (NcaBackend::Cpu, false) => "cpu",
             (NcaBackend::Cpu, true) => "cpu+render",
@@ -97,6 +97,15 @@ struct Plan<'a> {
     precision: NcaPrecision,
 }
 
+/// The CPU without rendering, and, with a GPU, both backends with it.
+pub(super) fn stages() -> Vec<Stage> {
+    let mut stages = vec![Stage { backend: NcaBackend::Cpu, is_rendered: false }];
+    if headless::find_gpu().is_some() {
+        stages.extend([NcaBackend::Cpu, NcaBackend::Gpu].map(|backend| Stage { backend, is_rendered: true }));
+    }
+    stages
+}
+
 /// Measures every scene with sprites of `model` that grows within `most_seconds`, and the scenes with several
 /// models. Calls `done` after each scene.
 pub fn measure(
@@ -107,11 +116,7 @@ pub fn measure(
 ) -> Result<Vec<Scene>> {
     let mut scenes = Vec::new();
     let cast = CAST.into_iter().map(Model::from_bytes).collect::<std::result::Result<Vec<_>, _>>()?;
-    let gpu = headless::find_gpu();
-    let stages = [Some(Stage { backend: NcaBackend::Cpu, is_rendered: false })].into_iter().chain(
-        [NcaBackend::Cpu, NcaBackend::Gpu].map(|backend| gpu.as_ref().map(|_| Stage { backend, is_rendered: true })),
-    );
-    for backend in stages.flatten() {
+    for backend in stages() {
         let mut tell = |scene: Scene| {
             done(&scene);
             scenes.push(scene);
@@ -203,7 +208,8 @@ pub(super) fn time(app: &mut App) -> Times {
     }
 }
 
-fn app(Stage { backend, is_rendered }: Stage, precision: NcaPrecision) -> Result<App> {
+/// An app on a stage.
+pub(super) fn stage(Stage { backend, is_rendered }: Stage, precision: NcaPrecision) -> Result<App> {
     let add = |app: &mut App| {
         app.add_plugins(DiagnosticsPlugin);
         if is_rendered {
@@ -215,8 +221,8 @@ fn app(Stage { backend, is_rendered }: Stage, precision: NcaPrecision) -> Result
 }
 
 /// An app with `sprites` plain Bevy sprites.
-fn plain(backend: Stage, sprites: u32) -> Result<App> {
-    let mut app = app(backend, NcaPrecision::Full)?;
+pub(super) fn plain(backend: Stage, sprites: u32) -> Result<App> {
+    let mut app = stage(backend, NcaPrecision::Full)?;
     let image = app.world_mut().resource_mut::<Assets<Image>>().add(Image::default());
     app.world_mut().spawn_batch((0..sprites).map(move |_| Sprite::from_image(image.clone())));
     Ok(app)
@@ -224,7 +230,7 @@ fn plain(backend: Stage, sprites: u32) -> Result<App> {
 
 fn run(plan: &Plan, plain: &Times) -> Result<Scene> {
     let &Plan { backend, models, side, sprites, awake, dead, precision } = plan;
-    let mut app = app(backend, precision)?;
+    let mut app = stage(backend, precision)?;
     app.world_mut().resource_mut::<NcaClock>().sleep_after = None;
     let mut assets = app.world_mut().resource_mut::<Assets<NcaModel>>();
     let handles: Vec<_> = models.iter().map(|model| assets.add(NcaModel::from(model.clone()))).collect();
