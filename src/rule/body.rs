@@ -11,6 +11,9 @@ use super::{CellMap, CellMask, Output, Rule, Shape, State, Target, pieces::parts
 /// The radii of the discs that close the gaps of a body, until it is one part. A closed gap is up to twice as wide.
 const RADII: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
 
+/// The alpha from which a cell counts as a part of a body: at this one, it is half shown.
+pub(crate) const LIVING: f32 = 0.5;
+
 /// The rectangle of a grid that a picture covers, in cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Frame {
@@ -29,12 +32,12 @@ impl Frame {
         [0, 1].map(|axis| place[axis] * self.size[axis] + self.min[axis])
     }
 
-    /// How far a body of coordinates stands from its place, right and down, in whole cells: the median over the cells whose
-    /// alpha is above `alive`. Zero if there are none.
-    pub(crate) fn shift(&self, state: &State, alive: f32) -> [i32; 2] {
+    /// How far a body of coordinates stands from its place, right and down, in whole cells: the median over its
+    /// [living](LIVING) cells. Zero if there are none.
+    pub(crate) fn shift(&self, state: &State) -> [i32; 2] {
         [0, 1].map(|axis| {
             let cells = state.values().chunks_exact(state.channels()).enumerate();
-            let living = cells.filter(|(_, cell)| cell[3] > alive);
+            let living = cells.filter(|(_, cell)| cell[3] > LIVING);
             let mut shifts: Vec<f32> = living
                 .map(|(index, cell)| {
                     let at = [index % state.width(), index / state.width()].map(|at| at as f32 + 0.5);

@@ -35,6 +35,8 @@ mod uv;
 
 #[cfg(feature = "cli")]
 pub use article::import_article;
+#[cfg(feature = "train")]
+pub(crate) use body::LIVING;
 pub use directions::Directions;
 pub(crate) use error::truncate_and_escape;
 pub use error::{ModelError, ModelErrorKind, printable};

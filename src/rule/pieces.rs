@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use super::CellMask;
 
+/// The fewest cells of a piece of a sprite that counts.
+pub(crate) const FEWEST_CELLS: u32 = 12;
+
 impl CellMask {
     /// The connected components of the mask, the largest first. Of equal ones, the one with the first cell comes first.
     ///
@@ -69,9 +72,6 @@ pub(super) fn parts(mask: &CellMask, wraps: bool) -> Vec<Vec<usize>> {
     }
     parts
 }
-
-/// The fewest cells of a piece of a sprite that counts.
-pub(crate) const FEWEST_CELLS: u32 = 12;
 
 /// The cells around a cell, and itself.
 fn around(cell: usize, width: usize, height: usize, wraps: bool) -> impl Iterator<Item = usize> {

@@ -14,7 +14,7 @@ const BLADE: f32 = 0.75;
 
 /// What becomes of the pieces of a sprite that is cut by random lines, each left alone for 400 ticks.
 ///
-/// A line goes through a random living cell, at a random angle. Every second cut is of two lines, at right angles. Pieces are
+/// A line goes through a random living cell, at a random angle. Half of the cuts are of two lines, at right angles. Pieces are
 /// the [connected components](CellMask::components) of the living cells.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cuts {
@@ -23,8 +23,8 @@ pub struct Cuts {
 }
 
 impl Cuts {
-    /// The minimum share of pieces with a quarter of the cells or more that are whole in the end, and of smaller ones that are
-    /// whole or dead. A whole sprite may stand beside its place: it is a sprite of its own.
+    /// The minimum share of pieces with a quarter of the cells or more that are whole at their place in the end, and of
+    /// smaller ones that are whole, there or [beside it](FragmentEnd::Beside), or dead.
     pub const GATE: f32 = 0.95;
     /// Pieces of fewer cells do not count: by default, [`NcaSever`](crate::NcaSever) lets them die at once.
     pub const FEWEST_CELLS: usize = FEWEST_CELLS as usize;
@@ -38,7 +38,7 @@ impl Cuts {
                 let rule = model.rule();
                 let mut noise = mix(seed ^ mix(cut as u32 ^ 0x4000_0000));
                 let living = rule.alive_mask(grown.state());
-                let blades = blades(&living, cut.is_multiple_of(2), noise);
+                let blades = blades(&living, (cut / SPRITES as usize).is_multiple_of(2), noise);
                 let mut left = living.clone();
                 left.subtract(&blades);
                 let wraps = rule.boundary == Boundary::Wrap;
@@ -57,19 +57,20 @@ impl Cuts {
         })
     }
 
-    /// The pieces with a quarter of the cells or more, and those of them that are whole in the end.
+    /// The pieces with a quarter of the cells or more, and those of them that are whole at their place in the end.
     pub fn large(&self) -> [usize; 2] {
         let large = || self.pieces.iter().filter(|piece| piece.left >= 0.25);
-        [large().count(), large().filter(|piece| piece.is_whole()).count()]
+        [large().count(), large().filter(|piece| piece.end == FragmentEnd::Regrown).count()]
     }
 
-    /// The smaller pieces, and those of them that are whole or dead in the end.
+    /// The smaller pieces, and those of them that are whole, there or beside it, or dead in the end.
     pub fn small(&self) -> [usize; 2] {
         let small = || self.pieces.iter().filter(|piece| piece.left < 0.25);
-        [small().count(), small().filter(|piece| piece.end != FragmentEnd::Lingering).count()]
+        let is_done = |piece: &&Fragment| piece.end != FragmentEnd::Lingering;
+        [small().count(), small().filter(is_done).count()]
     }
 
-    /// The number of pieces that are whole, but stand beside their place.
+    /// The number of pieces, large and small, that are whole but stand beside their place.
     pub fn beside(&self) -> usize {
         self.pieces.iter().filter(|piece| piece.end == FragmentEnd::Beside).count()
     }
@@ -100,6 +101,25 @@ fn blades(living: &CellMask, is_single: bool, seed: u32) -> CellMask {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_gates_count() {
+        use FragmentEnd::*;
+        let passes = |ends: &[(f32, FragmentEnd, usize)]| {
+            let pieces = |&(left, end, count): &(f32, FragmentEnd, usize)| vec![Fragment { left, end }; count];
+            Cuts { pieces: ends.iter().flat_map(pieces).collect() }.passes()
+        };
+        assert!(passes(&[(0.5, Regrown, 1)]), "no small pieces");
+        assert!(!passes(&[(0.1, Regrown, 9)]), "no large pieces");
+        for bad in [Lingering, Beside] {
+            assert!(passes(&[(0.25, Regrown, 19), (0.25, bad, 1)]));
+            assert!(!passes(&[(0.25, Regrown, 18), (0.25, bad, 1)]));
+        }
+        let small = [(0.25, Regrown, 1), (0.1, Dead, 6), (0.1, Regrown, 6), (0.1, Beside, 6)];
+        assert!(passes(&[&small[..], &[(0.1, Beside, 1), (0.1, Lingering, 1)]].concat()));
+        assert!(!passes(&[&small[..], &[(0.1, Lingering, 1)]].concat()));
+        assert!(!passes(&[(0.25, Regrown, 18), (0.25, Dead, 1)]), "large pieces must not die");
+    }
 
     #[test]
     fn a_blade_parts_what_it_crosses() {

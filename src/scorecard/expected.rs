@@ -52,20 +52,18 @@ impl<'a> Expected<'a> {
         })
     }
 
-    /// How far a body of coordinates stands from its place, right and down, in whole cells.
-    pub(crate) fn shift(&self, state: &State) -> [i32; 2] {
-        // Between the thresholds of life, a cell is half shown.
-        self.target.frame(self.width, self.height).shift(state, (LIFE_BLEND.start + LIFE_BLEND.end) / 2.0)
-    }
-
-    /// What the cells should be if the body stood so many cells further right and down. `None` if it does not fit the grid
-    /// there, or has no coordinates, by which it could be told apart from a damaged one.
-    pub(crate) fn beside(&self, [right, down]: [i32; 2]) -> Option<Self> {
+    /// The same as far beside its place as a body of coordinates stands, of a state of the same size. `None` if it stands at
+    /// its place, does not fit the grid where it stands, or has no coordinates.
+    pub(crate) fn beside(&self, state: &State) -> Option<Self> {
         let Self { output, target, width, height, .. } = *self;
-        let expected = Self { output, target, width, height, cells: Vec::new(), points: Vec::new(), total: 0.0 };
         let frame = target.frame(width, height);
+        let [right, down] = if output == Output::Coordinates { frame.shift(state) } else { [0, 0] };
+        if [right, down] == [0, 0] {
+            return None;
+        }
+        let expected = Self { output, target, width, height, cells: Vec::new(), points: Vec::new(), total: 0.0 };
         let beside = expected.with_points(|[x, y]| frame.place([x - right as f32, y - down as f32]));
-        (output == Output::Coordinates && beside.total > FITS * self.total).then_some(beside)
+        (beside.total > FITS * self.total).then_some(beside)
     }
 
     fn with_points(mut self, place: impl Fn([f32; 2]) -> [f32; 2]) -> Self {
@@ -265,15 +263,18 @@ mod tests {
                     state.values_mut()[cell * 8..][..8].copy_from_slice(cells);
                 }
             }
-            assert_eq!(target.frame(16, 16).shift(&state, 0.5), shift);
+            assert_eq!(target.frame(16, 16).shift(&state), shift);
             assert!(expected.error(&state) > 0.02);
-            assert!(expected.beside(shift).unwrap().error(&state) < 1e-6);
+            assert!(expected.beside(&state).unwrap().error(&state) < 1e-6);
+            assert!(Expected::new(Output::PremultipliedAlpha, &target, [16, 16]).beside(&state).is_none());
             // It is damaged there too.
             state.values_mut()[8 * 16 * 8..].fill(0.0);
-            assert!(expected.beside(shift).unwrap().error(&state) > 0.1);
+            assert!(expected.beside(&state).unwrap().error(&state) > 0.1);
         }
-        assert!(expected.beside([5, 0]).is_none(), "beyond the grid");
-        assert!(Expected::new(Output::PremultipliedAlpha, &target, [16, 16]).beside([1, 0]).is_none());
+        assert!(expected.beside(&grown).is_none(), "at its place");
+        let mut far = grown;
+        far.values_mut().chunks_exact_mut(8).for_each(|cell| cell[0] += cell[3]);
+        assert!(expected.beside(&far).is_none(), "eight cells to the left: beyond the grid");
     }
 
     #[test]

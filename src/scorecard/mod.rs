@@ -25,7 +25,10 @@
 //! A [`Storm`] wounds a grown sprite in hundreds of random ways: half-planes, discs, bands, and all but a disc, each
 //! leaving 10% to 100% of the living cells. A wound is healed if the error is within the gate of a repair 300 ticks later.
 //! 99% of the wounds that leave a quarter or more must heal, and 90% of those that leave a tenth to a quarter. 99% of 64
-//! sprites with different noise must be whole at tick 200. The storm also cuts sprites into three by three parts. 400 ticks later, 95% of the parts must be whole sprites, or dead.
+//! sprites with different noise must be whole at tick 200. The storm also cuts sprites into three by three parts. 400 ticks
+//! later, 95% of the parts must be whole sprites at their place, or dead.
+//!
+//! [`Cuts`] are measured separately, and not in training: what becomes of each piece of a sprite that is cut.
 //!
 //! A model with several forms is measured in each of them, and in each [change](Switch) from a form to another.
 

@@ -47,7 +47,8 @@ pub struct StormCase {
     pub healed: bool,
 }
 
-/// A part of a sprite that was left alone: one of three by three. A part without living cells does not count.
+/// A part of a sprite that was left alone: one of three by three, or a piece of [`Cuts`](super::Cuts). A part without living
+/// cells does not count.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Fragment {
     /// The share of the living cells that it has.
@@ -56,21 +57,14 @@ pub struct Fragment {
     pub end: FragmentEnd,
 }
 
-impl Fragment {
-    /// Whether it has become a whole sprite, at its place or beside it.
-    pub fn is_whole(&self) -> bool {
-        matches!(self.end, FragmentEnd::Regrown | FragmentEnd::Beside)
-    }
-}
-
 /// What becomes of a [`Fragment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FragmentEnd {
-    /// It is a whole sprite.
+    /// It is a whole sprite at its place.
     Regrown,
-    /// It is a whole sprite that stands some cells beside its place. (A part that is too small cannot know how far it is
-    /// from the others, which are gone.) Only bodies of coordinates can tell.
+    /// It is a whole sprite, but stands some cells beside its place: a small part no longer knows exactly where in the body
+    /// it was. Recognized only for bodies of coordinates.
     Beside,
     /// It is dead.
     Dead,
@@ -95,7 +89,7 @@ impl Storm {
     pub const GATES: [f32; 2] = [0.99, 0.9];
     /// The minimum share of sprites that grow from their seed.
     pub const GROWTH_GATE: f32 = 0.99;
-    /// The minimum share of fragments that are whole or dead in the end.
+    /// The minimum share of fragments that are whole at their place or dead in the end.
     pub const FRAGMENT_GATE: f32 = 0.95;
 
     /// Wounds a model in `wounds` random ways, on one thread per core. The wounds leave 10% to 100% of the living cells,
@@ -260,7 +254,7 @@ impl Tester<'_> {
             FragmentEnd::Dead
         } else if is_whole(self.expected) {
             FragmentEnd::Regrown
-        } else if self.expected.beside(self.expected.shift(grid.state())).is_some_and(|beside| is_whole(&beside)) {
+        } else if self.expected.beside(grid.state()).is_some_and(|beside| is_whole(&beside)) {
             FragmentEnd::Beside
         } else {
             FragmentEnd::Lingering

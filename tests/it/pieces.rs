@@ -51,6 +51,21 @@ pub fn pieces_of(app: &App, entity: Entity) -> Vec<Entity> {
     app.world().get::<NcaPieces>(entity).map(|pieces| pieces.iter().collect()).unwrap_or_default()
 }
 
+/// A sprite and its pieces.
+pub fn sprites_of(app: &App, whole: Entity) -> Vec<Entity> {
+    [whole].into_iter().chain(pieces_of(app, whole)).collect()
+}
+
+/// A random line through a grid of 40x30 cells.
+pub fn random_blade(strike: u32, radius: f32) -> Shape {
+    let side = |salt: u32| (mix(strike * 4 + salt) % 1000) as f32 / 1000.0;
+    let [from, to] = match strike % 2 {
+        0 => [[side(0) * 40.0, 0.0], [side(1) * 40.0, 30.0]],
+        _ => [[0.0, side(2) * 30.0], [40.0, side(3) * 30.0]],
+    };
+    Shape::capsule(from, to, radius)
+}
+
 /// The living cells of a sprite.
 fn living(app: &mut App, entity: Entity) -> CellMask {
     let state = cells(app, entity).1;
@@ -108,7 +123,7 @@ fn a_cut_makes_two_of_one() {
         headless::step(&mut app, 2);
         let all = pieces_of(&app, whole);
         assert_eq!(all.len(), 2);
-        let sprites: Vec<Entity> = [whole].into_iter().chain(all).collect();
+        let sprites = sprites_of(&app, whole);
         let gone = CellMask::from_fn(20, 9, |cell| [12, 16].contains(&(cell % 20)));
         assert_eq!(union_of(&mut app, &sprites), gone.complement(), "{backend:?}");
     });
@@ -121,17 +136,13 @@ fn each_cell_is_in_one_piece_or_dead() {
         let (mut app, whole) = still_app(backend, &full(40, 30), sever);
         let mut expected = CellMask::full(40, 30);
         for strike in 0..16 {
-            let side = |salt: u32| (mix(strike * 4 + salt) % 1000) as f32 / 1000.0;
-            let ends = [[side(0) * 40.0, 0.0], [side(1) * 40.0, 30.0]];
-            let ends = if strike % 2 == 0 { ends } else { [[0.0, side(2) * 30.0], [40.0, side(3) * 30.0]] };
-            let blade = Shape::capsule(ends[0], ends[1], 0.8);
+            let blade = random_blade(strike, 0.8);
             expected.subtract(&CellMask::of(&blade, 40, 30));
             // A blade strikes everything that it touches. Each frame has a tick, before anything was read back.
-            let sprites: Vec<Entity> = [whole].into_iter().chain(pieces_of(&app, whole)).collect();
-            sprites.iter().for_each(|sprite| cut(&mut app, *sprite, blade.clone()));
+            sprites_of(&app, whole).into_iter().for_each(|sprite| cut(&mut app, sprite, blade.clone()));
             headless::step(&mut app, 1);
         }
-        let sprites: Vec<Entity> = [whole].into_iter().chain(pieces_of(&app, whole)).collect();
+        let sprites = sprites_of(&app, whole);
         assert!(sprites.len() > 8, "{backend:?}: {} pieces", sprites.len());
         let found = union_of(&mut app, &sprites);
         assert!(found.iter().all(|cell| expected.contains(cell)), "{backend:?}: a dead cell lives");

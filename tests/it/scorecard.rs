@@ -23,6 +23,7 @@ fn the_scorecard_tells_a_good_model_from_a_broken_one() {
     let broken = Model::new(model.rule().clone(), weights, Some(target.clone())).unwrap();
     let bad = Scorecard::of(&broken, target);
     assert!(!bad.passes() && bad.worst_ratio() > 5.0, "{bad:?}");
+    assert!(!Cuts::of(&broken, target, 4, 7).passes());
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Hours of simulated fire in minutes.
 //!
-//! `cargo test --release --features full soak -- --ignored --nocapture` runs each backend for `NCA_SOAK_SECONDS` of
-//! wall-clock time (default 600) and prints statistics.
+//! `cargo test --release --features full soak -- --ignored --nocapture --test-threads 1` runs each backend for
+//! `NCA_SOAK_SECONDS` of wall-clock time (default 600), then cuts sprites for a minute of game time, and prints statistics.
+//! One after another, because they watch the memory of the process.
 
 use std::{
     collections::HashMap,
@@ -12,11 +13,11 @@ use bevy::prelude::*;
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{Shape, mix},
+    rule::{CellMask, Shape, mix},
 };
 
 use crate::{
-    pieces::{Diary, cut, pieces_of, settle, still_app, union_of},
+    pieces::{Diary, cut, pieces_of, random_blade, settle, sprites_of, still_app, union_of},
     plugin::{add_model, full},
     support::on_the_gpu,
     vitals::slime,
@@ -137,35 +138,38 @@ fn soak_on_the_gpu() {
     on_the_gpu(|| soak(NcaBackend::Gpu));
 }
 
-/// Cuts a minute.
+/// Cuts per minute of game time.
 const CUTS: u32 = 1000;
 
-/// A minute of game time with [`CUTS`] cuts of sprites that do not change by themselves: each cell is in one piece, or was
-/// shed. Every fiftieth cut, all begins anew.
+/// So many cuts of sprites that do not change by themselves, one a tick: each cell is in one piece, or was shed once. Every
+/// fiftieth cut, all begins anew.
 fn count_cut_cells(backend: NcaBackend) {
     let (width, height) = (40, 30);
     let sever = NcaSever { fewest_cells: 5, most_pieces: 60, ..default() };
     let (mut app, whole) = still_app(backend, &full(width, height), (sever, NcaShedding));
     let mut most = 0;
     for strike in 0..CUTS {
-        let side = |salt: u32| (mix(strike * 4 + salt) % 1000) as f32 / 1000.0;
-        let ends = match strike % 2 {
-            0 => [[side(0) * 40.0, 0.0], [side(1) * 40.0, 30.0]],
-            _ => [[0.0, side(2) * 30.0], [40.0, side(3) * 30.0]],
-        };
-        let blade = Shape::capsule(ends[0], ends[1], 0.6);
-        let sprites: Vec<Entity> = [whole].into_iter().chain(pieces_of(&app, whole)).collect();
-        sprites.iter().for_each(|sprite| cut(&mut app, *sprite, blade.clone()));
+        let blade = random_blade(strike, 0.6);
+        sprites_of(&app, whole).into_iter().for_each(|sprite| cut(&mut app, sprite, blade.clone()));
         headless::step(&mut app, 1);
         (0..3).for_each(|_| app.update());
         if strike % 50 != 49 {
             continue;
         }
-        let sprites: Vec<Entity> = [whole].into_iter().chain(pieces_of(&app, whole)).collect();
-        let living = union_of(&mut app, &sprites).count();
-        let shed: usize =
-            std::mem::take(&mut app.world_mut().resource_mut::<Diary>().shed).iter().map(|shed| shed.cells.len()).sum();
-        assert_eq!(living + shed, width * height, "{backend:?}, cut {strike}: {} sprites", sprites.len());
+        let sprites = sprites_of(&app, whole);
+        let mut found = union_of(&mut app, &sprites);
+        for cell in
+            std::mem::take(&mut app.world_mut().resource_mut::<Diary>().shed).iter().flat_map(|shed| &shed.cells)
+        {
+            let [x, y] = [cell.position.x + width as f32 / 2.0, height as f32 / 2.0 - cell.position.y];
+            let cell = y as usize * width + x as usize;
+            assert!(
+                !found.contains(cell),
+                "{backend:?}, cut {strike}: cell {cell} was shed, but lives or was shed before"
+            );
+            found.insert(cell);
+        }
+        assert_eq!(found, CellMask::full(width, height), "{backend:?}, cut {strike}");
         most = most.max(sprites.len());
         sprites[1..].iter().for_each(|piece| app.world_mut().entity_mut(*piece).despawn());
         app.world_mut().trigger(NcaWriteCells { entity: whole, tick: 0, state: full(width, height) });
@@ -175,18 +179,23 @@ fn count_cut_cells(backend: NcaBackend) {
     assert!(most > 20, "{backend:?}: {most} sprites");
 }
 
+/// The number of pieces that were severed.
+#[derive(Resource, Default)]
+struct Severed(usize);
+
 /// A minute of game time with [`CUTS`] cuts of slimes, whose pieces live for a second.
 fn cut_slimes(backend: NcaBackend) {
     let mut app = headless::app_with(backend, |app| _ = app.add_plugins(NcaDiagnosticsPlugin)).unwrap();
+    app.init_resource::<Severed>().add_observer(|severed: On<NcaSevered>, mut count: ResMut<Severed>| {
+        count.0 += severed.pieces.len();
+    });
     let model = add_model(&mut app, &slime());
     let sever = NcaSever { lifetime: Some(Duration::from_secs(1)), most_pieces: 16, ..default() };
-    let slimes: Vec<Entity> = (0..20)
-        .map(|seed| {
-            app.world_mut().spawn((NcaTexture::new(model.clone()).with_seed(seed), Sprite::default(), sever)).id()
-        })
-        .collect();
+    let spawn =
+        |seed| app.world_mut().spawn((NcaTexture::new(model.clone()).with_seed(seed), Sprite::default(), sever)).id();
+    let slimes: Vec<Entity> = (0..20).map(spawn).collect();
     (0..240).for_each(|_| app.update());
-    let (mut memories, mut most, mut severed) = (Vec::new(), 0, 0);
+    let (mut memories, mut most) = (Vec::new(), 0);
     for frame in 0..3600u32 {
         for strike in (frame * CUTS / 3600..(frame + 1) * CUTS / 3600).map(|strike| strike * 8) {
             let part = |salt: u32| mix(strike + salt) as f32 / u32::MAX as f32;
@@ -194,18 +203,16 @@ fn cut_slimes(backend: NcaBackend) {
             let along = Vec2::from_angle(part(1) * std::f32::consts::TAU) * 100.0;
             let middle = Vec2::new(10.0 + 20.0 * part(2), 10.0 + 20.0 * part(3));
             let blade = Shape::capsule((middle - along).into(), (middle + along).into(), 1.0);
-            let sprites: Vec<Entity> = [slime].into_iter().chain(pieces_of(&app, slime)).collect();
-            sprites.iter().for_each(|sprite| cut(&mut app, *sprite, blade.clone()));
+            sprites_of(&app, slime).into_iter().for_each(|sprite| cut(&mut app, sprite, blade.clone()));
         }
-        let before = slimes.iter().map(|slime| pieces_of(&app, *slime).len()).sum::<usize>();
         app.update();
-        let after = slimes.iter().map(|slime| pieces_of(&app, *slime).len()).sum::<usize>();
-        (most, severed) = (most.max(after), severed + after.saturating_sub(before));
+        most = most.max(slimes.iter().map(|slime| pieces_of(&app, *slime).len()).sum());
         if frame % 200 == 199 {
             memories.extend(memory());
         }
     }
     (0..70).for_each(|_| app.update());
+    let severed = app.world().resource::<Severed>().0;
     println!(
         "{backend:?}: {CUTS} cuts of {} slimes, {severed} pieces, at most {most} at a time; memory in MiB: {:?}",
         slimes.len(),

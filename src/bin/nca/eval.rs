@@ -137,8 +137,10 @@ fn print_cuts(cuts: &Cuts) {
     let [all, whole] = cuts.large();
     row("a quarter or more, whole", whole, all, Some(Cuts::GATE));
     let [all, ended] = cuts.small();
-    row("smaller, whole or dead", ended, all, Some(Cuts::GATE));
-    println!("{:<26}{:>10}", "of these, beside its place", cuts.beside());
+    if all > 0 {
+        row("smaller, whole or dead", ended, all, Some(Cuts::GATE));
+    }
+    println!("{:<26}{:>10}", "whole beside their place", cuts.beside());
 }
 
 /// Prints the results of a form.

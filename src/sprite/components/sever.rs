@@ -20,8 +20,8 @@ use crate::rule::{FEWEST_CELLS, Shape};
 /// what a wound parts comes apart: islands of a picture stay together.
 ///
 /// A piece is a sprite like any other: it ticks, so a model of a living body grows whole again. It has another seed, an
-/// [`NcaPieceOf`], and comes apart itself. A small piece, which cannot know how far it is from the others, may grow whole a
-/// few cells beside its place.
+/// [`NcaPieceOf`], and comes apart itself. A small piece no longer knows exactly where in the body it was: a few in a
+/// hundred grow whole some cells beside their place. Vitals then count such a piece as wounded at one rim, and it stays awake.
 ///
 /// On the CPU, a wound severs in its own tick: the same wounds give the same pieces at any frame rate. On the GPU too, by
 /// the living cells as they were read back last, minus the wounds since then.

@@ -10,9 +10,9 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{LIVING, Start, Trainer};
+use super::{Start, Trainer};
 use crate::{
-    rule::Output,
+    rule::{LIVING, Output},
     train::{Mode, Plan, plan::batch, rollout::rollout},
 };
 

@@ -33,8 +33,6 @@ use samples::Start;
 const SLIME: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/models/slime.nca"));
 /// The share of one step in the moving average of the weights.
 const WEIGHT_EMA_RATE: f32 = 0.003;
-/// The alpha from which a cell of a sample counts as living.
-const LIVING: f32 = 0.5;
 /// The share of one step in the moving average of the loss.
 const LOSS_EMA_RATE: f32 = 0.05;
 /// A sprite that has not grown by this step never does.

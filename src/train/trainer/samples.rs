@@ -1,6 +1,6 @@
 //! The samples of a step: where they come from, and their wounds.
 
-use super::{LIVING, Trainer};
+use super::Trainer;
 use crate::{
     rule::{CellMask, Output, State, all_of, mean_squared_error},
     scorecard::WoundKind,
@@ -119,7 +119,7 @@ impl Trainer {
         if self.rule.output != Output::Coordinates {
             return [0, 0];
         }
-        self.target().frame(state.width(), state.height()).shift(state, LIVING)
+        self.target().frame(state.width(), state.height()).shift(state)
     }
 
     /// What the first four channels of a shifted body in a form should be. Outside of the grid, nothing is expected.

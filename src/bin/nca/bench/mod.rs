@@ -41,10 +41,10 @@ pub struct Bench {
     /// Also time a thousand animated skins, as --scenes does.
     #[arg(long)]
     skins: bool,
-    /// Also time two hundred sprites at rest, most of them pieces that were cut off, beside as many that sleep.
+    /// Also time two hundred sprites asleep, most of them pieces that were cut off, beside as many that were never cut.
     #[arg(long)]
     pieces: bool,
-    /// Store 16 bits per value (half precision) on the GPU in the scenes.
+    /// Store 16 bits per value (half precision) on the GPU in the scenes, skins and pieces.
     #[arg(long)]
     half: bool,
 }
