@@ -52,6 +52,13 @@ fn memory() -> Option<u64> {
     Some(pages * 4)
 }
 
+/// Checks samples of the resident memory in KiB: a single increase is not a leak; continuous growth is.
+fn assert_flat(backend: NcaBackend, memories: &[u64]) {
+    if let (Some(early), Some(late)) = (memories.get(memories.len() / 4), memories.last()) {
+        assert!(*late < early + 16 * 1024, "{backend:?}: memory grows: {memories:?} KiB");
+    }
+}
+
 fn soak(backend: NcaBackend) {
     let seconds = std::env::var("NCA_SOAK_SECONDS").map_or(600, |seconds| seconds.parse().unwrap());
     let mut app = headless::app(backend).unwrap();
@@ -120,10 +127,7 @@ fn soak(backend: NcaBackend) {
         memories.iter().map(|kib| kib / 1024).collect::<Vec<_>>()
     );
     assert!(*wounded > 0 && *died > 0);
-    // A single increase is not a leak; continuous growth is.
-    if let (Some(early), Some(late)) = (memories.get(memories.len() / 4), memories.last()) {
-        assert!(*late < early + 16 * 1024, "{backend:?}: memory grows: {memories:?} KiB");
-    }
+    assert_flat(backend, &memories);
 }
 
 #[test]
@@ -222,9 +226,7 @@ fn cut_slimes(backend: NcaBackend) {
     let sprites = app.world().resource::<bevy::diagnostic::DiagnosticsStore>().get(&NcaDiagnosticsPlugin::SPRITES);
     assert_eq!(sprites.and_then(|sprites| sprites.value()), Some(slimes.len() as f64), "{backend:?}: slots");
     assert_eq!(app.world_mut().query::<&NcaTexture>().iter(app.world()).count(), slimes.len(), "{backend:?}: entities");
-    if let (Some(early), Some(late)) = (memories.get(memories.len() / 3), memories.last()) {
-        assert!(*late < early + 16 * 1024, "{backend:?}: memory grows: {memories:?} KiB");
-    }
+    assert_flat(backend, &memories);
 }
 
 #[test]

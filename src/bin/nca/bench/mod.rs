@@ -110,6 +110,13 @@ impl Round {
     }
 }
 
+/// Median, minimum and maximum. The values must not be empty.
+fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    [values[values.len() / 2], values[0], values[values.len() - 1]]
+}
+
 fn threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
@@ -216,20 +223,15 @@ impl Report {
 impl Figure {
     /// `operations` are the floating-point operations of one round.
     fn new(rounds: &[Round], sprites: usize, operations: f64) -> Self {
-        let sorted = |of: &dyn Fn(&Round) -> f64| {
-            let mut values: Vec<f64> = rounds.iter().map(of).collect();
-            values.sort_by(f64::total_cmp);
-            values
-        };
-        let middle = rounds.len() / 2;
-        let seconds = sorted(&|round| round.seconds);
-        let median = seconds[middle];
+        let of = |value: &dyn Fn(&Round) -> f64| spread(rounds.iter().map(value));
+        let seconds = of(&|round| round.seconds);
+        let [median, ..] = seconds;
         Self {
-            seconds: [median, seconds[0], seconds[rounds.len() - 1]],
+            seconds,
             sprite_ticks_per_s: sprites as f64 * f64::from(TICKS) / median,
             gflops: operations / median / 1e9,
-            peak_gflops: sorted(&|round| round.peak)[middle] / 1e9,
-            share_of_peak: sorted(&|round| operations / round.seconds / round.peak)[middle],
+            peak_gflops: of(&|round| round.peak)[0] / 1e9,
+            share_of_peak: of(&|round| operations / round.seconds / round.peak)[0],
         }
     }
 }

@@ -7,7 +7,10 @@ use bevy_nca::{
 };
 use serde::Serialize;
 
-use super::scenes::{CAST, Stage, Times, frame, plain, stage, stages, time};
+use super::{
+    scenes::{CAST, Stage, Times, frame, plain, stage, stages, time},
+    spread,
+};
 use crate::Result;
 
 /// Sprites that are cut in four, each with three pieces.
@@ -46,11 +49,7 @@ pub fn measure(precision: NcaPrecision) -> Result<Vec<Pieces>> {
                     main[0] + render[0]
                 }));
             }
-            let beyond_plain = |scene: usize| {
-                let mut times: Vec<f64> = rounds.iter().map(|round| round[scene] - round[2]).collect();
-                times.sort_by(f64::total_cmp);
-                [times[ROUNDS / 2], times[0], times[ROUNDS - 1]]
-            };
+            let beyond_plain = |scene: usize| spread(rounds.iter().map(|round| round[scene] - round[2]));
             let (pieces_ms, uncut_ms) = (beyond_plain(0), beyond_plain(1));
             all.push(Pieces { backend: backend.name(), fate: name, sprites, pieces_ms, uncut_ms });
         }

@@ -14,7 +14,7 @@ use bevy_nca::{
 use serde::Serialize;
 use stats_alloc::Region;
 
-use super::{operations, resident_memory};
+use super::{operations, resident_memory, spread};
 use crate::{ALLOCATOR, Result};
 
 /// Timed frames per scene.
@@ -195,11 +195,7 @@ pub(super) fn time(app: &mut App) -> Times {
         frames.push(frame(app));
     }
     let calls = region.change();
-    let of = |part: fn(&Frame) -> f64| {
-        let mut times: Vec<f64> = frames.iter().map(part).collect();
-        times.sort_by(f64::total_cmp);
-        [times[FRAMES / 2], times[0], times[FRAMES - 1]].map(|seconds| seconds * 1e3)
-    };
+    let of = |part: fn(&Frame) -> f64| spread(frames.iter().map(part)).map(|seconds| seconds * 1e3);
     Times {
         main: of(|frame| frame.main),
         render: of(|frame| frame.render),
