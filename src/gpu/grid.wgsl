@@ -42,7 +42,8 @@ struct Job {
     payload: u32,
     /// The number of the form that the cells are compared with.
     form: u32,
-    pad: u32,
+    /// How far the sprite stands from its place, in cells: right in the lower half, down in the upper one.
+    beside: u32,
 }
 
 /// The cells whose update matters in this tick: `job of the dispatch * cells + cell`.
@@ -239,12 +240,13 @@ fn pixel(cell: vec4<f32>) -> vec4<f32> {
 }
 
 #ifdef MASKED
-/// The point of an upright grown sprite at the center of a cell of the rotated one. See `Reference` in `reference.rs`.
-fn upright(position: vec2<u32>, rotation: vec2<f32>) -> vec2<f32> {
+/// The point of an upright grown sprite at its place that is at the center of a cell. See `Reference` in `reference.rs`.
+fn upright(position: vec2<u32>, job: Job) -> vec2<f32> {
     let middle = vec2<f32>(params.size / 2u);
-    let offset = vec2<f32>(position) - middle;
-    let x = offset.x * rotation.x - offset.y * rotation.y;
-    let y = offset.x * rotation.y + offset.y * rotation.x;
+    let beside = vec2(bitcast<i32>(job.beside << 16u), bitcast<i32>(job.beside)) >> vec2(16u);
+    let offset = vec2<f32>(position) - middle - vec2<f32>(beside);
+    let x = offset.x * job.rotation.x - offset.y * job.rotation.y;
+    let y = offset.x * job.rotation.y + offset.y * job.rotation.x;
     return vec2(x, y) + middle + 0.5;
 }
 
@@ -257,9 +259,9 @@ fn grown_pixel_at(point: vec2<f32>, form: u32) -> vec4<f32> {
     return vec4(0.0);
 }
 
-/// The pixel of the rotated grown sprite.
+/// The pixel of the grown sprite at a cell.
 fn grown_pixel(position: vec2<u32>, job: Job) -> vec4<f32> {
-    return grown_pixel_at(upright(position, job.rotation), job.form);
+    return grown_pixel_at(upright(position, job), job.form);
 }
 
 #ifdef COORDINATES
@@ -270,7 +272,7 @@ fn coordinates_pixel(cell: vec4<f32>, position: vec2<u32>, job: Job) -> vec4<f32
     if !(life > 0.0) {
         return vec4(0.0);
     }
-    let place = (upright(position, job.rotation) - params.frame_min) / params.frame_size;
+    let place = (upright(position, job) - params.frame_min) / params.frame_size;
     let off = cell.xy / cell.a - place;
     let share = shown::lost_by_place(off);
     let color = grown_pixel_at((place + off * share) * params.frame_size + params.frame_min, job.form);

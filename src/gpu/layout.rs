@@ -177,7 +177,7 @@ mod tests {
                 vec![$((stringify!($field).to_owned(), offset_of!($type, $field) as u32)),*]
             };
         }
-        let job = offsets!(Job: slot, key, rotation, flags, payload, form, pad);
+        let job = offsets!(Job: slot, key, rotation, flags, payload, form, beside);
         assert_eq!(members(&module, "Job"), (job, size_of::<Job>() as u32));
         let params = offsets!(
             Params: size, first_job, fire_threshold, step_size, alive_threshold, atlas_columns, capacity,

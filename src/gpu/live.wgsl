@@ -198,7 +198,7 @@ fn is_alike(job: Job, position: vec2<u32>, cell: u32, matches: bool) -> bool {
 #ifdef MASKED
 #ifdef COORDINATES
     let values = load(job.slot, 0u, cell);
-    let place = (upright(position, job.rotation) - params.frame_min) / params.frame_size;
+    let place = (upright(position, job) - params.frame_min) / params.frame_size;
     return matches && lost_by_place(values.xy / values.a - place) < params.most_lost;
 #else
     let grown = grown_pixel(position, job);
@@ -211,7 +211,7 @@ fn is_alike(job: Job, position: vec2<u32>, cell: u32, matches: bool) -> bool {
 }
 #endif
 
-/// Whether the rotated grown sprite has a cell here too. Of a texture, whether the cell is as strong as grown ones.
+/// Whether the grown sprite has a cell here too. Of a texture, whether the cell is as strong as grown ones.
 fn matches_grown(job: Job, position: vec2<u32>, cell: u32) -> bool {
 #ifdef MASKED
     return grown_pixel(position, job).a > params.alive_threshold;

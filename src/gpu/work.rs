@@ -33,12 +33,14 @@ pub(super) struct Job {
     pub(super) payload: u32,
     /// The number of the form that it is compared with.
     pub(super) form: u32,
-    pub(super) pad: u32,
+    /// How far it stands from its place, in cells: right in the lower half, down in the upper one.
+    pub(super) beside: u32,
 }
 
 impl Job {
-    fn of(slot: u32, Pose { rotation, form }: Pose) -> Self {
-        Self { slot, rotation: rotation.into(), form: form as u32, ..Self::default() }
+    fn of(slot: u32, Pose { rotation, form, beside: [right, down] }: Pose) -> Self {
+        let beside = right as u32 & 0xffff | (down as u32) << 16;
+        Self { slot, rotation: rotation.into(), form: form as u32, beside, ..Self::default() }
     }
 }
 

@@ -15,18 +15,20 @@ const MOST_LOST: f32 = 0.5;
 /// The share of a grown sprite's cells that may be missing or too many.
 const MOST_OTHERS: f32 = 0.05;
 
-/// How a grown sprite is to be compared with cells: turned, and in one of its forms.
+/// How a grown sprite is to be compared with cells: turned, in one of its forms, and beside its place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pose {
     /// The cosine and sine of its angle.
     pub(crate) rotation: (f32, f32),
     /// The number of its form.
     pub(crate) form: usize,
+    /// How far it stands from its place, right and down, in cells.
+    pub(crate) beside: [i32; 2],
 }
 
 impl Pose {
-    /// Upright, in the first form.
-    pub(crate) const UPRIGHT: Self = Self { rotation: (1.0, 0.0), form: 0 };
+    /// Upright, in the first form, at its place.
+    pub(crate) const UPRIGHT: Self = Self { rotation: (1.0, 0.0), form: 0, beside: [0; 2] };
 }
 
 /// The appearance of a grown sprite on a grid, in each of its forms: the cells that should live, and their pixels.
@@ -50,8 +52,9 @@ pub(crate) struct Reference {
     known: bool,
     /// The number of cells in each form.
     cells: Vec<u32>,
-    /// The number of living cells of a grown sprite in each form. A body of coordinates is larger than its picture.
-    living: Vec<u32>,
+    /// The living cells of a grown sprite in each form. A body of coordinates is larger than its picture. Empty for rules
+    /// without a life mask.
+    bodies: Vec<CellMask>,
 }
 
 impl Reference {
@@ -95,13 +98,14 @@ impl Reference {
         };
         let authored = rule.output != Output::OpaqueCentered && rule.alive.is_some() && model.target().is_some();
         let (output, frame) = (rule.output, frame(model, [width, height]));
-        let living = match output {
-            Output::Coordinates => {
-                model.targets().iter().map(|target| target.body(width, height).count() as u32).collect()
+        let bodies = match output {
+            Output::Coordinates => model.targets().iter().map(|target| target.body(width, height)).collect(),
+            Output::PremultipliedAlpha | Output::OpaqueCentered => {
+                let body = |form: &[[f32; 4]]| CellMask::from_fn(width, height, |&cell| form[cell][3] > threshold);
+                pixels.chunks_exact((width * height).max(1)).map(body).collect()
             }
-            Output::PremultipliedAlpha | Output::OpaqueCentered => cells.clone(),
         };
-        Self { output, width, height, frame, pixels, threshold, authored, strength, known: true, cells, living }
+        Self { output, width, height, frame, pixels, threshold, authored, strength, known: true, cells, bodies }
     }
 
     /// A texture with two rules counts cells of both: the weaker of the two is the measure.
@@ -121,9 +125,8 @@ impl Reference {
         let forms = model.rule().forms.len().max(1);
         let (pixels, cells) = (pixels.repeat(forms), vec![pixels.len() as u32; forms]);
         let (output, frame) = (model.rule().output, frame(model, [width, height]));
-        let living = cells.clone();
-        let (authored, strength, known) = (false, 0.0, false);
-        Self { output, width, height, frame, cells, living, pixels, threshold, authored, strength, known }
+        let (authored, strength, known, bodies) = (false, 0.0, false, Vec::new());
+        Self { output, width, height, frame, cells, bodies, pixels, threshold, authored, strength, known }
     }
 
     /// False for a placeholder; see [`Reference::unknown`].
@@ -158,7 +161,7 @@ impl Reference {
         if self.pixels.is_empty() {
             return stats.alike as f32 >= possible as f32 * share;
         }
-        let living = self.living.get(form).copied().unwrap_or_default() as f32;
+        let living = self.bodies.get(form).map_or(0, CellMask::count) as f32;
         let most = living * (1.0 + MOST_OTHERS) + 2.0;
         stats.alike as f32 >= possible as f32 * share && stats.live as f32 <= most
     }
@@ -178,6 +181,48 @@ impl Reference {
     /// Whether a living cell has the strength of a grown one. With a life mask, every living cell has.
     pub(crate) fn is_strong(&self, cell: &[f32]) -> bool {
         self.strength == 0.0 || squared(cell) >= self.strength
+    }
+
+    /// How far from its place a grown sprite stands that has these living cells, right and down, if it is whole there.
+    /// `None` if it is not, or nothing tells it from one that stands as `pose` says. Cells of `dead` ground are not expected.
+    ///
+    /// Cells that grow from a small rest of a body no longer know exactly where in the grid they were.
+    pub(crate) fn stands_beside(&self, cells: &CellMask, dead: Option<&CellMask>, pose: Pose) -> Option<[i32; 2]> {
+        let body = self.bodies.get(pose.form).filter(|body| body.fits(cells.width(), cells.height()))?;
+        let (living, all) = (cells.count() as f32, body.count() as f32);
+        let is_dead = |cell: usize| dead.is_some_and(|dead| dead.contains(cell));
+        // With scars it has fewer cells; how many depends on where it stands.
+        let least = all - dead.map_or(0, CellMask::count) as f32;
+        if living < least * (1.0 - MOST_OTHERS) || living > all * (1.0 + MOST_OTHERS) {
+            return None;
+        }
+        let position = |cell: usize| [cell % self.width, cell / self.width];
+        let is_body = |cell: usize, pose: Pose| {
+            let [x, y] = position(cell);
+            let [x, y] = self.upright(x, y, pose).map(f32::floor);
+            let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < self.height as f32;
+            inside && body.contains(y as usize * self.width + x as usize)
+        };
+        let all_cells = || 0..self.width * self.height;
+        let expected = |pose: Pose| all_cells().filter(move |cell| !is_dead(*cell) && is_body(*cell, pose));
+        let at = |beside: [i32; 2]| Pose { beside, ..pose };
+        let home = mean(expected(at([0; 2])).map(position))?;
+        let there = mean(cells.iter().map(position))?;
+        let apart = [there[0] - home[0], there[1] - home[1]];
+        let nearest = apart.map(|axis| axis.round() as i32);
+        let common = |pose: Pose| cells.iter().filter(|cell| is_body(*cell, pose)).count();
+        let around = (0..9).map(|step| at([nearest[0] + step % 3 - 1, nearest[1] + step / 3 - 1]));
+        let off = |pose: &Pose| (pose.beside[0] as f32 - apart[0]).hypot(pose.beside[1] as f32 - apart[1]);
+        let best = around
+            .map(|pose| (common(pose), pose))
+            .max_by(|(a, first), (b, second)| a.cmp(b).then_with(|| off(second).total_cmp(&off(first))));
+        let (shared, best) = best?;
+        // Cells beyond the edge of the grid are missing.
+        let scars = dead.map_or(0, |dead| dead.iter().filter(|cell| is_body(*cell, best)).count());
+        let most = living.max(all - scars as f32);
+        let is_whole = shared as f32 >= most * (1.0 - MOST_OTHERS);
+        let is_told = shared as f32 >= common(pose) as f32 + most * MOST_OTHERS;
+        (is_whole && is_told).then_some(best.beside)
     }
 
     /// Whether a grown sprite has a cell at `(x, y)`.
@@ -215,7 +260,7 @@ impl Reference {
     pub(crate) fn is_alike(&self, [x, y]: [usize; 2], cell: &[f32], pose: Pose) -> bool {
         let lost = match (self.output, cell) {
             (Output::Coordinates, [u, v, _, alpha, ..]) => {
-                let place = self.frame.place(self.upright(x, y, pose.rotation));
+                let place = self.frame.place(self.upright(x, y, pose));
                 lost_by_place([u / alpha - place[0], v / alpha - place[1]])
             }
             (Output::PremultipliedAlpha, _) => {
@@ -232,11 +277,11 @@ impl Reference {
         self.frame
     }
 
-    /// The point of an upright grown sprite that is at the center of the cell `(x, y)`, when the sprite is rotated
-    /// about the center cell. The angle is given by its cosine and sine.
-    fn upright(&self, x: usize, y: usize, (cos, sin): (f32, f32)) -> [f32; 2] {
+    /// The point of an upright grown sprite at its place that is at the center of the cell `(x, y)`, when the sprite is
+    /// rotated about the center cell, and beside its place.
+    fn upright(&self, x: usize, y: usize, Pose { rotation: (cos, sin), beside, .. }: Pose) -> [f32; 2] {
         let (middle_x, middle_y) = ((self.width / 2) as f32, (self.height / 2) as f32);
-        let (dx, dy) = (x as f32 - middle_x, y as f32 - middle_y);
+        let (dx, dy) = (x as f32 - middle_x - beside[0] as f32, y as f32 - middle_y - beside[1] as f32);
         [dx * cos - dy * sin + middle_x + 0.5, dx * sin + dy * cos + middle_y + 0.5]
     }
 
@@ -248,16 +293,16 @@ impl Reference {
         pixel.copied().unwrap_or_default()
     }
 
-    /// The pixel of a rotated grown sprite at `(x, y)`. Uses the nearest pixel.
-    fn pixel(&self, x: usize, y: usize, Pose { rotation, form }: Pose) -> [f32; 4] {
-        self.pixel_at(self.upright(x, y, rotation), form)
+    /// The pixel of a grown sprite at `(x, y)`. Uses the nearest pixel.
+    fn pixel(&self, x: usize, y: usize, pose: Pose) -> [f32; 4] {
+        self.pixel_at(self.upright(x, y, pose), pose.form)
     }
 
     /// How the cell at `(x, y)` of a sprite is shown, crisp if so desired.
     pub(crate) fn shown(&self, [x, y]: [usize; 2], cell: &[f32], pose: Pose, crisp: bool) -> Rgba {
         match self.output {
             Output::Coordinates => {
-                let place = self.frame.place(self.upright(x, y, pose.rotation));
+                let place = self.frame.place(self.upright(x, y, pose));
                 let look_up = |place| self.pixel_at(self.frame.point(place), pose.form);
                 coordinates_pixel(cell, place, look_up)
             }
@@ -265,6 +310,12 @@ impl Reference {
             output => pixel(output, cell),
         }
     }
+}
+
+/// The mean of positions. `None` if there are none.
+fn mean(positions: impl Iterator<Item = [usize; 2]>) -> Option<[f32; 2]> {
+    let (sum, count) = positions.fold(([0; 2], 0), |([x, y], count), [right, down]| ([x + right, y + down], count + 1));
+    (count > 0).then(|| sum.map(|axis| (axis as f64 / f64::from(count)) as f32))
 }
 
 /// The number of cells of a grown texture that are not weak.
@@ -282,5 +333,89 @@ pub(super) fn frame(model: &Model, [width, height]: [usize; 2]) -> Frame {
     match model.target() {
         Some(target) => target.frame(width, height),
         None => Frame { min: [0.0; 2], size: [width, height].map(|side| side as f32) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{Rule, Shape, Target, Weights, rotation};
+
+    const SIZE: [usize; 2] = [26, 24];
+
+    /// A picture with a corner, so that no rotation is the picture itself.
+    fn reference(output: Output) -> Reference {
+        let rgba = (0..14 * 10).flat_map(|pixel| [9, 9, 9, if pixel % 14 < 5 || pixel / 14 > 5 { 255 } else { 0 }]);
+        let target = Target { width: 14, height: 10, rgba: rgba.collect() };
+        let rule =
+            Rule { grid: SIZE.map(|side| side as u32), channels: 8, hidden: 16, output, version: 2, ..Rule::default() };
+        let weights = Weights {
+            hidden_weight: vec![0.0; rule.features() * rule.hidden],
+            hidden_bias: vec![0.0; rule.hidden],
+            output_weight: vec![0.0; rule.hidden * rule.channels],
+            output_bias: vec![0.0; rule.channels],
+            ..Weights::default()
+        };
+        Reference::new(&Model::new(rule, weights, Some(target)).unwrap(), SIZE, |_| unreachable!())
+    }
+
+    /// The living cells of a sprite that is whole.
+    fn whole(reference: &Reference, pose: Pose) -> CellMask {
+        CellMask::from_fn(SIZE[0], SIZE[1], |cell| {
+            let [x, y] = reference.upright(cell % SIZE[0], cell / SIZE[0], pose).map(|at| at.floor() as i64);
+            let inside = x >= 0 && y >= 0 && x < SIZE[0] as i64 && y < SIZE[1] as i64;
+            inside && reference.bodies[0].contains(y as usize * SIZE[0] + x as usize)
+        })
+    }
+
+    #[test]
+    fn a_sprite_beside_its_place_is_found() {
+        for output in [Output::Coordinates, Output::PremultipliedAlpha] {
+            let reference = reference(output);
+            for (angle, beside) in [(0.0, [3, -2]), (0.0, [-4, 0]), (0.7, [2, 3]), (-2.0, [-3, 2])] {
+                let stands = Pose { rotation: rotation(angle), form: 0, beside };
+                let home = Pose { beside: [0; 2], ..stands };
+                let cells = whole(&reference, stands);
+                assert_eq!(reference.stands_beside(&cells, None, home), Some(beside), "{output:?} {angle}");
+                assert_eq!(reference.stands_beside(&cells, None, stands), None, "nothing new");
+                assert_eq!(reference.stands_beside(&whole(&reference, home), None, stands), Some([0; 2]), "back home");
+                // It has as many cells there as at its place, and the same pixels.
+                assert_eq!(reference.count(&cells, stands), reference.count(&whole(&reference, home), home));
+                let to_home = |cell: usize| {
+                    let [x, y] = [(cell % SIZE[0]) as i32 - beside[0], (cell / SIZE[0]) as i32 - beside[1]];
+                    (x >= 0 && y >= 0).then_some([x as usize, y as usize])
+                };
+                for cell in cells.iter() {
+                    let [x, y] = to_home(cell).unwrap();
+                    assert_eq!(reference.pixel(cell % SIZE[0], cell / SIZE[0], stands), reference.pixel(x, y, home));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_keeps_its_place() {
+        let reference = reference(Output::Coordinates);
+        let cells = whole(&reference, Pose::UPRIGHT);
+        // Whatever a wound leaves at its place is no whole sprite beside it.
+        for width in 1..14 {
+            for shape in [Shape::rect(0.0, 0.0, 5.0 + width as f32, 24.0), Shape::circle(13.0, 12.0, width as f32)] {
+                let mut left = cells.clone();
+                left.subtract(&CellMask::of(&shape, SIZE[0], SIZE[1]));
+                assert_eq!(reference.stands_beside(&left, None, Pose::UPRIGHT), None, "{shape:?}");
+            }
+        }
+        assert_eq!(reference.stands_beside(&CellMask::new(SIZE[0], SIZE[1]), None, Pose::UPRIGHT), None);
+        assert_eq!(reference.stands_beside(&CellMask::full(SIZE[0], SIZE[1]), None, Pose::UPRIGHT), None);
+        // A part of one that stands beside its place is not whole either, but one with a scar is.
+        let stands = Pose { beside: [4, 2], ..Pose::UPRIGHT };
+        let scar = CellMask::of(&Shape::rect(11.0, 0.0, 13.0, 24.0), SIZE[0], SIZE[1]);
+        let mut left = whole(&reference, stands);
+        left.subtract(&scar);
+        assert_eq!(reference.stands_beside(&left, None, Pose::UPRIGHT), None);
+        assert_eq!(reference.stands_beside(&left, Some(&scar), Pose::UPRIGHT), Some([4, 2]));
+        // Beyond the edge of the grid it is not whole.
+        let cut_off = whole(&reference, Pose { beside: [9, 0], ..Pose::UPRIGHT });
+        assert_eq!(reference.stands_beside(&cut_off, None, Pose::UPRIGHT), None);
     }
 }

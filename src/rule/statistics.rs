@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn stats(model: &Model, state: &State, reference: &Reference, rotation: (f32, f32)) -> CellStats {
-        let pose = Pose { rotation, form: 0 };
+        let pose = Pose { rotation, ..Pose::UPRIGHT };
         CellStats::measure(model.rule(), state, |_| false, reference, pose, false).0
     }
 

@@ -59,6 +59,9 @@ pub(crate) struct SavedInstance {
     /// Its form, and the way to others; `None` if it has always been in the first one. Missing in old snapshots.
     #[serde(default)]
     pub(crate) form: Option<FormWalk>,
+    /// How far it stands from its place, right and down, in cells. Missing in old snapshots.
+    #[serde(default)]
+    pub(crate) beside: [i32; 2],
 }
 
 /// Edits that wait for the next tick.
@@ -73,10 +76,13 @@ pub(crate) struct SavedEdits {
 impl SavedInstance {
     /// Whether the masks fit a grid, and the numbers are in range.
     fn is_valid(&self, width: usize, height: usize) -> bool {
-        let Self { angle, owed, changes, dead_ground, overgrown, form, .. } = self;
+        let Self { angle, owed, changes, dead_ground, overgrown, form, beside, .. } = self;
         let masks = [dead_ground, overgrown, &changes.dead_ground, &changes.seeds, &changes.wound];
         let fits = masks.into_iter().flatten().all(|mask| mask.fits(width, height));
-        fits && form.as_ref().is_none_or(FormWalk::is_valid) && angle.is_finite() && (0.0..=17.0).contains(owed)
+        fits && form.as_ref().is_none_or(FormWalk::is_valid)
+            && angle.is_finite()
+            && (0.0..=17.0).contains(owed)
+            && beside.iter().zip([width, height]).all(|(axis, side)| axis.unsigned_abs() as usize <= side)
     }
 }
 

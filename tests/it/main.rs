@@ -1,6 +1,7 @@
 //! All integration tests, in one binary to keep link time down.
 
 mod alive_mask;
+mod beside;
 mod cli;
 mod conventions;
 mod damage;

@@ -158,8 +158,10 @@ pub(crate) struct SkinFit {
     /// The part of the art that covers the target of the model: 0 to 1 on each axis is the art. A generic body may cover
     /// more, or less.
     pub(crate) region: Rect,
-    /// The rectangle of the target in the grid, in cells.
+    /// The rectangle of the target in the grid, in cells. The sprite, or the node, is as large as the art over it.
     pub(crate) frame: Rect,
+    /// How far the sprite stands beside that rectangle, in cells of the grid turned upright. Its art goes along.
+    pub(crate) beside: Vec2,
     /// The image of the art.
     pub(crate) art: AssetId<Image>,
     /// The part of the image that is shown in this frame, in pixels. Empty until the art is loaded.
@@ -173,7 +175,15 @@ pub(crate) struct SkinFit {
 impl Default for SkinFit {
     fn default() -> Self {
         let unit = Rect { min: Vec2::ZERO, max: Vec2::ONE };
-        Self { region: unit, frame: unit, art: AssetId::default(), part: Rect::default(), uv: None, is_opaque: false }
+        Self {
+            region: unit,
+            frame: unit,
+            beside: Vec2::ZERO,
+            art: AssetId::default(),
+            part: Rect::default(),
+            uv: None,
+            is_opaque: false,
+        }
     }
 }
 
@@ -182,6 +192,12 @@ impl SkinFit {
     pub(crate) fn cells_to_art(&self) -> (Vec2, Vec2) {
         let scale = self.region.size() / self.frame.size();
         (scale, self.region.min - self.frame.min * scale)
+    }
+
+    /// The same over the rectangle where it stands.
+    pub(crate) fn where_it_stands(self) -> Self {
+        let frame = Rect { min: self.frame.min + self.beside, max: self.frame.max + self.beside };
+        Self { frame, beside: Vec2::ZERO, ..self }
     }
 
     /// Whether the art is loaded.

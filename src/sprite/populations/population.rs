@@ -136,6 +136,14 @@ impl Population {
         Rect { min, max: min + Vec2::from(frame.size) }
     }
 
+    /// How far an instance stands beside that rectangle, in cells of the grid turned upright.
+    pub(crate) fn beside(&self, slot: u32) -> Vec2 {
+        self.instance(slot).map_or(Vec2::ZERO, |instance| {
+            let Pose { rotation, beside, .. } = instance.state.pose();
+            Vec2::from(rotation).rotate(IVec2::from(beside).as_vec2())
+        })
+    }
+
     /// The kind of tissue that skins show; see `tissue.wgsl`.
     pub(crate) fn tissue(&self) -> f32 {
         match (self.model.rule().output, self.atlas.as_ref().and_then(|atlas| atlas.grown.as_ref())) {
@@ -399,8 +407,8 @@ impl Population {
 
     /// The number of cells of a grown instance in a form, and the number of those that are not dead ground in this instance.
     pub(crate) fn grown_cells(&self, slot: u32, form: usize) -> (u32, u32) {
-        let pose = self.instance(slot).map_or(Pose::UPRIGHT, |instance| instance.state.pose());
-        let pose = Pose { form, ..pose };
+        let upright = Pose { form, ..Pose::UPRIGHT };
+        let pose = self.instance(slot).map_or(upright, |instance| instance.state.pose_in(form));
         let cells = self.reference.cells(form);
         let dead = self.instance(slot).and_then(|instance| instance.state.dead_ground());
         let dead = dead.map(|dead| self.reference.count(dead, pose));

@@ -8,7 +8,7 @@ use super::{InstanceState, KnownLife};
 use crate::{
     cpu::Tick,
     gpu::DisplayState,
-    rule::{CellEdits, CellMask},
+    rule::{CellEdits, CellMask, Reference},
     sprite::components::NcaForm,
 };
 
@@ -211,6 +211,16 @@ impl Instance {
             self.state.wake();
             self.state.begin_growing();
             self.generation = next_generation();
+        }
+    }
+
+    /// Finds where in the grid it stands, by its living cells, if it is whole there. From then on it is compared with a
+    /// grown sprite there.
+    pub(crate) fn find_place(&mut self, reference: &Reference, living: &CellMask, form: usize) {
+        let state = &mut self.state;
+        if let Some(beside) = reference.stands_beside(living, state.dead_ground(), state.pose_in(form)) {
+            state.beside = beside;
+            self.needs_redraw = true;
         }
     }
 

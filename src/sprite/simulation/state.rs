@@ -48,6 +48,8 @@ pub(crate) struct InstanceState {
     pub(crate) condition: NcaCondition,
     /// Whether it has been whole.
     pub(crate) has_grown: bool,
+    /// How far it stands from its place, right and down, in cells.
+    pub(crate) beside: [i32; 2],
 }
 
 impl InstanceState {
@@ -72,6 +74,7 @@ impl InstanceState {
             asleep: false,
             condition: NcaCondition::Growing,
             has_grown: false,
+            beside: [0; 2],
         }
     }
 
@@ -184,11 +187,16 @@ impl InstanceState {
         self.form_changed = true;
     }
 
-    /// How a grown sprite is compared with it: in the form of the largest share.
+    /// How a grown sprite is compared with it: in the form of the largest share, and where it stands.
     pub(crate) fn pose(&self) -> Pose {
         let shares = &self.form.shares;
         let nearer = |best: usize, form: usize| if shares[form] > shares[best] { form } else { best };
-        Pose { rotation: rotation(self.angle), form: (1..shares.len()).fold(0, nearer) }
+        Pose { rotation: rotation(self.angle), form: (1..shares.len()).fold(0, nearer), beside: self.beside }
+    }
+
+    /// The same in a form.
+    pub(crate) fn pose_in(&self, form: usize) -> Pose {
+        Pose { form, ..self.pose() }
     }
 
     /// Begins a walk through forms: the ticks from now on, and the share of each form then.
@@ -233,7 +241,7 @@ impl InstanceState {
 
     /// Marks it as growing: it has not been whole.
     pub(super) fn begin_growing(&mut self) {
-        (self.condition, self.has_grown) = (NcaCondition::Growing, false);
+        (self.condition, self.has_grown, self.beside) = (NcaCondition::Growing, false, [0; 2]);
     }
 
     pub(super) fn clear_dead_ground(&mut self) {
@@ -303,18 +311,18 @@ impl InstanceState {
             NcaCondition::Whole if lost == 0 && integrity >= NcaVitals::WOUNDED => NcaCondition::Whole,
             _ => NcaCondition::Wounded,
         };
-        self.has_grown = match self.condition {
-            NcaCondition::Whole => true,
-            NcaCondition::Dead => false,
-            NcaCondition::Growing | NcaCondition::Wounded => self.has_grown,
-        };
+        match self.condition {
+            NcaCondition::Whole => self.has_grown = true,
+            NcaCondition::Dead => (self.has_grown, self.beside) = (false, [0; 2]),
+            NcaCondition::Growing | NcaCondition::Wounded => {}
+        }
         before
     }
 }
 
 impl From<&InstanceState> for SavedInstance {
     fn from(state: &InstanceState) -> Self {
-        let InstanceState { seed, angle, tick, owed, hits, quiet, asleep, condition, has_grown, .. } = *state;
+        let InstanceState { seed, angle, tick, owed, hits, quiet, asleep, condition, has_grown, beside, .. } = *state;
         let dead_ground = state.dead_ground.clone();
         let changes = SavedEdits {
             dead_ground: dead_ground.clone().filter(|_| state.dead_ground_changed),
@@ -337,6 +345,7 @@ impl From<&InstanceState> for SavedInstance {
             has_grown,
             overgrown,
             form,
+            beside,
         }
     }
 }
@@ -344,7 +353,7 @@ impl From<&InstanceState> for SavedInstance {
 impl From<SavedInstance> for InstanceState {
     fn from(saved: SavedInstance) -> Self {
         let SavedInstance { seed, angle, tick, owed, changes, dead_ground, overgrown, form, .. } = saved;
-        let SavedInstance { hits, quiet, asleep, condition, has_grown, .. } = saved;
+        let SavedInstance { hits, quiet, asleep, condition, has_grown, beside, .. } = saved;
         let SavedEdits { seeds, wound, .. } = changes;
         // The engine that takes the cells does not know the dead ground and the overgrown cells yet.
         let (dead_ground_changed, overgrown_changed) = (dead_ground.is_some(), overgrown.is_some());
@@ -368,6 +377,7 @@ impl From<SavedInstance> for InstanceState {
             asleep,
             condition,
             has_grown,
+            beside,
         }
     }
 }

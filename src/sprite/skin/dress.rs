@@ -79,11 +79,12 @@ pub(super) fn dress(
     }
 }
 
-/// Follows the grid of the cells of skins.
-pub(super) fn fit(mut skins: Query<(&Placement, &mut SkinFit), OfSkins>, populations: Res<Populations>) {
-    for (placement, mut fit) in &mut skins {
-        if let Some(population) = placement.id.and_then(|id| populations.get(id)) {
-            fit.set_if_neq(SkinFit { frame: population.frame(), ..*fit });
+/// Follows the grid of the cells of skins, and where sprites stand in it. Art on a mesh stays where the mesh shows it.
+pub(super) fn fit(mut skins: Query<(&Placement, &mut SkinFit, Has<Mesh3d>), OfSkins>, populations: Res<Populations>) {
+    for (placement, mut fit, is_mesh) in &mut skins {
+        if let Some((id, population)) = placement.id.and_then(|id| Some((id, populations.get(id)?))) {
+            let beside = if is_mesh { Vec2::ZERO } else { population.beside(id.slot) };
+            fit.set_if_neq(SkinFit { frame: population.frame(), beside, ..*fit });
         }
     }
 }

@@ -57,7 +57,8 @@ impl Instance {
 
     pub(super) fn new(skin: &ExtractedSkin, ArtImage { size, uv_is_srgb }: ArtImage) -> Self {
         let ExtractedSkin { to_world, color, drawn, clip, tissue, .. } = skin;
-        let Tissue { slot, fit, rotation, lost, .. } = tissue;
+        let Tissue { slot, rotation, lost, .. } = tissue;
+        let fit = tissue.fit.where_it_stands();
         let flags = [tissue.pixelated, uv_is_srgb];
         let flags = flags.iter().rev().fold(0.0, |flags, flag| flags * 2.0 + if *flag { 1.0 } else { 0.0 });
         let matrix = to_world.matrix3.transpose();

@@ -1,6 +1,6 @@
 // Skins: the art of sprites, shown through their cells.
 #import bevy_nca::shown::{life, lost_by_color, lost_by_place}
-#import bevy_nca::tissue::{COLORS, lost_tint, off_place, on_body, tinted_by, turned}
+#import bevy_nca::tissue::{COLORS, lost_tint, in_grid, off_place, on_body, tinted_by, turned}
 #import bevy_render::maths::affine3_to_square
 #import bevy_render::view::View
 #ifdef TONEMAP_IN_SHADER
@@ -141,7 +141,7 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     if in.style.w > COLORS {
         color = art_at(uv, in.bounds, across, down);
     } else if in.style.w == COLORS {
-        let grown_at = turned(cell, size, rotation) / size;
+        let grown_at = in_grid(place, size, in.frame.zw) / size;
         let off = tissue - textureSampleLevel(grown_texture, tissue_sampler, grown_at, 0.0);
         share = lost_by_color(off);
         color = tinted_by(art_at(uv, in.bounds, across, down), off * share, share > 0.0);

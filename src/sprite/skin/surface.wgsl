@@ -1,6 +1,6 @@
 // Skins in 3D: a `StandardMaterial` whose maps are looked up where the tissue belongs.
 #import bevy_nca::shown::{life, lost_by_color, lost_by_place}
-#import bevy_nca::tissue::{COLORS, lost_tint, off_place, on_body, tinted_by, turned}
+#import bevy_nca::tissue::{COLORS, lost_tint, in_grid, off_place, on_body, tinted_by, turned}
 #ifdef DEPTH_ONLY
 #import bevy_pbr::pbr_prepass_functions::prepass_alpha_discard
 #else
@@ -103,7 +103,7 @@ fn tissue_at(uv: vec2<f32>) -> Tissue {
     }
     found.uv = uv;
     if skin.tissue == COLORS {
-        let off = tissue - textureSampleLevel(grown_texture, tissue_sampler, upright / size, 0.0);
+        let off = tissue - textureSampleLevel(grown_texture, tissue_sampler, in_grid(place, size, skin.frame.zw) / size, 0.0);
         found.share = lost_by_color(off);
         found.off = off * found.share;
     } else if skin.tissue < COLORS {

@@ -13,6 +13,11 @@ fn turned(point: vec2<f32>, size: vec2<f32>, rotation: vec2<f32>) -> vec2<f32> {
     return vec2(offset.x * rotation.x - offset.y * rotation.y, offset.x * rotation.y + offset.y * rotation.x) + center;
 }
 
+/// The point of the grid at a place in the target, upright and at its place: the target of this size is centered.
+fn in_grid(place: vec2<f32>, size: vec2<f32>, target_size: vec2<f32>) -> vec2<f32> {
+    return floor((size - target_size) / 2.0) + place * target_size;
+}
+
 /// The place of a texel of a UV sheet on the body, 0 to 1 over the frame of the art. Its bytes count, not its colors.
 fn on_body(texel: vec4<f32>, is_srgb: bool) -> vec2<f32> {
     return select(texel.rgb, linear_to_srgb(texel.rgb), is_srgb).xy;

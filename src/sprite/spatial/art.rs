@@ -59,7 +59,7 @@ impl<'a> SeenArt<'a> {
         let (cos, sin) = rotation(angle);
         let turned = Mat2::from_cols(Vec2::new(cos, sin), Vec2::new(-sin, cos));
         let upright = Affine2::from_mat2_translation(turned, middle - turned * middle);
-        let (scale, origin) = fit.cells_to_art();
+        let (scale, origin) = fit.where_it_stands().cells_to_art();
         let to_art = Affine2::from_scale_angle_translation(scale, 0.0, origin) * upright;
         Self {
             image: images.and_then(|images| images.get(fit.art)),

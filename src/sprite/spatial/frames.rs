@@ -68,7 +68,8 @@ impl ShownFrames {
         let is_loaded =
             |images: &&Assets<Image>| images.contains(fit.art) && fit.uv.is_none_or(|uv| images.contains(uv));
         let images = images.filter(is_loaded)?;
-        let rects = [fit.region, fit.frame, fit.part].map(|rect| [rect.min.x, rect.min.y, rect.max.x, rect.max.y]);
+        let rects = [fit.region, fit.where_it_stands().frame, fit.part]
+            .map(|rect| [rect.min.x, rect.min.y, rect.max.x, rect.max.y]);
         let mut values = rects.into_iter().flatten().chain([angle]);
         let place = std::array::from_fn(|_| values.next().unwrap_or_default().to_bits());
         let frame = Frame { art: fit.art, uv: fit.uv, grid, place };

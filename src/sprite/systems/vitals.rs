@@ -5,15 +5,12 @@ use bevy::{
     prelude::*,
 };
 
-use crate::{
-    rule::Pose,
-    sprite::{
-        components::{NcaAliveMask, NcaCondition, NcaKillBelow, NcaVitals, Placement},
-        events::{NcaDied, NcaGrown, NcaMorphed, NcaRegrown, NcaWounded},
-        populations::Populations,
-        sets::NcaSystems,
-        simulation::InstanceStats,
-    },
+use crate::sprite::{
+    components::{NcaAliveMask, NcaCondition, NcaKillBelow, NcaVitals, Placement},
+    events::{NcaDied, NcaGrown, NcaMorphed, NcaRegrown, NcaWounded},
+    populations::Populations,
+    sets::NcaSystems,
+    simulation::InstanceStats,
 };
 
 /// Updates vitals, and reports what has changed.
@@ -91,12 +88,15 @@ pub(super) fn report(
         let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
         vitals.set_if_neq(NcaVitals::new(&stats, grid, grown, condition, has_grown, tick));
         if let Some(mut cells) = alive.take() {
+            if is_judged && stats.lost == 0 && condition != NcaCondition::Whole {
+                instance.find_place(&reference, &cells, form);
+            }
             if let Some(life) = &mut instance.life {
                 // Some may have been lost since then.
                 life.see(tick, cells.clone());
                 cells = life.living().unwrap_or(cells);
             }
-            reference.keep_shown(&mut cells, Pose { form, ..instance.state.pose() });
+            reference.keep_shown(&mut cells, instance.state.pose_in(form));
             if let Some(mut mask) = alive_mask.filter(|mask| mask.cells.as_ref() != Some(&cells)) {
                 mask.cells = Some(cells);
             }
