@@ -1,6 +1,7 @@
-//! Forms: a slime whose mood goes by its wounds.
+//! Forms: a slime whose mood goes by its wounds, a plant that grows up, and a gate that opens for the pointer.
 //!
-//! Click to shoot. The keys 1, 2 and 3 set its mood, and Space leads it through all of them.
+//! Click to shoot. The keys 1, 2 and 3 set the mood of the slime, and Space leads it through all of them. P plants the
+//! plant again.
 
 use bevy::prelude::*;
 use bevy_nca::prelude::*;
@@ -8,13 +9,15 @@ use bevy_nca::prelude::*;
 const MOODS: [&str; 3] = ["calm", "hurt", "enraged"];
 /// Seconds without a wound after which the slime is calm again.
 const TEMPER: f32 = 4.0;
+/// The distance of the pointer at which the gate opens.
+const NEAR: f32 = 150.0;
 
 fn main() -> AppExit {
     App::new()
-        .add_plugins((DefaultPlugins.set(ImagePlugin::default_nearest()), NcaPlugin::default()))
+        .add_plugins((DefaultPlugins, NcaPlugin::default()))
         .insert_resource(ClearColor(Color::srgb_u8(24, 26, 36)))
         .add_systems(Startup, spawn)
-        .add_systems(Update, (shoot, choose, calm_down))
+        .add_systems(Update, (shoot, choose, calm_down, open, plant_again))
         .add_observer(take_offence)
         .add_observer(tell)
         .run()
@@ -28,14 +31,44 @@ struct Slime {
 }
 
 #[derive(Component)]
+struct Plant;
+
+/// A gate, and whether it is open.
+#[derive(Component, Default)]
+struct Gate {
+    is_open: bool,
+}
+
+#[derive(Component)]
 struct Caption;
 
-fn spawn(mut commands: Commands, assets: Res<AssetServer>) {
+fn spawn(mut commands: Commands, assets: Res<AssetServer>, mut layouts: ResMut<Assets<TextureAtlasLayout>>) {
     commands.spawn(Camera2d);
-    let slime = NcaTexture::new(assets.load("models/forms/moods.nca"));
-    let place = Transform::from_scale(Vec3::splat(14.0));
-    commands.spawn((slime, NcaForm::new(MOODS[0]), Sprite::default(), Slime::default(), place));
+    // The art of a form is a frame of its sheet.
+    let mut living = |name: &str, forms: u32, x: f32| {
+        let layout = layouts.add(TextureAtlasLayout::from_grid(UVec2::splat(160), forms, 1, None, None));
+        let sprite = Sprite::from_atlas_image(assets.load(format!("art/{name}.png")), layout.into());
+        (
+            NcaTexture::new(assets.load(format!("models/forms/{name}.nca"))),
+            NcaSkin::default().with_form_frames(1),
+            Sprite { custom_size: Some(Vec2::splat(320.0)), ..sprite },
+            Transform::from_xyz(x, 0.0, 0.0),
+        )
+    };
+    commands.spawn((living("moods", 3, 0.0), NcaForm::new(MOODS[0]), Slime::default()));
+    commands.spawn((living("ages", 4, 400.0), growing_up(), Plant));
+    commands.spawn((living("gate", 2, -400.0), Gate::default()));
     commands.spawn((Caption, Text::default(), Node { left: px(16), top: px(16), ..default() }));
+}
+
+/// From a seed to a flower, in the ticks of ten seconds.
+fn growing_up() -> NcaForm {
+    let stops = [(120, "seed"), (160, "sprout"), (300, "sprout"), (340, "bush"), (500, "bush"), (600, "bloom")];
+    NcaForm::walk([(0, "seed")].into_iter().chain(stops))
+}
+
+fn pointer(window: &Window, (camera, place): (&Camera, &GlobalTransform)) -> Option<Vec2> {
+    camera.viewport_to_world_2d(place, window.cursor_position()?).ok()
 }
 
 fn shoot(
@@ -44,8 +77,7 @@ fn shoot(
     camera: Single<(&Camera, &GlobalTransform)>,
     mut commands: Commands,
 ) {
-    let cursor = window.cursor_position().filter(|_| mouse.just_pressed(MouseButton::Left));
-    if let Some(at) = cursor.and_then(|cursor| camera.0.viewport_to_world_2d(camera.1, cursor).ok()) {
+    if let Some(at) = pointer(&window, *camera).filter(|_| mouse.just_pressed(MouseButton::Left)) {
         commands.trigger(NcaBlast::circle(at, 40.0));
     }
 }
@@ -80,7 +112,32 @@ fn choose(keys: Res<ButtonInput<KeyCode>>, slimes: Query<Entity, With<Slime>>, m
     }
 }
 
-/// Says which mood it has.
-fn tell(morphed: On<NcaMorphed>, mut caption: Single<&mut Text, With<Caption>>) {
-    caption.0 = format!("the slime is {}", MOODS.get(morphed.form).copied().unwrap_or_default());
+/// The gate opens while the pointer is near.
+fn open(
+    window: Single<&Window>,
+    camera: Single<(&Camera, &GlobalTransform)>,
+    mut gates: Query<(Entity, &mut Gate, &Transform)>,
+    mut commands: Commands,
+) {
+    let at = pointer(&window, *camera);
+    for (entity, mut gate, place) in &mut gates {
+        let is_near = at.is_some_and(|at| at.distance(place.translation.truncate()) < NEAR);
+        if gate.is_open != is_near {
+            gate.is_open = is_near;
+            commands.entity(entity).insert(NcaForm::new(if is_near { "open" } else { "shut" }));
+        }
+    }
+}
+
+fn plant_again(keys: Res<ButtonInput<KeyCode>>, plants: Query<Entity, With<Plant>>, mut commands: Commands) {
+    if keys.just_pressed(KeyCode::KeyP) {
+        plants.iter().for_each(|plant| _ = commands.entity(plant).insert(growing_up()));
+    }
+}
+
+/// Says which mood the slime has.
+fn tell(morphed: On<NcaMorphed>, slimes: Query<(), With<Slime>>, mut caption: Single<&mut Text, With<Caption>>) {
+    if slimes.contains(morphed.entity) {
+        caption.0 = format!("the slime is {}", MOODS.get(morphed.form).copied().unwrap_or_default());
+    }
 }

@@ -17,7 +17,7 @@ use image::{Rgba, RgbaImage};
 
 use self::{
     boss::boss,
-    forms::MOODS,
+    forms::{AGES, Form, GATE, MOODS},
     jellyfish::jellyfish,
     knight::knight,
     machine::machine,
@@ -40,11 +40,18 @@ fn main() -> Result {
     save("worm", sheet(224, [8, 1], |phase, _| inked(worm(phase))))?;
     save("ship", sheet(128, [4, 1], |phase, _| inked(ship(phase))))?;
     save("crystal", sheet(96, [4, 1], |phase, _| inked(crystal(phase))))?;
-    // What `assets/models/forms/moods.nca` grows.
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/targets/moods");
-    std::fs::create_dir_all(folder)?;
-    for (name, mood) in MOODS {
-        sheet(24, [1, 1], |_, _| inked(mood())).save(format!("{folder}/{name}.png"))?;
+    // What the models in `assets/models/forms` grow: `nca train` takes the pictures of a folder.
+    let models: [(&str, u32, &[Form]); 3] = [("moods", 24, &MOODS), ("ages", 24, &AGES), ("gate", 22, &GATE)];
+    for (model, side, forms) in models {
+        let folder = format!("{}/assets/targets/{model}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::create_dir_all(&folder)?;
+        for (name, form) in forms {
+            sheet(side, [1, 1], |_, _| inked(form())).save(format!("{folder}/{name}.png"))?;
+        }
+        // The same pictures at the resolution of art: what skins show.
+        let frames = forms.len() as u32;
+        let form = |phase: f32| forms[(phase / TAU * frames as f32).round() as usize].1;
+        save(model, sheet(160, [frames, 1], |phase, _| inked(form(phase)())))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The number of waves.
-pub const WAVES: usize = 4;
+pub const WAVES: usize = 5;
 
 /// A foe.
 #[derive(Component, Clone)]
@@ -30,6 +30,16 @@ pub struct Foe {
 /// A foe that repairs the others.
 #[derive(Component)]
 struct Repairs;
+
+/// A foe that must not grow up: its last form fires.
+#[derive(Component, Default)]
+struct GrowsUp {
+    is_grown_up: bool,
+}
+
+/// A foe that rages while it is wounded.
+#[derive(Component)]
+struct Rages;
 
 /// A kind of foe.
 struct Kind {
@@ -52,12 +62,18 @@ enum Gift {
     Repairs,
     /// What is cut off from it lives on.
     Parts,
+    /// It does not fire before it has grown up.
+    Growth,
+    /// Wounded badly, it fires twice as fast.
+    Rage,
 }
 
 const JELLYFISH: Kind =
     Kind { art: &art::JELLYFISH, size: 110.0, points: 100, dies_below: 0.7, fires_every: Some(2.6), gift: Gift::None };
 const PLANT: Kind =
-    Kind { art: &art::PLANT, size: 110.0, points: 150, dies_below: 0.7, fires_every: Some(2.0), gift: Gift::None };
+    Kind { art: &art::PLANT, size: 140.0, points: 150, dies_below: 0.5, fires_every: Some(0.9), gift: Gift::Growth };
+const SLIME: Kind =
+    Kind { art: &art::SLIME, size: 190.0, points: 500, dies_below: 0.6, fires_every: Some(1.2), gift: Gift::Rage };
 const MACHINE: Kind =
     Kind { art: &art::MACHINE, size: 120.0, points: 200, dies_below: 0.8, fires_every: None, gift: Gift::Repairs };
 const WORM: Kind =
@@ -74,6 +90,9 @@ fn wave(number: usize) -> Vec<(Kind, Vec2)> {
             wave
         }
         3 => [(-190.0, 110.0), (0.0, 220.0), (190.0, 110.0)].map(|(x, y)| (WORM, Vec2::new(x, y))).into(),
+        4 => {
+            vec![(SLIME, Vec2::new(0.0, 190.0)), (PLANT, Vec2::new(-230.0, 150.0)), (PLANT, Vec2::new(230.0, 150.0))]
+        }
         _ => {
             vec![(BOSS, Vec2::new(0.0, 170.0)), (MACHINE, Vec2::new(-240.0, 150.0)), (MACHINE, Vec2::new(240.0, 150.0))]
         }
@@ -83,6 +102,9 @@ fn wave(number: usize) -> Vec<(Kind, Vec2)> {
 pub fn plugin(app: &mut App) {
     app.add_systems(Update, (advance, sway, fire, repair).chain().run_if(in_state(Screen::Play)))
         .add_observer(on_died)
+        .add_observer(on_morphed)
+        .add_observer(on_wounded)
+        .add_observer(on_regrown)
         .add_observer(on_severed);
 }
 
@@ -108,20 +130,36 @@ fn advance(
             timer.set_elapsed(Duration::from_secs_f32(seconds * (index as f32 * 0.37).fract()));
             timer
         };
-        let foe =
-            Foe { home, sway: index as f32, push: Vec2::ZERO, points: kind.points, fire: kind.fires_every.map(timer) };
+        let fire = kind.fires_every.map(timer);
+        let foe = Foe { home, sway: index as f32, push: Vec2::ZERO, points: kind.points, fire };
         let body = living(&mut gallery, kind.art, Side::Foes, home, kind.size);
         let mut spawned = commands.spawn((body, foe, NcaKillBelow(kind.dies_below)));
         match kind.gift {
             Gift::None => {}
             Gift::Repairs => _ = spawned.insert(Repairs),
             Gift::Parts => _ = spawned.insert(NcaSever { fewest_cells: 20, most_pieces: 3, ..default() }),
+            Gift::Growth => _ = spawned.insert((GrowsUp::default(), growing_up(index as u32 % 3 * 40))),
+            Gift::Rage => _ = spawned.insert((Rages, NcaForm::new("calm"))),
         }
         let entity = spawned.id();
         // Worms are flat.
         let above = if kind.gift == Gift::Parts { 0.2 } else { 0.5 };
         commands.spawn(bar(entity, kind.size * above + 8.0));
     }
+}
+
+/// From a seed to a flower, in some fifteen seconds.
+fn growing_up(late: u32) -> NcaForm {
+    let at = |ticks: u32, form| (ticks + late, form);
+    NcaForm::walk([
+        at(0, "seed"),
+        at(90, "seed"),
+        at(110, "sprout"),
+        at(190, "sprout"),
+        at(210, "bush"),
+        at(290, "bush"),
+        at(310, "bloom"),
+    ])
 }
 
 /// Makes foes sway and descend. The game is lost when one comes down to the ship.
@@ -139,16 +177,40 @@ fn sway(mut foes: Query<(&mut Foe, &mut Transform)>, time: Res<Time>, mut next: 
     }
 }
 
-/// Grown foes fire at the ship.
+/// A plant has grown up, or not yet.
+fn on_morphed(morphed: On<NcaMorphed>, mut plants: Query<&mut GrowsUp>) {
+    if let Ok(mut plant) = plants.get_mut(morphed.entity) {
+        plant.is_grown_up = morphed.form == 3;
+    }
+}
+
+/// A wound hurts a slime, and a bad one enrages it.
+fn on_wounded(wounded: On<NcaWounded>, slimes: Query<&NcaVitals, With<Rages>>, mut commands: Commands) {
+    if let Ok(vitals) = slimes.get(wounded.entity) {
+        let mood = if vitals.integrity > 0.9 { "hurt" } else { "enraged" };
+        commands.entity(wounded.entity).insert(NcaForm::new(mood));
+    }
+}
+
+/// A slime that is whole again calms down.
+fn on_regrown(regrown: On<NcaRegrown>, slimes: Query<(), With<Rages>>, mut commands: Commands) {
+    if slimes.contains(regrown.entity) {
+        commands.entity(regrown.entity).insert(NcaForm::new("calm"));
+    }
+}
+
+/// Grown foes fire at the ship. A slime in a rage fires twice as fast.
 fn fire(
-    mut foes: Query<(&mut Foe, &Transform, &NcaVitals)>,
+    mut foes: Query<(&mut Foe, &Transform, &NcaVitals, Option<&GrowsUp>, Has<Rages>)>,
     ship: Single<&Transform, With<Ship>>,
     time: Res<Time>,
     mut commands: Commands,
 ) {
-    for (mut foe, transform, vitals) in &mut foes {
-        let Some(timer) = foe.fire.as_mut().filter(|_| vitals.has_grown) else { continue };
-        if timer.tick(time.delta()).just_finished() {
+    for (mut foe, transform, vitals, plant, rages) in &mut foes {
+        let is_ready = vitals.has_grown && plant.is_none_or(|plant| plant.is_grown_up);
+        let Some(timer) = foe.fire.as_mut().filter(|_| is_ready) else { continue };
+        let haste = if rages && vitals.condition == NcaCondition::Wounded { 2 } else { 1 };
+        if timer.tick(time.delta() * haste).just_finished() {
             let at = transform.translation.truncate() - Vec2::new(0.0, 20.0);
             let direction = (ship.translation.truncate() - at).normalize_or(Vec2::NEG_Y);
             shoot(&mut commands, Side::Foes, at, direction * 230.0);

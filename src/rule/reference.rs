@@ -29,6 +29,12 @@ pub(crate) struct Pose {
 impl Pose {
     /// Upright, in the first form, at its place.
     pub(crate) const UPRIGHT: Self = Self { rotation: (1.0, 0.0), form: 0, beside: [0; 2] };
+
+    /// How far it stands from its place in the grid turned upright, right and down, in cells.
+    pub(crate) fn upright_beside(&self) -> [f32; 2] {
+        let ((cos, sin), [right, down]) = (self.rotation, self.beside.map(|cells| cells as f32));
+        [right * cos - down * sin, right * sin + down * cos]
+    }
 }
 
 /// The appearance of a grown sprite on a grid, in each of its forms: the cells that should live, and their pixels.

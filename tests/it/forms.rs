@@ -1,6 +1,10 @@
 //! Models with several forms.
 
-use bevy::prelude::*;
+use bevy::{
+    asset::RenderAssetUsages,
+    prelude::*,
+    render::render_resource::{Extent3d, TextureDimension, TextureFormat},
+};
 use bevy_nca::{
     headless,
     prelude::*,
@@ -11,8 +15,9 @@ use bevy_nca::{
 use crate::{
     engines::model,
     plugin::{add_model, app_with, cells},
+    screen::Screen,
     snapshot::save,
-    support::{Golden, on_each_backend},
+    support::{Golden, on_each_backend, on_the_gpu},
 };
 
 const SIDE: u32 = 8;
@@ -307,4 +312,70 @@ fn the_shipped_moods_change_again_and_again() {
         let vitals = app.world().get::<NcaVitals>(entity).unwrap();
         assert_eq!(vitals.condition, NcaCondition::Whole, "change {change}, to mood {mood}: {vitals:?}");
     }
+}
+
+/// In each form, a skin shows the art of that form, and in between the art of both.
+#[test]
+fn a_skin_shows_the_art_of_its_form() {
+    on_the_gpu(|| {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+        let model = Model::read(folder.join("models/forms/moods.nca")).unwrap();
+        let sheet = image::open(folder.join("art/moods.png")).unwrap().into_rgba8();
+        for backend in [NcaBackend::Cpu, NcaBackend::Gpu] {
+            let mut screen = Screen::new(backend, 200, 200);
+            let handle = add_model(&mut screen.app, &model);
+            let image = screen.add_image(image_of(&sheet));
+            let layout = TextureAtlasLayout::from_grid(UVec2::splat(160), 3, 1, None, None);
+            let layout = screen.app.world_mut().resource_mut::<Assets<TextureAtlasLayout>>().add(layout);
+            screen.app.world_mut().resource_mut::<NcaClock>().paused = true;
+            let frame = |index| {
+                let atlas = TextureAtlas { layout: layout.clone(), index };
+                Sprite::from_atlas_image(image.clone(), atlas)
+            };
+            let skin = NcaSkin::default().with_form_frames(1);
+            let slime = screen.app.world_mut().spawn((NcaTexture::new(handle), frame(0), skin)).id();
+            screen.pixels();
+            screen.step(300);
+            let arts: Vec<Vec<[u8; 4]>> = (0..3)
+                .map(|index| {
+                    screen.app.world_mut().entity_mut(slime).insert(Visibility::Hidden);
+                    let plain = screen.app.world_mut().spawn(frame(index)).id();
+                    let pixels = screen.pixels();
+                    screen.app.world_mut().despawn(plain);
+                    screen.app.world_mut().entity_mut(slime).insert(Visibility::Inherited);
+                    pixels
+                })
+                .collect();
+            let apart = |pixels: &[[u8; 4]], art: &[[u8; 4]]| {
+                let differs = |(a, b): (&[u8; 4], &[u8; 4])| (0..4).any(|channel| a[channel].abs_diff(b[channel]) > 8);
+                let seen = art.iter().filter(|pixel| pixel[3] > 0).count();
+                pixels.iter().zip(art).filter(|pair| differs(*pair)).count() as f32 / seen as f32
+            };
+            for (form, mood) in [(0, "calm"), (2, "enraged"), (1, "hurt"), (0, "calm")] {
+                screen.app.world_mut().entity_mut(slime).insert(NcaForm::new(mood));
+                screen.step(200);
+                let pixels = screen.pixels();
+                let off = apart(&pixels, &arts[form]);
+                assert!(off < 0.03, "{backend:?}, {mood}: {off}");
+            }
+            // Half of the way back to rage.
+            screen.app.world_mut().entity_mut(slime).insert(NcaForm::new("enraged"));
+            screen.step(1);
+            screen.step(NcaSkin::FADE / 2);
+            let between = screen.pixels();
+            let [calm, half, rage] = [&arts[0], &between, &arts[2]].map(|pixels| pixels[100 * 200 + 100]);
+            let is_between = |channel: usize| {
+                let [low, high] = [calm[channel].min(rage[channel]), calm[channel].max(rage[channel])];
+                high - low > 60 && (low + 20..=high - 20).contains(&half[channel])
+            };
+            assert!([0, 1, 2].into_iter().all(is_between), "{backend:?}: {:?}", [calm, half, rage]);
+            assert!(apart(&between, &arts[0]) > 0.3 && apart(&between, &arts[2]) > 0.3, "{backend:?}");
+        }
+    });
+}
+
+fn image_of(picture: &image::RgbaImage) -> Image {
+    let extent = Extent3d { width: picture.width(), height: picture.height(), depth_or_array_layers: 1 };
+    let (usages, format) = (RenderAssetUsages::default(), TextureFormat::Rgba8UnormSrgb);
+    Image::new(extent, TextureDimension::D2, picture.as_raw().clone(), format, usages)
 }

@@ -29,7 +29,7 @@ pub(crate) use placement::{InstanceId, Placement};
 pub use relief::{NcaRelief, NcaReliefKind};
 pub(crate) use sever::NotCopied;
 pub use sever::{NcaHeld, NcaPieceFate, NcaPieceLimit, NcaPieceOf, NcaPieces, NcaSever};
-pub(crate) use skin::{LoadsImages, OfSkins, SkinFit};
+pub(crate) use skin::{FormArt, LoadsImages, OfSkins, SkinFit};
 pub use skin::{NcaSkin, NcaSkinTemplate};
 pub use sleeping::{NcaSleeping, NcaSleepingDisabled};
 pub(crate) use texture::OfTextures;

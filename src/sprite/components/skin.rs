@@ -69,9 +69,16 @@ pub struct NcaSkin {
     /// Wounds and healing in the world and in texture coordinates reach the cells that are seen in the present frame: an
     /// arm behind the body is safe. A shape that covers all that is seen reaches all cells.
     pub uv: Handle<Image>,
+    /// The number of frames in the atlas from the art of one form to that of the next; default 0: all forms show the same
+    /// frames. In form `n` of an [`NcaForm`](super::NcaForm), the skin shows the frame `n * form_frames` after the index of
+    /// its atlas, if it has the same size. The art of two forms is cross-faded over [`NcaSkin::FADE`] ticks.
+    pub form_frames: usize,
 }
 
 impl NcaSkin {
+    /// The ticks in which the art of a form fades into that of the next.
+    pub const FADE: u32 = 40;
+
     /// A skin with this art.
     pub fn new(art: Handle<Image>) -> Self {
         Self { art, ..default() }
@@ -85,6 +92,11 @@ impl NcaSkin {
     /// Sets the [UV sheet](Self::uv).
     pub fn with_uv(self, uv: Handle<Image>) -> Self {
         Self { uv, ..self }
+    }
+
+    /// Sets the [frames of a form](Self::form_frames).
+    pub fn with_form_frames(self, form_frames: usize) -> Self {
+        Self { form_frames, ..self }
     }
 
     /// Sets the [color of lost tissue](Self::lost).
@@ -132,7 +144,7 @@ fn has_canvas(world: &DeferredWorld, entity: Entity) -> bool {
 /// The cells show a picture again.
 fn on_remove(mut world: DeferredWorld, HookContext { entity, .. }: HookContext) {
     set_skinned(&mut world, entity, false);
-    world.commands().entity(entity).try_remove::<SkinFit>();
+    world.commands().entity(entity).try_remove::<(SkinFit, FormArt)>();
 }
 
 fn set_skinned(world: &mut DeferredWorld, entity: Entity, is_skinned: bool) {
@@ -187,6 +199,45 @@ impl Default for SkinFit {
     }
 }
 
+/// The art of a skin in each form, and which of them is shown.
+#[derive(Component, Clone, Debug, Default, PartialEq)]
+pub(crate) struct FormArt {
+    /// The part of the image that each form shows, in pixels.
+    pub(crate) parts: Vec<Rect>,
+    /// The form that is shown, the one before it, and the age of the sprite when it changed. `None` before the first tick.
+    shown: Option<(usize, usize, u32)>,
+    /// The part that fades out, from the corner of the one that is shown, in pixels, and how much of it is still seen, 0 to 1.
+    pub(crate) fading: (Vec2, f32),
+}
+
+impl FormArt {
+    /// The art of a skin whose forms show these parts of the image.
+    pub(crate) fn new(parts: Vec<Rect>) -> Self {
+        Self { parts, ..Self::default() }
+    }
+
+    /// Shows a form at an age. Returns its part of the image.
+    pub(crate) fn show(&mut self, form: usize, age: u32) -> Option<Rect> {
+        let share = |since: u32| 1.0 - age.saturating_sub(since) as f32 / NcaSkin::FADE as f32;
+        let shown = match self.shown {
+            Some((shown, before, since)) if shown == form && age >= since => (form, before, since),
+            // If it changes back, the fading goes back too.
+            Some((shown, before, since)) if before == form && share(since) > 0.0 && age >= since => {
+                (form, shown, age.saturating_sub((share(since) * NcaSkin::FADE as f32) as u32))
+            }
+            Some((shown, _, since)) if age >= since => (form, shown, age),
+            _ => (form, form, age),
+        };
+        self.shown = Some(shown);
+        let (_, before, since) = shown;
+        let part = *self.parts.get(form)?;
+        let earlier = self.parts.get(before).map_or(Vec2::ZERO, |earlier| earlier.min - part.min);
+        let share = share(since).max(0.0);
+        self.fading = if earlier == Vec2::ZERO || share == 0.0 { (Vec2::ZERO, 0.0) } else { (earlier, share) };
+        Some(part)
+    }
+}
+
 impl SkinFit {
     /// The map from cells to the art, 0 to 1: a scale, and the place of the grid's corner.
     pub(crate) fn cells_to_art(&self) -> (Vec2, Vec2) {
@@ -203,5 +254,26 @@ impl SkinFit {
     /// Whether the art is loaded.
     pub(crate) fn is_known(&self) -> bool {
         self.part.size() != Vec2::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_art_of_forms_is_cross_faded() {
+        let part = |index: usize| Rect::new(10.0 * index as f32, 0.0, 10.0 * index as f32 + 10.0, 8.0);
+        let mut art = FormArt::new(vec![part(0), part(1), part(2)]);
+        let mut show = |form, age| art.show(form, age).map(|part| (part, art.fading.0.x, art.fading.1));
+        let fade = NcaSkin::FADE;
+        assert_eq!(show(1, 7), Some((part(1), 0.0, 0.0)), "at first nothing fades");
+        assert_eq!(show(2, 100), Some((part(2), -10.0, 1.0)));
+        assert_eq!(show(2, 100 + fade / 4), Some((part(2), -10.0, 0.75)));
+        assert_eq!(show(1, 100 + fade / 4), Some((part(1), 10.0, 0.25)), "back from where it was");
+        assert_eq!(show(1, 100 + fade / 2), Some((part(1), 0.0, 0.0)));
+        assert_eq!(show(0, 200), Some((part(0), 10.0, 1.0)));
+        assert_eq!(show(0, 5), Some((part(0), 0.0, 0.0)), "a sprite that begins anew");
+        assert_eq!(show(7, 9), None, "a form without art");
     }
 }

@@ -136,14 +136,6 @@ impl Population {
         Rect { min, max: min + Vec2::from(frame.size) }
     }
 
-    /// How far an instance stands beside that rectangle, in cells of the grid turned upright.
-    pub(crate) fn beside(&self, slot: u32) -> Vec2 {
-        self.instance(slot).map_or(Vec2::ZERO, |instance| {
-            let Pose { rotation, beside, .. } = instance.state.pose();
-            Vec2::from(rotation).rotate(IVec2::from(beside).as_vec2())
-        })
-    }
-
     /// The kind of tissue that skins show; see `tissue.wgsl`.
     pub(crate) fn tissue(&self) -> f32 {
         match (self.model.rule().output, self.atlas.as_ref().and_then(|atlas| atlas.grown.as_ref())) {

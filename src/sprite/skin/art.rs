@@ -9,6 +9,7 @@ use bevy::{
 
 #[cfg(feature = "pbr")]
 use super::surface::NcaSkinMaterial;
+use crate::rule::Rule;
 
 /// The component that holds the art of a skin.
 #[derive(QueryData)]
@@ -36,8 +37,8 @@ pub(super) struct Sheet<'a> {
     pub(super) image: &'a Image,
     /// Its UV sheet.
     pub(super) uv: Option<(AssetId<Image>, &'a Image)>,
-    /// The layout of the frames, and the present one.
-    atlas: Option<(&'a TextureAtlasLayout, URect)>,
+    /// The layout of the frames, the present one, and its index.
+    atlas: Option<(&'a TextureAtlasLayout, URect, usize)>,
     /// The part of the image, or of a frame, that is shown.
     rect: Option<Rect>,
     /// Its alpha is ignored.
@@ -140,7 +141,7 @@ impl Arts<'_> {
         let atlas = match atlas {
             Some(TextureAtlas { layout, index }) => {
                 let layout = self.layouts.as_ref()?.get(layout)?;
-                Some((layout, *layout.textures.get(*index)?))
+                Some((layout, *layout.textures.get(*index)?, *index))
             }
             None => None,
         };
@@ -152,7 +153,7 @@ impl Arts<'_> {
 impl Sheet<'_> {
     /// The rectangle of the present frame in the image.
     fn frame(&self) -> Option<URect> {
-        self.atlas.map(|(_, frame)| frame)
+        self.atlas.map(|(_, frame, _)| frame)
     }
 
     /// Whether there is no UV sheet yet that is to come.
@@ -167,10 +168,23 @@ impl Sheet<'_> {
 
     /// The part of the image that is shown.
     pub(super) fn part(&self) -> Rect {
-        match (self.frame().map(|frame| frame.as_rect()), self.rect) {
+        self.part_of(self.frame())
+    }
+
+    /// The part of the image that a frame shows.
+    fn part_of(&self, frame: Option<URect>) -> Rect {
+        match (frame.map(|frame| frame.as_rect()), self.rect) {
             (Some(frame), Some(rect)) => Rect { min: rect.min + frame.min, max: rect.max + frame.min },
             (frame, rect) => frame.or(rect).unwrap_or(Rect { min: Vec2::ZERO, max: self.image.size_f32() }),
         }
+    }
+
+    /// The parts of the image that forms show whose frames lie so far apart. Empty if they all show the same one.
+    pub(super) fn form_parts(&self, form_frames: usize) -> Vec<Rect> {
+        let Some((layout, frame, index)) = self.atlas.filter(|_| form_frames > 0) else { return Vec::new() };
+        let frames = layout.textures.iter().skip(index).step_by(form_frames).take(Rule::MAX_FORMS);
+        let alike = frames.map(|other| if other.size() == frame.size() { *other } else { frame });
+        alike.map(|frame| self.part_of(Some(frame))).collect()
     }
 
     /// What it shows at some time: the shown part of each frame. Frames of another size are other sprites.
@@ -179,7 +193,7 @@ impl Sheet<'_> {
         let whole = URect { min: UVec2::ZERO, max: self.image.size() };
         let size_of = |frame: URect| frame.max.saturating_sub(frame.min);
         let size = self.frame().map_or(whole.max, size_of);
-        let frames = self.atlas.map_or_else(|| vec![whole], |(layout, _)| layout.textures.clone());
+        let frames = self.atlas.map_or_else(|| vec![whole], |(layout, ..)| layout.textures.clone());
         let part = |frame: URect| match rect {
             Some(URect { min, max }) => {
                 let [min, max] = [min, max].map(|corner| frame.min.saturating_add(corner).min(frame.max));

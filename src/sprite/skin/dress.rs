@@ -9,8 +9,9 @@ use super::{
 use crate::{
     rule::{GenericBody, Target},
     sprite::{
-        components::{NcaModel, NcaSkin, NcaTexture, OfSkins, Placement, SkinFit},
+        components::{FormArt, NcaModel, NcaSkin, NcaTexture, OfSkins, Placement, SkinFit},
         populations::Populations,
+        simulation::Instance,
     },
 };
 
@@ -32,7 +33,7 @@ pub(super) struct Bodies {
     regions: HashMap<AssetId<NcaModel>, Rect>,
 }
 
-type Undressed<'w> = (Ref<'w, NcaSkin>, Canvas, &'w mut NcaTexture, &'w mut SkinFit);
+type Undressed<'w> = (Entity, Ref<'w, NcaSkin>, Canvas, &'w mut NcaTexture, &'w mut SkinFit, Option<&'w mut FormArt>);
 
 /// Follows the art of skins. Gives skins without a model the generic body that fits all frames of their art, once it is
 /// loaded.
@@ -42,6 +43,7 @@ pub(super) fn dress(
     arts: Arts,
     mut models: ResMut<Assets<NcaModel>>,
     mut bodies: ResMut<Bodies>,
+    mut commands: Commands,
 ) {
     let mut all = arts.is_changed();
     for change in changes.iter_mut().flat_map(MessageReader::read) {
@@ -51,7 +53,7 @@ pub(super) fn dress(
             bodies.by_art.retain(|art, _| art.image != *id && art.uv != Some(*id));
         }
     }
-    for (skin, mut canvas, mut texture, mut fit) in &mut skins {
+    for (entity, skin, mut canvas, mut texture, mut fit, form_art) in &mut skins {
         // Most skins rest: their art is the same as in the last frame.
         if fit.is_known() && !all && !skin.is_changed() && !texture.is_changed() && !canvas.is_changed() {
             continue;
@@ -76,16 +78,33 @@ pub(super) fn dress(
         }
         let (part, uv, is_opaque) = (sheet.part(), sheet.uv_id(), sheet.is_opaque);
         fit.set_if_neq(SkinFit { art, part, uv, is_opaque, ..*fit });
+        let parts = sheet.form_parts(skin.form_frames);
+        match form_art {
+            Some(mut form_art) => form_art.parts = parts,
+            None if parts.is_empty() => {}
+            None => _ = commands.entity(entity).insert(FormArt::new(parts)),
+        }
     }
 }
 
-/// Follows the grid of the cells of skins, and where sprites stand in it. Art on a mesh stays where the mesh shows it.
-pub(super) fn fit(mut skins: Query<(&Placement, &mut SkinFit, Has<Mesh3d>), OfSkins>, populations: Res<Populations>) {
-    for (placement, mut fit, is_mesh) in &mut skins {
-        if let Some((id, population)) = placement.id.and_then(|id| Some((id, populations.get(id)?))) {
-            let beside = if is_mesh { Vec2::ZERO } else { population.beside(id.slot) };
-            fit.set_if_neq(SkinFit { frame: population.frame(), beside, ..*fit });
+type Fitted<'w> = (&'w Placement, &'w mut SkinFit, Option<&'w mut FormArt>, Has<Mesh3d>);
+
+/// Follows the grid of the cells of skins, where sprites stand in it, and their forms. Art on a mesh stays where the mesh
+/// shows it.
+pub(super) fn fit(mut skins: Query<Fitted, OfSkins>, populations: Res<Populations>) {
+    for (placement, mut fit, form_art, is_mesh) in &mut skins {
+        let found = placement.id.and_then(|id| {
+            let population = populations.get(id)?;
+            Some((population, population.instance(id.slot)?))
+        });
+        let Some((population, Instance { state, .. })) = found else { continue };
+        let pose = state.pose();
+        let beside = if is_mesh { Vec2::ZERO } else { pose.upright_beside().into() };
+        let mut fitted = SkinFit { frame: population.frame(), beside, ..*fit };
+        if let Some(part) = form_art.and_then(|mut art| art.bypass_change_detection().show(pose.form, state.tick)) {
+            fitted.part = part;
         }
+        fit.set_if_neq(fitted);
     }
 }
 

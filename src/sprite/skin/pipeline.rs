@@ -37,6 +37,7 @@ pub(super) struct Instance {
     bounds: [Vec2; 2],
     clip: [Vec2; 2],
     style: Vec4,
+    fading: Vec4,
 }
 
 impl Instance {
@@ -57,7 +58,7 @@ impl Instance {
 
     pub(super) fn new(skin: &ExtractedSkin, ArtImage { size, uv_is_srgb }: ArtImage) -> Self {
         let ExtractedSkin { to_world, color, drawn, clip, tissue, .. } = skin;
-        let Tissue { slot, rotation, lost, .. } = tissue;
+        let Tissue { slot, rotation, lost, fading, .. } = tissue;
         let fit = tissue.fit.where_it_stands();
         let flags = [tissue.pixelated, uv_is_srgb];
         let flags = flags.iter().rev().fold(0.0, |flags, flag| flags * 2.0 + if *flag { 1.0 } else { 0.0 });
@@ -77,6 +78,7 @@ impl Instance {
             bounds: [fit.part.min / size, fit.part.max / size],
             clip: [clip.min, clip.max],
             style: Vec4::new(rotation.x, rotation.y, flags, tissue.kind),
+            fading: (fading.0 / size).extend(fading.1).extend(0.0),
         }
     }
 }

@@ -44,6 +44,8 @@ struct Instance {
     @location(10) clip: vec4<f32>,
     /// Cosine and sine of the angle by which the sprite grows rotated; flags; the kind of tissue.
     @location(11) style: vec4<f32>,
+    /// From the texture coordinates of the art to those of art that fades out, and how much of that is still shown.
+    @location(12) fading: vec4<f32>,
 }
 
 struct Varying {
@@ -58,6 +60,7 @@ struct Varying {
     @location(7) @interpolate(flat) style: vec4<f32>,
     @location(8) @interpolate(flat) clip: vec4<f32>,
     @location(9) world: vec2<f32>,
+    @location(10) @interpolate(flat) fading: vec3<f32>,
 }
 
 @group(1) @binding(0) var art_texture: texture_2d<f32>;
@@ -85,14 +88,23 @@ fn vertex(in: Instance) -> Varying {
     out.art = in.art;
     out.bounds = in.bounds;
     out.style = in.style;
+    out.fading = in.fading.xyz;
     return out;
 }
 
-/// The art at texture coordinates. Nothing beyond the edge of its frame.
-fn art_at(uv: vec2<f32>, bounds: vec4<f32>, across: vec2<f32>, down: vec2<f32>) -> vec4<f32> {
+/// The art at texture coordinates, and what fades out. Nothing beyond the edge of its frame.
+fn art_at(uv: vec2<f32>, in: Varying, across: vec2<f32>, down: vec2<f32>) -> vec4<f32> {
+    if !(all(uv >= in.bounds.xy) && all(uv <= in.bounds.zw)) {
+        return vec4(0.0);
+    }
     let color = textureSampleGrad(art_texture, art_sampler, uv, across, down);
-    let is_inside = all(uv >= bounds.xy) && all(uv <= bounds.zw);
-    return select(vec4(0.0), color, is_inside);
+    let share = in.fading.z;
+    if share == 0.0 {
+        return color;
+    }
+    let earlier = textureSampleGrad(art_texture, art_sampler, uv + in.fading.xy, across, down);
+    let alpha = mix(color.a, earlier.a, share);
+    return vec4(mix(color.rgb * color.a, earlier.rgb * earlier.a, share) / max(alpha, 0.0001), alpha);
 }
 
 @fragment
@@ -132,26 +144,26 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     }
 #ifdef HAS_UV
     // Parts may lie far from where they are seen: nothing swims beyond the pixels of the frame.
-    if art_at(uv, in.bounds, across, down).a == 0.0 {
+    if art_at(uv, in, across, down).a == 0.0 {
         discard;
     }
 #endif
     var share: f32;
     var color: vec4<f32>;
     if in.style.w > COLORS {
-        color = art_at(uv, in.bounds, across, down);
+        color = art_at(uv, in, across, down);
     } else if in.style.w == COLORS {
         let grown_at = in_grid(place, size, in.frame.zw) / size;
         let off = tissue - textureSampleLevel(grown_texture, tissue_sampler, grown_at, 0.0);
         share = lost_by_color(off);
-        color = tinted_by(art_at(uv, in.bounds, across, down), off * share, share > 0.0);
+        color = tinted_by(art_at(uv, in, across, down), off * share, share > 0.0);
     } else {
         let off = off_place(tissue, place);
         share = lost_by_place(off);
         let shown_at = in.art.xy + (stands + off * share) * in.art.zw;
         // Where nothing is lost, the coordinates are those of the sprite, to the last bit.
         let at = select(shown_at, uv, share == 0.0 && !is_pixelated);
-        color = art_at(at, in.bounds, across, down);
+        color = art_at(at, in, across, down);
     }
     color = lost_tint(color * in.color * vec4(1.0, 1.0, 1.0, shown), in.lost, share);
     // Discarded pixels would hide nothing behind them, but cost the blending.

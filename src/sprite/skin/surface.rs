@@ -67,7 +67,7 @@ impl NcaSkinExtension {
     fn new(tissue: Option<Tissue>, is_opaque: bool, images: Option<&Assets<Image>>) -> Self {
         let opaque = if is_opaque { 1.0 } else { 0.0 };
         let Some(tissue) = tissue else { return Self { skin: Skin { opaque, ..default() }, ..default() } };
-        let Tissue { atlas, atlas_size, slot, grown, kind, rotation, fit, lost, pixelated, uv } = tissue;
+        let Tissue { atlas, atlas_size, slot, grown, kind, rotation, fit, lost, pixelated, uv, .. } = tissue;
         let image = |id: AssetId<Image>| images?.get(id);
         let size = image(fit.art).map_or(Vec2::ONE, Image::size_f32);
         let uv_is_srgb = fit.uv.and_then(image).is_some_and(|uv| uv.texture_descriptor.format.is_srgb());

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use crate::{
     rule::rotation,
     sprite::{
-        components::{NcaSkin, NcaTexture, Placement, SkinFit},
+        components::{FormArt, NcaSkin, NcaTexture, Placement, SkinFit},
         populations::Populations,
         simulation::AtlasRegion,
     },
@@ -26,6 +26,8 @@ pub(super) struct Tissue {
     /// Cosine and sine of the angle by which the sprite grows rotated.
     pub(super) rotation: Vec2,
     pub(super) fit: SkinFit,
+    /// The art that fades out; see [`FormArt::fading`].
+    pub(super) fading: (Vec2, f32),
     /// The color of what is lost.
     pub(super) lost: LinearRgba,
     pub(super) pixelated: bool,
@@ -35,11 +37,11 @@ pub(super) struct Tissue {
 }
 
 /// The components that describe the tissue of a skin.
-pub(super) type Tissued<'w> = (&'w NcaSkin, &'w SkinFit, &'w NcaTexture, &'w Placement);
+pub(super) type Tissued<'w> = (&'w NcaSkin, &'w SkinFit, Option<&'w FormArt>, &'w NcaTexture, &'w Placement);
 
 impl Tissue {
     /// `None` if there are no cells or no art yet.
-    pub(super) fn of((skin, fit, texture, placement): Tissued, populations: &Populations) -> Option<Self> {
+    pub(super) fn of((skin, fit, forms, texture, placement): Tissued, populations: &Populations) -> Option<Self> {
         let id = placement.id.filter(|_| fit.is_known())?;
         let population = populations.get(id)?;
         let region = population.region(id.slot)?;
@@ -53,6 +55,7 @@ impl Tissue {
             kind: population.tissue(),
             rotation: rotation(texture.angle).into(),
             fit: *fit,
+            fading: forms.map_or_else(Default::default, |forms| forms.fading),
             lost: skin.lost.map_or(LinearRgba::NONE, LinearRgba::from),
             pixelated: skin.pixelated,
             #[cfg(feature = "pbr")]
