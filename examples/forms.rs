@@ -129,9 +129,17 @@ fn open(
     }
 }
 
-fn plant_again(keys: Res<ButtonInput<KeyCode>>, plants: Query<Entity, With<Plant>>, mut commands: Commands) {
+fn plant_again(
+    keys: Res<ButtonInput<KeyCode>>,
+    plants: Query<(Entity, &Transform), With<Plant>>,
+    mut commands: Commands,
+) {
     if keys.just_pressed(KeyCode::KeyP) {
-        plants.iter().for_each(|plant| _ = commands.entity(plant).insert(growing_up()));
+        for (plant, place) in &plants {
+            commands.entity(plant).insert(growing_up());
+            // If nothing of it lives, this is the seed.
+            commands.trigger(NcaHeal::circle(plant, place.translation.truncate(), 4.0));
+        }
     }
 }
 

@@ -31,15 +31,22 @@ pub struct Foe {
 #[derive(Component)]
 struct Repairs;
 
-/// A foe that must not grow up: its last form fires.
-#[derive(Component, Default)]
+/// A foe that must not grow up: in its last form it fires.
+#[derive(Component)]
 struct GrowsUp {
-    is_grown_up: bool,
+    /// Seconds until its next form.
+    next: Timer,
+    form: usize,
 }
 
-/// A foe that rages while it is wounded.
+/// The forms of a plant.
+const AGES: [&str; 4] = ["seed", "sprout", "bush", "bloom"];
+
+/// A foe that rages after a bad wound, until it is whole again.
 #[derive(Component)]
-struct Rages;
+struct Rages {
+    mood: &'static str,
+}
 
 /// A kind of foe.
 struct Kind {
@@ -100,9 +107,8 @@ fn wave(number: usize) -> Vec<(Kind, Vec2)> {
 }
 
 pub fn plugin(app: &mut App) {
-    app.add_systems(Update, (advance, sway, fire, repair).chain().run_if(in_state(Screen::Play)))
+    app.add_systems(Update, (advance, sway, grow_up, fire, repair).chain().run_if(in_state(Screen::Play)))
         .add_observer(on_died)
-        .add_observer(on_morphed)
         .add_observer(on_wounded)
         .add_observer(on_regrown)
         .add_observer(on_severed);
@@ -138,8 +144,8 @@ fn advance(
             Gift::None => {}
             Gift::Repairs => _ = spawned.insert(Repairs),
             Gift::Parts => _ = spawned.insert(NcaSever { fewest_cells: 20, most_pieces: 3, ..default() }),
-            Gift::Growth => _ = spawned.insert((GrowsUp::default(), growing_up(index as u32 % 3 * 40))),
-            Gift::Rage => _ = spawned.insert((Rages, NcaForm::new("calm"))),
+            Gift::Growth => _ = spawned.insert(GrowsUp { next: timer(5.0), form: 0 }),
+            Gift::Rage => _ = spawned.insert(Rages { mood: "calm" }),
         }
         let entity = spawned.id();
         // Worms are flat.
@@ -148,18 +154,15 @@ fn advance(
     }
 }
 
-/// From a seed to a flower, in some fifteen seconds.
-fn growing_up(late: u32) -> NcaForm {
-    let at = |ticks: u32, form| (ticks + late, form);
-    NcaForm::walk([
-        at(0, "seed"),
-        at(90, "seed"),
-        at(110, "sprout"),
-        at(190, "sprout"),
-        at(210, "bush"),
-        at(290, "bush"),
-        at(310, "bloom"),
-    ])
+/// Plants grow from form to form.
+fn grow_up(mut plants: Query<(Entity, &mut GrowsUp, &NcaVitals)>, time: Res<Time>, mut commands: Commands) {
+    for (entity, mut plant, vitals) in &mut plants {
+        let is_young = vitals.has_grown && plant.form + 1 < AGES.len();
+        if is_young && plant.next.tick(time.delta()).just_finished() {
+            plant.form += 1;
+            commands.entity(entity).insert(NcaForm::new(AGES[plant.form]));
+        }
+    }
 }
 
 /// Makes foes sway and descend. The game is lost when one comes down to the ship.
@@ -177,39 +180,35 @@ fn sway(mut foes: Query<(&mut Foe, &mut Transform)>, time: Res<Time>, mut next: 
     }
 }
 
-/// A plant has grown up, or not yet.
-fn on_morphed(morphed: On<NcaMorphed>, mut plants: Query<&mut GrowsUp>) {
-    if let Ok(mut plant) = plants.get_mut(morphed.entity) {
-        plant.is_grown_up = morphed.form == 3;
-    }
-}
-
 /// A wound hurts a slime, and a bad one enrages it.
-fn on_wounded(wounded: On<NcaWounded>, slimes: Query<&NcaVitals, With<Rages>>, mut commands: Commands) {
-    if let Ok(vitals) = slimes.get(wounded.entity) {
-        let mood = if vitals.integrity > 0.9 { "hurt" } else { "enraged" };
+fn on_wounded(wounded: On<NcaWounded>, mut slimes: Query<(&mut Rages, &NcaVitals)>, mut commands: Commands) {
+    let Ok((mut slime, vitals)) = slimes.get_mut(wounded.entity) else { return };
+    let mood = if vitals.integrity > 0.9 && slime.mood != "enraged" { "hurt" } else { "enraged" };
+    if slime.mood != mood {
+        slime.mood = mood;
         commands.entity(wounded.entity).insert(NcaForm::new(mood));
     }
 }
 
 /// A slime that is whole again calms down.
-fn on_regrown(regrown: On<NcaRegrown>, slimes: Query<(), With<Rages>>, mut commands: Commands) {
-    if slimes.contains(regrown.entity) {
+fn on_regrown(regrown: On<NcaRegrown>, mut slimes: Query<&mut Rages>, mut commands: Commands) {
+    if let Ok(mut slime) = slimes.get_mut(regrown.entity) {
+        slime.mood = "calm";
         commands.entity(regrown.entity).insert(NcaForm::new("calm"));
     }
 }
 
 /// Grown foes fire at the ship. A slime in a rage fires twice as fast.
 fn fire(
-    mut foes: Query<(&mut Foe, &Transform, &NcaVitals, Option<&GrowsUp>, Has<Rages>)>,
+    mut foes: Query<(&mut Foe, &Transform, &NcaVitals, Option<&GrowsUp>, Option<&Rages>)>,
     ship: Single<&Transform, With<Ship>>,
     time: Res<Time>,
     mut commands: Commands,
 ) {
     for (mut foe, transform, vitals, plant, rages) in &mut foes {
-        let is_ready = vitals.has_grown && plant.is_none_or(|plant| plant.is_grown_up);
+        let is_ready = vitals.has_grown && plant.is_none_or(|plant| plant.form + 1 == AGES.len());
         let Some(timer) = foe.fire.as_mut().filter(|_| is_ready) else { continue };
-        let haste = if rages && vitals.condition == NcaCondition::Wounded { 2 } else { 1 };
+        let haste = if rages.is_some_and(|slime| slime.mood == "enraged") { 2 } else { 1 };
         if timer.tick(time.delta() * haste).just_finished() {
             let at = transform.translation.truncate() - Vec2::new(0.0, 20.0);
             let direction = (ship.translation.truncate() - at).normalize_or(Vec2::NEG_Y);

@@ -209,6 +209,12 @@ impl Reference {
             let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < self.height as f32;
             inside && body.contains(y as usize * self.width + x as usize)
         };
+        let common = |pose: Pose| cells.iter().filter(|cell| is_body(*cell, pose)).count() as f32;
+        let here = common(pose);
+        // Most sprites that are not whole stand where they should.
+        if living - here < living * MOST_OTHERS {
+            return None;
+        }
         let all_cells = || 0..self.width * self.height;
         let expected = |pose: Pose| all_cells().filter(move |cell| !is_dead(*cell) && is_body(*cell, pose));
         let at = |beside: [i32; 2]| Pose { beside, ..pose };
@@ -216,18 +222,16 @@ impl Reference {
         let there = mean(cells.iter().map(position))?;
         let apart = [there[0] - home[0], there[1] - home[1]];
         let nearest = apart.map(|axis| axis.round() as i32);
-        let common = |pose: Pose| cells.iter().filter(|cell| is_body(*cell, pose)).count();
         let around = (0..9).map(|step| at([nearest[0] + step % 3 - 1, nearest[1] + step / 3 - 1]));
         let off = |pose: &Pose| (pose.beside[0] as f32 - apart[0]).hypot(pose.beside[1] as f32 - apart[1]);
         let best = around
             .map(|pose| (common(pose), pose))
-            .max_by(|(a, first), (b, second)| a.cmp(b).then_with(|| off(second).total_cmp(&off(first))));
+            .max_by(|(a, first), (b, second)| a.total_cmp(b).then_with(|| off(second).total_cmp(&off(first))));
         let (shared, best) = best?;
         // Cells beyond the edge of the grid are missing.
         let scars = dead.map_or(0, |dead| dead.iter().filter(|cell| is_body(*cell, best)).count());
         let most = living.max(all - scars as f32);
-        let is_whole = shared as f32 >= most * (1.0 - MOST_OTHERS);
-        let is_told = shared as f32 >= common(pose) as f32 + most * MOST_OTHERS;
+        let (is_whole, is_told) = (shared >= most * (1.0 - MOST_OTHERS), shared >= here + most * MOST_OTHERS);
         (is_whole && is_told).then_some(best.beside)
     }
 

@@ -56,7 +56,8 @@ pub struct Train {
     /// Width of the hidden layer, a multiple of 4 in 16..=256 [default: 64; with --colours, 128; with --material, 96].
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Training steps of a round [default: 5000; with --colours, 10000; with --material, 2000].
+    /// Training steps of a round [default: 5000, and half as much for each further form; with --colours, 10000; with
+    /// --material, 2000].
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     iterations: Option<u32>,
     /// The maximum number of rounds: training continues until a model passes by a margin [default: 3; with --colours, 1].
@@ -256,6 +257,9 @@ impl Train {
         config.device = self.device.unwrap_or(config.device);
 
         let targets = self.targets(images, &mut config, notes)?;
+        if self.budget().is_none() && self.config.is_none() {
+            config.budget = more_for_forms(config.budget, targets.len());
+        }
         let folder = self.run_dir.clone().unwrap_or_else(|| self.output.with_extension("run"));
         match from {
             Some(model) => Ok(Run::create_from(folder, config, targets, &model)?),
@@ -347,6 +351,14 @@ impl Train {
     }
 }
 
+/// A budget for so many forms: each but the first takes half as long again as one alone.
+fn more_for_forms(budget: Budget, forms: usize) -> Budget {
+    match budget {
+        Budget::Iterations(iterations) => Budget::Iterations(iterations * (forms as u32 + 1) / 2),
+        minutes => minutes,
+    }
+}
+
 /// The name of a model that is written to this file.
 fn file_stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
@@ -371,7 +383,11 @@ fn read_colors(image: &Path, reading: ReadOptions, notes: &mut Vec<String>) -> R
 fn plan(trainer: &Trainer) -> Result<String> {
     let model = trainer.model()?;
     let (rule, target) = (model.rule(), trainer.target());
-    let living = target.living_cells(rule);
+    let living = trainer.targets().iter().map(|target| target.living_cells(rule)).max().unwrap_or_default();
+    let forms = match trainer.targets().len() {
+        1 => ",".to_owned(),
+        forms => format!(" in {forms} forms, up to"),
+    };
     let (of, pixels) = match rule.output {
         Output::Coordinates => {
             ("a body of coordinates", format!("{}x{} pixels of its picture", target.width, target.height))
@@ -391,7 +407,7 @@ fn plan(trainer: &Trainer) -> Result<String> {
         _ => format!("; if it learns slowly, {}", time(this + later)),
     };
     let time = time(this);
-    Ok(format!("{of}, {living} cells for {pixels}{weights}; {time}{early}{late}"))
+    Ok(format!("{of}{forms} {living} cells for {pixels}{weights}; {time}{early}{late}"))
 }
 
 /// The length of the progress bar: the steps of all rounds so far, or the seconds.

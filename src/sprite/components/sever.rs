@@ -22,7 +22,7 @@ use crate::rule::{FEWEST_CELLS, Shape};
 /// A piece is a sprite like any other: it ticks, so a model of a living body grows whole again. It has another seed, an
 /// [`NcaPieceOf`], and comes apart itself. A small piece no longer knows exactly where in the body it was: a few in a
 /// hundred grow whole some cells beside their place. They are whole there: their vitals, masks and art go by where they
-/// stand.
+/// stand. (Art on a mesh and sprites that wrap around their grid stay as they were.)
 ///
 /// On the CPU, a wound severs in its own tick: the same wounds give the same pieces at any frame rate. On the GPU too, by
 /// the living cells as they were read back last, minus the wounds since then.

@@ -71,7 +71,9 @@ pub struct NcaSkin {
     pub uv: Handle<Image>,
     /// The number of frames in the atlas from the art of one form to that of the next; default 0: all forms show the same
     /// frames. In form `n` of an [`NcaForm`](super::NcaForm), the skin shows the frame `n * form_frames` after the index of
-    /// its atlas, if it has the same size. The art of two forms is cross-faded over [`NcaSkin::FADE`] ticks.
+    /// its atlas, or that of the first form if there is none of the same size. Of a blend, it shows the form of the largest
+    /// share. When that changes, the art of the form before fades out over [`NcaSkin::FADE`] ticks. Without an atlas, as on a
+    /// mesh, it has no effect.
     pub form_frames: usize,
 }
 
@@ -204,10 +206,21 @@ impl Default for SkinFit {
 pub(crate) struct FormArt {
     /// The part of the image that each form shows, in pixels.
     pub(crate) parts: Vec<Rect>,
-    /// The form that is shown, the one before it, and the age of the sprite when it changed. `None` before the first tick.
-    shown: Option<(usize, usize, u32)>,
+    /// What was shown last. `None` before the first tick.
+    shown: Option<ShownForm>,
     /// The part that fades out, from the corner of the one that is shown, in pixels, and how much of it is still seen, 0 to 1.
     pub(crate) fading: (Vec2, f32),
+}
+
+/// A form that is shown, and the one that fades out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct ShownForm {
+    form: usize,
+    before: usize,
+    /// How much is still seen of the form before.
+    share: f32,
+    /// The age of the sprite.
+    age: u32,
 }
 
 impl FormArt {
@@ -216,25 +229,26 @@ impl FormArt {
         Self { parts, ..Self::default() }
     }
 
-    /// Shows a form at an age. Returns its part of the image.
-    pub(crate) fn show(&mut self, form: usize, age: u32) -> Option<Rect> {
-        let share = |since: u32| 1.0 - age.saturating_sub(since) as f32 / NcaSkin::FADE as f32;
-        let shown = match self.shown {
-            Some((shown, before, since)) if shown == form && age >= since => (form, before, since),
-            // If it changes back, the fading goes back too.
-            Some((shown, before, since)) if before == form && share(since) > 0.0 && age >= since => {
-                (form, shown, age.saturating_sub((share(since) * NcaSkin::FADE as f32) as u32))
-            }
-            Some((shown, _, since)) if age >= since => (form, shown, age),
-            _ => (form, form, age),
+    /// Shows a form at an age. Returns its part of the image: that of the first form if it has none. Nothing fades before the
+    /// first tick, and while the sprite rests.
+    pub(crate) fn show(&mut self, form: usize, age: u32, rests: bool) -> Option<Rect> {
+        let at_once = ShownForm { form, before: form, share: 0.0, age };
+        let last = self.shown.filter(|last| !rests && last.age <= age).unwrap_or(at_once);
+        let share = (last.share - (age - last.age) as f32 / NcaSkin::FADE as f32).max(0.0);
+        let shown = match last {
+            _ if last.form == form => ShownForm { share, age, ..last },
+            // It goes back from where it is.
+            _ if last.before == form => ShownForm { form, before: last.form, share: 1.0 - share, age },
+            // What is seen most fades out.
+            _ => ShownForm { form, before: if share > 0.5 { last.before } else { last.form }, share: 1.0, age },
         };
-        self.shown = Some(shown);
-        let (_, before, since) = shown;
-        let part = *self.parts.get(form)?;
-        let earlier = self.parts.get(before).map_or(Vec2::ZERO, |earlier| earlier.min - part.min);
-        let share = share(since).max(0.0);
-        self.fading = if earlier == Vec2::ZERO || share == 0.0 { (Vec2::ZERO, 0.0) } else { (earlier, share) };
-        Some(part)
+        self.shown = Some(shown).filter(|_| age > 0);
+        let part_of = |form: usize| self.parts.get(form).or(self.parts.first()).copied();
+        let part = part_of(form);
+        let offset = part.zip(part_of(shown.before)).map_or(Vec2::ZERO, |(part, before)| before.min - part.min);
+        self.fading =
+            if offset == Vec2::ZERO || shown.share == 0.0 { Default::default() } else { (offset, shown.share) };
+        part
     }
 }
 
@@ -265,15 +279,23 @@ mod tests {
     fn the_art_of_forms_is_cross_faded() {
         let part = |index: usize| Rect::new(10.0 * index as f32, 0.0, 10.0 * index as f32 + 10.0, 8.0);
         let mut art = FormArt::new(vec![part(0), part(1), part(2)]);
-        let mut show = |form, age| art.show(form, age).map(|part| (part, art.fading.0.x, art.fading.1));
+        let mut show = |form, age, rests| {
+            let found = art.show(form, age, rests);
+            (found.unwrap(), art.fading.0.x, art.fading.1)
+        };
         let fade = NcaSkin::FADE;
-        assert_eq!(show(1, 7), Some((part(1), 0.0, 0.0)), "at first nothing fades");
-        assert_eq!(show(2, 100), Some((part(2), -10.0, 1.0)));
-        assert_eq!(show(2, 100 + fade / 4), Some((part(2), -10.0, 0.75)));
-        assert_eq!(show(1, 100 + fade / 4), Some((part(1), 10.0, 0.25)), "back from where it was");
-        assert_eq!(show(1, 100 + fade / 2), Some((part(1), 0.0, 0.0)));
-        assert_eq!(show(0, 200), Some((part(0), 10.0, 1.0)));
-        assert_eq!(show(0, 5), Some((part(0), 0.0, 0.0)), "a sprite that begins anew");
-        assert_eq!(show(7, 9), None, "a form without art");
+        assert_eq!(show(0, 0, false), (part(0), 0.0, 0.0));
+        assert_eq!(show(1, 0, false), (part(1), 0.0, 0.0), "nothing fades before the first tick");
+        assert_eq!(show(1, 7, false), (part(1), 0.0, 0.0));
+        assert_eq!(show(2, 100, false), (part(2), -10.0, 1.0));
+        assert_eq!(show(2, 100 + fade / 4, false), (part(2), -10.0, 0.75));
+        assert_eq!(show(1, 100 + fade / 4, false), (part(1), 10.0, 0.25), "back from where it was");
+        assert_eq!(show(0, 100 + fade / 4, false), (part(0), 10.0, 1.0), "most was seen of the second form");
+        assert_eq!(show(0, 100 + fade / 2, true), (part(0), 0.0, 0.0), "a sprite at rest");
+        assert_eq!(show(2, 200, false), (part(2), -20.0, 1.0));
+        assert_eq!(show(2, 5, false), (part(2), 0.0, 0.0), "a sprite that begins anew");
+        assert_eq!(show(7, 9, false), (part(0), 20.0, 1.0), "a form without art");
+        art.parts.clear();
+        assert_eq!((art.show(0, 10, false), art.fading.1), (None, 0.0), "no art any more");
     }
 }

@@ -20,8 +20,9 @@ pub struct NcaVitals {
     pub live_cells: u32,
     /// The share of the cells of a grown sprite that is alive, 0 to 1. The grown sprite is the model's target, rotated
     /// by [`NcaTexture::angle`](super::NcaTexture::angle). With an [`NcaAliveMask`](super::NcaAliveMask), a sprite that has
-    /// grown whole beside its place in the grid, as some do from a small rest, is compared with it there. If the model has no target, it is what the seed grows into
-    /// in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks), at most 512. Until that is known, integrity is 0.
+    /// grown whole beside its place in the grid, as some do from a small rest, is compared with it there. If the model has
+    /// no target, it is what the seed grows into in [`Rule::mature_ticks`](crate::rule::Rule::mature_ticks), at most 512.
+    /// Until that is known, integrity is 0.
     /// Of a texture without a life mask, it is the share of cells that are as strong as those of a grown one: it tells how
     /// far a wound has come back. Integrity is also low while the sprite grows: check [`has_grown`](Self::has_grown) first.
     pub integrity: f32,

@@ -11,7 +11,6 @@ use crate::{
     sprite::{
         components::{FormArt, NcaModel, NcaSkin, NcaTexture, OfSkins, Placement, SkinFit},
         populations::Populations,
-        simulation::Instance,
     },
 };
 
@@ -97,13 +96,14 @@ pub(super) fn fit(mut skins: Query<Fitted, OfSkins>, populations: Res<Population
             let population = populations.get(id)?;
             Some((population, population.instance(id.slot)?))
         });
-        let Some((population, Instance { state, .. })) = found else { continue };
+        let Some((population, instance)) = found else { continue };
+        let state = &instance.state;
         let pose = state.pose();
         let beside = if is_mesh { Vec2::ZERO } else { pose.upright_beside().into() };
         let mut fitted = SkinFit { frame: population.frame(), beside, ..*fit };
-        if let Some(part) = form_art.and_then(|mut art| art.bypass_change_detection().show(pose.form, state.tick)) {
-            fitted.part = part;
-        }
+        let rests = !instance.ticks();
+        let part = form_art.and_then(|mut art| art.bypass_change_detection().show(pose.form, state.tick, rests));
+        fitted.part = part.unwrap_or(fitted.part);
         fit.set_if_neq(fitted);
     }
 }

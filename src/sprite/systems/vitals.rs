@@ -88,7 +88,7 @@ pub(super) fn report(
         let (condition, has_grown) = (instance.state.condition, instance.state.has_grown);
         vitals.set_if_neq(NcaVitals::new(&stats, grid, grown, condition, has_grown, tick));
         if let Some(mut cells) = alive.take() {
-            if is_judged && stats.lost == 0 && condition != NcaCondition::Whole {
+            if is_judged && !is_changing && stats.lost == 0 && condition != NcaCondition::Whole {
                 instance.find_place(&reference, &cells, form);
             }
             if let Some(life) = &mut instance.life {
