@@ -198,13 +198,10 @@ fn on_regrown(regrown: On<NcaRegrown>, mut slimes: Query<&mut Rages>, mut comman
     }
 }
 
+type Armed<'w> = (&'w mut Foe, &'w Transform, &'w NcaVitals, Option<&'w GrowsUp>, Option<&'w Rages>);
+
 /// Grown foes fire at the ship. A slime in a rage fires twice as fast.
-fn fire(
-    mut foes: Query<(&mut Foe, &Transform, &NcaVitals, Option<&GrowsUp>, Option<&Rages>)>,
-    ship: Single<&Transform, With<Ship>>,
-    time: Res<Time>,
-    mut commands: Commands,
-) {
+fn fire(mut foes: Query<Armed>, ship: Single<&Transform, With<Ship>>, time: Res<Time>, mut commands: Commands) {
     for (mut foe, transform, vitals, plant, rages) in &mut foes {
         let is_ready = vitals.has_grown && plant.is_none_or(|plant| plant.form + 1 == AGES.len());
         let Some(timer) = foe.fire.as_mut().filter(|_| is_ready) else { continue };
