@@ -78,7 +78,7 @@ enum Gift {
 const JELLYFISH: Kind =
     Kind { art: &art::JELLYFISH, size: 110.0, points: 100, dies_below: 0.7, fires_every: Some(2.6), gift: Gift::None };
 const PLANT: Kind =
-    Kind { art: &art::PLANT, size: 140.0, points: 150, dies_below: 0.5, fires_every: Some(0.9), gift: Gift::Growth };
+    Kind { art: &art::PLANT, size: 120.0, points: 150, dies_below: 0.75, fires_every: Some(0.9), gift: Gift::Growth };
 const SLIME: Kind =
     Kind { art: &art::SLIME, size: 190.0, points: 500, dies_below: 0.6, fires_every: Some(1.2), gift: Gift::Rage };
 const MACHINE: Kind =
