@@ -6,12 +6,12 @@ use bevy::prelude::*;
 use bevy_nca::{
     headless,
     prelude::*,
-    rule::{CellMask, Model, Output, Rule, Shape, State, Target, Weights, mix},
+    rule::{CellMask, Model, Output, Rule, Shape, State, Target, mix},
 };
 
 use crate::{
     pieces::{cut, settle, sprites_of},
-    plugin::{add_model, app_with, cells},
+    plugin::{add_model, app_with, cells, unchanging},
     screen::Screen,
     support::{on_each_backend, on_the_gpu},
 };
@@ -33,14 +33,7 @@ fn picture() -> Target {
 fn still(output: Output) -> Model {
     let rule =
         Rule { grid: GRID.map(|side| side as u32), channels: 8, hidden: 16, output, version: 2, ..Rule::default() };
-    let weights = Weights {
-        hidden_weight: vec![0.0; rule.features() * rule.hidden],
-        hidden_bias: vec![0.0; rule.hidden],
-        output_weight: vec![0.0; rule.hidden * rule.channels],
-        output_bias: vec![0.0; rule.channels],
-        ..Weights::default()
-    };
-    Model::new(rule, weights, Some(picture())).unwrap()
+    unchanging(rule, Some(picture()))
 }
 
 /// The cells of a grown sprite so far beside its place.

@@ -9,11 +9,11 @@ use bevy::{
 use bevy_nca::{
     headless::{self, NoCells},
     prelude::*,
-    rule::{Model, Output, Rule, State, Target, Weights, picture},
+    rule::{Model, Output, Rule, State, Target, picture},
 };
 
 use crate::{
-    plugin::{add_model, app_with, cells, paused_app},
+    plugin::{add_model, app_with, cells, paused_app, unchanging},
     support::{Golden, on_each_backend},
     vitals::slime,
 };
@@ -221,13 +221,6 @@ fn a_body_of_coordinates_shows_its_picture() {
     let rgba = (0..8 * 6).flat_map(|index| pixel(index % 8, index / 8)).collect();
     let target = Target { width: 8, height: 6, rgba };
     let rule = Rule { version: 2, output: Output::Coordinates, grid: [16, 14], ..Rule::default() };
-    let weights = Weights {
-        hidden_weight: vec![0.0; rule.features() * rule.hidden],
-        hidden_bias: vec![0.0; rule.hidden],
-        output_weight: vec![0.0; rule.hidden * rule.channels],
-        output_bias: vec![0.0; rule.channels],
-        ..Weights::default()
-    };
     let grown = target.cells(Output::Coordinates, 16, 14);
     let values = grown.as_chunks::<4>().0.iter().enumerate().flat_map(|(index, [u, v, _, alpha])| {
         let off = [0.0, 0.03, 0.1, 0.3][index % 4];
@@ -237,7 +230,7 @@ fn a_body_of_coordinates_shows_its_picture() {
         cell
     });
     let state = State::from_values(16, 14, rule.channels, values.collect()).unwrap();
-    let model = Model::new(rule, weights, Some(target)).unwrap();
+    let model = unchanging(rule, Some(target));
     let expected = picture(&model, &state);
     let shown = expected.iter().filter(|pixel| pixel[3] == 255).count();
     assert!((25..8 * 6).contains(&shown), "{shown}");

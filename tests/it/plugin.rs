@@ -46,6 +46,11 @@ pub fn cells(app: &mut App, entity: Entity) -> (u32, State) {
 /// A model whose cells change only when they are wounded.
 pub fn still_model(width: u32, height: u32) -> Model {
     let rule = Rule { grid: [width, height], channels: 8, hidden: 16, ..Rule::default() };
+    unchanging(rule, None)
+}
+
+/// The same with this rule and picture.
+pub fn unchanging(rule: Rule, target: Option<Target>) -> Model {
     let weights = Weights {
         hidden_weight: vec![0.0; rule.features() * rule.hidden],
         hidden_bias: vec![0.0; rule.hidden],
@@ -53,7 +58,7 @@ pub fn still_model(width: u32, height: u32) -> Model {
         output_bias: vec![0.0; rule.channels],
         ..Weights::default()
     };
-    Model::new(rule, weights, None).unwrap()
+    Model::new(rule, weights, target).unwrap()
 }
 
 pub fn full(width: usize, height: usize) -> State {
